@@ -1,0 +1,53 @@
+"""The playground as one ASGI app: `streamlit run app.py`, or `uvicorn app:app`.
+
+The worker pool starts here and not in a page: a process started from a script thread would run the script again.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+ROOT = Path(__file__).resolve().parent
+log = logging.getLogger("playground")
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Start the pool, import what pages need before the first visitor comes, and stop the pool at the end."""
+    from engine import pool
+    from ui import charts, controls, lesson  # noqa: F401
+
+    pool.start()
+    gc.collect()
+    gc.freeze()  # what is imported stays: later collections need not look at it again
+    try:
+        yield
+    finally:
+        pool.stop()
+
+
+def on_script_error(error: Exception) -> bool:
+    """Tell the visitor in a sentence; the traceback goes to the log."""
+    log.error("a page failed", exc_info=error)
+    st.error(
+        "Something went wrong on this page, and it has been written to the server's log. "
+        "Reload the page to start again; the link in the address bar keeps your settings.",
+        icon=":material/error:",
+    )
+    return True
+
+
+app = st.App(
+    ROOT / "ui" / "shell.py",
+    lifespan=lifespan,
+    routes=[Mount("/assets", StaticFiles(directory=ROOT / "assets"))],
+    on_script_error=on_script_error,
+)

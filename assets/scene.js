@@ -1,0 +1,127 @@
+// The one live drawing of the playground.  ui/scene.py sends a scene as bytes; this module draws it.
+//
+//   scene/decode.js  bytes -> header and arrays         scene/plane.js   axes, zoom, what is under the pointer
+//   scene/theme.js   colours by meaning, numbers        scene/layers.js  points, paths, arrows, lines, text
+//   scene/heat.js    pictures of cells, contours        scene/graph.js   networks
+//   scene/panel.js   frame, legend, mouse, touch, keys  scene/grid.js    sheets of small pictures
+//   scene/overlay.js tooltip, number box                scene/marks.js   markers, strokes
+
+const version = new URL(import.meta.url).search; // the whole module tree is loaded in one version
+const load = (name) => import(`./scene/${name}.js${version}`);
+const fetched = async (name) => {
+  const answer = await fetch(new URL(name + version, import.meta.url));
+  if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}).`);
+  return answer;
+};
+const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Panel, element }, { Tooltip, askNumber }, palette, styles] =
+  await Promise.all([
+    ...["decode", "theme", "plane", "layers", "graph", "grid", "panel", "overlay"].map(load),
+    fetched("palette.json").then((answer) => answer.json()),
+    fetched("scene.css").then((answer) => answer.text()),
+  ]);
+
+const CONTENT = { plane: Plane, graph: Graph, grid: Grid };
+const scenes = new WeakMap();
+
+// Streamlit calls this at every change of data.  The drawing lives as long as its element.
+export function mount(component) {
+  const { parentElement } = component;
+  let scene = scenes.get(parentElement);
+  if (!scene) {
+    scene = new Scene(parentElement);
+    scenes.set(parentElement, scene);
+  }
+  scene.component = component;
+  if (component.data) scene.update(decode(component.data));
+  // Streamlit also calls this when a newer frame overtook the one that mounted: then the element is still there.
+  return () => {
+    if (scene.root.isConnected) return;
+    scene.remove();
+    scenes.delete(parentElement);
+  };
+}
+
+class Scene {
+  constructor(parentElement) {
+    const style = element("style");
+    style.textContent = styles;
+    this.root = parentElement.querySelector(".scene") || parentElement.appendChild(element("div", "scene"));
+    this.root.before(style);
+    this.theme = new Theme(palette);
+    this.rows = this.root.appendChild(element("div", "rows"));
+    this.tooltip = new Tooltip(this.root, this.theme);
+    this.panels = new Map();
+    this.name = crypto.getRandomValues(new Uint32Array(2)).join("");
+    this.sent = 0;
+  }
+
+  update(header) {
+    this.theme.read(this.root);
+    const structure = JSON.stringify(header.rows.map((row) => row.map((spec) => [spec.key, spec.kind])));
+    if (structure !== this.structure) this.build(header, structure);
+    this.rows.style.setProperty("--height", `${header.height}px`);
+    for (const spec of header.rows.flat()) this.panels.get(spec.key).update(spec, header.arrays, this.theme);
+    this.header = header;
+  }
+
+  // Panels that stay keep their zoom and what is hidden in them.
+  build(header, structure) {
+    const wanted = new Map(header.rows.flat().map((spec) => [spec.key, spec.kind]));
+    for (const [key, panel] of this.panels) {
+      if (wanted.get(key) === panel.spec.kind) continue;
+      panel.remove();
+      this.panels.delete(key);
+    }
+    const rows = header.rows.map((row) => {
+      const line = element("div", "row");
+      for (const { key, kind } of row) {
+        if (!this.panels.has(key)) this.panels.set(key, new Panel(key, new CONTENT[kind](), this));
+        line.append(this.panels.get(key).frame);
+      }
+      return line;
+    });
+    this.rows.replaceChildren(...rows);
+    this.structure = structure;
+  }
+
+  schedule() {
+    this.request ??= requestAnimationFrame(() => {
+      this.request = undefined;
+      for (const panel of this.panels.values()) if (panel.dirty) panel.draw(this.theme);
+    });
+  }
+
+  send(pick) {
+    // Streamlit may deliver a trigger again when a newer run overtakes: ui/scene.py knows a pick by its id.
+    this.component.setTriggerValue("pick", { ...pick, id: `${this.name}-${++this.sent}` });
+  }
+
+  ask(question) {
+    askNumber(this.root, question);
+  }
+
+  // The small signs in front of a legend entry.
+  swatches(layer, theme) {
+    if (layer.kind === "heatmap") {
+      const sign = element("i", "scale");
+      sign.style.background = theme.gradient(layer.palette);
+      return [sign];
+    }
+    const count = Math.max(1, (layer.names || []).length);
+    const groups = layer.kind === "points" || layer.kind === "classes";
+    const colours = groups
+      ? Array.from({ length: Math.min(10, count) }, (_, k) => groupColour({ colours: layer.colours || [] }, k, theme))
+      : [theme.colour(layer.colour)];
+    return colours.map((colour, k) => {
+      const sign = element("i", groups ? layer.shape || "square" : "line");
+      sign.style.color = colour;
+      if (layer.names?.[k]) sign.title = layer.names[k];
+      return sign;
+    });
+  }
+
+  remove() {
+    cancelAnimationFrame(this.request);
+    for (const panel of this.panels.values()) panel.remove();
+  }
+}

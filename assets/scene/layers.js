@@ -1,0 +1,115 @@
+// How each kind of layer is drawn on a plane: points, path, arrows, lines, text.
+
+const version = new URL(import.meta.url).search;
+const { css, STEPS } = await import(`./theme.js${version}`);
+const { drawMarker, halo, line } = await import(`./marks.js${version}`);
+
+export const DRAW = {
+  points(context, layer, plane, theme) {
+    const { data } = plane.arrays[layer.xy];
+    const group = plane.arrays[layer.group].data;
+    const values = layer.values === null ? null : plane.arrays[layer.values].data;
+    const lut = values && theme.lut(layer.palette);
+    const buckets = new Map(); // colour -> indices, so that each colour is one path
+    for (let i = 0; i < group.length; i++) {
+      let key = group[i];
+      if (values) key = Math.max(0, Math.min(STEPS, Math.round((STEPS * (values[i] - layer.low)) / (layer.high - layer.low)))) & ~7;
+      if (!buckets.has(key)) buckets.set(key, []);
+      buckets.get(key).push(i);
+    }
+    const dense = group.length > 1500;
+    for (const [key, indices] of buckets) {
+      const colour = values ? css(lut[key]) : groupColour(layer, key, theme);
+      drawMarker(context, layer.shape, layer.size, indices, (i) => plane.X(data[2 * i]), (i) => plane.Y(data[2 * i + 1]), colour, dense ? null : theme);
+    }
+  },
+
+  path(context, layer, plane, theme) {
+    const { data } = plane.arrays[layer.xy];
+    polyline(context, data, 0, data.length / 2, plane, true);
+    context.lineJoin = context.lineCap = "round";
+    halo(context, theme, layer.width, theme.colour(layer.colour));
+  },
+
+  arrows(context, layer, plane, theme) {
+    const start = plane.arrays[layer.xy].data, vector = plane.arrays[layer.uv].data;
+    context.beginPath();
+    for (let i = 0; i < start.length; i += 2) {
+      const x0 = plane.X(start[i]), y0 = plane.Y(start[i + 1]);
+      const x1 = plane.X(start[i] + vector[i]), y1 = plane.Y(start[i + 1] + vector[i + 1]);
+      const length = Math.hypot(x1 - x0, y1 - y0);
+      if (!(length > 1.5 && length < 1e5)) continue;
+      const head = Math.min(4 + layer.width * 2.2, length * 0.6) / length;
+      const bx = (x1 - x0) * head, by = (y1 - y0) * head;
+      line(context, x0, y0, x1, y1);
+      context.moveTo(x1 - bx - by * 0.55, y1 - by + bx * 0.55);
+      context.lineTo(x1, y1);
+      context.lineTo(x1 - bx + by * 0.55, y1 - by - bx * 0.55);
+    }
+    context.lineJoin = context.lineCap = "round";
+    if (start.length > 200) {
+      context.strokeStyle = theme.colour(layer.colour);
+      context.lineWidth = layer.width;
+      context.stroke();
+    } else halo(context, theme, layer.width, theme.colour(layer.colour));
+  },
+
+  lines(context, layer, plane, theme) {
+    const { data } = plane.arrays[layer.xy];
+    context.beginPath();
+    let from = 0;
+    for (const end of layer.ends) {
+      polyline(context, data, from, end, plane, false);
+      from = end;
+    }
+    context.strokeStyle = theme.colour(layer.colour);
+    context.lineWidth = layer.width;
+    context.lineJoin = "round";
+    context.stroke();
+  },
+
+  text(context, layer, plane, theme) {
+    const x = plane.X(layer.x), y = plane.Y(layer.y);
+    const colour = theme.colour(layer.colour);
+    if (layer.mark) drawMarker(context, "cross", 6, [0], () => x, () => y, colour, theme);
+    context.font = theme.fontOf(14, 600);
+    const right = x + 12 + context.measureText(layer.text).width < plane.box.x + plane.box.w;
+    context.textAlign = right ? "left" : "right";
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    context.strokeStyle = theme.background;
+    context.lineWidth = 4;
+    context.strokeText(layer.text, x + (right ? 10 : -10), y - 12);
+    context.fillStyle = colour;
+    context.fillText(layer.text, x + (right ? 10 : -10), y - 12);
+  },
+};
+
+// The marker at the end of a path.
+export function drawHead(context, layer, plane, theme) {
+  const { data } = plane.arrays[layer.xy];
+  for (let i = data.length - 2; i >= 0; i -= 2) {
+    if (!Number.isFinite(data[i] + data[i + 1])) continue;
+    const X = () => plane.X(data[i]), Y = () => plane.Y(data[i + 1]);
+    drawMarker(context, "circle", layer.width * 2.4, [0], X, Y, theme.colour(layer.colour), theme, 2);
+    return;
+  }
+}
+
+export function groupColour(layer, group, theme) {
+  return layer.colours.length ? theme.colour(layer.colours[group % layer.colours.length]) : theme.classColour(group);
+}
+
+function polyline(context, data, from, to, plane, fresh) {
+  if (fresh) context.beginPath();
+  let pen = false;
+  for (let i = from * 2; i < to * 2; i += 2) {
+    const x = plane.X(data[i]), y = plane.Y(data[i + 1]);
+    if (!(Math.abs(x) < 1e6 && Math.abs(y) < 1e6)) pen = false; // gone, or too far away to draw
+    else if (pen) context.lineTo(x, y);
+    else {
+      context.moveTo(x, y);
+      pen = true;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+// Markers and strokes that stand out on any background.
+
+export function line(context, x0, y0, x1, y1) {
+  context.moveTo(x0, y0);
+  context.lineTo(x1, y1);
+}
+
+// Stroke the current path in `colour`, with a thin seam of background around it.
+export function halo(context, theme, width, colour) {
+  context.strokeStyle = theme.background;
+  context.globalAlpha = 0.75;
+  context.lineWidth = width + 2;
+  context.stroke();
+  context.globalAlpha = 1;
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke();
+}
+
+// One marker for each index, all in one path.  With a theme they get a seam of background.
+export function drawMarker(context, shape, size, indices, X, Y, colour, theme, seam = 1.2) {
+  context.beginPath();
+  for (const i of indices) {
+    const x = X(i), y = Y(i);
+    if (Math.abs(x) < 1e6 && Math.abs(y) < 1e6) SHAPES[shape](context, x, y, size);
+  }
+  if (shape === "ring" || shape === "cross") {
+    context.lineCap = "round";
+    if (theme) halo(context, theme, 2, colour);
+    else {
+      context.strokeStyle = colour;
+      context.lineWidth = 2;
+      context.stroke();
+    }
+    return;
+  }
+  context.fillStyle = colour;
+  context.fill();
+  if (!theme) return;
+  context.strokeStyle = theme.background;
+  context.lineWidth = seam;
+  context.stroke();
+}
+
+const SHAPES = {
+  circle(context, x, y, r) {
+    context.moveTo(x + r, y);
+    context.arc(x, y, r, 0, 2 * Math.PI);
+  },
+  ring(context, x, y, r) {
+    context.moveTo(x + r - 1, y);
+    context.arc(x, y, r - 1, 0, 2 * Math.PI);
+  },
+  square(context, x, y, r) {
+    context.rect(x - r * 0.9, y - r * 0.9, r * 1.8, r * 1.8);
+  },
+  triangle(context, x, y, r) {
+    context.moveTo(x, y - r * 1.15);
+    context.lineTo(x + r, y + r * 0.8);
+    context.lineTo(x - r, y + r * 0.8);
+    context.closePath();
+  },
+  cross(context, x, y, r) {
+    context.moveTo(x - r * 0.8, y - r * 0.8);
+    context.lineTo(x + r * 0.8, y + r * 0.8);
+    context.moveTo(x + r * 0.8, y - r * 0.8);
+    context.lineTo(x - r * 0.8, y + r * 0.8);
+  },
+};
+
+const hatched = new Map();
+
+// Stripes for cells that have no value.
+export function hatching(context, theme) {
+  const colour = theme.colour("neutral");
+  if (!hatched.has(colour)) {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 8;
+    const pen = tile.getContext("2d");
+    pen.strokeStyle = colour;
+    pen.globalAlpha = 0.6;
+    pen.beginPath();
+    for (const shift of [-8, 0, 8]) line(pen, shift - 1, 9, shift + 9, -1);
+    pen.stroke();
+    hatched.set(colour, context.createPattern(tile, "repeat"));
+  }
+  return hatched.get(colour);
+}

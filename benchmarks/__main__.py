@@ -1,0 +1,50 @@
+"""`python -m benchmarks [--only engine|browser] [--labs SLUG,SLUG] [--quick]` writes docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import engine
+from benchmarks import report
+from benchmarks.report import Topic
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write docs/benchmarks.md.")
+    parser.add_argument("--only", choices=("engine", "browser"), help="one half of it")
+    parser.add_argument("--labs", default=",".join(engine.labs()), help="slugs, separated by commas (default: all)")
+    parser.add_argument("--quick", action="store_true", help="shorter and rougher, to see that it works")
+    parser.add_argument("--output", type=Path, default=PAGE, help="where the page is written")
+    args = parser.parse_args()
+    labs = args.labs.split(",")
+    unknown = set(labs) - set(engine.labs())
+    if unknown:
+        parser.error(f"there is no lab {', '.join(sorted(unknown))}; the labs are {', '.join(engine.labs())}")
+
+    load, began = os.getloadavg()[0], time.monotonic()
+    topics: list[Topic] = []
+    chromium = ""
+    if args.only != "browser":
+        from benchmarks import engine as bench
+
+        topics += bench.measure(labs, quick=args.quick)
+    if args.only != "engine":
+        from benchmarks import browser
+
+        chromium, seen = browser.measure(labs, quick=args.quick)
+        topics += seen
+    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
+    minutes = (time.monotonic() - began) / 60
+    text = report.page(report.machine(chromium, load=load), topics, command=command, minutes=minutes)
+    args.output.write_text(text, encoding="utf-8")
+    print(f"\n{text}\nWritten to {args.output} after {minutes:.1f} minutes.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""The app as a visitor meets it: one server, one Chromium, clicks and eyes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from benchmarks.engine import PLAYGROUND
+from benchmarks.report import Row, Topic
+from benchmarks.server import ROOT, Server, proportional_mb
+
+PROBE = Path(__file__).with_name("probe.js").read_text(encoding="utf-8")
+SCREEN = {"width": 1440, "height": 900}
+TEXT = "[data-testid=stMain] [data-testid=stMarkdownContainer]"
+CLICKS = 5
+TABS = 10
+HEAPS = 6  # looks at the heap, half of them before and half of them after
+
+
+def _chromium() -> str:
+    """The path of a Chromium or Chrome; the names are those that the Makefile looks for."""
+    for name in (
+        os.environ.get("CHROMIUM", ""),
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ):
+        path = shutil.which(name)
+        if path:
+            return path
+    raise SystemExit("There is no Chromium or Chrome: install one, or set CHROMIUM to its path.")
+
+
+@contextmanager
+def _visit(browser: Browser, url: str) -> Iterator[Page]:
+    """A page that a new visitor opens, with nothing cached, ready to be played."""
+    context = browser.new_context(viewport=SCREEN)
+    context.add_init_script(PROBE)
+    page = context.new_page()
+    try:
+        page.goto(url, wait_until="domcontentloaded")
+        _until_ready(page)
+        page.wait_for_timeout(2_000)
+        yield page
+    finally:
+        context.close()
+
+
+def _until_ready(page: Page) -> None:
+    try:
+        page.locator(".st-key-step").wait_for(timeout=60_000)
+    except PlaywrightTimeout:
+        raise RuntimeError(f"{page.url} showed no step counter within a minute; it says: {_said(page)}") from None
+
+
+class Presses:
+    """How many buttons were pressed, and how many presses had to be repeated because nothing came of them."""
+
+    def __init__(self) -> None:
+        self.all = self.lost = 0
+
+    def __call__(self, page: Page, button: str, *, until: str) -> None:
+        """Press `button` until the page meets the condition `until` (JavaScript)."""
+        for _ in range(5):
+            self.all += 1
+            try:
+                page.get_by_text(button, exact=True).first.click(timeout=5_000)
+                page.wait_for_function(until, timeout=5_000)
+                return
+            except PlaywrightTimeout:
+                self.lost += 1
+        raise RuntimeError(f"{button} was pressed five times and nothing came of it; the page says: {_said(page)}")
+
+    def play(self, page: Page) -> None:
+        self(page, "Play", until="probe.step() > 0")
+
+    def reset(self, page: Page) -> None:
+        """Back to step 0, and still."""
+        self(page, "Reset", until="probe.step() === 0")
+        page.wait_for_timeout(1_000)
+        if _playing(page):  # the page offers Pause although the run is at rest
+            self.lost += 1
+            self(page, "Pause", until="true")
+            page.wait_for_timeout(1_000)
+
+
+def _said(page: Page) -> str:
+    return " ".join(page.locator("body").inner_text().split())[:300]
+
+
+def _playing(page: Page) -> bool:
+    return page.get_by_text("Pause", exact=True).count() > 0
+
+
+def _watch(page: Page, seconds: float) -> dict[str, float]:
+    """What the probe counts in at most `seconds`; it ends when the run does."""
+    page.evaluate("probe.start()")
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and _playing(page):
+        page.wait_for_timeout(500)
+    seen: dict[str, float] = page.evaluate("probe.stop()")
+    return seen
+
+
+# ---------------------------------------------------------------------- starting
+
+
+def _starting(topic: Topic, browser: Browser, server: Server, labs: list[str]) -> None:
+    """The first visitor, then others, then one who comes again."""
+    topic.add(Row("server ready: start to `/_stcore/health`", server.ready, "s", 5.0, at_least=False))
+    _first_text(browser, server.url)
+    seconds = time.perf_counter() - server.began
+    note = "the browser asks as soon as the server is healthy"
+    topic.add(
+        Row("server ready: start to the first visitor's first text", seconds, "s", 5.0, at_least=False, note=note)
+    )
+    for slug in labs:
+        url = f"{server.url}/{slug}"
+        times = [_first_text(browser, url) for _ in range(1 + CLICKS)][1:]
+        new, again = ([pair[i] for pair in times] for i in (0, 1))
+        for who, took in (("a new visitor", new), ("with the browser's cache", again)):
+            target = 1.5 if who == "a new visitor" else None
+            topic.add(Row(f"{slug}: first content, {who}", statistics.median(took), "s", target, at_least=False,
+                          note=f"{min(took):.2f} to {max(took):.2f}"))  # fmt: skip
+
+
+def _first_text(browser: Browser, url: str) -> tuple[float, float]:
+    """Seconds until the page says something: for a new visitor, and for the same one again."""
+    context = browser.new_context(viewport=SCREEN)
+    page = context.new_page()
+    took = []
+    for _ in range(2):
+        began = time.perf_counter()
+        page.goto(url, wait_until="domcontentloaded")
+        page.locator(TEXT).first.wait_for(timeout=60_000)
+        took.append(time.perf_counter() - began)
+    context.close()
+    return took[0], took[1]
+
+
+# ---------------------------------------------------------------------- fluency
+
+
+def _fluency(topic: Topic, page: Page, slug: str, *, seconds: float, heap_seconds: float) -> None:
+    press, clicks = Presses(), []
+    for _ in range(CLICKS):
+        page.evaluate("probe.timeClick()")
+        press(page, "Play", until="probe.clicked !== null")
+        clicks.append(page.evaluate("probe.clicked"))
+        page.wait_for_timeout(500)
+        press.reset(page)
+    topic.add(Row(f"{slug}: Play to the first changed frame", statistics.median(clicks), "ms", 300.0, at_least=False,
+                  note=f"{min(clicks):.0f} to {max(clicks):.0f}"))  # fmt: skip
+
+    press.play(page)
+    page.wait_for_timeout(1_500)
+    seen = _watch(page, seconds)
+    over = f"over {seen['seconds']:.1f} s, {seen['steps']:,.0f} steps/s"
+    task = f"longest task {seen['task']:.0f} ms"
+    topic.add(Row(f"{slug}: frames shown", seen["frames"], "/s", 20.0, note=over))
+    topic.add(Row(f"{slug}: animation frames", seen["animation"], "/s", 45.0))
+    topic.add(Row(f"{slug}: longest stall", seen["stall"], "ms", 200.0, at_least=False, note=task))
+    topic.add(Row(f"{slug}: drawings remounted", seen["remounts"], "", 0.0, at_least=False,
+                  note=f"of {seen['drawings']:.0f}"))  # fmt: skip
+    topic.add(Row(f"{slug}: messages", seen["messages"], "/s"))
+    topic.add(Row(f"{slug}: received", seen["megabytes"], "MB/s", note="unpacked"))
+
+    press.reset(page)
+    heaps = [_heap_mb(page, press, heap_seconds / HEAPS) for _ in range(HEAPS)]
+    growth = min(heaps[HEAPS // 2 :]) - min(heaps[: HEAPS // 2])
+    note = ", ".join(f"{heap:.0f}" for heap in heaps) + f" MB, {heap_seconds / HEAPS:.0f} s of training before each"
+    topic.add(Row(f"{slug}: heap growth", growth, "MB", 5.0, at_least=False, note=note))
+    topic.add(Row(f"{slug}: presses that nothing came of", press.lost, "", 0.0, at_least=False, note=f"of {press.all}"))
+
+
+def _heap_mb(page: Page, press: Presses, seconds: float) -> float:
+    """What JavaScript holds on to at step 0, after another `seconds` of training."""
+    press.play(page)
+    page.wait_for_timeout(1_000 * seconds)
+    press.reset(page)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("HeapProfiler.collectGarbage")
+    used: float = devtools.send("Runtime.getHeapUsage")["usedSize"]
+    devtools.detach()
+    return used / 1e6
+
+
+def _on_screen(topic: Topic, browser: Browser, server: Server, *, seeds: int, target: float, seconds: float) -> None:
+    """TensorFlow Playground's network, trained and drawn."""
+    query = urlencode({**PLAYGROUND, "seeds": seeds})
+    with _visit(browser, f"{server.url}/neural_network?{query}") as page:
+        Presses().play(page)
+        page.wait_for_timeout(3_000)
+        seen = _watch(page, seconds)
+    who, unit = ("one network", "epochs/s") if seeds == 1 else (f"{seeds} networks", "network-epochs/s")
+    note = f"{seen['frames']:.1f} frames and {seen['animation']:.0f} animation frames a second"
+    topic.add(Row(f"{who}, on screen", seeds * seen["steps"], unit, target, note=note))
+
+
+# ---------------------------------------------------------------------- memory
+
+
+def _memory(topic: Topic, server: Server, when: str) -> None:
+    topic.add(Row(f"web process, {when}", proportional_mb(server.process.pid), "MB"))
+    for number, pid in enumerate(server.workers(), start=1):
+        topic.add(Row(f"worker {number}, {when}", proportional_mb(pid), "MB"))
+
+
+def _many_tabs(topic: Topic, browser: Browser, server: Server, labs: list[str], *, seconds: float) -> None:
+    contexts = [browser.new_context(viewport=SCREEN) for _ in range(TABS)]
+    for context in contexts:
+        context.add_init_script(PROBE)
+    pages = [context.new_page() for context in contexts]
+    for number, page in enumerate(pages):
+        page.goto(f"{server.url}/{labs[number % len(labs)]}", wait_until="domcontentloaded")
+    for page in pages:
+        _until_ready(page)
+        page.get_by_text("Play", exact=True).first.click()
+    pages[0].wait_for_timeout(1_000 * seconds)
+    _memory(topic, server, f"{TABS} tabs playing")
+    for context in contexts:
+        context.close()
+
+
+def measure(labs: list[str], *, quick: bool) -> tuple[str, list[Topic]]:
+    """The version of Chromium, and what it saw.  Labs without a page are left out."""
+    labs = [slug for slug in labs if (ROOT / "pages" / f"{slug}.py").exists()]
+    seconds, heap_seconds = (4.0, 18.0) if quick else (8.0, 60.0)
+    starting = Topic(
+        "Starting",
+        "`streamlit run app.py`, then Chromium at its address. First content is the time from the request to the "
+        f"document and its first line of text, on a server that has been visited; medians of {CLICKS} visits.",
+    )
+    fluency = Topic(
+        "Watching",
+        f"Default presets in Chromium, {SCREEN['width']}x{SCREEN['height']}, one visitor, curves open, at the speed "
+        "that the page starts with. A frame is shown when the text of the step counter changes. The way from Play to "
+        "the first changed frame is timed in the browser, from the click to the animation frame with another step; "
+        f"median of {CLICKS}. A stall is the time between two animation frames. The heap is measured {HEAPS} times "
+        "in a minute of training, each time back at step 0 and after collecting garbage; what is left of drawings "
+        "comes and goes, so growth is the lowest of the later half less the lowest of the first.",
+    )
+    playground = Topic(
+        "The network of TensorFlow Playground, on screen", "As above, read from the page's step counter."
+    )
+    memory = Topic("Memory", "Proportional set size: what a process shares with others counts in parts.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"])
+        with Server() as server:
+            print("the app in Chromium", flush=True)
+            _starting(starting, browser, server, labs)
+            for slug in labs:
+                with _visit(browser, f"{server.url}/{slug}") as page:
+                    _fluency(fluency, page, slug, seconds=seconds, heap_seconds=heap_seconds)
+            if "neural_network" in labs:
+                for seeds, target in ((1, 180.0), (64, 8_000.0)):
+                    _on_screen(playground, browser, server, seeds=seeds, target=target, seconds=seconds)
+            _memory(memory, server, "after all of this")
+            _many_tabs(memory, browser, server, labs, seconds=5 if quick else 10)
+        version = browser.version
+        browser.close()
+    return version, [topic for topic in (starting, fluency, playground, memory) if topic.rows]

@@ -1,0 +1,212 @@
+"""What being watched costs a run: training on a bench against a bare loop, in turns."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import engine
+from benchmarks.report import Row, Topic
+from engine.limits import Limits
+from engine.processes import ProcessPool
+from engine.run import Run
+
+ROOT = Path(__file__).resolve().parent.parent
+SKIP = 0.3  # seconds of training before each measurement: the first steps of a process are slow
+EVERY = 0.05  # seconds between two looks of a client that shows 20 frames a second
+KEPT = 4_000  # points of a curve above which a page asks for all of it anew, thinned
+
+# What playground.tensorflow.org trains when it is opened, on its spiral: 250 of 500 points, in batches of 10.
+PLAYGROUND = {"data": "spiral", "samples": "500", "train_share": "0.5", "batch_size": "10", "features": "x,y",
+              "hidden": "4,2", "activation": "tanh", "optimiser": "gradient_descent",
+              "learning_rate": "0.03"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Window:
+    """Training during one stretch of time."""
+
+    steps: int
+    seconds: float
+    cpu: float  # seconds of processor that the process used
+    frames: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Steps a second on the clock."""
+        return self.steps / self.seconds
+
+    @property
+    def cpu_rate(self) -> float:
+        """Steps a second of processor: what is left of `rate` when something else takes the machine's time."""
+        return self.steps / self.cpu
+
+
+class Bare:
+    """The parent's side of `benchmarks.bare`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.bare"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    def __enter__(self) -> Bare:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+
+    def ask(self, slug: str, params: dict[str, str], **request: float) -> dict[str, Any]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        print(
+            json.dumps({"slug": slug, "params": params, "skip": SKIP, **request}), file=self._process.stdin, flush=True
+        )
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def window(self, slug: str, params: dict[str, str], seconds: float) -> Window:
+        answer = self.ask(slug, params, seconds=seconds)
+        return Window(answer["steps"], answer["seconds"], answer["cpu"])
+
+
+def _processor_seconds(pid: int) -> float:
+    """Processor time of a process with all its threads."""
+    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
+def hosted(run: Run, pid: int, seconds: float, *, watched: bool) -> Window:
+    """Train `run` from its beginning on the bench of process `pid`, with a look every `EVERY` or none in between."""
+    run.reset()
+    run.play()
+    time.sleep(SKIP)
+    look = run.peek(-1)
+    began, first, cpu = time.perf_counter(), look.step, _processor_seconds(pid)
+    frames, last, points, due = 0, look.last_step, 0, began
+    while watched and time.perf_counter() < began + seconds - EVERY:
+        due = max(due + EVERY, time.perf_counter())  # as a browser's timer: a look that comes late is not made up for
+        time.sleep(max(0.0, due - time.perf_counter()))
+        look = run.peek(last if points < KEPT else -1)
+        points = (points if points < KEPT else 0) + max((len(s) for s, _ in look.curves.values()), default=0)
+        last = look.last_step
+        frames += not look.busy
+    time.sleep(max(0.0, began + seconds - time.perf_counter()))
+    look = run.peek(last)
+    ended, cpu = time.perf_counter(), _processor_seconds(pid) - cpu
+    if look.status != "running":
+        raise RuntimeError(f"A run of {run.slug} was {look.status} before {seconds:.1f} s were over: {look.message}")
+    run.pause()
+    return Window(look.step - first, ended - began, cpu, frames)
+
+
+@dataclass
+class Comparison:
+    """Windows of one experiment taken in turns: bare, watched, alone, bare, watched, alone, …, bare."""
+
+    bare: list[Window]
+    watched: list[Window]
+    alone: list[Window]
+
+    def ratio(self, kind: str, *, rate: str = "rate") -> list[float]:
+        """Of each round, against the bare loops before and after it."""
+        bare = [getattr(w, rate) for w in self.bare]
+        return [
+            2 * getattr(w, rate) / (before + after)
+            for w, before, after in zip(getattr(self, kind), bare[:-1], bare[1:], strict=True)
+        ]
+
+    def rates(self, kind: str) -> list[float]:
+        return [w.rate for w in getattr(self, kind)]
+
+
+def compare(
+    bare: Bare, pool: ProcessPool, slug: str, params: dict[str, str], *, rounds: int, seconds: float
+) -> Comparison:
+    while bare.ask(slug, params, seconds=1.5 * seconds)["done"]:  # it must not end while it is measured
+        seconds /= 2
+    run = pool.open(slug, engine.lab(slug).Config.from_params(params))
+    pid = pool.pids()[0]
+    found = Comparison([bare.window(slug, params, seconds)], [], [])
+    for _ in range(rounds):
+        found.watched.append(hosted(run, pid, seconds, watched=True))
+        found.alone.append(hosted(run, pid, seconds, watched=False))
+        found.bare.append(bare.window(slug, params, seconds))
+    run.close()
+    return found
+
+
+def _spread(values: list[float], digits: str = ".3g") -> str:
+    return f"{min(values):{digits}} to {max(values):{digits}}"
+
+
+def _watching(topic: Topic, slug: str, found: Comparison, frame: dict[str, Any]) -> None:
+    kept = {"watched": ("20 looks a second", 0.9), "alone": ("nobody watching", 0.97)}
+    for kind, (words, target) in kept.items():
+        ratios, by_cpu = found.ratio(kind), statistics.median(found.ratio(kind, rate="cpu_rate"))
+        note = f"{_spread(ratios, '.2f')}; {by_cpu:.3f} by processor time"
+        if kind == "watched":
+            note += f"; {statistics.median(w.frames / w.seconds for w in found.watched):.1f} looks a second"
+        topic.add(Row(f"{slug}: speed kept, {words}", statistics.median(ratios), target=target, note=note))
+    rates = found.rates("bare")
+    share = min(w.cpu / w.seconds for w in found.bare)
+    note = f"{_spread(rates)}; had at least {share:.0%} of a core"
+    topic.add(Row(f"{slug}: bare loop", statistics.median(rates), "steps/s", note=note))
+    note = f"{_spread([frame['low'], frame['high']])}; {frame['kB']:.0f} kB"
+    topic.add(Row(f"{slug}: `frame()`", frame["median"], "ms", note=note))
+
+
+def measure(labs: list[str], *, quick: bool) -> list[Topic]:
+    """One topic on what watching costs each lab, one on the network that TensorFlow Playground opens with."""
+    rounds, seconds = (3, 1.0) if quick else (5, 2.0)
+    watching = Topic(
+        "What being watched costs",
+        "Steps a second of each lab's default config on a bench in a worker process, as a share of those of a bare "
+        f"loop around `step()` in a process of its own. Medians of {rounds} rounds of {seconds:g} s each, taken in "
+        "turns; each is compared with the bare loops before and after it. The share by processor time leaves out what "
+        "other programs took.",
+    )
+    playground = Topic(
+        "The network of TensorFlow Playground",
+        "Spiral, 250 training points, batches of 10, inputs x and y, hidden layers 4 and 2, tanh, plain gradient "
+        "descent at 0.03. One step is one epoch, with the metrics that the page shows. With 64 seeds, 64 networks "
+        "learn at once.",
+    )
+    pool = ProcessPool(Limits(workers=1), device="cpu")
+    try:
+        pool.wait_ready()
+        with Bare() as bare:
+            for slug in labs:
+                print(f"{slug}: bare, watched, alone", flush=True)
+                found = compare(bare, pool, slug, {}, rounds=rounds, seconds=seconds)
+                _watching(watching, slug, found, bare.ask(slug, {}, frames=30))
+            if "neural_network" in labs:
+                for seeds, target in ((1, 180.0), (64, 8_000.0)):
+                    _playground(playground, bare, pool, seeds=seeds, target=target, quick=quick)
+    finally:
+        pool.close()
+    return [watching, playground]
+
+
+def _playground(topic: Topic, bare: Bare, pool: ProcessPool, *, seeds: int, target: float, quick: bool) -> None:
+    print(f"Playground's network, {seeds} seeds: bare, watched, alone", flush=True)
+    params = {**PLAYGROUND, "seeds": str(seeds)}
+    found = compare(bare, pool, "neural_network", params, rounds=3, seconds=1.0 if quick else 2.0)
+    unit = "epochs/s" if seeds == 1 else "network-epochs/s"
+    names = {"bare": "bare loop", "alone": "on a bench, nobody watching", "watched": "on a bench, 20 looks a second"}
+    for kind, words in names.items():
+        rates = [seeds * rate for rate in found.rates(kind)]
+        note = f"{_spread(rates, ',.0f')}"
+        if kind != "bare":
+            note += f"; keeps {statistics.median(found.ratio(kind)):.2f} of the bare loop"
+        who = "one network" if seeds == 1 else f"{seeds} networks"
+        aim = None if kind == "bare" else target
+        topic.add(Row(f"{who}, {words}", statistics.median(rates), unit, aim, note=note))

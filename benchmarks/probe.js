@@ -1,0 +1,85 @@
+// Runs in every page before its own scripts.  Counts what the page receives, and on request what it shows.
+(() => {
+  const received = { messages: 0, bytes: 0 };
+  window.WebSocket = class extends WebSocket {
+    constructor(...address) {
+      super(...address);
+      this.addEventListener("message", ({ data }) => {
+        received.messages += 1;
+        received.bytes += data.byteLength ?? data.size ?? data.length;
+      });
+    }
+  };
+
+  const counter = () => document.querySelector(".st-key-step")?.textContent ?? "";
+  const step = () => Number((counter().match(/\d[\d,]*/) ?? ["0"])[0].replaceAll(",", ""));
+
+  // Drawings on the page, those inside components too.
+  const drawings = (root = document) =>
+    [...root.querySelectorAll("*")].flatMap((element) => [
+      ...(element.matches("canvas, svg.marks, svg.main-svg, [data-testid=stImage] img") ? [element] : []),
+      ...(element.shadowRoot ? drawings(element.shadowRoot) : []),
+    ]);
+
+  let seen;
+  let tasks;
+
+  window.probe = {
+    step,
+
+    start() {
+      const now = performance.now();
+      seen = { began: now, last: now, frames: 0, animation: 0, stall: 0, task: 0, remounts: 0, text: counter(),
+               firstStep: step(), received: { ...received }, drawings: new Set(drawings()), on: true };  // prettier-ignore
+      let before = now;
+      let count = 0;
+      const state = seen;
+      const tick = () => {
+        if (!state.on) return;
+        const now = performance.now();
+        state.stall = Math.max(state.stall, now - before);
+        before = now;
+        count += 1;
+        const text = counter();
+        if (text !== state.text) Object.assign(state, { text, frames: state.frames + 1, last: now, animation: count });
+        if (count % 30 === 0) {
+          const current = drawings();
+          state.remounts += current.filter((drawing) => !state.drawings.has(drawing)).length;
+          state.drawings = new Set(current);
+        }
+        requestAnimationFrame(tick);
+      };
+      requestAnimationFrame(tick);
+      tasks = new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) state.task = Math.max(state.task, duration);
+      });
+      tasks.observe({ type: "longtask" });
+    },
+
+    // What was seen until the counter last changed: a run that ended earlier than the watching does not count as slow.
+    stop() {
+      seen.on = false;
+      tasks.disconnect();
+      const seconds = (seen.last - seen.began) / 1000;
+      return {
+        seconds, frames: seen.frames / seconds, animation: seen.animation / seconds, stall: seen.stall, task: seen.task,
+        steps: (step() - seen.firstStep) / seconds, remounts: seen.remounts, drawings: seen.drawings.size,
+        messages: (received.messages - seen.received.messages) / seconds,
+        megabytes: (received.bytes - seen.received.bytes) / seconds / 1e6,
+      };  // prettier-ignore
+    },
+
+    // Times the way from the next click to the first animation frame in which the counter shows another step.
+    timeClick() {
+      const before = step();
+      window.probe.clicked = null;
+      addEventListener("click", (click) => {
+        const tick = () => {
+          if (step() === before) requestAnimationFrame(tick);
+          else window.probe.clicked = performance.now() - click.timeStamp;
+        };
+        tick();
+      }, { capture: true, once: true });  // prettier-ignore
+    },
+  };
+})();

@@ -1,0 +1,96 @@
+"""Labs from the command line.
+
+python -m engine list
+python -m engine describe gradient_descent
+python -m engine run neural_network --set hidden=8,8 --set seed=3 --steps 200 --device auto --json
+python -m engine export neural_network --set hidden=8,8 --steps 200 > run.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+import engine
+from engine.device import DEVICES, DeviceError, resolve
+from engine.export import script
+from engine.lab import Config, ConfigError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        "python -m engine", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="every lab with the question it asks")
+    for name, help_text in (
+        ("describe", "the knobs of a lab"),
+        ("run", "train, and print the metrics of every step"),
+        ("export", "a Python file that repeats a run to the digit"),
+    ):
+        command = commands.add_parser(name, help=help_text)
+        command.add_argument("lab")
+        if name != "describe":
+            command.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", dest="knobs")
+            command.add_argument("--steps", type=int, default=100)
+            command.add_argument("--device", choices=DEVICES, default="cpu" if name == "export" else "auto")
+        if name == "run":
+            command.add_argument("--json", action="store_true", help="one JSON object a line")
+    given = parser.parse_args(arguments)
+    try:
+        return _do(given)
+    except (ConfigError, DeviceError) as error:
+        print(f"error: {error}", file=sys.stderr)
+    except KeyError as error:
+        print(f"error: {error.args[0]}", file=sys.stderr)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stderr.close()
+        return 0
+    return 2
+
+
+def _do(given: argparse.Namespace) -> int:
+    if given.command == "list":
+        for slug in engine.labs():
+            print(f"{slug:22} {_question(slug)}")
+        return 0
+    lab = engine.lab(given.lab)
+    if given.command == "describe":
+        print(_question(given.lab))
+        for knob in lab.Config.knobs().values():
+            live = ", live" if knob.live else ""
+            print(f"  {knob.name} = {knob.format(knob.default) or '(empty)'}{live}: {knob.help} ({knob.allowed})")
+        return 0
+    config: Config = lab.Config.from_params(_params(given.knobs))
+    if given.steps < 0:
+        raise ConfigError("steps", given.steps, "give a whole number from 0 up")
+    if given.command == "export":
+        print(script(given.lab, config, steps=given.steps, device=given.device), end="")
+        return 0
+    experiment = lab.Experiment(config, resolve(given.device))
+    for metrics in engine.train(experiment, given.steps):
+        if given.json:
+            print(json.dumps({"step": experiment.step_count, **metrics}))
+        else:
+            print(f"step {experiment.step_count:6}  " + "  ".join(f"{k} {v:.6g}" for k, v in metrics.items()))
+    return 0
+
+
+def _question(slug: str) -> str:
+    """The first line of a lab's docstring is the question that it asks."""
+    return (engine.lab(slug).__doc__ or slug).strip().splitlines()[0]
+
+
+def _params(pairs: list[str]) -> dict[str, str]:
+    params = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError("--set", pair, "write it as KNOB=VALUE")
+        params[name] = value
+    return params
+
+
+if __name__ == "__main__":
+    sys.exit(main())

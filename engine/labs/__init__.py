@@ -1,0 +1,8 @@
+"""The labs, one module each.  `engine.labs()` finds them by their file names.
+
+``PLAYGROUND_LABS`` may name further folders with labs, separated like ``PATH``.
+"""
+
+import os
+
+__path__ += [folder for folder in os.environ.get("PLAYGROUND_LABS", "").split(os.pathsep) if folder]

@@ -1,0 +1,126 @@
+"""A worker process: one bench behind a pipe.  Started by `engine.processes`, never by hand."""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import pickle
+import signal
+import struct
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
+
+log = logging.getLogger(__name__)
+
+
+class Pulse:
+    """Signs of life in memory shared with the parent, who reads them without asking."""
+
+    def __init__(self, fd: int) -> None:
+        self._memory = mmap.mmap(fd, PULSE.size)
+
+    def beat(self, run_id: str = "", resident_mb: float = 0.0) -> None:
+        PULSE.pack_into(self._memory, 0, time.monotonic(), resident_mb, run_id.encode())
+
+    def read(self) -> tuple[float, float, str]:
+        """(monotonic seconds, resident MB, run id) of the last beat."""
+        at, resident_mb, run_id = PULSE.unpack_from(self._memory)
+        return at, resident_mb, run_id.rstrip(b"\0").decode()
+
+
+def resident_mb() -> float:
+    """Resident memory of this process; 0 where the system does not tell (not Linux)."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except OSError:
+        return 0.0
+
+
+def _die_with_parent(lifeline: int) -> None:
+    """The parent holds the other end: when it is gone, however it went, reading ends, and so do we."""
+    os.read(lifeline, 1)
+    os._exit(0)
+
+
+def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
+    for unwanted in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent decides
+        signal.signal(unwanted, signal.SIG_IGN)
+    os.nice(4)  # pages come first: a visitor notices a late picture sooner than a slower epoch
+    threading.Thread(target=_die_with_parent, args=(lifeline_fd,), daemon=True).start()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(process)d %(levelname)s %(message)s")
+    pulse, pipe = Pulse(pulse_fd), Connection(pipe_fd)
+    pulse.beat()
+    limits, device = pipe.recv()
+
+    import torch
+
+    from engine import lab, labs
+    from engine.bench import Bench
+
+    torch.set_num_threads(1)  # faster than two for networks this small, and fair
+    for slug in labs():  # the first visitor should not wait for imports, nor for torch's first backward pass
+        pulse.beat()
+        try:
+            module = lab(slug)
+            experiment = module.Experiment(module.Config(), "cpu")
+            experiment.step()
+            experiment.frame()
+        except Exception:  # one broken lab must not keep the others from starting
+            log.exception("The lab %s cannot be used.", slug)
+    bench = Bench(limits, device)
+    bench.interrupted = lambda: pipe.poll(0)
+    pipe.send(("ready", None, None))
+    copy_at = time.monotonic()
+    while True:
+        run_id = bench.next_run()
+        pulse.beat(run_id or "", resident_mb())
+        if run_id is not None:
+            bench.tick()
+        while pipe.poll(0 if run_id is not None else bench.idle_for()):
+            _answer(bench, pipe, pulse)
+            run_id = bench.next_run()
+        if time.monotonic() >= copy_at:
+            copy_at = time.monotonic() + _send_copies(bench, pipe, pulse)
+
+
+def _answer(bench: Any, pipe: Any, pulse: Pulse) -> None:
+    number, verb, run_id, args = pipe.recv()
+    pulse.beat(run_id, resident_mb())
+    try:
+        answer, ok = bench.call(verb, run_id, *args), True
+    except Exception as error:  # the caller gets it, whatever it is
+        answer, ok = error, False
+    pipe.send((number, ok, answer))
+    if verb != "peek":  # what a visitor did must not be lost
+        _send_copy(bench, pipe, pulse, run_id)
+
+
+def _send_copy(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
+    """Send the parent a copy of a run, unless nothing has changed or it is on its way to another step."""
+    hosted = bench.runs.get(run_id)
+    if hosted is not None and hosted.dirty and hosted.target is None:
+        pulse.beat(run_id, resident_mb())
+        pipe.send(("copy", run_id, pickle.dumps(hosted.dump(), protocol=5)))
+
+
+def _send_copies(bench: Any, pipe: Any, pulse: Pulse) -> float:
+    """Send the parent a copy of every run that moved.  Returns seconds until the next time."""
+    began = time.monotonic()
+    for run_id in bench.runs:
+        _send_copy(bench, pipe, pulse, run_id)
+    pause: float = max(bench.limits.recovery_seconds, 20 * (time.monotonic() - began))
+    return pause
+
+
+if __name__ == "__main__":
+    try:
+        main(*(int(fd) for fd in sys.argv[1:4]))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        os._exit(0)  # the parent closed the pipe: we are no longer wanted

@@ -1,0 +1,150 @@
+"""Gradient descent: optimisers race down one loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from scipy.interpolate import RegularGridInterpolator
+
+from engine import optim
+from ui import charts
+from ui.page import View, lab_page
+from ui.scene import Scene, show
+
+TITLES = {name: title[0].upper() + title[1:] for name in optim.NAMES for title in [optim.title(name)]}
+
+FLOOR = 1e-12  # below this a loss is rounding, and only stretches the picture
+MEASURES = {"loss": ("How low is each?", "loss L(θ)"),
+            "distance": ("How far is each from the nearest minimum?", "distance |θ − θ*|")}  # fmt: skip
+
+
+def stage(view: View) -> None:
+    """The loss as a map, with everybody's path over it."""
+    frame = view.frame
+    left, right, bottom, top = frame.extent
+    scene = Scene(height=600)
+    panel = scene.panel(
+        "map", title="The loss: click to start there", x=(left, right), y=(bottom, top),
+        x_label="parameter θ₁", y_label="parameter θ₂", weight=3, pick="plane",
+    )  # fmt: skip
+    panel.heatmap(frame.shade, extent=frame.extent, low=0, high=1, levels=14, name="Loss (dark is low)"
+                  if charts.theme.dark() else "Loss")  # fmt: skip
+    if len(frame.ends) <= 8:
+        panel.points(frame.ends, size=6, shape="cross", colours=["mark"], name="Minimum")
+    for name, path, stopped in zip(frame.names, frame.paths, frame.diverged, strict=True):
+        panel.path(path, colour=name, name=TITLES[name] + (" (diverged)" if stopped else ""), width=3)
+    reach = 0.09 * (right - left)
+    racing = ~(frame.diverged | frame.left)
+    at = frame.points[racing]
+    panel.arrows(at, -reach * _unit(frame.gradients[racing]), colour="gradient", name="Downhill (direction)")
+    moving = racing & (np.abs(frame.momenta).max(axis=1) > 0)
+    panel.arrows(frame.points[moving], -reach * _unit(frame.momenta[moving]), colour="momentum",
+                 name="Momentum (direction)")  # fmt: skip
+    panel.arrows(at - frame.last_steps[racing], frame.last_steps[racing], colour="step", name="Last step (true length)",
+                 width=3)  # fmt: skip
+    panel.text(*frame.paths[0, 0], "start")
+    if frame.basin_ends.size:
+        _basins(scene, frame)
+    else:
+        _losses(scene, view)
+    pick = show(scene, key=view.key)
+    if pick and pick["panel"] == "map" and pick["kind"] == "plane":
+        x, y = (round(float(np.clip(pick[axis], -6, 6)), 2) for axis in "xy")
+        view.player.turn(start_x=x, start_y=y)
+        st.rerun(scope="app")
+
+
+def _losses(scene: Scene, view: View) -> None:
+    """The loss of each so far, so that a step on the map and what it gains are seen together."""
+    lines = {}
+    for name in view.frame.names:
+        steps, values = view.curves.get(f"loss.{name}", (np.zeros(0), np.zeros(0)))
+        seen = slice(None, None, max(1, len(steps) // 400))
+        if len(steps):
+            lines[name] = np.column_stack([steps, np.log10(np.maximum(values, FLOOR))])[seen]
+    heights = np.concatenate([line[:, 1] for line in lines.values()]) if lines else np.array([-2.0, 2.0])
+    panel = scene.panel(
+        "losses", title="How low is each?", x=(0, max(60, view.look.last_step)), x_label="step", y_label="log₁₀ loss",
+        y=(float(heights.min()) - 0.3, float(heights.max()) + 0.3), weight=2, equal=False,
+    )  # fmt: skip
+    for name, line in lines.items():
+        panel.path(line, colour=name, name=TITLES[name])
+
+
+def _basins(scene: Scene, frame: Any) -> None:
+    left, right, bottom, top = frame.extent
+    panel = scene.panel(
+        "basins", title="Where each start ends", x=(left, right), y=(bottom, top), x_label="start θ₁",
+        y_label="start θ₂", weight=2,
+    )  # fmt: skip
+    ends = np.where(frame.basin_ends >= 0, frame.basin_ends, np.nan)
+    panel.classes(ends, extent=frame.extent, discrete=True, name="Basin (hatched: not there yet)")
+    panel.points(frame.basin_points.reshape(-1, 2), size=1.6, name="Where they are now")
+    panel.points(frame.ends, size=5, shape="cross", colours=["mark"], name="Minimum")
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Each row (N, 2) at length one; zero stays zero."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def curves(view: View) -> None:
+    """Loss and distance, and what curvature says about both."""
+    if not view.curves:
+        st.info("Press Play: the loss of every optimiser is drawn here, step by step.", icon=":material/show_chart:")
+    else:
+        common = {"ghost": view.ghosts, "marker": view.marker, "log_y": True, "floor": FLOOR, "height": 280}
+        for measure, (title, y_title) in MEASURES.items():
+            series = {f"{measure}.{name}": (TITLES[name], name) for name in view.config.optimisers}
+            if any(metric in view.curves for metric in series):
+                charts.curves(view.curves, series=series, title=title, y_title=y_title, key=f"{view.key}.{measure}",
+                              **common)  # fmt: skip
+    _readout(view.frame)
+
+
+def _readout(frame: Any) -> None:
+    """A line for each racer: where 2/L stands, and the rate that curvature predicts beside the one measured."""
+    rows = ["| | loss | η | 2/L | L | m | L/m | predicted | measured |", "|:--|--:|--:|--:|--:|--:|--:|--:|--:|"]
+    for i, name in enumerate(frame.names):
+        m, largest = frame.eigenvalues[i]
+        over = name == "gradient_descent" and frame.learning_rates[i] > frame.edge[i]
+        edge = f"**{frame.edge[i]:.4g}**{' ⚠' if over else ''}" if np.isfinite(frame.edge[i]) else "none"
+        numbers = [f"{frame.losses[i]:.3g}", f"{frame.learning_rates[i]:g}", edge, f"{largest:.4g}", f"{m:.4g}"]
+        numbers += [_number(frame.condition[i]), _number(frame.predicted_rate[i]), _number(frame.measured_rate[i])]
+        rows.append(f"| {TITLES[name]}{' (diverged)' if frame.diverged[i] else ''} | {' | '.join(numbers)} |")
+    st.markdown("\n".join(rows))
+    st.caption(
+        "L and m are the largest and the smallest curvature (eigenvalues of the Hessian) where each optimiser stands "
+        "now. Predicted and measured is the factor by which one step changes the distance to the minimum: predicted "
+        "from L, m, η and β for gradient descent, momentum and Nesterov, measured over the last 20 steps. ⚠ marks a "
+        "learning rate η above the edge 2/L of gradient descent."
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}" if np.isfinite(value) else "–"
+
+
+def inside(view: View) -> None:
+    """The same race in three dimensions, as it stood when it last paused: a moving surface could not be turned."""
+    frame = view.frame
+    held = st.session_state.setdefault(f"{view.key}.surface", {})
+    race = (frame.extent, frame.names, float(frame.shade.sum()))
+    if held.get("race") != race or not view.look.active:
+        height = RegularGridInterpolator((frame.grid_y, frame.grid_x), frame.shade, bounds_error=False)
+        paths = {}
+        for name, path in zip(frame.names, frame.paths, strict=True):
+            seen = path[np.isfinite(height(path[:, ::-1]))]
+            paths[TITLES[name]] = (name, np.column_stack([seen, height(seen[:, ::-1])]))
+        held.update(race=race, paths=paths, shade=frame.shade, extent=frame.extent)
+    charts.surface(held["shade"], held["extent"], key=f"{view.key}.surface3d", title="The same race on the surface",
+                   x_title="θ₁", y_title="θ₂", z_title="height (scaled loss)", paths=held["paths"])  # fmt: skip
+    st.caption("Drag to turn it. The paths are brought up to date whenever the race pauses.")
+
+
+lab_page(
+    "gradient_descent", speed="30 steps/s", stage=stage, curves=curves, inside=inside,
+    sources=("engine.optim", "engine.surfaces", "engine.curvature"),
+)  # fmt: skip

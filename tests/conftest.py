@@ -1,0 +1,117 @@
+"""What tests share: one torch thread, one browser and one running server for each test process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+import torch
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM_ARGS = [
+    "--no-sandbox",  # Chromium's own sandbox does not start as root in a container
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SERVER_LOG = pytest.StashKey[Path]()
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("untimed")
+torch.set_num_threads(1)  # as in the workers, and so that sums are added up in one order everywhere
+
+
+def _chromium() -> str:
+    """The path of a Chromium or Chrome; the names are those that the Makefile looks for."""
+    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    for name in names:
+        path = shutil.which(name)
+        if path:
+            return path
+    pytest.fail("There is no Chromium or Chrome: install one, or set CHROMIUM to its path.")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium.  Open a page with ``browser.new_page()`` and close it.
+
+    Playwright keeps an event loop running in this thread: ``asyncio.run`` fails in tests that come after.
+    """
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_ARGS)
+        yield chromium
+        chromium.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    state = f"ended with status {process.returncode}" if process.poll() is not None else "was not healthy within 60 s"
+    process.kill()
+    process.wait()
+    pytest.fail(f"The server {state}.")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of the whole app, as a visitor would start it, with one worker process.
+
+    Its log is shown below each test that uses it and fails.  SIGTERM must end it.
+    """
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    request.config.stash[SERVER_LOG] = log
+    port = _free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
+    environment = {"PLAYGROUND_WORKERS": "1", **os.environ}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command + options, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+        )
+    url = f"http://127.0.0.1:{port}"
+    _wait_until_healthy(process, url)
+    yield url
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        pytest.fail(f"The server did not end within 20 s of SIGTERM:\n{log.read_text()}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the end of the server's log below a failed test that used the server."""
+    report = yield
+    if report.failed and "server" in getattr(item, "fixturenames", ()) and SERVER_LOG in item.config.stash:
+        lines = item.config.stash[SERVER_LOG].read_text().splitlines()
+        report.sections.append(("end of the server's log", "\n".join(lines[-60:])))
+    return report

@@ -1,0 +1,89 @@
+"""What happens to a run when its lab misbehaves?  A lab for the tests: least squares that can be told to go wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine.device import generator
+from engine.lab import Config as AnyConfig
+from engine.lab import ConfigError, knob
+
+
+@dataclass(frozen=True)
+class Config(AnyConfig):
+    fault: str = knob("none", choices=("none", "raise", "nan", "hang", "die", "slow", "refuse", "frame"))
+    at: int = knob(5, low=1, high=1_000_000, help="The step at which the fault shows.")
+    rate: float = knob(0.1, low=1e-6, high=10.0, log=True, live=True)
+    width: int = knob(3, low=1, high=100)
+
+
+@dataclass(frozen=True)
+class Frame:
+    weights: np.ndarray
+    step: int
+
+
+class Experiment:
+    done = False
+
+    def __init__(self, config: Config, device: Any = "cpu") -> None:
+        if config.fault == "refuse":
+            raise ConfigError("fault", "refuse", "this lab refuses it")
+        self.config, self.step_count, self.device = config, 0, device
+        self.random = generator(config.seed, "steps")
+        self.model = nn.Linear(config.width, 1, bias=False)
+        nn.init.normal_(self.model.weight, generator=generator(config.seed, "weights"))
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.rate)
+
+    def step(self) -> dict[str, float]:
+        if self.step_count + 1 >= self.config.at:
+            if self.config.fault == "raise":
+                raise RuntimeError("the dog ate it")
+            if self.config.fault == "hang":
+                time.sleep(3600)
+            if self.config.fault == "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.config.fault == "slow":
+                time.sleep(0.2)
+        x = torch.randn(8, self.config.width, generator=self.random)
+        loss = ((self.model(x) - x.sum(1, keepdim=True)) ** 2).mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.step_count += 1
+        nan = self.config.fault == "nan" and self.step_count >= self.config.at
+        return {"loss": float("nan") if nan else loss.item()}
+
+    def frame(self) -> Frame:
+        if self.config.fault == "frame":
+            raise RuntimeError("nothing to see")
+        return Frame(self.model.weight.detach().numpy().copy(), self.step_count)
+
+    def update(self, config: Config) -> None:
+        self.config.require_live(config)
+        self.config = config
+        self.optimiser.param_groups[0]["lr"] = config.rate
+
+    def edit(self, change: dict[str, Any]) -> None:
+        with torch.no_grad():
+            self.model.weight[0, int(change["index"])] = float(change["value"])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(),
+            "random": self.random.get_state(), "step_count": self.step_count,
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.random.set_state(state["random"])
+        self.step_count = state["step_count"]

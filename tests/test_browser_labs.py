@@ -1,0 +1,235 @@
+"""What every lab's page does, in a real browser: one test for all of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+from playwright.sync_api import Browser, expect
+from visitor import ROOT, Visitor, visit
+
+import engine
+from ui import lesson, shell
+
+LABS = [entry.slug for entry in shell.labs()]
+LESSONS = [slug for slug in LABS if lesson.lessons(slug)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # a busy machine is no failure
+
+
+def live_knob(slug: str) -> str:
+    """A knob of the lab that is a slider, changes while it trains, and is shown at the defaults."""
+    config_class = engine.lab(slug).Config
+    knobs = config_class.knobs()
+    for name, spec in knobs.items():
+        on, _, wanted = spec.when.partition("=")
+        held = getattr(config_class(), on, "")
+        held = [str(v) for v in held] if isinstance(held, tuple) else [knobs[on].format(held) if on else ""]
+        if spec.live and spec.kind == "float" and set(held) & set(wanted.split("|")) and spec.group != "view":
+            return name
+    pytest.fail(f"{slug} has no live knob that is a slider")
+
+
+def same_picture(one: Visitor, expected: list[str], what: str) -> None:
+    one.until(lambda: one.pictures() == expected, f"the picture {what}")
+
+
+@pytest.mark.parametrize("slug", LABS)
+def test_the_player_plays_pauses_steps_and_resets(browser: Browser, server: str, slug: str) -> None:
+    with visit(browser, server) as visitor:
+        visitor.open(slug)
+        assert visitor.step_number() == 0
+        expect(visitor.page.get_by_role("heading", level=2)).to_contain_text("?")
+        first = visitor.pictures()
+        assert first
+
+        visitor.play()
+        visitor.until(lambda: visitor.step_number() > 3, "the steps to go on")
+        visitor.until(lambda: visitor.pictures() != first, "the picture to change")
+        visitor.pause()
+        stopped = visitor.step_number()
+        pictures = visitor.pictures()
+
+        visitor.step()
+        assert visitor.step_number() == stopped + 1
+        expect(visitor.button("Play")).to_be_visible()
+        visitor.until(lambda: visitor.pictures() != pictures, "the picture of one step more")
+        latest = visitor.pictures()
+
+        visitor.seek(1)
+        expect(visitor.page.locator(".st-key-step")).to_contain_text(f"1 of {stopped + 1:,}")
+        early = visitor.pictures()
+        visitor.seek(stopped + 1)
+        same_picture(visitor, latest, "of the last step")
+        visitor.seek(1)
+        same_picture(visitor, early, "of the first step")
+
+        visitor.reset()
+        same_picture(visitor, first, "of the beginning")
+
+        visitor.page.get_by_role("heading", level=2).click()
+        visitor.page.keyboard.press("Space")
+        visitor.until(lambda: visitor.step_number() > 0, "the space bar to play")
+        visitor.page.keyboard.press("Space")
+        expect(visitor.button("Play")).to_be_visible()
+        assert visitor.notices() == [] and visitor.tracebacks() == 0
+
+
+@pytest.mark.parametrize("slug", LABS)
+def test_a_branch_from_an_earlier_moment_shows_both_futures(browser: Browser, server: str, slug: str) -> None:
+    knob = live_knob(slug)
+    with visit(browser, server) as visitor:
+        visitor.open(slug)
+        last = visitor.play_to(8)
+        visitor.seek(4)
+        visitor.open_groups()
+        value = visitor.turn(knob)
+        said = visitor.page.locator(f".st-key-{slug}-looking_back")
+        expect(said).to_contain_text(value)  # named beside the button, and not yet done
+        assert visitor.step_number() == 4
+
+        visitor.button("Branch from here").click()
+        dashed = visitor.page.get_by_text("Dashed:")
+        dashed.wait_for()
+        assert dashed.count() == 1
+        visitor.until(lambda: visitor.step_number() > 6, "the branch to go on")
+        visitor.pause()
+        expect(visitor.key("beside").get_by_role("img").first).to_be_visible()  # side by side
+        shown = visitor.canvases.count()
+        assert visitor.key("beside").get_by_role("img").count() == shown
+        before = " ".join(dashed.locator("xpath=..").inner_text().split())
+        assert value not in before, "the first future keeps its own setting"
+
+        visitor.page.get_by_text("Side by side").click()
+        visitor.key("beside").wait_for(state="detached")
+        visitor.button("On stage").click()
+        visitor.until(lambda: f"4 of {last:,}" in visitor.step_text(), "the first future, at the moment of the branch")
+        visitor.settle()
+        both = visitor.pictures(visitor.curves)
+        assert both
+        visitor.button("Remove").click()
+        dashed.wait_for(state="detached")
+        visitor.until(lambda: visitor.pictures(visitor.curves) != both, "the curves of the second future to go")
+        assert visitor.notices() == [] and visitor.tracebacks() == 0
+
+
+@pytest.mark.parametrize("slug", LESSONS)
+def test_every_lesson_asks_runs_and_explains(browser: Browser, server: str, slug: str) -> None:
+    with visit(browser, server) as visitor:
+        visitor.open(slug)
+        for number, each in enumerate(lesson.lessons(slug)):
+            visitor.key("lesson").get_by_text(each.title, exact=True).click()
+            question = visitor.key("predict")
+            expect(question).to_contain_text("Predict.")
+            visitor.until(lambda each=each: visitor.link.get("lesson") == each.slug, "the lesson in the link")
+            for name, text in each.params.items():
+                default = (
+                    engine.lab(slug).Config.knobs()[name].parse(text) == engine.lab(slug).Config.knobs()[name].default
+                )
+                assert default or visitor.link[name] == text
+            visitor.until(lambda: visitor.step_number() == 0, "the lesson to begin")
+            expect(visitor.page.get_by_text("Dashed:")).to_have_count(int(each.beside is not None))
+            if each.answers:
+                question.get_by_text(each.answers[each.right or 0], exact=True).click()
+            expect(visitor.key("outcome")).to_have_count(0)
+            if number or each.runs_to is None:
+                visitor.button("What happened and why").click()  # who does not want to wait
+                visitor.key("outcome").wait_for()
+            visitor.button("Play").click()
+            visitor.until(lambda: visitor.step_number() > 0, "the lesson to run")
+            expect(visitor.key("outcome")).to_contain_text("What happened and why.", timeout=90_000)
+            if each.answers:
+                expect(visitor.key("outcome")).to_contain_text("You predicted it")
+        assert visitor.notices() == [] and visitor.tracebacks() == 0
+
+
+@pytest.mark.parametrize("slug", LABS)
+def test_a_link_an_export_and_a_reload_bring_the_same_run(
+    browser: Browser, server: str, slug: str, tmp_path: Path
+) -> None:
+    knob = live_knob(slug)
+    with visit(browser, server) as visitor:
+        visitor.open(slug, seed="7")
+        visitor.play_to(5)
+        visitor.open_groups()
+        visitor.turn(knob)
+        at = visitor.play_to(visitor.step_number() + 5)
+        pictures, values = visitor.pictures(), visitor.values()
+        link = visitor.share()
+        assert link.startswith(f"{server}/{slug}?")
+        table = list(csv.DictReader(io.StringIO(visitor.download("Metrics", tmp_path / "metrics.csv").read_text())))
+        script = visitor.download("Python", tmp_path / "run.py")
+        weights = visitor.download("Weights", tmp_path / "model.safetensors")
+        visitor.page.keyboard.press("Escape")
+
+        with visit(browser, server) as other:
+            other.follow(link)
+            other.until(lambda: other.step_number() == at, f"the step {at} of the link")
+            same_picture(other, pictures, "of the run that the link tells of")
+            other.open_groups()
+            other.until(lambda: other.values() == values, f"the knobs {values}")
+            assert other.notices() == []
+
+        visitor.reload()
+        visitor.until(lambda: visitor.step_number() == at, "the same run after a reload")
+        same_picture(visitor, pictures, "before the reload")
+        tab = Visitor(visitor.page.context.new_page(), server)
+        tab.follow(visitor.page.url)
+        tab.until(lambda: tab.step_number() == at, "the same run in a second tab")
+        same_picture(tab, pictures, "of the first tab")
+        assert tab.problems == [] and tab.notices() == []
+
+    assert int(table[-1]["step"]) == at
+    said = subprocess.run(
+        [sys.executable, script], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert said.returncode == 0, said.stderr
+    printed = dict(line.split(" = ") for line in said.stdout.splitlines() if " = " in line)
+    assert printed == {name: text for name, text in table[-1].items() if name != "step"}
+    assert f"after {at} steps" in said.stdout
+    state = engine.lab(slug).Experiment(engine.lab(slug).Config(seed=7), "cpu").model.state_dict()
+    loaded = safetensors.torch.load_file(weights)
+    assert {name: tensor.shape for name, tensor in loaded.items()} == {n: t.shape for n, t in state.items()}
+
+
+@pytest.mark.parametrize("slug", LABS)
+def test_views_of_a_page(browser: Browser, server: str, slug: str) -> None:
+    """Wrong links, a lecture hall, hidden knobs, the dark, a telephone: each is a page without an error."""
+    config_class = engine.lab(slug).Config
+    number = next(spec for spec in config_class.knobs().values() if spec.kind in ("int", "float"))
+    bad = {number.name: f"{number.high * 2 + 1:g}", "seed": "<b>x</b>", "no_such_knob": "1", "step": "many"}
+    with visit(browser, server) as visitor:
+        visitor.open(slug, **bad)
+        notices = " ".join(visitor.notices())
+        for name in bad:
+            assert name in notices
+        assert f"Using {number.format(number.default)} instead" in notices
+        assert "Traceback" not in visitor.said() and visitor.tracebacks() == 0
+        assert visitor.step_number() == 0
+        plain = size_of(visitor, "step")
+
+        visitor.open(slug, view="lecture", hide="seed")
+        assert size_of(visitor, "step") > plain
+        visitor.open_groups()
+        expect(visitor.key("seed")).to_have_count(0)
+        assert visitor.notices() == [] and visitor.overflow() == 0
+    with visit(browser, server, color_scheme="dark", viewport={"width": 390, "height": 844}) as visitor:
+        visitor.open(slug)
+        dark = visitor.page.evaluate("() => getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+        assert max(int(channel) for channel in re.findall(r"\d+", dark)[:3]) < 64
+        assert visitor.overflow() == 0
+        visitor.step()
+        assert visitor.step_number() == 1
+        assert visitor.overflow() == 0 and visitor.notices() == []
+
+
+def size_of(visitor: Visitor, key: str) -> float:
+    """Size of the text in a container, in pixels."""
+    text = "(e) => parseFloat(getComputedStyle([...e.querySelectorAll('*')].at(-1)).fontSize)"
+    return float(visitor.page.locator(f".st-key-{key}").first.evaluate(text))

@@ -1,0 +1,343 @@
+"""The race of optimisers: its surfaces, its predictions, its lessons, and the contract of a lab."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import engine
+from engine import optim
+from engine.curvature import contraction, curvature
+from engine.lab import ConfigError
+from engine.labs.gradient_descent import SURFACES, Config, Experiment, Frame
+from engine.surfaces import diabetes_data, quadratic
+
+ANYWHERE = tuple(name for name in optim.NAMES if name != "muon")
+
+
+def after(steps: int, **knobs: Any) -> Experiment:
+    experiment = Experiment(Config(**knobs))
+    for _ in engine.train(experiment, steps):
+        pass
+    return experiment
+
+
+def assert_same(a: Any, b: Any) -> None:
+    """Equal to the last bit: frames, or nested states."""
+    if isinstance(a, Frame):
+        a, b = dataclasses.asdict(a), dataclasses.asdict(b)
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_same(a[key], b[key])
+    elif isinstance(a, (torch.Tensor, np.ndarray)):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    else:
+        assert a == b
+
+
+# Surfaces
+
+
+@pytest.mark.parametrize(
+    ("name", "xy", "value"),
+    [
+        ("quadratic", (3.0, 1.0), 9.5),  # (9 + 10) / 2
+        ("rosenbrock", (-1.2, 1.0), 24.2),
+        ("himmelblau", (0.0, 0.0), 170.0),
+        ("beale", (0.0, 0.0), 1.5**2 + 2.25**2 + 2.625**2),
+        ("monkey_saddle", (2.0, 1.0), 2.0),
+        ("rastrigin", (0.5, 0.0), 20.25),
+        ("diabetes", (0.0, 0.0), 1.0),  # the targets are standardised
+    ],
+)
+def test_a_surface_has_its_known_value(name, xy, value):
+    points = torch.tensor(xy, dtype=torch.float64).expand(2, 3, 2)
+    torch.testing.assert_close(SURFACES[name](points), torch.full((2, 3), value, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("name", [name for name, surface in SURFACES.items() if surface.bounded])
+def test_the_ends_are_minima(name):
+    _, gradient, hessian = curvature(SURFACES[name], torch.tensor(SURFACES[name].ends, dtype=torch.float64))
+    assert gradient.abs().max() < 1e-6
+    assert torch.linalg.eigvalsh(hessian).min() > 0
+
+
+def test_the_regression_is_least_squares_on_real_data():
+    features, targets = diabetes_data(torch.float64, "cpu")
+    assert features.shape == (442, 2)
+    solution = torch.linalg.lstsq(features, targets).solution
+    torch.testing.assert_close(torch.tensor(SURFACES["diabetes"].ends[0]).double(), solution, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_curvature_is_the_hessian(name):
+    points = torch.tensor([[-1.5, 2.0], [0.3, -0.7]], dtype=torch.float64)
+    value, gradient, hessian = curvature(SURFACES[name], points)
+    torch.testing.assert_close(value, SURFACES[name](points))
+    for i, point in enumerate(points):
+        torch.testing.assert_close(gradient[i], torch.autograd.functional.jacobian(SURFACES[name], point))
+        torch.testing.assert_close(hessian[i], torch.autograd.functional.hessian(SURFACES[name], point))
+
+
+@pytest.mark.parametrize("angle", [0.0, 30.0, 90.0])
+def test_turning_the_quadratic_keeps_its_eigenvalues(angle):
+    _, _, hessian = curvature(quadratic(50.0, angle), torch.tensor([[0.3, 0.4]], dtype=torch.float64))
+    np.testing.assert_allclose(torch.linalg.eigvalsh(hessian)[0], [1.0, 50.0], rtol=1e-12)
+
+
+# What the curvature foretells
+
+
+@pytest.mark.parametrize("angle", [0.0, 40.0])
+@pytest.mark.parametrize("lr", [0.005, 0.019])
+def test_the_predicted_rate_of_gradient_descent_is_measured(lr, angle):
+    frame = after(200, condition=100.0, angle=angle, optimisers=("gradient_descent",), lr_gradient_descent=lr).frame()
+    assert frame.predicted_rate[0] == pytest.approx(max(abs(1 - lr), abs(1 - 100 * lr)))
+    assert frame.measured_rate[0] == pytest.approx(frame.predicted_rate[0], rel=1e-6)
+    assert frame.edge[0] == pytest.approx(0.02)
+    assert frame.condition[0] == pytest.approx(100)
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov"])
+@pytest.mark.parametrize(("beta", "lr"), [(0.0, 0.02), (0.5, 0.01), (0.9, 0.005)])
+def test_contraction_is_the_long_run_rate_with_momentum(name, beta, lr):
+    curvatures = torch.tensor([1.0, 30.0], dtype=torch.float64)
+    x = torch.nn.Parameter(torch.ones(2, dtype=torch.float64))
+    optimiser = optim.make(name, [x], lr)
+    optimiser.param_groups[0]["momentum"] = beta
+    sizes = []
+    for _ in range(2000):
+        x.grad = curvatures * x.detach()
+        optimiser.step()
+        sizes.append(x.detach().norm().item())
+    predicted = contraction(curvatures.numpy(), lr=lr, momentum=beta, nesterov=name == "nesterov")
+    # A least-squares slope, because with complex eigenvalues the distance swings about the line.
+    slope = np.polyfit(np.arange(100, 2000), np.log(sizes[100:]), 1)[0]
+    assert math.exp(slope) == pytest.approx(predicted, rel=2e-4)
+
+
+# Lessons
+
+
+@pytest.mark.parametrize(("condition", "angle"), [(4.0, 0.0), (10.0, 0.0), (10.0, 30.0), (30.0, 60.0), (100.0, 45.0)])
+def test_lesson_the_edge(condition, angle):
+    def descend(share: float) -> Experiment:
+        return after(
+            300, condition=condition, angle=angle,
+            optimisers=("gradient_descent",), lr_gradient_descent=share * 2 / condition,
+        )  # fmt: skip
+
+    assert descend(0.95).frame().losses[0] < 1e-3
+    over = descend(1.05)
+    assert over.frame().diverged[0]
+    assert over.step() == {"loss.gradient_descent": math.inf}
+
+
+@pytest.mark.parametrize(
+    ("condition", "angle"), [(50.0, 0.0), (50.0, 30.0), (100.0, 0.0), (100.0, 30.0), (100.0, 60.0)]
+)
+def test_lesson_the_ravine(condition, angle):
+    experiment = Experiment(
+        Config(
+            condition=condition, angle=angle, optimisers=("gradient_descent", "momentum"), momentum=0.67,
+            lr_gradient_descent=1.9 / condition, lr_momentum=3 / condition,
+        )
+    )  # fmt: skip
+    arrived: dict[str, int] = {}
+    for metrics in engine.train(experiment, 400):
+        for name in experiment.config.optimisers:
+            if metrics[f"distance.{name}"] < 0.01:
+                arrived.setdefault(name, experiment.step_count)
+    assert 2 * arrived["momentum"] < arrived["gradient_descent"]
+
+
+@pytest.mark.parametrize("surface", ["quadratic", "rosenbrock", "himmelblau", "beale", "rastrigin"])
+def test_lesson_adams_first_step(surface):
+    frame = after(1, surface=surface, optimisers=("adam",), start_x=-1.4, lr_adam=0.1).frame()
+    np.testing.assert_allclose(np.abs(frame.last_steps), 0.1, rtol=1e-6)
+
+
+def test_lesson_the_saddle():
+    knobs = {
+        "surface": "monkey_saddle", "start_x": 1.0, "start_y": 0.0,
+        "optimisers": ("gradient_descent", "momentum", "adam"),
+        "lr_gradient_descent": 0.05, "lr_momentum": 0.05, "lr_adam": 0.05,
+    }  # fmt: skip
+    still = after(500, **knobs).frame()
+    assert still.left.tolist() == [False, True, True]
+    for seed in range(5):
+        noisy = after(500, **knobs, noise=0.05, seed=seed)
+        assert noisy.frame().left.all()
+        assert noisy.done
+
+
+def test_lesson_noise_helps():
+    knobs = {"surface": "rastrigin", "basins": True, "optimisers": ("gradient_descent",), "lr_gradient_descent": 0.002}
+
+    def cooled(noise: float, seed: int) -> float:
+        experiment = after(300, noise=noise, seed=seed, starts=16, **knobs)
+        experiment.update(dataclasses.replace(experiment.config, noise=0.0))
+        for _ in range(100):
+            experiment.step()
+        return SURFACES["rastrigin"](torch.from_numpy(experiment.frame().basin_points)).mean().item()
+
+    assert max(cooled(80.0, seed) for seed in range(5)) < 0.75 * cooled(0.0, 0)
+
+
+# The race
+
+
+def test_basins_are_coloured_by_where_descent_ends():
+    frame = after(400, surface="himmelblau", basins=True, starts=12, lr_gradient_descent=0.005).frame()
+    assert set(np.unique(frame.basin_ends)) == {0, 1, 2, 3}
+    close = np.linalg.norm(frame.basin_points - frame.ends[frame.basin_ends], axis=-1)
+    assert close.max() < 1e-3
+    assert frame.basin_ends[-1, -1] == 0 and frame.basin_ends[-1, 0] == 1  # top right: (3, 2); top left: (-2.8, 3.1)
+    assert frame.basin_ends[0, 0] == 2 and frame.basin_ends[0, -1] == 3
+
+
+def test_valleys_of_the_monkey_saddle_are_basins():
+    frame = after(300, surface="monkey_saddle", basins=True, starts=12).frame()
+    assert set(np.unique(frame.basin_ends)) >= {0, 1, 2}
+
+
+def test_one_that_diverges_stops_and_the_others_go_on():
+    experiment = Experiment(Config(surface="rosenbrock", optimisers=("gradient_descent", "adam")))
+    metrics = list(engine.train(experiment, 50))[-1]
+    frame = experiment.frame()
+    assert frame.diverged.tolist() == [True, False]
+    assert set(metrics) == {"loss.adam", "distance.adam"}
+    assert np.isfinite(frame.points).all() and np.isfinite(frame.losses).all()
+    assert not experiment.done
+
+
+def test_paths_are_thinned_and_keep_both_ends():
+    experiment = after(1000, optimisers=("gradient_descent", "lion"))
+    frame = experiment.frame()
+    assert frame.paths.shape == (2, 400, 2)
+    assert frame.path_steps[:150].tolist() == list(range(150))
+    assert frame.path_steps[-150:].tolist() == list(range(851, 1001))
+    assert (np.diff(frame.path_steps) > 0).all()
+    np.testing.assert_array_equal(frame.paths[:, 0], [[-1.5, 2.0]] * 2)
+    np.testing.assert_array_equal(frame.paths[:, -1], frame.points)
+    np.testing.assert_array_equal(frame.points, experiment.model.stacked().detach())
+
+
+def test_a_batch_of_one_patient_has_that_patients_gradient():
+    experiment = after(1, surface="diabetes", batch="one sample", optimisers=("gradient_descent",), start_x=1.0)
+    start = np.array([1.0, 2.0])
+    features, targets = (data.numpy() for data in diabetes_data(torch.float64, "cpu"))
+    gradients = 2 * (features @ start - targets)[:, None] * features
+    steps = start - 0.05 * gradients
+    assert np.abs(steps - experiment.frame().points[0]).max(1).min() < 1e-12
+
+
+def test_noise_has_the_standard_deviation_it_says():
+    steps = [after(1, noise=2.0, seed=seed, optimisers=("gradient_descent",)).frame() for seed in range(300)]
+    noise = np.array([f.last_steps[0] / -0.05 - [-1.5, 20.0] for f in steps])
+    assert noise.std() == pytest.approx(2.0, rel=0.1)
+    assert abs(noise.mean()) < 0.3
+
+
+def test_muon_runs_where_the_weights_are_a_matrix_and_nowhere_else():
+    experiment = after(200, surface="diabetes", optimisers=("muon",), lr_muon=0.02)
+    assert experiment.model.points["muon"].shape == (1, 2)
+    assert experiment.frame().losses[0] < 0.96
+    with pytest.raises(ConfigError, match="Muon is for matrices only"):
+        Config(optimisers=("adam", "muon"))
+
+
+def test_racers_stand_in_the_order_that_was_asked_for():
+    names = ("sam", "adam", "gradient_descent")
+    experiment = after(3, optimisers=names)
+    metrics = experiment.step()
+    assert [key for key in metrics if key.startswith("loss.")] == [f"loss.{name}" for name in names]
+    np.testing.assert_allclose(experiment.frame().losses, [metrics[f"loss.{name}"] for name in names], rtol=1e-12)
+
+
+# The contract
+
+BUSY = [
+    {"surface": "himmelblau", "optimisers": ANYWHERE, "noise": 1.0, "basins": True, "starts": 6, "basins_by": "adam"},
+    {"surface": "diabetes", "optimisers": optim.NAMES, "batch": "mini-batch", "basins": True, "starts": 6},
+    {"surface": "rosenbrock", "optimisers": ("gradient_descent", "adam")},  # the first diverges
+]
+
+
+@pytest.mark.parametrize("knobs", BUSY)
+def test_restored_it_goes_on_to_the_same_bits(knobs):
+    experiment = after(20, **knobs)
+    state = pickle.dumps(experiment.state_dict())
+    kept = experiment.state_dict()
+    rest = list(engine.train(experiment, 20))
+    for saved in (pickle.loads(state), kept):
+        other = Experiment(Config(**knobs))
+        other.load_state_dict(saved)
+        assert list(engine.train(other, 20)) == rest
+        assert_same(other.frame(), experiment.frame())
+
+
+@pytest.mark.parametrize("knobs", BUSY)
+def test_looking_changes_nothing(knobs):
+    quiet, watched = Experiment(Config(**knobs)), Experiment(Config(**knobs))
+    for _ in range(20):
+        watched.frame()
+        assert_same(watched.frame(), watched.frame())
+        assert quiet.step() == watched.step()
+    assert_same(quiet.state_dict(), watched.state_dict())
+
+
+def test_live_knobs_act_from_the_next_step_on():
+    experiment = after(5, optimisers=("gradient_descent", "nesterov", "sam", "lion"))
+    config = dataclasses.replace(
+        experiment.config, lr_gradient_descent=0.0123, momentum=0.0, lr_nesterov=0.0123, rho=0.0, lr_sam=0.0123
+    )
+    experiment.update(config)
+    before = experiment.frame()
+    experiment.step()
+    moved = experiment.frame().last_steps
+    np.testing.assert_allclose(moved[0], -0.0123 * before.gradients[0], rtol=1e-9)
+    np.testing.assert_allclose(moved[1], -0.0123 * before.gradients[1], rtol=1e-9)
+    np.testing.assert_allclose(moved[2], -0.0123 * before.gradients[2], rtol=1e-9)
+    with pytest.raises(ConfigError, match="surface"):
+        experiment.update(dataclasses.replace(config, surface="beale"))
+
+
+@pytest.mark.parametrize("name", [name for name in Config.knobs() if name not in ("seed", "optimisers")])
+def test_every_knob_survives_its_bounds(name):
+    spec = Config.knobs()[name]
+    values = {"bool": (False, True), "choice": spec.choices}.get(spec.kind, (spec.low, spec.high))
+    for value in values:
+        knobs: dict[str, Any] = {
+            "surface": "diabetes",
+            "optimisers": optim.NAMES,
+            "basins": name in ("starts", "basins_by"),
+        }
+        if name in ("condition", "angle", "surface"):
+            knobs |= {"surface": "quadratic", "optimisers": ANYWHERE}
+        if name == "starts":
+            knobs["surface"], knobs["optimisers"] = "himmelblau", ("adam",)
+        experiment = after(3, **(knobs | {name: value}))
+        frame = experiment.frame()
+        assert np.isfinite(frame.points).all() and np.isfinite(frame.paths).all()
+
+
+def test_it_ends():
+    experiment = after(10_000, optimisers=("gradient_descent",))
+    assert experiment.done and experiment.step_count == 5_000
+    assert experiment.frame().paths.shape == (1, 400, 2)
+    experiment.step()
+    assert experiment.step_count == 5_000
+
+
+def test_curvature_at_the_flat_point_of_the_saddle_has_no_edge():
+    frame = Experiment(Config(surface="monkey_saddle", start_x=0.0, start_y=0.0)).frame()
+    assert np.isnan(frame.condition).all() and np.isinf(frame.edge).all()

@@ -1,0 +1,114 @@
+"""Lessons: every file says what a lesson needs, every preset is one that its lab takes, and choosing one sets it."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import engine
+from ui import lesson
+from ui.player import SPEEDS
+
+FILES = sorted(lesson.FOLDER.glob("*.toml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_lesson_is_one_that_its_lab_takes(file: Path) -> None:
+    config_class = engine.lab(file.stem).Config
+    found = lesson.lessons(file.stem)
+    assert found
+    assert len({each.slug for each in found}) == len(found)
+    for each in found:
+        config = each.config(config_class)
+        assert config != config_class() or not each.params
+        assert each.compared(config_class) != config
+        assert each.predict.endswith("?")
+        assert each.explain.strip()
+        assert each.runs_to is None or each.runs_to > 0
+        assert each.speed is None or each.speed in SPEEDS
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[lesson]]\nslug = 'a'\ntitle = 'A'\n", "explain"),
+        ("[[lesson]]\nslug = 'a'\ntitle='A'\npredict='?'\nexplain='.'\nparams={}\nanswers=['x']\nright=1\n", "right"),
+        ("[[lesson]]\nslug = 'a'\ntitle='A'\npredict='?'\nexplain='.'\nparams={}\ncolour='red'\n", "colour"),
+    ],
+)
+def test_a_file_that_lacks_something_is_named_with_what_it_lacks(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "broken.toml").write_text(text)
+    with pytest.raises(lesson.LessonError, match=rf"broken.toml, lesson a: .*{said}"):
+        lesson.lessons("broken", tmp_path)
+
+
+def page() -> None:
+    import streamlit as st
+
+    import engine
+    from ui.controls import controls
+    from ui.lesson import lesson_bar
+
+    config_class = engine.lab("gradient_descent").Config
+    st.session_state["lesson"] = lesson_bar("gradient_descent", config_class, step=st.session_state.get("now", 0))
+    st.session_state["result"] = controls("gradient_descent", config_class)
+
+
+def open_page(**params: str) -> AppTest:
+    app = AppTest.from_function(page, default_timeout=20)
+    for name, text in params.items():
+        app.query_params[name] = text
+    return app.run()
+
+
+def texts(app: AppTest) -> str:
+    assert not app.exception
+    return "\n".join(block.value for block in app.markdown)
+
+
+FIRST = lesson.lessons("gradient_descent")[0]
+CONFIG = engine.lab("gradient_descent").Config
+
+
+def test_choosing_a_lesson_sets_its_config_and_the_link() -> None:
+    app = open_page()
+    app.pills(key="gradient_descent.lesson").set_value(FIRST.slug).run()
+    assert app.session_state["result"] == FIRST.config(CONFIG)
+    assert "lesson" in app.query_params
+    assert FIRST.predict in texts(app)
+    assert FIRST.explain not in texts(app)
+
+
+def test_a_link_to_a_lesson_starts_it() -> None:
+    app = open_page(lesson=FIRST.slug)
+    assert app.session_state["result"] == FIRST.config(CONFIG)
+    assert app.session_state["lesson"] == FIRST
+
+
+def test_knobs_in_a_link_win_over_the_lesson() -> None:
+    app = open_page(lesson=FIRST.slug, condition="50.0")
+    assert app.session_state["result"] == CONFIG(condition=50.0)
+    assert app.session_state["lesson"] == FIRST
+
+
+def test_an_unknown_lesson_is_told() -> None:
+    app = open_page(lesson="nonsense")
+    assert "nonsense" in app.warning[0].value
+    assert app.session_state["lesson"] is None
+    assert "lesson" not in app.query_params
+
+
+def test_the_explanation_appears_when_the_run_got_there_and_remembers_the_prediction() -> None:
+    app = open_page(lesson=FIRST.slug)
+    app.radio(key=f"gradient_descent.lesson.{FIRST.slug}.answer").set_value(FIRST.answers[0]).run()
+    assert FIRST.explain not in texts(app)
+    app.session_state["now"] = FIRST.runs_to
+    app.run()
+    assert FIRST.explain in texts(app)
+    assert f"You said: *{FIRST.answers[0]}*" in texts(app)
+
+
+def test_the_explanation_can_be_asked_for() -> None:
+    app = open_page(lesson=FIRST.slug)
+    app.button(key=f"gradient_descent.lesson.{FIRST.slug}.shown.ask").click().run()
+    assert FIRST.explain in texts(app)

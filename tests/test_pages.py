@@ -1,0 +1,209 @@
+"""Every page without a browser: with every lesson, every choice and wrong links it is drawn without an exception."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import engine
+from engine import Config, ConfigError, pool
+from engine.lab import Knob
+from ui import lesson, shell
+from ui.page import TEXTS
+from ui.player import Player
+
+LABS = [entry.slug for entry in shell.labs()]
+LESSONS = [(slug, each.slug) for slug in LABS for each in lesson.lessons(slug)]
+CHOICES = [
+    (slug, name)
+    for slug in LABS
+    for name, spec in engine.lab(slug).Config.knobs().items()
+    if spec.kind in ("bool", "choice", "choices")
+]
+BAD = "\u202e<script>'\x00"
+
+
+@pytest.fixture(autouse=True)
+def _no_run_is_left():
+    yield
+    pool.stop()
+
+
+def visit(slug: str, **params: str) -> AppTest:
+    """Arrive at a page by its link, on a fresh server, and find nothing wrong."""
+    return sound(arrive(slug, **params))
+
+
+def arrive(slug: str, **params: str) -> AppTest:
+    pool.stop()
+    app = AppTest.from_file("../ui/shell.py", default_timeout=60).switch_page(f"../pages/{slug}.py")
+    for name, text in params.items():
+        app.query_params[name] = text
+    return app.run()
+
+
+def sound(app: AppTest) -> AppTest:
+    assert [e.message for e in app.exception] == []
+    assert [e.value for e in app.error] == []
+    return app
+
+
+def press(app: AppTest, slug: str, button: str) -> AppTest:
+    return sound(app.button(key=f"{slug}.{button}").click().run())
+
+
+def player(app: AppTest, slug: str) -> Player:
+    found: Player = app.session_state[f"{slug}.player"]
+    return found
+
+
+def step(app: AppTest, slug: str) -> int:
+    watched = player(app, slug).on_stage
+    assert watched is not None
+    return watched.look.step
+
+
+def notices(app: AppTest) -> list[str]:
+    return [warning.value for warning in app.warning]
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(markdown.value for markdown in app.markdown)
+
+
+def keys(app: AppTest) -> set[str | None]:
+    kinds = ("slider", "select_slider", "selectbox", "number_input", "button_group", "toggle", "text_area")
+    return {widget.key for kind in kinds for widget in app.get(kind)}
+
+
+def test_the_gallery_names_every_lab():
+    app = sound(AppTest.from_file("../ui/shell.py", default_timeout=60).run())
+    said = "\n".join(html.proto.body for html in app.get("html"))
+    for entry in shell.labs():
+        assert entry.question in said
+        for mode in ("light", "dark"):
+            assert (shell.FOLDER.parent / "assets" / "gallery" / f"{entry.slug}-{mode}.png").exists()
+
+
+@pytest.mark.parametrize("slug", LABS)
+def test_a_page_asks_its_question_steps_and_resets(slug):
+    app = visit(slug)
+    assert app.header[0].value.endswith("?")
+    assert notices(app) == [] and step(app, slug) == 0
+    assert step(press(app, slug, "step_once"), slug) == 1
+    app.run()
+    assert step(sound(app), slug) == 1
+    assert step(press(app, slug, "reset"), slug) == 0
+
+
+@pytest.mark.parametrize("tab", ["Curves", "Inside", "Source", "Mathematics"])
+@pytest.mark.parametrize("slug", LABS)
+def test_every_tab_is_drawn(slug, tab):
+    app = visit(slug)
+    for _ in range(2):  # before and after the first step
+        app.session_state[f"{slug}.tab"] = tab
+        press(app, slug, "step_once")
+    assert app.session_state[f"{slug}.tab"] == tab
+    if tab == "Source":
+        assert inspect.getsource(engine.lab(slug)).strip() in [code.value for code in app.code]
+    if tab == "Mathematics":
+        assert (TEXTS / f"{slug}.md").read_text(encoding="utf-8").strip() in texts(app)
+
+
+@pytest.mark.parametrize(("slug", "name"), LESSONS)
+def test_a_lesson_sets_its_knobs_asks_and_explains(slug, name):
+    chosen = next(each for each in lesson.lessons(slug) if each.slug == name)
+    config_class = engine.lab(slug).Config
+    app = visit(slug, lesson=name)
+    assert notices(app) == []
+    assert chosen.predict in texts(app) and chosen.explain not in texts(app)
+    assert player(app, slug).config == chosen.config(config_class)
+    assert [w.look.config for w in player(app, slug).compared] == [c for c in [chosen.compared(config_class)] if c]
+    press(app, slug, "step_once")
+    if chosen.explain not in texts(app):
+        sound(app.button(key=f"{slug}.lesson.{name}.shown.ask").click().run())
+    assert chosen.explain in texts(app)
+
+
+@pytest.mark.parametrize(("slug", "knob"), CHOICES)
+def test_every_choice_is_drawn_before_and_after_a_step(slug, knob):
+    """A choice that needs another knob as well (a table that was not uploaded) gets a sentence instead."""
+    config_class: type[Config] = engine.lab(slug).Config
+    spec = config_class.knobs()[knob]
+    for choice in spec.choices or ("0", "1"):
+        try:
+            wanted = config_class.from_params({knob: choice})
+        except ConfigError as error:
+            wanted = config_class()
+            app = visit(slug, **{knob: choice})
+            assert any(error.knob in sentence for sentence in notices(app)), choice
+        else:
+            app = visit(slug, **{knob: choice})
+            assert notices(app) == [], choice
+        assert player(app, slug).config == wanted, choice
+        press(app, slug, "step_once")
+        assert step(app, slug) == 1, choice
+
+
+def refused(spec: Knob) -> list[str]:
+    """Texts that a link may not give this knob."""
+    if spec.kind == "text":
+        return ["x" * (spec.length[1] + 1)]
+    assert spec.kind in ("bool", "choice", "choices") or (spec.low is not None and spec.high is not None)
+    if spec.kind == "ints":
+        return [BAD, f"{int(spec.high or 0) + 1}", ",".join(["1"] * (spec.length[1] + 1)), "1.5"]
+    if spec.kind in ("int", "float"):
+        return [BAD, f"{(spec.high or 0) + 1:.17g}", f"{(spec.low or 0) - 1:.17g}", "nan", "1e999", ""]
+    return [BAD, "nobody", f"{(*spec.choices, '1')[0]},nobody"]
+
+
+@pytest.mark.parametrize("slug", LABS)
+def test_values_that_no_knob_takes_give_a_sentence_each_and_the_default(slug):
+    config_class = engine.lab(slug).Config
+    wrong = {name: refused(spec) for name, spec in config_class.knobs().items()}
+    for number in range(max(map(len, wrong.values()))):
+        params = {name: texts[number % len(texts)] for name, texts in wrong.items()}
+        app = visit(slug, **params)
+        assert len(notices(app)) == len(params)
+        for name in params:
+            assert any(f"In the link, {name} = " in sentence and "instead" in sentence for sentence in notices(app))
+        assert player(app, slug).config == config_class()
+
+
+@pytest.mark.parametrize("slug", LABS)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"run": "nobody"}, {"run": BAD}, {"step": "-1"}, {"step": "1e3"}, {"step": "9" * 400}, {"step": BAD},
+        {"step": "5", "did": "{"}, {"step": "5", "did": "[1]"}, {"step": "5", "did": "[[1,2]]"},
+        {"step": "5", "did": '[[1,{"seed":"3"}]]'}, {"step": "5", "did": '[[1,{"nobody":"3"}]]'},
+        {"step": "5", "did": "[" * 5_000}, {"step": "5", "did": '[[-1,{"edit":{}}]]'},
+        {"lesson": "nobody"}, {"lesson": BAD}, {"view": BAD}, {"hide": BAD}, {"compare": BAD}, {BAD: "1"},
+    ],
+    ids=lambda params: ",".join(f"{n}={v}"[:30] for n, v in params.items()).encode("ascii", "replace").decode(),
+)  # fmt: skip
+def test_a_wrong_link_is_a_page_with_a_sentence(slug, params):
+    app = visit(slug, **params)
+    app.run()
+    sound(app)
+    watched = player(app, slug).on_stage
+    assert watched is not None and watched.look.status == "paused" and watched.look.frame is not None
+    if set(params) & {"step", "lesson", BAD}:
+        assert notices(app), "nothing tells the visitor what was wrong"
+
+
+@pytest.mark.parametrize("slug", LABS)
+def test_hidden_knobs_are_not_drawn(slug):
+    shown = keys(visit(slug))
+    names = [name for name in engine.lab(slug).Config.knobs() if f"{slug}.{name}" in shown][:2]
+    assert shown - keys(visit(slug, hide=",".join(names))) == {f"{slug}.{name}" for name in names}
+
+
+@pytest.mark.parametrize("slug", LABS)
+def test_a_link_that_edits_what_is_not_there_gives_a_sentence(slug):
+    app = arrive(slug, step="5", did='[[2,{"edit":{"layer":"x"}}]]')
+    assert not app.exception
+    [said] = notices(app) + [error.value for error in app.error]
+    assert said.endswith(".") and ".." not in said and "object" not in said

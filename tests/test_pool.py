@@ -1,0 +1,459 @@
+"""The contract of a pool, over every home; and what only worker processes can go through."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import engine
+from engine.hosted import Look
+from engine.lab import ConfigError
+from engine.limits import Limits
+from engine.pool import InlinePool, Pool, PoolError, PoolFull
+from engine.processes import ProcessPool
+from engine.run import Run
+
+FOLDER = str(Path(__file__).parent / "labs")
+SMALL = Limits(workers=2, runs_per_worker=2, waiting=2, recovery_seconds=0.2, hang_after=3.0, checkpoint_seconds=0.02)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def faulty() -> Iterator[type]:
+    """The Config of the lab that misbehaves on request, here and in worker processes."""
+    package = sys.modules["engine.labs"]  # engine.labs itself is the function that lists them
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLAYGROUND_LABS", FOLDER)
+        patch.setattr(package, "__path__", [*package.__path__, FOLDER])
+        yield engine.lab("faulty").Config
+
+
+@contextlib.contextmanager
+def pool_of(kind: str, limits: Limits = SMALL) -> Iterator[Pool]:
+    pool = InlinePool(dataclasses.replace(limits, runs_per_worker=limits.workers * limits.runs_per_worker)) \
+        if kind == "inline" else ProcessPool(limits)  # fmt: skip
+    try:
+        if isinstance(pool, ProcessPool):
+            pool.wait_ready()
+        yield pool
+    finally:
+        pool.close()
+
+
+@pytest.fixture(scope="module")
+def workers(faulty: type) -> Iterator[Pool]:
+    with pool_of("processes") as pool:
+        yield pool
+
+
+@pytest.fixture(params=["inline", "processes"])
+def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
+    if request.param == "inline":
+        with pool_of("inline") as pool:
+            yield pool
+        return
+    pool = request.getfixturevalue("workers")
+    pool.wait_ready()
+    yield pool
+    for run_id in list(pool._records):
+        pool.close_run(run_id)
+
+
+@pytest.fixture
+def processes(faulty: type) -> Iterator[ProcessPool]:
+    with pool_of("processes") as pool:
+        assert isinstance(pool, ProcessPool)
+        yield pool
+
+
+def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 30.0) -> Look:
+    """Look at `run` until `wanted` holds."""
+    deadline = time.monotonic() + seconds
+    while not wanted(look := run.peek()):
+        assert time.monotonic() < deadline, f"still {look.status} at step {look.step}: {look.message}"
+        time.sleep(0.01)
+    return look
+
+
+def at_rest(look: Look) -> bool:
+    return not look.active
+
+
+def bare(config: object, steps: int) -> tuple[list[float], np.ndarray]:
+    """Losses and final weights of the same experiment without any bench."""
+    experiment = engine.lab("faulty").Experiment(config)
+    losses = [m["loss"] for m in engine.train(experiment, steps)]
+    return losses, experiment.frame().weights
+
+
+def test_a_run_learns_exactly_what_a_bare_loop_learns(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty(seed=3))
+    first = run.peek()
+    assert (first.status, first.step) == ("paused", 0) and first.frame.step == 0
+    run.step(40)
+    look = until(run, at_rest)
+    losses, weights = bare(faulty(seed=3), 40)
+    steps, values = look.curves["loss"]
+    assert steps.tolist() == list(range(1, 41)) and values.tolist() == losses
+    np.testing.assert_array_equal(look.frame.weights, weights)
+
+
+def test_play_goes_on_until_pause(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty())
+    run.play()
+    until(run, lambda look: look.status == "running" and look.step > 20)
+    run.pause()
+    step = run.peek().step
+    assert run.peek().status == "paused" and run.peek().step == step
+
+
+def test_peek_returns_only_the_metrics_since(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty())
+    run.step(10)
+    until(run, at_rest)
+    assert run.peek(since=7).curves["loss"][0].tolist() == [8, 9, 10]
+    assert run.peek(since=10).curves == {}
+
+
+def test_seek_shows_the_moment_as_it_was_and_the_way_back(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty(seed=1))
+    run.step(300)
+    until(run, at_rest)
+    for step in (17, 300, 0, 123):
+        run.seek(step)
+        look = until(run, at_rest)
+        assert (look.step, look.last_step, look.status) == (step, 300, "paused")
+        np.testing.assert_array_equal(look.frame.weights, bare(faulty(seed=1), step)[1])
+        assert look.curves["loss"][0][-1] == 300  # the future is still drawn
+    run.step(1)
+    assert until(run, at_rest).last_step == 124  # and given up when another begins
+
+
+def test_a_seek_repeats_what_the_visitor_did_on_the_way(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty())
+    run.step(50)
+    until(run, at_rest)
+    run.update(faulty(rate=0.5))
+    run.step(50)
+    until(run, at_rest)
+    run.edit({"index": 1, "value": 7.0})
+    edited = until(run, at_rest).frame.weights
+    assert edited[0, 1] == 7.0
+    run.step(50)
+    end = until(run, at_rest)
+    run.seek(20)
+    assert until(run, at_rest).config.rate == 0.1
+    run.seek(150)
+    back = until(run, at_rest)
+    assert back.config.rate == 0.5
+    np.testing.assert_array_equal(back.frame.weights, end.frame.weights)
+
+
+def test_a_branch_shares_the_past_and_then_goes_its_own_way(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty())
+    run.step(100)
+    until(run, at_rest)
+    other = run.branch(60, faulty(rate=1.0))
+    look = until(other, at_rest)
+    assert (look.step, look.config.rate) == (60, 1.0)
+    assert look.curves["loss"][1].tolist() == run.peek().curves["loss"][1][:60].tolist()
+    other.step(40)
+    theirs = until(other, at_rest).curves["loss"][1]
+    ours = until(run, at_rest).curves["loss"][1]
+    assert run.peek().step == 100 and theirs[-1] != ours[-1]
+    other.close()
+    same = run.branch(60, faulty())
+    same.step(40)
+    assert until(same, at_rest).curves["loss"][1].tolist() == ours.tolist()
+    same.close()
+    with pytest.raises(ConfigError, match=r"width = 4.*reset"):
+        run.branch(60, faulty(width=4))
+
+
+def test_a_story_told_again_ends_in_the_same_place_with_the_same_curves(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty(seed=2))
+    run.step(30)
+    until(run, at_rest)
+    run.update(faulty(seed=2, rate=0.01))
+    run.step(30)
+    until(run, at_rest)
+    run.edit({"index": 0, "value": 2.0})
+    run.step(30)
+    end, story = until(run, at_rest), run.story()
+    again = pool.open("faulty", story["config"])
+    again.retell(story["interventions"], story["step"])
+    look = until(again, at_rest)
+    assert (look.step, look.config, look.changed_at) == (90, end.config, (30, 60))
+    np.testing.assert_array_equal(look.frame.weights, end.frame.weights)
+    assert look.curves["loss"][1].tolist() == end.curves["loss"][1].tolist()
+
+
+def test_reset_gives_the_same_initial_weights(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty())
+    first = run.peek().frame.weights
+    run.step(30)
+    until(run, at_rest)
+    run.reset()
+    look = until(run, at_rest)
+    assert (look.step, look.last_step, look.curves) == (0, 0, {})
+    np.testing.assert_array_equal(look.frame.weights, first)
+    run.reset(faulty(width=5))
+    assert until(run, at_rest).frame.weights.shape == (1, 5)
+
+
+def test_a_refused_config_changes_nothing(pool: Pool, faulty: type) -> None:
+    with pytest.raises(ConfigError, match="this lab refuses it"):
+        pool.open("faulty", faulty(fault="refuse"))
+    run = pool.open("faulty", faulty())
+    run.step(5)
+    until(run, at_rest)
+    with pytest.raises(ConfigError):
+        run.reset(faulty(fault="refuse"))
+    with pytest.raises(ConfigError, match="width"):
+        run.update(faulty(width=9))
+    assert run.peek().step == 5
+
+
+def test_slow_motion_keeps_its_pace(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty())
+    run.speed(10.0)
+    run.play()
+    time.sleep(0.5)
+    run.peek()
+    run.speed(None)
+    # 10 steps a second for half a second: a few steps, while the same run at full speed makes hundreds
+    assert 1 <= run.peek().step <= 60 or run.pool.__class__ is InlinePool
+    until(run, lambda look: look.step > 200)
+
+
+def test_a_loss_that_is_not_finite_ends_in_diverged_with_the_last_finite_frame(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty(fault="nan", at=30))
+    run.play()
+    look = until(run, at_rest)
+    assert (look.status, look.step) == ("diverged", 29)
+    assert "learning rate" in look.message
+    assert look.curves["loss"][0][-1] == 29 and np.isfinite(look.frame.weights).all()
+    np.testing.assert_array_equal(look.frame.weights, bare(faulty(fault="nan", at=30), 29)[1])
+    run.seek(10)
+    assert until(run, at_rest).step == 10
+
+
+@pytest.mark.parametrize("fault", ["raise", "frame"])
+def test_an_error_in_a_lab_ends_in_failed_with_its_message(
+    pool: Pool, faulty: type, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = pool.open("faulty", faulty(fault=fault, at=8))
+    other = pool.open("faulty", faulty())
+    run.play()
+    look = until(run, lambda look: look.status == "failed")
+    assert ("the dog ate it" if fault == "raise" else "nothing to see") in look.message
+    assert "Traceback" not in look.message
+    if isinstance(pool, InlinePool):
+        assert "Traceback" in caplog.text
+    other.step(3)
+    assert until(other, at_rest).step == 3
+    run.reset(faulty())
+    run.step(3)
+    assert until(run, at_rest).step == 3
+
+
+def test_admission_running_waiting_full(pool: Pool, faulty: type) -> None:
+    runs = [pool.open("faulty", faulty(seed=i)) for i in range(4)]
+    first, second = pool.open("faulty", faulty(seed=8)), pool.open("faulty", faulty(seed=9))
+    assert first.peek().status == second.peek().status == "waiting"
+    assert "number 2" in second.peek().message
+    with pytest.raises(PoolFull, match="full"):
+        pool.open("faulty", faulty())
+    first.play()
+    runs[2].close()
+    assert until(first, lambda look: look.status == "running").config.seed == 8
+    assert "number 1" in second.peek().message
+    stats = pool.stats()
+    assert (stats["runs"], stats["waiting"], stats["places"]) == (4, 1, 4)
+
+
+def test_a_newcomer_gets_the_place_of_a_run_that_nobody_watches(faulty: type) -> None:
+    with pool_of("inline", dataclasses.replace(SMALL, workers=1, pause_after=0.2)) as pool:
+        left, watched = pool.open("faulty", faulty()), pool.open("faulty", faulty())
+        time.sleep(0.3)
+        watched.peek()
+        newcomer = pool.open("faulty", faulty(seed=5))
+        assert newcomer.peek().status == "paused" and watched.peek().status == "paused"
+        assert pool.find(left.id) is None
+
+
+def test_a_lease_first_pauses_then_drops(faulty: type) -> None:
+    for kind in ("inline", "processes"):
+        limits = dataclasses.replace(SMALL, pause_after=0.3, drop_after=1.2)
+        with pool_of(kind, limits) as pool:
+            run = pool.open("faulty", faulty())
+            run.play()
+            time.sleep(0.5)
+            pool.sweep()
+            look = run.peek()
+            assert look.status == "paused" and "nobody was watching" in look.message
+            found = pool.find(run.id)
+            assert found is not None and found.id == run.id
+            time.sleep(1.5)
+            pool.sweep()
+            assert pool.find(run.id) is None
+            assert run.peek().status == "lost"
+            with pytest.raises(PoolError, match="put away"):
+                run.play()
+
+
+def test_history_and_checkpoints_stay_bounded(faulty: type) -> None:
+    limits = dataclasses.replace(SMALL, history_points=100, checkpoints=10, checkpoint_seconds=1e-4)
+    with pool_of("inline", limits) as pool:
+        run = pool.open("faulty", faulty())
+        run.step(1500)
+        look = until(run, at_rest)
+        steps = look.curves["loss"][0]
+        assert len(steps) <= 102 and steps[0] == 1 and steps[-1] == 1500
+        assert np.diff(steps).max() <= 2 * np.median(np.diff(steps))
+        assert isinstance(pool, InlinePool)
+        hosted = pool._bench.runs[run.id]
+        assert 3 <= len(hosted.checkpoints) <= 10
+
+
+def test_nobody_watching_means_nothing_is_drawn(faulty: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = []
+    lab = engine.lab("faulty")
+    original = lab.Experiment.frame
+    monkeypatch.setattr(lab.Experiment, "frame", lambda self: (frames.append(1), original(self))[1])
+    with pool_of("inline") as pool:
+        run = pool.open("faulty", faulty())
+        run.peek()
+        run.peek()
+        assert len(frames) == 1  # the second look saw the same moment
+        run.step(50)
+        while pool._bench.tick():
+            pass
+        assert len(frames) == 1
+
+
+# ------------------------------------------------------------------ processes only
+
+
+def gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"
+
+
+def wait_gone(pids: list[int], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not all(gone(pid) for pid in pids):
+        assert time.monotonic() < deadline, f"left behind: {[p for p in pids if not gone(p)]}"
+        time.sleep(0.05)
+
+
+def place(pool: ProcessPool, run: Run) -> int:
+    found = pool._records[run.id].place
+    assert found is not None
+    return found
+
+
+def test_a_killed_worker_is_replaced_and_the_run_goes_on(processes: ProcessPool, faulty: type) -> None:
+    run, other = processes.open("faulty", faulty(seed=5)), processes.open("faulty", faulty(seed=6))
+    assert place(processes, run) != place(processes, other)
+    run.play()
+    other.play()
+    until(run, lambda look: look.step > 200)
+    time.sleep(0.5)  # a copy has been sent
+    killed = processes.pids()[place(processes, run)]
+    before = other.peek().step
+    os.kill(killed, signal.SIGKILL)
+    look = until(run, lambda look: "went on in a new one" in look.message)
+    assert look.status in ("running", "paused")
+    step = int(look.message.split("step ")[1].split(".")[0].replace(",", ""))
+    assert step > 100
+    until(run, lambda look: look.status == "running" and look.step > step)
+    after = other.peek()
+    assert after.status == "running" and after.step > before and after.message == ""
+    run.pause()
+    look = run.peek()
+    steps, values = look.curves["loss"]
+    losses, weights = bare(faulty(seed=5), look.step)
+    assert values.tolist() == [losses[s - 1] for s in steps]  # exactly as if nothing had happened
+    np.testing.assert_array_equal(look.frame.weights, weights)
+    assert gone(killed)
+
+
+def test_a_hanging_worker_is_found_and_replaced(processes: ProcessPool, faulty: type) -> None:
+    run = processes.open("faulty", faulty(fault="hang", at=10))
+    neighbour = next(
+        r
+        for r in [processes.open("faulty", faulty(seed=i)) for i in range(2)]
+        if place(processes, r) == place(processes, run)
+    )
+    hung = processes.pids()[place(processes, run)]
+    run.step(5)
+    until(run, at_rest)
+    neighbour.play()
+    until(neighbour, lambda look: look.step > 3)
+    run.play()
+    look = until(neighbour, lambda look: "went on in a new one" in look.message)
+    assert "did not answer" in look.message
+    look = until(run, lambda look: look.status == "lost", 60)
+    assert "brought down its worker 3 times" in look.message
+    until(neighbour, lambda look: look.status == "running" and look.step > 10)
+    wait_gone([hung])
+
+
+def test_a_run_that_kills_its_workers_is_given_up(processes: ProcessPool, faulty: type) -> None:
+    run = processes.open("faulty", faulty(fault="die"))
+    run.play()
+    look = until(run, lambda look: look.status == "lost", 60)
+    assert "brought down" in look.message
+    assert processes.find(run.id) is None
+    again = processes.open("faulty", faulty())
+    again.step(3)
+    assert until(again, at_rest).step == 3
+
+
+def test_closing_leaves_no_process(faulty: type) -> None:
+    with pool_of("processes") as pool:
+        assert isinstance(pool, ProcessPool)
+        pids = pool.pids()
+        pool.open("faulty", faulty(fault="hang", at=1)).play()
+    wait_gone(pids)
+
+
+PARENT = """
+import sys, time
+from engine.limits import Limits
+from engine.processes import ProcessPool
+pool = ProcessPool(Limits(workers=2))
+pool.wait_ready()
+import engine
+run = pool.open("faulty", engine.lab("faulty").Config(fault=sys.argv[1], at=2))
+run.play()
+print(*pool.pids(), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("fault", ["none", "hang"])
+def test_workers_die_with_a_parent_that_was_killed(fault: str) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, fault], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
+    )
+    assert parent.stdout is not None
+    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(pids) == 2
+    time.sleep(0.3)
+    parent.kill()
+    parent.wait()
+    wait_gone(pids)

@@ -1,0 +1,310 @@
+"""What a visitor does and sees, in words: a page of the running app in a real browser.
+
+>>> with visit(browser, server) as visitor:
+...     visitor.open("neural_network", seed="3")
+...     visitor.play()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from playwright.sync_api import Browser, Locator, Page
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 40.0  # seconds until something that must happen counts as not happening, on a busy machine too
+VIEWPORT = {"width": 1400, "height": 1000}
+PROBES = re.compile(
+    r"/[a-z_]+/_stcore/(health|host-config)$"
+)  # Streamlit's own, below a deep link: refused, then right
+# What hover draws and what a visitor picks must not be in a picture that is compared.
+PICTURES = """(canvases) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
+  done(canvases.map((canvas) => `${canvas.width}x${canvas.height} ${canvas.toDataURL()}`)))))"""
+# The value of every widget: sliders, boxes to type in, buttons that stay down, switches.
+VALUES = """(knobs) => [...knobs.querySelectorAll('[role=slider], input, [aria-checked], [aria-pressed]')].map((w) => {
+  const said = ['aria-valuetext', 'aria-checked', 'aria-pressed'].map((name) => w.getAttribute(name)).find(Boolean);
+  const knob = w.closest('[class*=st-key]').className.match(/st-key-([^ ]+)/)[1];
+  return `${knob}: ${said ?? (w.type === 'checkbox' ? w.checked : w.value)}`;
+})"""
+T = TypeVar("T")
+
+
+class Visitor:
+    """One browser tab.  `problems` holds what went wrong in its console; `close` ends its whole browser context."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address, self.slug = page, address, ""
+        self.problems: list[str] = []
+        page.set_default_timeout(PATIENCE * 1000)
+        page.on("pageerror", lambda error: self.problems.append(f"{error}\n{error.stack}"))
+        page.on("console", lambda said: self._said(said.type, said.text, said.location.get("url", "")))
+        page.on("response", lambda answer: self._answered(answer.status, answer.url))
+
+    def _said(self, kind: str, text: str, url: str) -> None:
+        if kind == "error" and not PROBES.search(url):
+            self.problems.append(f"{text} ({url})")
+
+    def _answered(self, status: int, url: str) -> None:
+        if status >= 400 and not PROBES.search(url):
+            self.problems.append(f"{status} for {url}")
+
+    # ------------------------------------------------------------------ arriving
+
+    def open(self, slug: str, *, drawn: bool = True, **params: str) -> None:
+        """Arrive at a page by its link, and wait until its first picture is there."""
+        self.follow(f"{self.address}/{slug}" + (f"?{urlencode(params)}" if params else ""), drawn=drawn)
+
+    def follow(self, link: str, *, drawn: bool = True) -> None:
+        self.slug = urlsplit(link).path.rsplit("/", 1)[-1]
+        self.page.goto(link)
+        self.arrive(drawn=drawn)
+
+    def arrive(self, *, drawn: bool = True) -> None:
+        self.page.get_by_test_id("stHeading").first.wait_for()
+        if drawn:
+            self.canvases.first.wait_for()
+            self.step_number()
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.arrive()
+
+    @property
+    def link(self) -> dict[str, str]:
+        """The knobs and keys in the address bar."""
+        return dict(parse_qsl(urlsplit(self.page.url).query, keep_blank_values=True))
+
+    def key(self, name: str) -> Locator:
+        """What the app calls `name` on this page: `play`, `timeline`, a knob."""
+        return self.page.locator(f".st-key-{self.slug}-{name}")
+
+    def button(self, label: str) -> Locator:
+        return self.page.get_by_role("button", name=re.compile(rf"(^|\s){re.escape(label)}(\s|$)"))
+
+    # ----------------------------------------------------------------- the player
+
+    def play(self) -> None:
+        self.button("Play").click()
+        self.button("Pause").wait_for()
+
+    def pause(self) -> None:
+        self.button("Pause").click()
+        self.button("Play").wait_for()
+        self.settle()
+
+    def play_to(self, step: int) -> int:
+        """Play until at least `step`, pause, and return the step where it stands."""
+        self.play()
+        self.until(lambda: self.step_number() >= step, f"step {step}")
+        self.pause()
+        return self.step_number()
+
+    def step(self) -> None:
+        before = self.step_number()
+        self.button("Step").click()
+        self.until(lambda: self.step_number() != before, "a step")
+        self.settle()
+
+    def reset(self) -> None:
+        self.button("Reset").click()
+        self.until(lambda: self.step_number() == 0, "step 0")
+        self.settle()
+
+    def speed(self, name: str) -> None:
+        self.key("speed").get_by_role("combobox").click()
+        self.page.get_by_role("option", name=name).click()
+
+    def step_text(self) -> str:
+        return self.page.locator(".st-key-step").first.inner_text()  # an old one may stand below it for a moment
+
+    def step_number(self) -> int:
+        """The number in the step counter; the text around it is a lab's own."""
+        found = self.until(lambda: re.search(r"\s([\d,]+)( |$)", self.step_text()), "a step counter")
+        return int(found[1].replace(",", ""))
+
+    def seek(self, step: int) -> None:
+        """Drag the timeline to `step`."""
+        timeline = self.key("timeline").locator("input[type=range]")
+        timeline.evaluate(
+            "(t, step) => { t.value = step; t.dispatchEvent(new Event('input', { bubbles: true })); }", step
+        )
+        self.until(lambda: self.step_number() == step, f"the moment of step {step}")
+        self.settle()
+
+    # ------------------------------------------------------------------ what is seen
+
+    @property
+    def canvases(self) -> Locator:
+        """The panels on the stage."""
+        return self.key("stage").get_by_role("img")
+
+    @property
+    def curves(self) -> Locator:
+        """The charts below the stage."""
+        return self.page.get_by_test_id("stVegaLiteChart").locator("canvas")
+
+    def pictures(self, canvases: Locator | None = None) -> list[str]:
+        """Size and digest of the pixels of every panel on the stage, as they are after the next animation frame."""
+        self.page.mouse.move(2, 2)
+        drawn = (canvases or self.canvases).evaluate_all(PICTURES)
+        return [f"{text.split(' ')[0]} {hashlib.sha256(text.encode()).hexdigest()[:12]}" for text in drawn]
+
+    def values(self) -> list[str]:
+        """What every widget among the knobs is set to."""
+        found: list[str] = self.page.locator(".st-key-knobs").evaluate(VALUES)
+        return found
+
+    def notices(self) -> list[str]:
+        """Every sentence in a coloured box, but for the hint that stands where curves will be."""
+        boxes = self.page.get_by_test_id("stAlert").filter(has_not_text="Press Play: ")
+        return [text.rpartition("\n")[2] for text in boxes.all_inner_texts()]
+
+    def tracebacks(self) -> int:
+        return self.page.get_by_test_id("stException").count()
+
+    def overflow(self) -> int:
+        """Pixels by which the page is wider than the window."""
+        wide: int = self.page.evaluate(
+            "() => Math.max(...[document.scrollingElement, ...document.querySelectorAll('[data-testid=stMain]')]"
+            ".map((e) => e.scrollWidth - e.clientWidth))"
+        )
+        return wide
+
+    def open_groups(self) -> None:
+        """Open every group of knobs."""
+        closed = self.page.locator(".st-key-knobs details:not([open]) > summary")
+        while left := closed.count():
+            closed.first.click()
+            self.until(lambda left=left: closed.count() < left, "a group of knobs to open")
+            self.settle()
+
+    def turn(self, knob: str, *, key: str = "ArrowRight") -> str:
+        """Move the slider of `knob` by one stop, and return what it then says."""
+        slider = self.key(knob).get_by_role("slider")
+        before = slider.get_attribute("aria-valuetext")
+        slider.focus()
+        slider.press(key)
+        self.until(lambda: slider.get_attribute("aria-valuetext") != before, f"{knob} to change")
+        return slider.get_attribute("aria-valuetext") or ""
+
+    # ------------------------------------------------------------- taking it home
+
+    def share(self) -> str:
+        """Open "Link and export" and return the link."""
+        self.button("Link and export").click()
+        return self.page.get_by_test_id("stPopoverBody").get_by_test_id("stCode").inner_text().strip()
+
+    def download(self, label: str, file: Path) -> Path:
+        """Press a button under "Link and export", which is open, and save what comes as `file`."""
+        with self.page.expect_download() as coming:
+            self.page.get_by_test_id("stPopoverBody").get_by_role("button", name=label).click()
+        coming.value.save_as(file)
+        return file
+
+    # --------------------------------------------------------------------- waiting
+
+    def settle(self) -> None:
+        """Wait until the server has sent all that belongs to what was last done.  The run must be paused."""
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+    def until(self, true: Callable[[], T], what: str) -> T:
+        """Wait until `true()` is true, and return it."""
+        end = time.monotonic() + PATIENCE
+        while not (found := true()):
+            if time.monotonic() > end:
+                raise AssertionError(f"waited {PATIENCE:g} s for {what}; the page says:\n{self.said()}")
+            self.page.wait_for_timeout(50)
+        return found
+
+    def said(self) -> str:
+        return " ".join(self.page.locator("body").inner_text().split())[:700]
+
+
+@contextlib.contextmanager
+def visit(browser: Browser, address: str, **context: Any) -> Iterator[Visitor]:
+    """A visitor with a browser context of their own.  At the end their console must be free of errors."""
+    with contextlib.closing(browser.new_context(**{"viewport": VIEWPORT, "color_scheme": "light", **context})) as own:
+        visitor = Visitor(own.new_page(), address)
+        yield visitor
+        assert visitor.problems == []
+
+
+# --------------------------------------------------------------------- a server of one's own
+
+
+class Server:
+    """The whole app with settings of its own, in a process group of its own."""
+
+    def __init__(self, log: Path, **environment: str) -> None:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        self.address, self.log = f"http://127.0.0.1:{port}", log
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [*command, "--server.address=127.0.0.1", "--server.headless=true"], cwd=ROOT,
+                env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        wait_until(self._healthy, "the server to answer")
+
+    def _healthy(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            with urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def workers(self) -> list[int]:
+        """Process ids of the children, which are the workers."""
+        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return sorted(int(pid) for threads in children for pid in threads.read_text().split())
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        self.process.wait(timeout=PATIENCE)
+
+
+@contextlib.contextmanager
+def serve(log: Path, **environment: str) -> Iterator[Server]:
+    """A server of one's own, which is stopped at the end."""
+    server = Server(log, **environment)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.process.wait()
+
+
+def wait_until(true: Callable[[], T], what: str) -> T:
+    """Wait until `true()` is true, and return it."""
+    end = time.monotonic() + PATIENCE
+    while not (found := true()):
+        assert time.monotonic() < end, f"waited {PATIENCE:g} s for {what}"
+        time.sleep(0.05)
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is running; one that has ended and is not yet reaped is not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

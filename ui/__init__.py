@@ -1,0 +1,1 @@
+"""Everything that imports Streamlit and is not a page."""

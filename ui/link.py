@@ -1,0 +1,128 @@
+"""One lab's Config in this session, and in the address bar.
+
+The address bar is written by us and not by Streamlit's `bind`, which drops a bad value without a word.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import deque
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from engine import Config
+
+RESERVED = frozenset({"run", "step", "did", "view", "hide", "lesson", "compare"})  # keys of a link that are not knobs
+KEPT = 20  # earlier Configs that Undo can bring back
+
+
+@dataclass
+class Settings:
+    """What a visitor has set in one lab: the Config in force, the ones before it, and what went wrong with the link."""
+
+    config: Config
+    past: deque[Config] = field(default_factory=lambda: deque(maxlen=KEPT))
+    notices: list[str] = field(default_factory=list)
+    stale: bool = True  # the widgets do not show `config` yet
+    lesson: str | None = None
+    lesson_due: bool = False  # the link names a lesson and no knob: the lesson's own settings are wanted
+    visit: int = -1
+    links: deque[frozenset[tuple[str, str]]] = field(default_factory=lambda: deque(maxlen=50))
+
+    def replace(self, config: Config) -> None:
+        """Put `config` in force, and remember the one before it."""
+        if config != self.config:
+            self.past.append(self.config)
+            self.config = config
+            self.notices = []
+
+
+def settings(slug: str, config_class: type[Config]) -> Settings:
+    """This session's Settings for the lab `slug`; the link is read when a visitor arrives by it.
+
+    Later runs of the script carry the address bar too, sometimes an old one that the browser had not yet updated.  So a
+    link counts only on arrival, after Back or Forward, or when it is none of those that this page wrote itself.
+    """
+    key = f"{slug}.settings"
+    if key not in st.session_state:
+        st.session_state[key] = Settings(config_class())
+    here: Settings = st.session_state[key]
+    query = st.query_params.to_dict()
+    params = {name: text for name, text in query.items() if name not in RESERVED}
+    lesson = query.get("lesson")
+    link = _identity(params, lesson)
+    visit = st.session_state.get("shell.visit", 0)
+    if here.visit != visit:
+        here.visit, new = visit, bool(link)
+    elif _went_back():
+        new = not here.links or link != here.links[-1]
+    else:
+        new = bool(link) and link not in here.links
+    if new:
+        here.links.append(link)
+        here.lesson, here.lesson_due = lesson, lesson is not None and not params
+        if not here.lesson_due:
+            _take(here, config_class, params)
+    return here
+
+
+def set_config(slug: str, config: Config) -> None:
+    """Make `config` the one in force; its widgets show it from the next run of the script on.
+
+    Call it from a callback, or anywhere else and then `st.rerun(scope="app")`.
+    """
+    here = settings(slug, type(config))
+    here.replace(config)
+    here.stale = True
+
+
+def undo(slug: str) -> None:
+    """Go back to the Config before the last change.  Does nothing if there is none."""
+    here: Settings | None = st.session_state.get(f"{slug}.settings")
+    if here and here.past:
+        here.config, here.notices, here.stale = here.past.pop(), [], True
+
+
+def share_url(config: Config, slug: str) -> str:
+    """The link, relative to the app's address, that reproduces `config`: the seed is always in it."""
+    return f"{slug}?{urlencode(config.to_params())}"
+
+
+def write_link(here: Settings) -> None:
+    """Let the address bar say what is in force.  What is at its default is left out; keys that are not knobs stay."""
+    config, query = here.config, st.query_params.to_dict()
+    params = config.to_params()
+    if config.seed == config.knobs()["seed"].default:
+        del params["seed"]
+    kept = {name: text for name, text in query.items() if name in RESERVED and name != "lesson"}
+    wanted = kept | ({"lesson": here.lesson} if here.lesson else {}) | params
+    here.links.append(_identity(params, here.lesson))
+    if wanted != query:
+        st.query_params.from_dict(wanted)
+
+
+def _identity(params: dict[str, str], lesson: str | None) -> frozenset[tuple[str, str]]:
+    return frozenset({**params, **({"lesson": lesson} if lesson else {})}.items())
+
+
+def _take(here: Settings, config_class: type[Config], params: dict[str, str]) -> None:
+    config, errors = config_class.salvage(params)
+    here.replace(config)
+    here.stale, here.notices = True, []
+    knobs = config_class.knobs()
+    for error in errors:
+        if error.knob in knobs:
+            used = knobs[error.knob].format(getattr(config, error.knob)) or "nothing"
+            here.notices.append(f"In the link, {error} Using {used} instead.")
+        else:
+            close = difflib.get_close_matches(error.knob, knobs, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            here.notices.append(f"In the link, {error.knob[:40]} is not a knob of this page{hint}; it is left out.")
+
+
+def _went_back() -> bool:
+    context = get_script_run_ctx(suppress_warning=True)
+    return bool(context and context.is_history_navigation)

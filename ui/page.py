@@ -1,0 +1,264 @@
+"""The anatomy of a lab's page: question, lesson, player, stage with the knobs beside it, tabs.
+
+A page in ``pages/`` gives three functions that draw, and calls `lab_page`.  Everything that a page offers besides its
+pictures (transport, timeline, branch, compare, link, export) is here and in `ui.player`, once for all labs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+import engine
+from engine import Config, export
+from engine.hosted import Curves, Look
+from engine.pool import PoolError
+from ui import lesson, story
+from ui.controls import controls
+from ui.link import settings
+from ui.player import Player, Watched, attach, describe
+from ui.transport import status, transport
+
+TEXTS = Path(__file__).resolve().parent.parent / "assets" / "maths"
+SLOW = 1.0  # seconds between two drawings of curves: they move less than what is on stage
+
+
+@dataclass(frozen=True)
+class View:
+    """One run as a page draws it.  `key` tells apart what is drawn for several runs; `player` takes what is picked."""
+
+    look: Look
+    curves: Curves
+    key: str
+    player: Player
+    label: str = ""
+    ghosts: Sequence[Curves] = ()
+
+    @property
+    def frame(self) -> Any:
+        return self.look.frame
+
+    @property
+    def config(self) -> Any:
+        return self.look.config
+
+    @property
+    def marker(self) -> int | None:
+        """The step under the timeline, if it is not the last one."""
+        return self.look.step if self.look.step < self.look.last_step else None
+
+
+Draw = Callable[[View], None]
+
+
+def lab_page(
+    slug: str,
+    *,
+    stage: Draw,
+    curves: Draw,
+    inside: Draw,
+    unit: str = "Step",
+    speed: str = "full speed",
+    sources: Sequence[str] = (),
+    extra: Callable[[Player], None] | None = None,
+    show: Sequence[str] = (),
+    hidden: Sequence[str] = (),
+) -> None:
+    """Draw the page of the lab `slug`.
+
+    `stage` draws what moves, `curves` the metrics, `inside` what is inside the model; each gets a `View`.  `unit` is
+    what one step is called, `speed` the pace that the run starts with, one of `ui.player.SPEEDS`.  `sources` are
+    further modules whose source the page shows.  `extra` draws controls that no knob describes (an upload, a class to
+    draw with), `hidden` knobs are set on the stage and not by a widget.
+    """
+    config_class: type[Config] = engine.lab(slug).Config
+    player = attach(slug, config_class, speed=speed)
+    question = (engine.lab(slug).__doc__ or "").strip().splitlines()[0]
+    st.header(question, anchor=False)
+    begun = st.session_state.get(f"{slug}.lesson_run", "") == (settings(slug, config_class).lesson or "")
+    steps = player.on_stage.look.last_step if player.on_stage and begun else 0  # a lesson just chosen starts anew
+    chosen = lesson.lesson_bar(slug, config_class, step=steps)
+    notices = st.container()  # above everything, or on a phone they would stand below the stage
+    left, right = st.columns([5, 2], gap="medium")
+    with right, st.container(key="knobs"):
+        if extra is not None:
+            extra(player)
+        config = controls(slug, config_class, show=show, hidden=hidden, notices=notices)
+    _start_lesson(player, chosen, config_class)
+    player.follow(config)
+    with left:
+        if player.on_stage is None:
+            st.warning(player.error, icon=":material/hourglass_top:")
+            st.button("Try again", icon=":material/refresh:", key=f"{slug}.again")
+            return
+        player.peek()
+        transport(player)
+        player.drawn = (player.playing, player.active)
+        ends = chosen.runs_to if chosen and chosen.runs_to is not None and steps < chosen.runs_to else None
+        with st.container(key="live"):
+            with st.container(key="step"):
+                counter = st.empty()
+            st.fragment(_live, run_every=player.interval)(player, stage, counter, unit=unit, ends=ends)
+        _compared(player)
+        _tabs(player, curves, inside, sources)
+
+
+def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: type[Config]) -> None:
+    """A lesson that compares brings its second run with it."""
+    name = chosen.slug if chosen else ""
+    if st.session_state.get(f"{player.slug}.lesson_run") == name:
+        return
+    st.session_state[f"{player.slug}.lesson_run"] = name
+    player.drop_all()
+    if chosen is not None:
+        player.begin(chosen.config(config_class))  # paused: the visitor should predict before anything moves
+    if chosen is not None and chosen.speed is not None:
+        player.set_speed(chosen.speed)
+    other = chosen.compared(config_class) if chosen else None
+    if chosen is not None and other is not None:
+        player.beside(other, describe(other, chosen.config(config_class)))
+
+
+# ---------------------------------------------------------------------- what moves
+
+
+def _live(player: Player, stage: Draw, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
+    """The part of the page that looks again and again while something moves; at step `ends` a lesson is over."""
+    assert player.on_stage is not None
+    look = player.peek()
+    if not look.busy and look.config is not None and look.config != player.config:
+        # The run took other knobs: an earlier moment, a link's story, or another tab that steers it too.
+        player.config = look.config
+        player.turn(**{name: getattr(look.config, name) for name in look.config.knobs()})
+        st.rerun(scope="app")
+    status(player, counter, unit=unit)  # may have looked again, at the moment that the timeline was dragged to
+    look = player.on_stage.look
+    side_by_side = [w for w in player.compared if w.look.frame is not None][:1] if _beside(player) else []
+    if look.frame is None:
+        st.skeleton(height=480)
+    elif side_by_side:
+        for column, watched in zip(st.columns(2), [player.on_stage, *side_by_side], strict=True):
+            with column:
+                st.markdown(f"**{_difference(player, watched)}**")
+                stage(_view(player, watched))
+    else:
+        stage(_view(player, player.on_stage))
+    if player.drawn != (player.playing, player.active) or (ends is not None and look.last_step >= ends):
+        st.rerun(scope="app")  # the buttons, or how often we look, are no longer right
+
+
+def _difference(player: Player, watched: Watched) -> str:
+    """What sets this run apart from the one beside it."""
+    other = player.compared[0] if watched is player.on_stage else player.on_stage
+    assert other is not None
+    if watched.look.config is None or other.look.config is None:
+        return ""
+    words = describe(watched.look.config, other.look.config) or ("on stage" if other.label else watched.label)
+    return words[:1].upper() + words[1:]
+
+
+def _beside(player: Player) -> bool:
+    return bool(player.compared) and bool(st.session_state.get(f"{player.slug}.side_by_side", True))
+
+
+def _view(player: Player, watched: Watched) -> View:
+    on_stage = watched is player.on_stage
+    return View(
+        look=watched.look, curves=watched.curves, player=player, label=watched.label,
+        key=f"{player.slug}.{'stage' if on_stage else 'beside'}",
+        ghosts=[w.curves for w in player.compared] if on_stage else [],
+    )  # fmt: skip
+
+
+def _compared(player: Player) -> None:
+    """One line for each run that is compared, with what can be done to it."""
+    slug = player.slug
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.comparing"):
+        st.button("Keep for comparison", key=f"{slug}.keep", icon=":material/bookmark_add:", on_click=player.keep)
+        with st.popover("Link and export", icon=":material/share:", key=f"{slug}.share", on_change="rerun") as share:
+            if share.open:
+                _share(player)
+        if player.compared:
+            st.toggle("Side by side", value=True, key=f"{slug}.side_by_side")
+    for number, watched in enumerate(player.compared):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.compared.{number}"):
+            st.markdown(f":gray[Dashed:] **{watched.label}**")
+            st.button("On stage", key=f"{slug}.swap.{number}", icon=":material/swap_vert:", type="tertiary",
+                      on_click=player.swap, args=(number,))  # fmt: skip
+            st.button("Remove", key=f"{slug}.drop.{number}", icon=":material/close:", type="tertiary",
+                      on_click=player.drop, args=(number,))  # fmt: skip
+
+
+# ---------------------------------------------------------------------- tabs
+
+
+def _tabs(player: Player, curves: Draw, inside: Draw, sources: Sequence[str]) -> None:
+    slug = player.slug
+    slow = max(SLOW, player.interval) if player.active else None
+    # Not st.tabs: it searches its panels for something to focus at every change, which costs a fifth of a frame.
+    chosen = st.segmented_control(
+        "Figures", ["Curves", "Inside", "Source", "Mathematics"], default="Curves", required=True, key=f"{slug}.tab",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if chosen == "Source":
+        _sources(slug, sources)
+    elif chosen == "Mathematics":
+        st.markdown((TEXTS / f"{slug}.md").read_text(encoding="utf-8"))
+    else:
+        st.fragment(_figures, run_every=slow)(player, inside if chosen == "Inside" else curves)
+
+
+def _figures(player: Player, draw: Draw) -> None:
+    """Curves and figures of the newest look; it is the stage that asks for it."""
+    assert player.on_stage is not None
+    if player.on_stage.look.frame is not None:
+        draw(_view(player, player.on_stage))
+
+
+def _sources(slug: str, further: Sequence[str]) -> None:
+    import importlib
+
+    st.caption("This is the code that is running, as it stands on the server.")
+    for module in [engine.lab(slug), *(importlib.import_module(name) for name in further)]:
+        st.markdown(f"**{module.__name__.replace('.', '/')}.py**")
+        st.code(inspect.getsource(module), language="python", line_numbers=True)
+
+
+# ---------------------------------------------------------------------- taking it home
+
+
+def _share(player: Player) -> None:
+    """The link that reproduces what is on screen, and everything that can be downloaded."""
+    assert player.on_stage is not None
+    run, slug = player.on_stage.run, player.slug
+    try:
+        told = run.story()
+    except PoolError as error:
+        st.warning(str(error))
+        return
+    where = urlsplit(st.context.url or "")
+    base = f"{where.scheme}://{where.netloc}{where.path.rsplit('/', 1)[0]}/" if where.netloc else ""
+    st.markdown("**This link** repeats the run on screen, seed and changes included.")
+    st.code(base + story.link(slug, told), language=None, wrap_lines=True)
+    config, steps, did = told["config"], told["step"], told["interventions"]
+    name = f"{slug}-seed{config.seed}-step{steps}"
+    with st.container(horizontal=True, gap="small"):
+        for label, suffix, mime, make in (
+            ("Python", "py", "text/x-python", lambda: export.script(slug, config, steps=steps, interventions=did)),
+            ("Notebook", "ipynb", "application/x-ipynb+json",
+             lambda: export.notebook(slug, config, steps=steps, interventions=did)),
+            ("Metrics", "csv", "text/csv", lambda: export.table(run.peek(-1).curves)),
+            ("Weights", "safetensors", "application/octet-stream", run.weights),
+            ("Settings", "json", "application/json", lambda: json.dumps(config.to_params(), indent=1)),
+        ):  # fmt: skip
+            st.download_button(label, data=make, file_name=f"{name}.{suffix}", mime=mime, on_click="ignore",
+                               key=f"{slug}.export.{suffix}", icon=":material/download:")  # fmt: skip
+    st.caption("Pictures: PNG on each panel of the stage, and the three dots on each chart, save what you see.")

@@ -1,0 +1,180 @@
+"""A plane with axes, and the layers that can stand on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ui import palette as _palette
+from ui.packing import Array, Arrays, bounds, contour_levels, matrix, pairs, quantise, span
+
+SHAPES = ("circle", "ring", "square", "triangle", "cross")
+
+
+class Panel:
+    """A plane with axes.  Made by `Scene.panel`; layers are drawn in the order in which they are added.
+
+    A layer with a `name` stands in the legend, where the visitor can hide it.  Colours are names from the palette.
+    """
+
+    def __init__(self, spec: dict[str, Any], arrays: Arrays) -> None:
+        self._spec, self._arrays = spec, arrays
+
+    def heatmap(
+        self,
+        values: ArrayLike,
+        *,
+        extent: tuple[float, float, float, float] | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        palette: str = "loss",
+        levels: int | Sequence[float] | None = None,
+        discrete: bool = False,
+        exact: bool = False,
+        log: bool = False,
+        name: str = "",
+    ) -> None:
+        """Colour the plane by `values` (H, W).
+
+        Row 0 is the lowest y.  `extent` is (x of the first column, x of the last, y of the first row, y of the last),
+        as `np.linspace` gives them; left out, it is the whole panel.  `low` and `high` bound the colours; left out,
+        they are the smallest and largest finite value.  `levels` draws contour lines, so many or at these values.
+        `discrete` shows every cell as a square.  On the wire a value has 255 steps, or is a float32 if `exact`, or
+        with contour lines.  `log` colours by the logarithm of `values`, which must then be positive where finite.
+        Cells that are not a number are hatched.
+        """
+        array = matrix(values, "a heatmap")
+        if log:
+            if np.any(array <= 0):
+                raise ValueError("A heatmap with log=True needs values above zero.")
+            array = np.log10(array)
+            low, high = (None if v is None else math.log10(v) for v in (low, high))
+        low, high = bounds(array, low=low, high=high)
+        lines = contour_levels(levels, low=low, high=high, log=log)
+        values_at = self._arrays.add(array) if exact or lines else self._arrays.add(quantise(array, low, high), "u1")
+        self._layer(
+            "heatmap", name, values=values_at, extent=self._extent(extent), low=low, high=high,
+            palette=_palette.known_map(palette), levels=lines, discrete=discrete, log=log,
+        )  # fmt: skip
+
+    def classes(
+        self,
+        index: ArrayLike,
+        confidence: ArrayLike | None = None,
+        *,
+        extent: tuple[float, float, float, float] | None = None,
+        names: Sequence[str] = (),
+        discrete: bool = False,
+        name: str = "",
+    ) -> None:
+        """Colour the plane by class: `index` (H, W) holds 0, 1, …, and `confidence` (H, W) in [0, 1] how strongly.
+
+        `extent` is as in `heatmap`.  Colours repeat after ten classes.
+        """
+        classes = matrix(index, "a map of classes")
+        if np.any((classes < 0) | (classes > 254)):
+            raise ValueError("A map of classes takes class numbers from 0 to 254.")
+        strength = np.ones_like(classes) if confidence is None else matrix(confidence, "the confidence")
+        if strength.shape != classes.shape:
+            raise ValueError(f"The confidence has shape {strength.shape}; the classes have {classes.shape}.")
+        gone = ~(np.isfinite(classes) & np.isfinite(strength))
+        self._layer(
+            "classes", name, values=self._arrays.add(np.where(gone, 255, np.nan_to_num(classes)), "u1"),
+            confidence=self._arrays.add(quantise(strength, 0.0, 1.0), "u1"), extent=self._extent(extent),
+            names=list(names), discrete=discrete,
+        )  # fmt: skip
+
+    def points(
+        self,
+        xy: ArrayLike,
+        group: ArrayLike | None = None,
+        *,
+        colours: Sequence[str] = (),
+        names: Sequence[str] = (),
+        values: ArrayLike | None = None,
+        low: float = -1.0,
+        high: float = 1.0,
+        palette: str = "diverging",
+        size: float = 5.0,
+        shape: str = "circle",
+        labels: Sequence[str] = (),
+        pickable: bool = False,
+        name: str = "",
+    ) -> None:
+        """Points at `xy` (N, 2), of radius `size` in pixels.
+
+        `group` (N,) holds 0, 1, …: group k has the colour `colours[k]`, or "class_k", and is called `names[k]`.
+        `values` (N,) colours the points by a colour map from `low` to `high` instead.  `labels` (N) are shown on
+        hover.  A `pickable` point can be clicked: kind "point", with its index.
+        """
+        place = pairs(xy, "points")
+        count = len(place)
+        if shape not in SHAPES:
+            raise ValueError(f"There is no shape '{shape}'; the shapes are {', '.join(SHAPES)}.")
+        groups = np.zeros(count) if group is None else np.asarray(group)
+        for what, given in (("group", groups), ("values", values), ("labels", labels or None)):
+            if given is not None and len(np.asarray(given)) != count:
+                raise ValueError(f"There are {count} points but {len(np.asarray(given))} {what}.")
+        if groups.size and (groups.min() < 0 or groups.max() > 254):
+            raise ValueError("The group of a point is a number from 0 to 254.")
+        tokens = [_palette.known_colour(token) for token in colours] or ([] if group is not None else ["neutral"])
+        self._layer(
+            "points", name, xy=self._arrays.add(place), group=self._arrays.add(groups, "u1"), colours=tokens,
+            names=list(names), size=size, shape=shape, labels=list(labels), pickable=pickable,
+            values=None if values is None else self._arrays.add(values), low=low, high=high,
+            palette=_palette.known_map(palette),
+        )  # fmt: skip
+
+    def path(
+        self, xy: ArrayLike, *, colour: str = "neutral", name: str = "", width: float = 2.5, head: bool = True
+    ) -> None:
+        """A line through `xy` (T, 2), with a marker at its end if `head`; it breaks where xy is not finite."""
+        self._layer(
+            "path", name, xy=self._arrays.add(pairs(xy, "a path")), colour=_palette.known_colour(colour), width=width,
+            head=head,
+        )  # fmt: skip
+
+    def arrows(
+        self, xy: ArrayLike, uv: ArrayLike, *, colour: str = "neutral", name: str = "", width: float = 2.0
+    ) -> None:
+        """Arrows from `xy` (N, 2) to `xy + uv`, in the units of the axes."""
+        start, vector = pairs(xy, "arrows"), pairs(uv, "arrows")
+        if start.shape != vector.shape:
+            raise ValueError(f"There are {len(start)} arrows but {len(vector)} directions.")
+        self._layer(
+            "arrows", name, xy=self._arrays.add(start), uv=self._arrays.add(vector),
+            colour=_palette.known_colour(colour), width=width,
+        )  # fmt: skip
+
+    def lines(
+        self,
+        polylines: Sequence[ArrayLike] | Array,
+        *,
+        colour: str = "neutral",
+        name: str = "",
+        width: float = 1.0,
+    ) -> None:
+        """Many lines of one colour, each (T, 2), or one array (n, T, 2): a warped grid, the paths of particles."""
+        places = [pairs(line, "lines") for line in polylines]
+        ends = np.cumsum([len(line) for line in places])
+        self._layer(
+            "lines", name, xy=self._arrays.add(np.concatenate(places) if places else np.zeros((0, 2))),
+            ends=[int(end) for end in ends], colour=_palette.known_colour(colour), width=width,
+        )  # fmt: skip
+
+    def text(self, x: float, y: float, text: str, *, colour: str = "text", mark: bool = True) -> None:
+        """Write `text` beside the point (x, y), which carries a small marker if `mark`."""
+        if math.isfinite(x) and math.isfinite(y):
+            self._layer("text", "", x=float(x), y=float(y), text=text, colour=_palette.known_colour(colour), mark=mark)
+
+    def _extent(self, extent: tuple[float, float, float, float] | None) -> list[float]:
+        if extent is None:
+            extent = (*self._spec["x"], *self._spec["y"])
+        return [*span(extent[:2], "the x of an extent"), *span(extent[2:], "the y of an extent")]
+
+    def _layer(self, kind: str, name: str, **fields: Any) -> None:
+        self._spec["layers"].append({"kind": kind, "name": name, **fields})

@@ -1,0 +1,318 @@
+"""The player: one visitor's run of one lab, what can be done with it, and what it is compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from engine import Config, ConfigError, pool
+from engine.hosted import Curves, Look
+from engine.pool import PoolError
+from engine.run import Run
+from ui import story
+from ui.link import set_config
+
+SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "5 steps/s": 5.0, "30 steps/s": 30.0, "100 steps/s": 100.0,
+                                   "full speed": None}  # fmt: skip
+FASTEST, SLOWEST = 0.04, 0.5  # seconds between two looks, alone and in a full class
+COMPARED = 3  # runs that fit beside the one on stage
+
+
+@dataclass
+class Watched:
+    """A run as this visitor sees it: the newest look, and the curves gathered so far."""
+
+    run: Run
+    label: str = ""
+    look: Look = field(default_factory=lambda: Look(status="waiting"))
+    curves: Curves = field(default_factory=dict)
+    together: bool = False  # a compared run that obeys the same buttons
+
+    def peek(self) -> Look:
+        """Look again, and add what is new to the curves."""
+        last = max((int(steps[-1]) for steps, _ in self.curves.values() if len(steps)), default=-1)
+        look = self.run.peek(last)
+        if look.version != self.look.version or any(len(steps) > 4_000 for steps, _ in self.curves.values()):
+            look = self.run.peek(-1)
+            self.curves = look.curves
+        else:
+            for name, (steps, values) in look.curves.items():
+                before = self.curves.get(name, (steps[:0], values[:0]))
+                self.curves[name] = (np.concatenate([before[0], steps]), np.concatenate([before[1], values]))
+        self.look = look
+        return look
+
+
+@dataclass
+class Player:
+    """What one session holds of one lab.  `config` is what the run was last told, `wanted` what the knobs say."""
+
+    slug: str
+    config: Config
+    wanted: Config
+    on_stage: Watched | None = None
+    compared: list[Watched] = field(default_factory=list)
+    error: str = ""
+    rate: tuple[float, int, float] = (0.0, 0, 0.0)  # when and at which step steps a second were last taken, and they
+    speed: float | None = None  # steps a second, None for as fast as it goes
+    marked: tuple[float, Look] = (0.0, Look(status="waiting"))  # when the timeline was last moved, and to what
+    drawn: tuple[bool, bool] = (False, False)  # `playing` and `active` when the buttons were drawn
+    rounds: int = 0  # grows when another run comes on stage
+
+    # ------------------------------------------------------------------ the run
+
+    def follow(self, config: Config) -> None:
+        """Let the run follow the knobs: live ones at once, others by starting again."""
+        self.wanted = config
+        with self._told():
+            if self.on_stage is None:
+                self._open(config)
+            elif config != self.config:
+                self._turn(config)
+
+    def _open(self, config: Config) -> None:
+        run = pool.current().open(self.slug, config)
+        run.speed(self.speed)
+        self._put_on_stage(Watched(run), config)
+
+    def _turn(self, config: Config) -> None:
+        assert self.on_stage is not None
+        if not all(config.knobs()[name].live for name in self.config.changed(config)):
+            playing = self.on_stage.look.status == "running"
+            self.on_stage.run.reset(config)
+            self.config = config
+            if playing:
+                self.on_stage.run.play()
+        elif not self.rewound:
+            self.on_stage.run.update(config)
+            self.config = config
+
+    @property
+    def rewound(self) -> bool:
+        """Whether an earlier moment is on screen: then a turned knob waits for "go on" or "branch"."""
+        look = self.on_stage.look if self.on_stage else None
+        return look is not None and look.status != "running" and look.step < look.last_step
+
+    @property
+    def playing(self) -> bool:
+        """Whether a run that obeys the buttons trains, or waits to: then there is something to pause."""
+        together = [self.on_stage, *(w for w in self.compared if w.together)]
+        return any(w is not None and w.look.status in ("running", "waiting") for w in together)
+
+    @property
+    def active(self) -> bool:
+        watched = [self.on_stage, *self.compared] if self.on_stage else []
+        return any(w is not None and w.look.active for w in watched)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two looks.  A class shares the server, so each looks less often.
+
+        When nothing moves nobody looks, but for a sign of life that keeps the lease of a run on an open page.
+        """
+        if not self.active:
+            return pool.current().limits.pause_after / 2
+        return min(SLOWEST, max(FASTEST, FASTEST * pool.current().stats()["watched"] / 3))
+
+    def peek(self) -> Look:
+        """Look at the run on stage and those beside it."""
+        assert self.on_stage is not None
+        for other in self.compared:
+            other.peek()
+        look = self.on_stage.peek()
+        return look
+
+    # ---------------------------------------------------------------- transport
+
+    def _told(self) -> _Told:
+        return _Told(self)
+
+    def _all(self, act: Callable[[Run], None]) -> None:
+        with self._told():
+            if self.on_stage is None or self.on_stage.look.status == "lost":
+                self._open(self.wanted)
+            assert self.on_stage is not None
+            if self.wanted != self.config:
+                self.on_stage.run.update(self.wanted)
+                self.config = self.wanted
+            for watched in [self.on_stage, *(w for w in self.compared if w.together)]:
+                act(watched.run)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        with self._told():
+            if self.on_stage is not None:
+                self.peek()
+
+    def play(self) -> None:
+        self._all(Run.play)
+
+    def pause(self) -> None:
+        self._all(Run.pause)
+
+    def step(self) -> None:
+        self._all(Run.step)
+
+    def begin(self, config: Config) -> None:
+        """Back to the beginning with `config`, which need not be what the knobs say yet."""
+        self.wanted = config
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the same initial weights, with what the knobs say now."""
+        with self._told():
+            if self.on_stage is None or self.on_stage.look.status == "lost":
+                self._open(self.wanted)
+            else:
+                self.on_stage.run.reset(self.wanted)
+                self.config = self.wanted
+            for other in self.compared:
+                if other.together:
+                    other.run.reset()
+        self._look_again()
+
+    def new_seed(self) -> None:
+        self.turn(seed=(self.wanted.seed + 1) % 1_000_000)
+
+    def seek(self, step: int) -> None:
+        with self._told():
+            assert self.on_stage is not None
+            self.on_stage.run.seek(step)
+            for other in self.compared:
+                if other.together:
+                    other.run.seek(step)
+            self.peek()
+
+    def set_speed(self, name: str | None = None) -> None:
+        """Take the pace called `name`, one of `SPEEDS`, or what its widget says."""
+        if name is not None:
+            st.session_state[f"{self.slug}.speed"] = name
+        self.speed = SPEEDS[st.session_state[f"{self.slug}.speed"]]
+        with self._told():
+            for watched in [self.on_stage, *self.compared]:
+                if watched is not None:
+                    watched.run.speed(self.speed)
+
+    # --------------------------------------------------------- knobs from the stage
+
+    def turn(self, **knobs: Any) -> None:
+        """Turn knobs from somewhere else than their widgets: a click on the map, a new seed."""
+        try:
+            set_config(self.slug, dataclasses.replace(self.wanted, **knobs))
+        except ConfigError as error:
+            self.error = str(error)
+
+    def edit(self, change: dict[str, Any]) -> None:
+        """Set something in the run by hand."""
+        with self._told():
+            assert self.on_stage is not None
+            self.on_stage.run.edit(change)
+            self.peek()
+
+    # ------------------------------------------------------------------ comparing
+
+    def branch(self) -> None:
+        """Go on from the moment on screen with what the knobs say; the first future stays as a comparison."""
+        with self._told():
+            assert self.on_stage is not None
+            old = self.on_stage
+            run = old.run.branch(old.look.step, self.wanted)
+            old.label = describe(self.config, self.wanted) or f"first run, to step {old.look.last_step:,}"
+            self._keep(old)
+            self._put_on_stage(Watched(run), self.wanted)
+        self._look_again()
+
+    def keep(self) -> None:
+        """Put what is on stage aside as a comparison, and start afresh with the same knobs."""
+        with self._told():
+            old = self.on_stage
+            assert old is not None
+            if not old.look.last_step:
+                self.error = "There is nothing to keep yet: press Play first."
+                return
+            old.run.pause()
+            self._open(self.wanted)
+            old.label = f"run {self.rounds - 1}, seed {self.config.seed}"
+            self._keep(old)
+        self._look_again()
+
+    def beside(self, config: Config, label: str) -> None:
+        """Train a second run with another Config beside the one on stage, under the same buttons."""
+        with self._told():
+            self._keep(Watched(pool.current().open(self.slug, config), label, together=True))
+            self.compared[0].run.speed(self.speed)
+
+    def swap(self, number: int) -> None:
+        """Bring a compared run on stage, and what is there to its place."""
+        assert self.on_stage is not None
+        other, config = self.compared[number], self.compared[number].look.config
+        self.on_stage.label = describe(self.config, config) or "the other run"
+        self.compared[number] = self.on_stage
+        self._put_on_stage(other, config)
+        set_config(self.slug, config)
+
+    def drop(self, number: int) -> None:
+        self.compared.pop(number).run.close()
+
+    def drop_all(self) -> None:
+        while self.compared:
+            self.drop(0)
+
+    def _keep(self, watched: Watched) -> None:
+        self.compared.insert(0, watched)
+        while len(self.compared) > COMPARED:
+            self.drop(len(self.compared) - 1)
+
+    def _put_on_stage(self, watched: Watched, config: Config) -> None:
+        self.on_stage, self.config, self.wanted = watched, config, config
+        self.rounds += 1
+        st.query_params["run"] = watched.run.id
+
+
+class _Told:
+    """Turns what a run refuses into a sentence on the page."""
+
+    def __init__(self, player: Player) -> None:
+        self.player = player
+
+    def __enter__(self) -> None:
+        self.player.error = ""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, (PoolError, ConfigError)):
+            self.player.error = str(error)
+            return True
+        return False
+
+
+def describe(config: Config, other: Config) -> str:
+    """How `config` differs from `other`, in a few words: "learning rate 0.1, seed 3"."""
+    knobs = config.knobs()
+    return ", ".join(f"{knobs[n].label.lower()} {knobs[n].format(getattr(config, n))}" for n in config.changed(other))
+
+
+def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:
+    """This session's player for a lab.  A run that the link names is found again if its lease still lasts."""
+    key = f"{slug}.player"
+    if key in st.session_state:
+        player: Player = st.session_state[key]
+        if player.on_stage is not None and st.query_params.get("run") != player.on_stage.run.id:
+            st.query_params["run"] = player.on_stage.run.id
+        return player
+    player = st.session_state[key] = Player(slug, config_class(), config_class(), speed=SPEEDS[speed])
+    run = pool.current().find(st.query_params.get("run", ""))
+    if run is not None and run.slug == slug:
+        player.on_stage = Watched(run)
+        look = player.on_stage.peek()
+        player.config = player.wanted = look.config or player.config
+        set_config(slug, player.config)
+    elif "step" in st.query_params or "did" in st.query_params:
+        story.open_link(player, config_class)
+    for name in ("step", "did"):
+        st.query_params.pop(name, None)
+    return player

@@ -1,0 +1,227 @@
+"""What moves fast on a page: panels of layers, packed into bytes and drawn by ``assets/scene.js``.
+
+>>> scene = Scene(height=420)
+>>> panel = scene.panel("map", title="Loss", x=(-2, 2), y=(-2, 2), pick="plane")
+>>> panel.heatmap(loss, low=0, high=4, levels=8, name="Loss")  # (H, W)
+>>> panel.path(path, colour="adam", name="Adam")  # (T, 2)
+>>> pick = show(scene, key="map")  # None, or what the visitor clicked
+
+The message is ``b"SCN1"``, the length of the header (uint32), the header (JSON, UTF-8) and the arrays, each at a
+multiple of eight bytes and little-endian.  A layer names its arrays by their index in the header's list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import ArrayLike
+
+from ui import palette as _palette
+from ui.packing import Arrays, Span, span, strongest
+from ui.panel import Panel
+
+MAGIC = b"SCN1"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of nodes in a graph: `labels` (n), a heatmap `heat` (n, R, R) for each, and their `bias` (n).
+
+    Row 0 of a heatmap is its lowest y.  `low` and `high` bound the colours, for all nodes or (n,) for each.
+    """
+
+    labels: Sequence[str]
+    heat: ArrayLike | None = None
+    low: ArrayLike = -1.0
+    high: ArrayLike = 1.0
+    title: str = ""
+    bias: ArrayLike | None = None
+    palette: str = "diverging"
+
+
+class Scene:
+    """Panels side by side in rows, `height` pixels tall together; on a narrow screen they stand below each other."""
+
+    def __init__(self, *, height: int = 560) -> None:
+        self.height = height
+        self._rows: list[list[dict[str, Any]]] = [[]]
+        self._arrays = Arrays()
+
+    def row(self) -> None:
+        """Put the panels that follow into a new row."""
+        if self._rows[-1]:
+            self._rows.append([])
+
+    def panel(
+        self,
+        key: str,
+        *,
+        title: str,
+        x: Span = (-1.0, 1.0),
+        y: Span = (-1.0, 1.0),
+        x_label: str = "",
+        y_label: str = "",
+        x_names: Sequence[str] = (),
+        y_names: Sequence[str] = (),
+        weight: float = 1.0,
+        equal: bool = True,
+        pick: str | None = None,
+        draw: bool = False,
+    ) -> Panel:
+        """Add a plane that shows `x` and `y` (low, high), in a share of the row that grows with `weight`.
+
+        Give (high, low) to turn an axis round, as for a matrix.  `x_names` stand at 0, 1, … in place of numbers.
+        With `equal`, one unit is equally long on both axes.  With `pick="plane"` a click is sent as kind "plane", with
+        x and y.  With `draw` the visitor draws with the mouse or a finger: kind "draw", with `points` (list of [x, y]).
+        """
+        if pick not in (None, "plane"):
+            raise ValueError(f"pick is None or 'plane', not {pick!r}.")
+        spec = self._add(
+            "plane", key, title, weight, x=span(x, "x"), y=span(y, "y"), x_label=x_label, y_label=y_label,
+            x_names=list(x_names), y_names=list(y_names), equal=equal, pick=pick, draw=draw, layers=[],
+        )  # fmt: skip
+        return Panel(spec, self._arrays)
+
+    def graph(
+        self,
+        key: str,
+        *,
+        title: str,
+        columns: Sequence[Column],
+        weights: Sequence[ArrayLike],
+        weight: float = 1.0,
+        editable: bool = False,
+    ) -> None:
+        """Add a network: `columns` of nodes, and between each and the next the `weights`, each (inputs, outputs).
+
+        Only the 2,000 strongest weights are drawn, and a note says so.  A click sends kind "node" (layer = column,
+        index) or "edge" (layer, source, target, weight).  With `editable` a click on an edge asks for a number, sent
+        as the same pick with `value`.
+        """
+        if len(weights) != len(columns) - 1:
+            raise ValueError(f"{len(columns)} columns need {len(columns) - 1} matrices of weights, not {len(weights)}.")
+        matrices = [np.asarray(w, dtype=np.float32) for w in weights]
+        sizes = [len(column.labels) for column in columns]
+        for i, matrix in enumerate(matrices):
+            if matrix.shape != (sizes[i], sizes[i + 1]):
+                raise ValueError(f"Weights {i} have shape {matrix.shape}; their columns need {sizes[i], sizes[i + 1]}.")
+        edges, note = strongest(matrices)
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        self._add(
+            "graph", key, title, weight, columns=[self._column(column) for column in columns], editable=editable,
+            source=self._arrays.add(starts[edges["layer"]] + edges["source"], "<u2"),
+            target=self._arrays.add(starts[edges["layer"] + 1] + edges["target"], "<u2"),
+            weights=self._arrays.add(edges["weight"]), note=note,
+        )  # fmt: skip
+
+    def heat_grid(
+        self,
+        key: str,
+        *,
+        title: str,
+        images: ArrayLike,
+        captions: Sequence[str] = (),
+        low: ArrayLike | None = None,
+        high: ArrayLike | None = None,
+        palette: str = "sequential",
+        columns: int | None = None,
+        discrete: bool = True,
+        weight: float = 1.0,
+    ) -> None:
+        """Add a sheet of `images` (n, H, W) with `captions` (n): filters, feature maps, digits.  Row 0 is on top.
+
+        `low` and `high` bound the colours, for all or (n,) for each.  `columns` fixes the images in a row.  A click
+        sends kind "node" with the index of the image, and the column x and row y of the cell in it.
+        """
+        array = np.asarray(images, dtype=np.float32)
+        if array.ndim != 3 or 0 in array.shape[1:]:
+            raise ValueError(f"A sheet of images takes an array (n, H, W), not one of shape {array.shape}.")
+        if captions and len(captions) != len(array):
+            raise ValueError(f"There are {len(array)} images but {len(captions)} captions.")
+        finite = array[np.isfinite(array)]
+        if low is None:
+            low = finite.min() if finite.size else 0.0
+        if high is None:
+            high = finite.max() if finite.size else 1.0
+        self._add(
+            "grid", key, title, weight, captions=list(captions), palette=_palette.known_map(palette), columns=columns,
+            discrete=discrete, **self._arrays.images(array, low=low, high=high),
+        )  # fmt: skip
+
+    def to_bytes(self) -> bytes:
+        """The message for ``assets/scene.js``."""
+        header = {"height": self.height, "rows": [row for row in self._rows if row], "arrays": self._arrays.directory}
+        text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+        start = MAGIC + struct.pack("<I", len(text)) + text
+        return b"".join([start, bytes(-len(start) % 8), *self._arrays.chunks])
+
+    def _add(self, kind: str, key: str, title: str, weight: float, **fields: Any) -> dict[str, Any]:
+        if any(panel["key"] == key for row in self._rows for panel in row):
+            raise ValueError(f"There are two panels with the key '{key}'.")
+        spec = {"kind": kind, "key": key, "title": title, "weight": weight, **fields}
+        self._rows[-1].append(spec)
+        return spec
+
+    def _column(self, column: Column) -> dict[str, Any]:
+        count = len(column.labels)
+        spec: dict[str, Any] = {"labels": list(column.labels), "title": column.title}
+        spec["palette"] = _palette.known_map(column.palette)
+        if column.heat is not None:
+            heat = np.asarray(column.heat, dtype=np.float32)
+            if heat.ndim != 3 or len(heat) != count or 0 in heat.shape:
+                raise ValueError(f"A column of {count} nodes takes heatmaps ({count}, R, R), not {heat.shape}.")
+            spec |= self._arrays.images(heat, low=column.low, high=column.high)
+        if column.bias is not None:
+            bias = np.asarray(column.bias, dtype=np.float32)
+            if bias.shape != (count,):
+                raise ValueError(f"A column of {count} nodes takes {count} biases, not {bias.shape}.")
+            spec["bias"] = self._arrays.add(bias)
+        return spec
+
+
+def show(scene: Scene, *, key: str) -> dict[str, Any] | None:
+    """Mount `scene`, or redraw the one that has this key, and return what the visitor did since the last run.
+
+    A pick is a dict with `panel` (its key), `kind` ("plane", "point", "node", "edge" or "draw") and what belongs to
+    that kind: `x`, `y`, `index`, `layer`, `source`, `target`, `weight`, `value`, `points`.  It is returned once: act
+    on it before the next call of Streamlit, which may end this run in favour of a newer one.
+    """
+    pick = _mount(key=key, data=scene.to_bytes(), on_pick_change=_nothing).get("pick")
+    if not isinstance(pick, dict):
+        return None
+    seen = f"{key} last pick"
+    if st.session_state.get(seen) == pick.get("id"):  # a run that was cut short is given its trigger again
+        return None
+    st.session_state[seen] = pick.get("id")
+    return {name: value for name, value in pick.items() if name != "id"}
+
+
+def _nothing() -> None:
+    """Streamlit returns a trigger only if it has a callback."""
+
+
+def _version() -> str:
+    """A name for what the browser loads, so that it never draws with the assets of an older release."""
+    folder = Path(__file__).resolve().parent.parent / "assets"
+    files = [folder / "scene.js", folder / "scene.css", folder / "palette.json", *sorted(folder.glob("scene/*.js"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+# Only this loader travels with every frame.  Streamlit takes a string in one line with a slash in it for a path.
+_LOADER = f"""
+let drawing;
+export default function (component) {{
+  drawing ??= import(new URL('assets/scene.js?v={_version()}', document.baseURI));
+  return drawing.then((module) => module.mount(component));
+}}
+"""
+
+_mount = st.components.v2.component("scene", html="<div class='scene'></div>", js=_LOADER, isolate_styles=True)
