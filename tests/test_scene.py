@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -17,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
 
 from ui import palette
 from ui.scene import Column, Scene
@@ -354,29 +352,18 @@ def wait_until(true: Callable[[], Any], what: str, seconds: float = 40) -> Any:
 
 
 @pytest.fixture(scope="module")
-def page(address):
+def page(address, browser):
     """The page in a real browser.  At the end: no error in its console, and everything it asked of /assets came."""
     problems: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-            ],
-        )
-        page = browser.new_page(viewport={"width": 1300, "height": 900}, color_scheme="light")
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
-        page.on("response", lambda r: problems.append(r.url) if "/assets/" in r.url and not r.ok else None)
-        page.goto(address)
-        page.wait_for_selector("[role=img]", timeout=40_000)
-        wait_until(lambda: state(page)["runs"] > 5, "the first frames")
-        yield page
-        browser.close()
+    page = browser.new_page(viewport={"width": 1300, "height": 900}, color_scheme="light")
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    page.on("response", lambda r: problems.append(r.url) if "/assets/" in r.url and not r.ok else None)
+    page.goto(address)
+    page.wait_for_selector("[role=img]", timeout=40_000)
+    wait_until(lambda: state(page)["runs"] > 5, "the first frames")
+    yield page
+    page.close()
     # Streamlit itself asks for its own health below a deep link first, is refused, and then asks in the right place.
     assert [text for text in problems if "404" not in text] == []
 
