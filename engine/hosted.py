@@ -164,8 +164,8 @@ class Hosted:
             or sum(len(c.state) for c in self.checkpoints) > self.limits.checkpoint_mb * 1e6
         ):
             del self.checkpoints[1:-1:2]
-        # A checkpoint may cost two per cent of the training at most.
-        pause = max(self.limits.checkpoint_seconds, 50 * (time.perf_counter() - began))
+        # Checkpoints may cost one per cent of the training at most.
+        pause = max(self.limits.checkpoint_seconds, 100 * (time.perf_counter() - began))
         self.checkpoint_due = self.trained + pause
 
     def restore(self, step: int) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import mmap
 import os
 import pickle
+import select
 import signal
 import struct
 import sys
@@ -74,8 +76,11 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
             experiment.frame()
         except Exception:  # one broken lab must not keep the others from starting
             log.exception("The lab %s cannot be used.", slug)
+    gc.freeze()  # modules stay: no need to look through them again and again while a lab trains
     bench = Bench(limits, device)
-    bench.interrupted = lambda: pipe.poll(0)
+    waiting = select.poll()  # `pipe.poll` makes a selector for each call, and this is asked hundreds of times a second
+    waiting.register(pipe_fd, select.POLLIN)
+    bench.interrupted = lambda: bool(waiting.poll(0))
     pipe.send(("ready", None, None))
     copy_at = time.monotonic()
     while True:
@@ -83,7 +88,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
         pulse.beat(run_id or "", resident_mb())
         if run_id is not None:
             bench.tick()
-        while pipe.poll(0 if run_id is not None else bench.idle_for()):
+        while waiting.poll(0 if run_id is not None else 1000 * bench.idle_for()):  # milliseconds
             _answer(bench, pipe, pulse)
             run_id = bench.next_run()
         if time.monotonic() >= copy_at:
@@ -115,7 +120,7 @@ def _send_copies(bench: Any, pipe: Any, pulse: Pulse) -> float:
     began = time.monotonic()
     for run_id in bench.runs:
         _send_copy(bench, pipe, pulse, run_id)
-    pause: float = max(bench.limits.recovery_seconds, 20 * (time.monotonic() - began))
+    pause: float = max(bench.limits.recovery_seconds, 100 * (time.monotonic() - began))
     return pause
 
 
