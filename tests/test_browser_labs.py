@@ -113,6 +113,13 @@ def test_a_branch_from_an_earlier_moment_shows_both_futures(browser: Browser, se
         visitor.settle()
         both = visitor.pictures(visitor.curves)
         assert both
+        link = visitor.share()
+        visitor.page.keyboard.press("Escape")
+        with visit(browser, server) as other:
+            other.follow(link)
+            other.page.get_by_text("Dashed:").wait_for()
+            other.page.get_by_text("Side by side").click()
+            other.until(lambda: other.pictures(other.curves) == both, "both futures in the curves of the link")
         visitor.button("Remove").click()
         dashed.wait_for(state="detached")
         visitor.until(lambda: visitor.pictures(visitor.curves) != both, "the curves of the second future to go")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -181,6 +182,8 @@ def test_values_that_no_knob_takes_give_a_sentence_each_and_the_default(slug):
         {"step": "5", "did": '[[1,{"seed":"3"}]]'}, {"step": "5", "did": '[[1,{"nobody":"3"}]]'},
         {"step": "5", "did": "[" * 5_000}, {"step": "5", "did": '[[-1,{"edit":{}}]]'},
         {"lesson": "nobody"}, {"lesson": BAD}, {"view": BAD}, {"hide": BAD}, {"compare": BAD}, {BAD: "1"},
+        {"compare": "[" * 5_000}, {"compare": '[["seed=x",0]]'}, {"compare": '[["seed=1&step=-1",0]]'},
+        {"compare": '["seed=1"]'}, {"compare": json.dumps([["seed=1", 0]] * 4)}, {"compare": "7"},
     ],
     ids=lambda params: ",".join(f"{n}={v}"[:30] for n, v in params.items()).encode("ascii", "replace").decode(),
 )  # fmt: skip
@@ -190,8 +193,19 @@ def test_a_wrong_link_is_a_page_with_a_sentence(slug, params):
     sound(app)
     watched = player(app, slug).on_stage
     assert watched is not None and watched.look.status == "paused" and watched.look.frame is not None
-    if set(params) & {"step", "lesson", BAD}:
+    if set(params) & {"step", "lesson", "compare", BAD}:
         assert notices(app), "nothing tells the visitor what was wrong"
+
+
+@pytest.mark.parametrize("slug", LABS)
+def test_a_link_brings_the_runs_that_are_compared(slug):
+    app = visit(slug, seed="3", step="4", compare=json.dumps([["seed=5&step=6", 0], ["seed=6", 1]]))
+    here = player(app, slug)
+    assert [(w.look.config.seed, w.look.step, w.together) for w in here.compared] == [(5, 6, False), (6, 0, True)]
+    assert (here.config.seed, step(app, slug)) == (3, 4)
+    assert "seed 5" in texts(app) and "seed 6" in texts(app)
+    press(app, slug, "step_once")
+    assert [w.look.step for w in here.compared] == [6, 1]
 
 
 @pytest.mark.parametrize("slug", LABS)

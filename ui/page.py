@@ -114,7 +114,7 @@ def lab_page(
 def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: type[Config]) -> None:
     """A lesson that compares brings its second run with it."""
     name = chosen.slug if chosen else ""
-    if st.session_state.get(f"{player.slug}.lesson_run") == name:
+    if st.session_state.get(f"{player.slug}.lesson_run", "") == name:
         return
     st.session_state[f"{player.slug}.lesson_run"] = name
     player.drop_all()
@@ -241,13 +241,15 @@ def _share(player: Player) -> None:
     run, slug = player.on_stage.run, player.slug
     try:
         told = run.story()
+        compared = [(other.run.story(), other.together) for other in player.compared]
     except PoolError as error:
         st.warning(str(error))
         return
     where = urlsplit(st.context.url or "")
     base = f"{where.scheme}://{where.netloc}{where.path.rsplit('/', 1)[0]}/" if where.netloc else ""
-    st.markdown("**This link** repeats the run on screen, seed and changes included.")
-    st.code(base + story.link(slug, told), language=None, wrap_lines=True)
+    others = ", with those beside it" if compared else ""
+    st.markdown(f"**This link** repeats the run on screen{others}, seed and changes included.")
+    st.code(base + story.link(slug, told, compared), language=None, wrap_lines=True)
     config, steps, did = told["config"], told["step"], told["interventions"]
     name = f"{slug}-seed{config.seed}-step{steps}"
     with st.container(horizontal=True, gap="small"):

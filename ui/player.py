@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from engine import Config, ConfigError, pool
-from engine.hosted import Curves, Look
+from engine.hosted import Curves, Intervention, Look
 from engine.pool import PoolError
 from engine.run import Run
 from ui import story
@@ -20,7 +20,6 @@ from ui.link import set_config
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "5 steps/s": 5.0, "30 steps/s": 30.0, "100 steps/s": 100.0,
                                    "full speed": None}  # fmt: skip
 FASTEST, SLOWEST = 0.04, 0.5  # seconds between two looks, alone and in a full class
-COMPARED = 3  # runs that fit beside the one on stage
 
 
 @dataclass
@@ -247,6 +246,15 @@ class Player:
             self._keep(Watched(pool.current().open(self.slug, config), label, together=True))
             self.compared[0].run.speed(self.speed)
 
+    def set_beside(self, config: Config, *, together: bool, interventions: Sequence[Intervention], step: int) -> None:
+        """Put a run that a link tells of beside the one on stage, as far as it had come."""
+        label = describe(config, self.config) or f"another run, to step {step:,}"
+        with self._told():
+            run = pool.current().open(self.slug, config)
+            run.speed(self.speed)
+            run.retell(interventions, step)
+            self.compared.append(Watched(run, label, together=together))
+
     def swap(self, number: int) -> None:
         """Bring a compared run on stage, and what is there to its place."""
         assert self.on_stage is not None
@@ -265,7 +273,7 @@ class Player:
 
     def _keep(self, watched: Watched) -> None:
         self.compared.insert(0, watched)
-        while len(self.compared) > COMPARED:
+        while len(self.compared) > story.COMPARED:
             self.drop(len(self.compared) - 1)
 
     def _put_on_stage(self, watched: Watched, config: Config) -> None:
@@ -311,8 +319,8 @@ def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:
         look = player.on_stage.peek()
         player.config = player.wanted = look.config or player.config
         set_config(slug, player.config)
-    elif "step" in st.query_params or "did" in st.query_params:
+    elif any(name in st.query_params for name in ("step", "did", "compare")):
         story.open_link(player, config_class)
-    for name in ("step", "did"):
+    for name in ("step", "did", "compare"):
         st.query_params.pop(name, None)
     return player

@@ -1,10 +1,15 @@
-"""What a visitor did to a run, as part of a link: `step` says how far it went, `did` what was changed on the way."""
+"""What is on screen, as a link.
+
+`step` says how far the run went, `did` what was changed on the way, and `compare` holds the same of each run beside it.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 
@@ -17,10 +22,22 @@ if TYPE_CHECKING:
     from ui.player import Player
 
 FURTHEST = 1_000_000  # steps that a link may ask for
+COMPARED = 3  # runs that fit beside the one on stage
 
 
-def link(slug: str, told: dict[str, Any]) -> str:
-    """The link, relative to the app's address, that repeats the run of which `Run.story` told this."""
+def link(slug: str, told: dict[str, Any], compared: Sequence[tuple[dict[str, Any], bool]] = ()) -> str:
+    """The link, relative to the app's address, that repeats the run of which `Run.story` told this.
+
+    `compared` holds what the runs beside it told, and whether they obey the same buttons.
+    """
+    params = _params(told)
+    if compared:
+        beside = [[urlencode(_params(other)), int(together)] for other, together in compared]
+        params["compare"] = json.dumps(beside, separators=(",", ":"))
+    return f"{slug}?{urlencode(params)}"
+
+
+def _params(told: dict[str, Any]) -> dict[str, str]:
     config: Config = told["config"]
     params = config.to_params()
     did: list[list[Any]] = []
@@ -36,24 +53,61 @@ def link(slug: str, told: dict[str, Any]) -> str:
         params["step"] = str(told["step"])
     if did:
         params["did"] = json.dumps(did, separators=(",", ":"))
-    return f"{slug}?{urlencode(params)}"
+    return params
 
 
 def open_link(player: Player, config_class: type[Config]) -> None:
-    """Open the run that the link tells of and let it go as far as it went.  What cannot be read gets a sentence."""
+    """Open the runs that the link tells of and let each go as far as it went.  What cannot be read gets a sentence."""
     here = settings(player.slug, config_class)
-    config = here.config
+    query = st.query_params.to_dict()
     try:
-        step = _step(st.query_params.get("step", "0"))
-        editable = hasattr(engine.lab(player.slug).Experiment, "edit")
-        interventions = read(st.query_params.get("did", ""), config, editable=editable)
+        told = _read_story(here.config, query)
     except ConfigError as error:
         here.notices.append(f"The link asks for {error} The run starts from the beginning.")
         return
-    player.follow(config)
+    try:
+        compared = _read_compared(config_class, query.get("compare", ""))
+    except ConfigError as error:
+        here.notices.append(f"The link asks for {error} The runs beside this one are left out.")
+        compared = []
+    player.follow(told.config)
     if player.on_stage is not None:
-        player.on_stage.run.retell(interventions, step)
+        player.on_stage.run.retell(told.interventions, told.step)
         player.on_stage.peek()
+        for other, together in compared:
+            player.set_beside(other.config, together=together, interventions=other.interventions, step=other.step)
+
+
+@dataclass(frozen=True)
+class Story:
+    """A run that a link tells of."""
+
+    config: Config
+    step: int
+    interventions: list[Intervention]
+
+
+def _read_story(config: Config, query: dict[str, str]) -> Story:
+    editable = hasattr(engine.lab(type(config).__module__.rsplit(".", 1)[1]).Experiment, "edit")
+    return Story(config, _step(query.get("step", "0")), read(query.get("did", ""), config, editable=editable))
+
+
+def _read_compared(config_class: type[Config], text: str) -> list[tuple[Story, bool]]:
+    """The runs in `compare`, and whether each obeys the buttons of the one on stage.  Raises `ConfigError`."""
+    if not text:
+        return []
+    allowed = f'a list of at most {COMPARED} like [["learning_rate=0.1&step=50",0]], as "Link and export" writes it'
+    try:
+        told = [(dict(parse_qsl(query, strict_parsing=True)), bool(together)) for query, together in json.loads(text)]
+    except (TypeError, ValueError, AttributeError, RecursionError):
+        raise ConfigError("compare", text, allowed) from None
+    if len(told) > COMPARED:
+        raise ConfigError("compare", text, allowed)
+    found = []
+    for query, together in told:
+        knobs = {name: value for name, value in query.items() if name not in ("step", "did")}
+        found.append((_read_story(config_class.from_params(knobs), query), together))
+    return found
 
 
 def read(text: str, config: Config, *, editable: bool) -> list[Intervention]:
