@@ -6,14 +6,14 @@ A bench knows no process, no thread and no visitor.  Its owner calls `Bench.call
 
 from __future__ import annotations
 
+import json
 import pickle
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import safetensors.torch
-
+from engine import network_file
 from engine.hosted import Hosted, Intervention, Look
 from engine.lab import Config, ConfigError
 from engine.limits import Limits
@@ -135,10 +135,12 @@ class Bench:
         self._host(new_id, branch)
 
     def _do_weights(self, hosted: Hosted) -> bytes:
-        """The model as a safetensors file."""
+        """The model as a safetensors file that says which lab made it, with which config, and what the lab adds."""
         hosted.arrive()
-        tensors = {k: v.detach().cpu().contiguous() for k, v in hosted.experiment.model.state_dict().items()}
-        return safetensors.torch.save(tensors)
+        about = {"lab": hosted.slug, "config": json.dumps(hosted.config.to_params())}
+        if hasattr(hosted.experiment, "about"):
+            about |= hosted.experiment.about()
+        return network_file.write(hosted.experiment.model, about)
 
     def _do_story(self, hosted: Hosted) -> dict[str, Any]:
         """What was done to get here: the first config, the interventions so far, the step."""

@@ -41,6 +41,10 @@ class ConfigError(ValueError):
         return f"{self.knob} = {shown} is not accepted: {self.allowed}."
 
 
+class StillMissing(ConfigError):
+    """Nothing is wrong, but what was asked for needs something first: points to be drawn, data to be fetched."""
+
+
 @dataclass(frozen=True)
 class Knob:
     """One thing that a visitor can turn.  Made by `knob()`; ``name`` is filled in by the Config it stands in."""
@@ -288,7 +292,8 @@ class Experiment(Protocol):
     """One run of one lab, on one device.
 
     The same config, seed and device give the same metrics to the last bit, however often somebody looks.  A lab may
-    also have ``edit(change)``, which takes a mapping of plain values and changes the state by hand (a weight, say).
+    also have ``edit(change)``, which takes a mapping of plain values and changes the state by hand (a weight, say), and
+    ``about()``, a mapping of str to str that is written into the file when the model is downloaded.
     """
 
     config: Any

@@ -1,6 +1,7 @@
 """Every bound on memory, time and number of runs, in one place.
 
 Each can be set by an environment variable, ``PLAYGROUND_`` and its name in capitals: ``PLAYGROUND_WORKERS=4``.
+``PLAYGROUND_DATA`` is the folder for what is kept on disk.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class Limits:
     start_timeout: float = 90.0  # seconds a worker may take to import torch and report
     crashes: int = 3  # workers that one run may bring down before it is not started again
 
+    shelf_files: int = 200  # networks kept for the way from page to page; the oldest go
+    shelf_mb: float = 500.0  # and never more than this
+
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             if not getattr(self, field.name) > 0:
@@ -55,3 +60,9 @@ class Limits:
                 except ValueError:
                     raise ValueError(f"{variable}={environment[variable]!r} is not {number.__name__}.") from None
         return cls(**given)  # type: ignore[arg-type]
+
+
+def data_folder() -> Path:
+    """Where data sets and networks are kept: $PLAYGROUND_DATA, or a folder in the user's cache.  It may not exist."""
+    given = os.environ.get("PLAYGROUND_DATA")
+    return Path(given).resolve() if given else Path.home() / ".cache" / "deep-learning-playground"

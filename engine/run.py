@@ -66,7 +66,7 @@ class Run:
         return self.pool.branch(self.id, step, config)
 
     def weights(self) -> bytes:
-        """The model's parameters and buffers as a safetensors file."""
+        """The model's parameters and buffers as a safetensors file, for `engine.network_file.read`."""
         data: bytes = self.pool.call("weights", self.id, timeout=20.0)
         return data
 

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from engine import Config, ConfigError
-from engine.lab import Knob, Value
+from engine.lab import Knob, StillMissing, Value
 from ui import theme
 from ui.link import RESERVED, Settings, set_config, settings, share_url, undo, write_link
 
@@ -56,7 +56,8 @@ def controls(
     try:
         here.replace(config_class(**values))  # type: ignore[arg-type]
     except ConfigError as error:
-        if error.knob in knobs and knobs[error.knob].kind == "text":  # nothing is wrong: something is still to be given
+        text = error.knob in knobs and knobs[error.knob].kind == "text"
+        if text or isinstance(error, StillMissing):  # nothing is wrong: something is still to be given
             missing = f"{error.allowed}. Until then the run keeps what it has."
         else:
             refused = f"{error} The run keeps the last settings that go together."

@@ -1,0 +1,98 @@
+"""Networks as files: safetensors, with what they are written into the metadata."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+MAX_BYTES = 25_000_000
+MAX_HEADER = 1_000_000
+
+
+class NetworkFileError(ValueError):
+    """A file that is no network, or does not fit; ``str(error)`` is a sentence for the visitor."""
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """A network as it came: ``tensors`` by name, and ``about`` it (``lab``, ``config`` and what the lab adds)."""
+
+    tensors: dict[str, Tensor]
+    about: dict[str, str]
+
+
+def write(model: nn.Module, about: Mapping[str, str]) -> bytes:
+    """Parameters and buffers of `model` as a safetensors file with `about` as its metadata.
+
+    Waits for the GPU.  The file format: https://huggingface.co/docs/safetensors
+    """
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
+    return safetensors.torch.save(tensors, dict(about))
+
+
+def read(data: bytes) -> NetworkFile:
+    """The network in a file that `write` made.  Nothing in the file is executed.  Raises `NetworkFileError`."""
+    if len(data) > MAX_BYTES:
+        raise NetworkFileError(f"The file has {len(data) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are accepted.")
+    about = _about(data)
+    try:
+        tensors = safetensors.torch.load(data)
+    except (SafetensorError, ValueError, KeyError, OverflowError):
+        raise NetworkFileError("The file is damaged or cut off; download the network again.") from None
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
+            raise NetworkFileError(f"In the file, {_short(name)} holds a value that is not finite.")
+    return NetworkFile(tensors, about)
+
+
+def fit(model: nn.Module, file: NetworkFile) -> None:
+    """Load `file` into `model`.  Raises `NetworkFileError`, and changes nothing, if their shapes differ."""
+    mine = model.state_dict()
+    for name, tensor in mine.items():
+        if name not in file.tensors:
+            raise NetworkFileError(f"The file does not fit: {name} {_shape(tensor)} is missing in it.")
+        if file.tensors[name].shape != tensor.shape:
+            raise NetworkFileError(
+                f"The file does not fit: {name} is {_shape(file.tensors[name])} in it and {_shape(tensor)} here."
+            )
+    for name in sorted(file.tensors):
+        if name not in mine:
+            raise NetworkFileError(
+                f"The file does not fit: {_short(name)} {_shape(file.tensors[name])} in it has no place here."
+            )
+    model.load_state_dict(file.tensors)
+
+
+def _about(data: bytes) -> dict[str, str]:
+    """The metadata in the header: its length (uint64, little-endian), then JSON."""
+    nothing = NetworkFileError("The file is no network: upload a .safetensors file that this playground wrote.")
+    if len(data) < 8:
+        raise nothing
+    (length,) = struct.unpack("<Q", data[:8])
+    if length > MAX_HEADER or not data[8:9] == b"{":
+        raise nothing
+    if length > len(data) - 8:
+        raise NetworkFileError("The file is damaged or cut off; download the network again.")
+    try:
+        header = json.loads(data[8 : 8 + length])
+    except (ValueError, RecursionError):
+        raise nothing from None
+    about = header.get("__metadata__") if isinstance(header, dict) else None
+    if not isinstance(about, dict) or not all(isinstance(v, str) for v in about.values()) or "lab" not in about:
+        raise NetworkFileError("The file holds a network, but not one of this playground: it does not say which lab.")
+    return dict(about)
+
+
+def _shape(tensor: Tensor) -> str:
+    return "(" + ", ".join(str(n) for n in tensor.shape) + ")"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 60 else name[:57] + "..."
