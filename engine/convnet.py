@@ -259,6 +259,7 @@ class ConvNet(nn.Module):
         with torch.no_grad():
             for row, layer in zip(rows, self.parts, strict=True):
                 weight, bias = layer.conv.weight, layer.conv.bias
+                assert bias is not None
                 he = math.sqrt(2 / weight[0].numel())
                 weight.normal_(0, he / math.sqrt(skips) if row.closes else he, generator=generator)
                 bias.zero_()
