@@ -4,6 +4,7 @@ python -m engine list
 python -m engine describe gradient_descent
 python -m engine run neural_network --set hidden=8,8 --set seed=3 --steps 200 --device auto --json
 python -m engine export neural_network --set hidden=8,8 --steps 200 > run.py
+python -m engine fetch mnist
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import sys
 
 import engine
+from engine import images
 from engine.device import DEVICES, DeviceError, resolve
 from engine.export import script
 from engine.lab import Config, ConfigError
@@ -24,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="every lab with the question it asks")
+    fetch = commands.add_parser("fetch", help="fetch a data set now, for when there is no network later")
+    fetch.add_argument("data", choices=[name for name in images.DATASETS if name != "digits"])
     for name, help_text in (
         ("describe", "the knobs of a lab"),
         ("run", "train, and print the metrics of every step"),
@@ -40,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         return _do(given)
-    except (ConfigError, DeviceError) as error:
+    except (ConfigError, DeviceError, images.ImageError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyError as error:
         print(f"error: {error.args[0]}", file=sys.stderr)
@@ -54,6 +58,9 @@ def _do(given: argparse.Namespace) -> int:
     if given.command == "list":
         for slug in engine.labs():
             print(f"{slug:22} {_question(slug)}")
+        return 0
+    if given.command == "fetch":
+        images.fetch(given.data, lambda progress: print(progress, file=sys.stderr))
         return 0
     lab = engine.lab(given.lab)
     if given.command == "describe":

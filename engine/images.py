@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from engine.lab import ConfigError, StillMissing
 from engine.limits import data_folder
-from engine.pictures import ImageError, pack, rasterise, read_upload, unpack
+from engine.pictures import ImageError, pack, rasterise, unpack
+from engine.uploads import read_upload
 
 __all__ = ["DATASETS", "TITLES", "ImageError", "Images", "fetch", "fetched", "load", "pack", "rasterise",
            "read_upload", "require", "side", "unpack"]  # fmt: skip
