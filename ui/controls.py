@@ -14,6 +14,7 @@ from engine import Config, ConfigError
 from engine.lab import Knob, StillMissing, Value
 from ui import theme
 from ui.link import RESERVED, Settings, set_config, settings, share_url, undo, write_link
+from ui.press import once
 
 __all__ = ["controls", "set_config", "share_url", "undo"]
 
@@ -98,7 +99,8 @@ def _toolbar(slug: str, config_class: type[Config], here: Settings) -> None:
     with st.container(horizontal=True, key=f"{slug}.toolbar", gap="small"):
         st.button(
             "Undo", key=f"{slug}.undo", icon=":material/undo:", type="tertiary",
-            disabled=not here.past, on_click=undo, args=(slug,), help="Back to the settings before the last change.",
+            disabled=not here.past, on_click=once(undo), args=(slug,),
+            help="Back to the settings before the last change.",
         )  # fmt: skip
         st.button(
             "Defaults", key=f"{slug}.defaults", icon=":material/restart_alt:", type="tertiary",
@@ -195,11 +197,11 @@ def _layers(label: str, spec: Knob, *, key: str, help: str, disabled: bool) -> N
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"{label}: **{len(sizes)}**", help=help)
             st.button(
-                "", key=f"{key}.less", icon=":material/remove:", help="Take the last one away", on_click=_less,
+                "", key=f"{key}.less", icon=":material/remove:", help="Take the last one away", on_click=once(_less),
                 args=(key,), disabled=disabled or len(sizes) <= spec.length[0],
             )  # fmt: skip
             st.button(
-                "", key=f"{key}.more", icon=":material/add:", help="Add one", on_click=_more, args=(key, spec),
+                "", key=f"{key}.more", icon=":material/add:", help="Add one", on_click=once(_more), args=(key, spec),
                 disabled=disabled or len(sizes) >= spec.length[1],
             )  # fmt: skip
         with st.container(horizontal=True, gap="small"):

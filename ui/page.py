@@ -25,6 +25,7 @@ from ui import lesson, story
 from ui.controls import controls
 from ui.link import settings
 from ui.player import Player, Watched, attach, describe
+from ui.press import once
 from ui.transport import status, transport
 
 TEXTS = Path(__file__).resolve().parent.parent / "assets" / "maths"
@@ -182,7 +183,7 @@ def _compared(player: Player) -> None:
     """One line for each run that is compared, with what can be done to it."""
     slug = player.slug
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.comparing"):
-        st.button("Keep for comparison", key=f"{slug}.keep", icon=":material/bookmark_add:", on_click=player.keep)
+        st.button("Keep for comparison", key=f"{slug}.keep", icon=":material/bookmark_add:", on_click=once(player.keep))
         with st.popover("Link and export", icon=":material/share:", key=f"{slug}.share", on_change="rerun") as share:
             if share.open:
                 _share(player)
@@ -192,9 +193,9 @@ def _compared(player: Player) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.compared.{number}"):
             st.markdown(f":gray[Dashed:] **{watched.label}**")
             st.button("On stage", key=f"{slug}.swap.{number}", icon=":material/swap_vert:", type="tertiary",
-                      on_click=player.swap, args=(number,))  # fmt: skip
+                      on_click=once(player.swap), args=(number,))  # fmt: skip
             st.button("Remove", key=f"{slug}.drop.{number}", icon=":material/close:", type="tertiary",
-                      on_click=player.drop, args=(number,))  # fmt: skip
+                      on_click=once(player.drop), args=(number,))  # fmt: skip
 
 
 # ---------------------------------------------------------------------- tabs

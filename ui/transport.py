@@ -8,10 +8,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui.player import SPEEDS, Player, describe
+from ui.press import once
 from ui.timeline import timeline
 
 MARKED = 0.2  # seconds between two moves of the timeline's mark while a run trains; each costs part of a frame
-PLAY = 160  # pixels: Play and Pause are equally wide, so that nothing moves under the mouse
+PLAY = 160  # pixels, for Play and for Pause, so that nothing moves under the mouse
 
 
 def transport(player: Player) -> None:
@@ -19,15 +20,17 @@ def transport(player: Player) -> None:
     slug = player.slug
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.transport"):
         # No help on these: Streamlit draws a button that has one twice, and hides one of the two.
-        if player.playing:
-            st.button("Pause", key=f"{slug}.pause", icon=":material/pause:", type="primary", on_click=player.pause,
-                      shortcut="Space", width=PLAY)  # fmt: skip
-        else:
-            st.button("Play", key=f"{slug}.play", icon=":material/play_arrow:", type="primary", on_click=player.play,
-                      shortcut="Space", width=PLAY)  # fmt: skip
-        st.button("Step", key=f"{slug}.step_once", icon=":material/skip_next:", on_click=player.step, shortcut="S")
-        st.button("Reset", key=f"{slug}.reset", icon=":material/replay:", on_click=player.reset, shortcut="Home")
-        st.button("New seed", key=f"{slug}.new_seed", icon=":material/casino:", on_click=player.new_seed, shortcut="N")
+        # Play and Pause are one widget: two would stand side by side for a moment, and push the others away.
+        label, icon, act = ("Pause", "pause", player.pause) if player.playing else ("Play", "play_arrow", player.play)
+        st.button(label, key=f"{slug}.play", icon=f":material/{icon}:", type="primary", on_click=act, shortcut="Space",
+                  width=PLAY)  # fmt: skip
+        st.button(
+            "Step", key=f"{slug}.step_once", icon=":material/skip_next:", on_click=once(player.step), shortcut="S"
+        )
+        st.button("Reset", key=f"{slug}.reset", icon=":material/replay:", on_click=once(player.reset), shortcut="Home")
+        st.button(
+            "New seed", key=f"{slug}.new_seed", icon=":material/casino:", on_click=once(player.new_seed), shortcut="N"
+        )
         speed = f"{slug}.speed"
         if speed not in st.session_state:
             st.session_state[speed] = next(name for name, pace in SPEEDS.items() if pace == player.speed)
