@@ -25,7 +25,7 @@ import streamlit as st
 from numpy.typing import ArrayLike
 
 from ui import palette as _palette
-from ui.packing import Arrays, Span, span, strongest
+from ui.packing import Arrays, Span, pairs, span, strongest
 from ui.panel import Panel
 
 MAGIC = b"SCN1"
@@ -156,6 +156,34 @@ class Scene:
             discrete=discrete, **self._arrays.images(array, low=low, high=high),
         )  # fmt: skip
 
+    def pen(
+        self,
+        key: str,
+        *,
+        title: str,
+        strokes: Sequence[ArrayLike],
+        revision: int,
+        picture: ArrayLike,
+        caption: Sequence[str],
+        width: float = 0.08,
+        palette: str = "sequential",
+        weight: float = 1.0,
+    ) -> None:
+        """Add a pad to draw on, and beside it the `picture` (H, W) in [0, 1] that becomes of the drawing.
+
+        `strokes`, each (T, 2) in [0, 1]^2 with y up, are taken over when `revision` is another than before; between
+        two revisions what was drawn in the browser counts.  `caption` are lines below the picture, `width` is the pen's
+        as a share of the pad.  At the end of a stroke kind "draw" is sent, with all `strokes` and their `revision`.
+        """
+        cells = np.asarray(picture, dtype=np.float32)
+        if cells.ndim != 2 or 0 in cells.shape:
+            raise ValueError(f"A pad shows one picture (H, W), not an array of shape {cells.shape}.")
+        drawn = [pairs(stroke, "a stroke").round(3).tolist() for stroke in strokes]
+        self._add(
+            "pen", key, title, weight, strokes=drawn, revision=revision, caption=list(caption), width=width, draw=True,
+            palette=_palette.known_map(palette), **self._arrays.images(cells[None], low=0.0, high=1.0),
+        )  # fmt: skip
+
     def to_bytes(self) -> bytes:
         """The message for ``assets/scene.js``."""
         header = {"height": self.height, "rows": [row for row in self._rows if row], "arrays": self._arrays.directory}
@@ -191,8 +219,8 @@ def show(scene: Scene, *, key: str) -> dict[str, Any] | None:
     """Mount `scene`, or redraw the one that has this key, and return what the visitor did since the last run.
 
     A pick is a dict with `panel` (its key), `kind` ("plane", "point", "node", "edge" or "draw") and what belongs to
-    that kind: `x`, `y`, `index`, `layer`, `source`, `target`, `weight`, `value`, `points`.  It is returned once: act
-    on it before the next call of Streamlit, which may end this run in favour of a newer one.
+    that kind: `x`, `y`, `index`, `layer`, `source`, `target`, `weight`, `value`, `points`, `strokes`, `revision`.  It
+    is returned once: act on it before the next call of Streamlit, which may end this run in favour of a newer one.
     """
     pick = _mount(key=key, data=scene.to_bytes(), on_pick_change=_nothing).get("pick")
     if not isinstance(pick, dict):

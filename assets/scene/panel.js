@@ -186,7 +186,7 @@ export class Panel {
     if (!this.held.delete(event.pointerId)) return;
     const at = this.place(event);
     if (this.content.ink) {
-      this.scene.send({ panel: this.key, kind: "draw", points: this.content.ink });
+      this.scene.send({ panel: this.key, kind: "draw", points: this.content.ink, ...this.content.finish?.() });
       this.content.ink = null;
     } else if (!this.pressed.moved && this.held.size === 0) this.click(at);
     if (this.held.size === 0) this.drag = false;
@@ -269,6 +269,7 @@ export class Panel {
 
 // Height over width of the drawing, for when panels stand below each other.
 function aspect(spec) {
+  if (spec.kind === "pen") return 0.5; // the pad, and the small picture beside it
   if (spec.kind === "plane" && spec.equal) return Math.min(1.3, Math.max(0.5, Math.abs((spec.y[1] - spec.y[0]) / (spec.x[1] - spec.x[0]))));
   return 0.85;
 }

@@ -1,0 +1,69 @@
+"""A network that comes from a file: checked, put on the shelf, and named by the knob `network`."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from engine import network_file, shelf
+from engine.network_file import NetworkFileError
+from engine.shelf import ShelfError
+from ui.link import settings
+from ui.player import Player
+
+
+def network_input(player: Player) -> None:
+    """An upload for the knob `network`, for `extra=` of a lab's page; a knob `model` is set to "taken" with it.
+
+    What is no network, or does not fit the lab, gets a sentence, and the page keeps the network it has.
+    """
+    slug = player.slug
+    with st.popover("Load a network", icon=":material/upload_file:", key=f"{slug}.load"):
+        st.markdown("The file that **Weights** under **Link and export** gives, here or on another page.")
+        file = st.file_uploader("Network", type=["safetensors"], key=f"{slug}.network_file",
+                                label_visibility="collapsed")  # fmt: skip
+    seen = f"{slug}.network_seen"
+    if file is None:
+        st.session_state.pop(seen, None)
+    elif st.session_state.get(seen, ("", ""))[0] != file.file_id:
+        refused = _take(player, file.getvalue())
+        st.session_state[seen] = (file.file_id, refused)
+        if not refused:
+            st.rerun()
+    refused = st.session_state.get(seen, ("", ""))[1]
+    if refused:
+        st.error(f"{refused} The page keeps the network it has.", icon=":material/block:")
+    key = settings(slug, type(player.wanted)).config.network
+    if key:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(_origin(key))
+            st.button("Without it", key=f"{slug}.without_network", icon=":material/close:", type="tertiary",
+                      on_click=_leave, args=(player,))  # fmt: skip
+
+
+def _take(player: Player, data: bytes) -> str:
+    """Put the network on the shelf and turn the knob.  Returns why not, or nothing."""
+    try:
+        network_file.read(data)
+        key = shelf.keep(data)
+    except (NetworkFileError, ShelfError) as error:
+        return str(error)
+    player.error = ""
+    model = {"model": "taken"} if "model" in player.wanted.knobs() else {}
+    player.turn(network=key, **model)
+    refused, player.error = player.error, ""
+    return refused.removeprefix(f"network = {key!r} is not accepted: ")
+
+
+def _leave(player: Player) -> None:
+    knobs = player.wanted.knobs()
+    player.turn(network="", **({"model": knobs["model"].default} if "model" in knobs else {}))
+
+
+def _origin(key: str) -> str:
+    """Where a network on the shelf comes from, in a few words."""
+    try:
+        about = network_file.read(shelf.fetch(key)).about
+    except (NetworkFileError, ShelfError) as error:
+        return str(error)
+    data = f", trained on {about['data'].replace('_', '-')}" if "data" in about else ""
+    return f"In use: a network from the page {about['lab'].replace('_', ' ')}{data}."
