@@ -6,6 +6,7 @@
 //   scene/panel.js   frame, legend, mouse, touch, keys  scene/grid.js    sheets of small pictures
 //   scene/pen.js     a pad to draw on
 //   scene/overlay.js tooltip, number box                scene/marks.js   markers, strokes
+//   scene/slide.js   a kernel sliding over a picture
 
 const version = new URL(import.meta.url).search; // the whole module tree is loaded in one version
 const load = (name) => import(`./scene/${name}.js${version}`);
@@ -14,14 +15,14 @@ const fetched = async (name) => {
   if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}).`);
   return answer;
 };
-const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Panel, element }, { Tooltip, askNumber }, palette, styles] =
+const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Panel, element }, { Tooltip, askNumber }, palette, styles] =
   await Promise.all([
-    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "panel", "overlay"].map(load),
+    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "panel", "overlay"].map(load),
     fetched("palette.json").then((answer) => answer.json()),
     fetched("scene.css").then((answer) => answer.text()),
   ]);
 
-const CONTENT = { plane: Plane, graph: Graph, grid: Grid, pen: Pen };
+const CONTENT = { plane: Plane, graph: Graph, grid: Grid, pen: Pen, slide: Slide };
 const scenes = new WeakMap();
 
 // Streamlit calls this at every change of data.  The drawing lives as long as its element.

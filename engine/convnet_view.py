@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine import probe
-from engine.convnet import Row
+from engine.convnet import Row, Trace
 
 if TYPE_CHECKING:
     from engine.labs.cnn_filters import Experiment
@@ -50,6 +50,7 @@ class Frame:
     pooled: Array  # (P, P)
     towards: Array  # (P, P): d (logit of the answer) / d pooled
     maps: Array  # (O, H, H): relu of every kernel's map
+    overview: Array  # (L, S, S): the mean map of each layer after relu, all enlarged to the largest side
     test: dict[str, float]  # loss and accuracies, empty before anything was judged
     judged: int  # test pictures behind `test`
     confusion: NDArray[np.int64]  # (classes, classes): row is the truth, column the answer
@@ -84,13 +85,14 @@ def look(experiment: Experiment, attributions: Array) -> Frame:
     assert bias is not None
     places = results.mistakes(MISTAKES)
     return Frame(
-        step=experiment.step_count, steps_per_update=experiment.steps_per_update, classes=experiment.images.classes,
-        rows=rows, stands_alone=layer == len(rows) - 1, picture=array(experiment.x[0, 0]), label=experiment.label,
+        step=experiment.step_count, steps_per_update=experiment.plan.steps_per_update,
+        classes=experiment.images.classes, rows=rows,
+        stands_alone=layer == len(rows) - 1, picture=array(experiment.x[0, 0]), label=experiment.label,
         probabilities=array(logits.softmax(0)), layer=layer, channel=channel, source=source,
         filters=array(conv.weight[:, source]), kernel=array(conv.weight[channel]), bias=float(bias[channel].detach()),
         inputs=array(seen.x[0]), sums=array(seen.z[0, channel]), normed=array(seen.u[0, channel]),
         active=array(seen.a[0, channel]), pooled=array(seen.out[0, channel]), towards=array(towards[0, channel]),
-        maps=array(seen.a[0]), test=results.metrics(), judged=int(results.asked.sum()),
+        maps=array(seen.a[0]), overview=_overview(trace), test=results.metrics(), judged=int(results.asked.sum()),
         confusion=results.confusion(len(experiment.images.classes)), mistakes=array(results.x[places, 0]),
         mistaken=np.stack([places, results.truth[places], results.answers[places]], axis=1),
         sureness=results.sureness[places], told_by_class=_told_by_class(experiment), attributions=attributions,
@@ -98,6 +100,13 @@ def look(experiment: Experiment, attributions: Array) -> Frame:
         alike=np.array([probe.rank_correlation(a, b)
                         for a, b in zip(attributions, experiment.twin_maps, strict=True)], np.float32),
     )  # fmt: skip
+
+
+def _overview(trace: list[Trace]) -> Array:
+    means = [array(layer.a[0].mean(0)) for layer in trace]
+    side = max(len(mean) for mean in means)
+    nearest = [np.arange(side) * len(mean) // side for mean in means]
+    return np.stack([mean[at[:, None], at] for mean, at in zip(means, nearest, strict=True)])
 
 
 def _told_by_class(experiment: Experiment) -> Array:

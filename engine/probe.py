@@ -17,17 +17,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 METHODS = ("saliency", "integrated_gradients", "grad_cam", "occlusion")
-STEPS = 64  # places between black and the picture at which integrated gradients looks
+COMPLETE = 5e-4  # by how much integrated gradients may miss the difference that they must add up to
+STEPS = (64, 4096)  # places between black and the picture at which they look: twice as many until that is reached
 
 Array = NDArray[np.float32]
 
 
-def attribute(model: nn.Module, x: Tensor, target: int | Tensor, method: str, *, steps: int = STEPS) -> Array:
+def attribute(model: nn.Module, x: Tensor, target: int | Tensor, method: str, *, steps: int | None = None) -> Array:
     """How much each pixel of the pictures `x` (N, C, H, W) counts for the logit of class `target`, one or (N,).
 
     `method` is one of `METHODS`.  Returns an array with the shape of `x`; for "grad_cam", which looks at the last
     convolution and is enlarged to the picture, it is (N, 1, H, W).  "saliency" has no sign: it is |dL/dx|.
-    "integrated_gradients" adds up to the logit minus that of a black picture.  "occlusion" is by how much the logit
+    "integrated_gradients" adds up to the logit minus that of a black picture; it takes as many steps on the way as
+    that needs, or so many `steps`.  "occlusion" is by how much the logit
     falls when a black square covers the pixel.  The model is looked at in evaluation mode and left as it was.
 
     Raises `ValueError` for an unknown method, and for Grad-CAM of a model without convolutions.
@@ -48,7 +50,7 @@ def attribute(model: nn.Module, x: Tensor, target: int | Tensor, method: str, *,
             if method == "saliency":
                 found = attr.Saliency(model).attribute(x, target=target, abs=True)
             elif method == "integrated_gradients":
-                found = attr.IntegratedGradients(model).attribute(x, target=target, n_steps=steps)
+                found = _integrated(attr.IntegratedGradients(model), x, target, steps)
             elif last is not None:
                 found = attr.LayerGradCam(model, last).attribute(x, target=target, relu_attributions=True)
                 found = F.interpolate(found, size=x.shape[-2:], mode="bilinear")
@@ -61,6 +63,19 @@ def attribute(model: nn.Module, x: Tensor, target: int | Tensor, method: str, *,
     finally:
         model.train(training)
     return np.asarray(found.detach().cpu().numpy(), dtype=np.float32)
+
+
+def _integrated(method: Any, x: Tensor, target: int | Tensor, steps: int | None) -> Any:
+    if steps is not None:
+        return method.attribute(x, target=target, n_steps=steps)
+    count, last = STEPS
+    while True:
+        found, missing = method.attribute(
+            x, target=target, n_steps=count, internal_batch_size=512 * len(x), return_convergence_delta=True
+        )
+        if count >= last or float(missing.abs().max()) <= COMPLETE:
+            return found
+        count *= 2
 
 
 def occluder(side: int) -> tuple[int, int]:

@@ -134,12 +134,14 @@ class Scene:
         palette: str = "sequential",
         columns: int | None = None,
         discrete: bool = True,
+        chosen: int | None = None,
         weight: float = 1.0,
     ) -> None:
         """Add a sheet of `images` (n, H, W) with `captions` (n): filters, feature maps, digits.  Row 0 is on top.
 
-        `low` and `high` bound the colours, for all or (n,) for each.  `columns` fixes the images in a row.  A click
-        sends kind "node" with the index of the image, and the column x and row y of the cell in it.
+        `low` and `high` bound the colours, for all or (n,) for each.  `columns` fixes the images in a row, and
+        `chosen` is framed.  A click sends kind "node" with the index of the image, and the column x and row y of the
+        cell in it.
         """
         array = np.asarray(images, dtype=np.float32)
         if array.ndim != 3 or 0 in array.shape[1:]:
@@ -153,7 +155,64 @@ class Scene:
             high = finite.max() if finite.size else 1.0
         self._add(
             "grid", key, title, weight, captions=list(captions), palette=_palette.known_map(palette), columns=columns,
-            discrete=discrete, **self._arrays.images(array, low=low, high=high),
+            discrete=discrete, chosen=chosen, **self._arrays.images(array, low=low, high=high),
+        )  # fmt: skip
+
+    def slide(
+        self,
+        key: str,
+        *,
+        title: str,
+        picture: ArrayLike,
+        inputs: ArrayLike,
+        kernel: ArrayLike,
+        bias: float,
+        window: tuple[int, int, int],
+        maps: Sequence[ArrayLike],
+        towards: ArrayLike,
+        probabilities: ArrayLike,
+        classes: Sequence[str],
+        field: tuple[int, int, int] = (1, 1, 0),
+        source: int = 0,
+        pool: str = "none",
+        norm: str = "none",
+        skips: bool = False,
+        last: bool = True,
+        truth: int = -1,
+        weight: float = 1.0,
+    ) -> None:
+        """Add one kernel of a convolution that slides over its input, with every product, to the class.
+
+        `kernel` (I, k, k) and `bias` slide over `inputs` (I, h, w), of which the map `source` is drawn; `window` is
+        (stride, padding, dilation).  `maps` are the sums (H, W), the same with `norm` and skip connection, after relu,
+        and after `pool` ("max" or "average" of 2 x 2, or "none").  `towards` is the slope of the likeliest class's
+        logit by each number of the last map, or its weight if this is the `last` layer.  `field` is (size, distance of
+        neighbours, first pixel) of what one of the sums can see of `picture` (h, w).  `truth` is the class, or -1.
+
+        The kernel slides by itself, stands where the pointer is, and is held and let go by a click; nothing is sent.
+        """
+        pixels, maps_in, taps = (np.asarray(a, dtype=np.float32) for a in (picture, inputs, kernel))
+        stride, padding, dilation = window
+        if maps_in.ndim != 3 or taps.ndim != 3 or len(taps) != len(maps_in) or taps.shape[1] != taps.shape[2]:
+            raise ValueError(f"A kernel (I, k, k) slides over maps (I, h, w), not {taps.shape} over {maps_in.shape}.")
+        sums, normed, active, pooled = (np.asarray(m, dtype=np.float32) for m in maps)
+        reach = dilation * (taps.shape[1] - 1) + 1
+        places = tuple((side + 2 * padding - reach) // stride + 1 for side in maps_in.shape[1:])
+        if not sums.shape == normed.shape == active.shape == places:
+            raise ValueError(f"The kernel finds {places} places, but the maps have shapes {sums.shape}, {normed.shape} "
+                             f"and {active.shape}.")  # fmt: skip
+        chances, slopes = np.asarray(probabilities, dtype=np.float32), np.asarray(towards, dtype=np.float32)
+        if len(chances) != len(classes) or slopes.shape != pooled.shape:
+            raise ValueError(f"There are {len(classes)} classes and {len(chances)} probabilities, {slopes.shape} slopes"
+                             f" and {pooled.shape} pooled numbers.")  # fmt: skip
+        sees, jump, start = field
+        arrays = {"picture": pixels, "inputs": maps_in, "kernel": taps, "sums": sums, "normed": normed,
+                  "active": active, "pooled": pooled, "towards": slopes, "probabilities": chances}  # fmt: skip
+        self._add(
+            "slide", key, title, weight, bias=float(bias), stride=stride, padding=padding, dilation=dilation,
+            sees=sees, jump=jump, start=start, source=source, deep=not np.array_equal(maps_in, pixels[None]), pool=pool,
+            norm=norm, skips=skips, last=last, classes=list(classes), answer=int(chances.argmax()), truth=truth,
+            **{name: self._arrays.add(values) for name, values in arrays.items()},
         )  # fmt: skip
 
     def pen(

@@ -49,7 +49,7 @@ export class Grid {
     context.textBaseline = "top";
     this.cells.forEach(({ x, y, w, h }, i) => {
       this.atlas.draw(context, i, x, y, w, h, theme);
-      const chosen = over && over.index === i;
+      const chosen = (over && over.index === i) || this.spec.chosen === i;
       context.strokeStyle = chosen ? theme.text : theme.colour("grid");
       context.lineWidth = chosen ? 2.5 : 1;
       context.strokeRect(x, y, w, h);

@@ -21,6 +21,7 @@ export class Panel {
     this.listen();
     this.observer = new ResizeObserver(() => this.redraw());
     this.observer.observe(this.body);
+    content.redraw = () => this.redraw(); // for content that moves by itself
   }
 
   update(spec, arrays, theme) {
@@ -51,6 +52,7 @@ export class Panel {
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.context.clearRect(0, 0, width, height);
     this.content.draw(this.context, width, height, theme, { hidden: this.hidden, pointer: this.pointer });
+    if (this.content.said !== undefined) setAttribute(this.canvas, "aria-description", this.content.said);
     const zoomed = Boolean(this.content.view);
     if (this.reset) this.reset.hidden = !zoomed;
     this.canvas.style.touchAction = zoomed || this.spec.draw ? "none" : "pan-y";
@@ -235,7 +237,13 @@ export class Panel {
   }
 
   keyDown(event) {
-    if (!this.content.pannable || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.content.key?.(event.key)) {
+      event.preventDefault();
+      event.stopPropagation();
+      this.redraw();
+    }
+    if (!this.content.pannable) return;
     const { box } = this.content;
     const step = 30;
     const keys = {
@@ -263,6 +271,7 @@ export class Panel {
   remove() {
     this.observer.disconnect();
     clearTimeout(this.waiting);
+    this.content.remove?.();
     this.frame.remove();
   }
 }
@@ -271,7 +280,7 @@ export class Panel {
 function aspect(spec) {
   if (spec.kind === "pen") return 0.5; // the pad, and the small picture beside it
   if (spec.kind === "plane" && spec.equal) return Math.min(1.3, Math.max(0.5, Math.abs((spec.y[1] - spec.y[0]) / (spec.x[1] - spec.x[0]))));
-  return 0.85;
+  return spec.kind === "slide" ? 1.75 : 0.85;
 }
 
 export function element(name, className = "") {

@@ -16,7 +16,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -140,6 +140,25 @@ def milliseconds(architecture: Architecture, pictures: int) -> float:
     return a_layer * architecture.depth + pictures * (numbers / 1e5 + architecture.multiplications / 2e7)
 
 
+class Plan(NamedTuple):
+    """How an update is shared out over steps."""
+
+    shares: int  # parts of the batch
+    steps_per_update: int  # one for each part, and one to judge; or one for all
+    judging: int  # test pictures judged at a time
+
+
+def plan(architecture: Architecture, batch_size: int) -> Plan:
+    """All in one step if that is short, or else parts of a batch that are."""
+    fixed, whole = milliseconds(architecture, 0), milliseconds(architecture, batch_size)
+    each = (whole - fixed) / batch_size
+    split = whole > AT_ONCE
+    fits = max(LEAST, int((LONGEST - 2 - fixed) / each)) if split else batch_size
+    shares = -(-batch_size // fits)
+    room = 2 * LONGEST if split else AT_ONCE  # a forward pass takes a third; each picture is judged twice
+    return Plan(shares, shares + split, int(min(50, max(LEAST, (room - fixed) / each / 2))))
+
+
 class Experiment:
     """One step is one update, if it takes less than 11 milliseconds.
 
@@ -163,28 +182,21 @@ class Experiment:
         self.optimiser = optim.make(config.optimiser, self.parameters, config.learning_rate, **settings)
 
         self.batch_size = min(config.batch_size, len(self.images.train_x))
-        fixed, whole = milliseconds(self.architecture, 0), milliseconds(self.architecture, self.batch_size)
-        each = (whole - fixed) / self.batch_size
-        split = whole > AT_ONCE
-        fits = max(LEAST, int((LONGEST - 2 - fixed) / each)) if split else self.batch_size
-        self.shares = -(-self.batch_size // fits)  # parts of a batch
-        self.steps_per_update = self.shares + split
-        room = 2 * LONGEST if split else AT_ONCE  # a forward pass takes a third; each picture is judged twice
-        self.judging = int(min(50, max(LEAST, (room - fixed) / each / 2)))
-        self.results = judged.Results(self.images, self.judging, self.device)
+        self.plan = plan(self.architecture, self.batch_size)
+        self.results = judged.Results(self.images, self.plan.judging, self.device)
         self._order: tuple[int, Tensor] = (-1, torch.zeros(0))
         self.last = {"train_loss": float("nan"), "train_accuracy": float("nan")}
         self._look_at_picture()
 
     def step(self) -> dict[str, float]:
-        update, share = divmod(self.step_count, self.steps_per_update)
-        if share < self.shares:
-            self._train(self._batch(update).tensor_split(self.shares)[share])
-        if share == self.shares - 1:
+        update, share = divmod(self.step_count, self.plan.steps_per_update)
+        if share < self.plan.shares:
+            self._train(self._batch(update).tensor_split(self.plan.shares)[share])
+        if share == self.plan.shares - 1:
             self.optimiser.step()
             self.optimiser.zero_grad()
         self.step_count += 1
-        if share == self.steps_per_update - 1:
+        if share == self.plan.steps_per_update - 1:
             self.results.judge(self.model)
         return self.last | self.results.metrics()
 
