@@ -235,8 +235,12 @@ class Visitor:
 
 @contextlib.contextmanager
 def visit(browser: Browser, address: str, **context: Any) -> Iterator[Visitor]:
-    """A visitor with a browser context of their own.  At the end their console must be free of errors."""
-    with contextlib.closing(browser.new_context(**{"viewport": VIEWPORT, "color_scheme": "light", **context})) as own:
+    """A visitor with a browser context of their own.  At the end their console must be free of errors.
+
+    They ask for reduced motion: what would move by itself stands still, so that pictures can be compared.
+    """
+    wishes = {"viewport": VIEWPORT, "color_scheme": "light", "reduced_motion": "reduce", **context}
+    with contextlib.closing(browser.new_context(**wishes)) as own:
         visitor = Visitor(own.new_page(), address)
         yield visitor
         assert visitor.problems == []
