@@ -84,12 +84,7 @@ class Config(BaseConfig):
     source: int = knob(0, low=0, high=63, live=True, group="view", help="The map it slides over.")
 
     def check(self) -> None:
-        if not images.fetched(self.data):
-            raise ConfigError("data", self.data, "it is not on this server yet; fetch it first, or choose the digits")
-        try:
-            images.unpack(self.picture, SIDES[self.data]) if self.picture else None
-        except images.ImageError as error:
-            raise ConfigError("picture", self.picture, str(error).rstrip(".")) from None
+        images.require(self.data, self.picture)
         try:
             architecture = self.architecture()
         except ArchitectureError as error:
