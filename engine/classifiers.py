@@ -1,0 +1,67 @@
+"""Networks that read pictures, besides those that an `Architecture` describes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from engine import network_file, shelf
+from engine.convnet import Architecture, ArchitectureError, ConvNet
+from engine.device import generator as stream
+from engine.lab import ConfigError
+
+LEVELS = 8  # `Rounded` keeps multiples of 1 / LEVELS
+
+
+def dense(sizes: Sequence[int], generator: torch.Generator) -> nn.Sequential:
+    """Pictures -> logits through layers of `sizes`, inputs and outputs included, with relu between them.
+
+    First weights are He's; a network without a hidden layer starts near zero.
+    """
+    parts: list[nn.Module] = [nn.Flatten()]
+    for n, m in itertools.pairwise(sizes):
+        linear = nn.Linear(n, m)
+        with torch.no_grad():
+            linear.weight.normal_(0, math.sqrt(2 / n) if len(sizes) > 2 else 0.01, generator=generator)
+            linear.bias.zero_()
+        parts += [linear, nn.ReLU()]
+    return nn.Sequential(*parts[:-1])
+
+
+class Rounded(nn.Module):
+    """A network that sees every pixel rounded to a multiple of 1 / LEVELS: its gradient by the picture is zero."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.network((x * LEVELS).round() / LEVELS)
+        return logits
+
+
+@lru_cache(maxsize=64)
+def taken(key: str, *, side: int, classes: int) -> Architecture:
+    """The architecture of a network on the shelf, for pictures of `side` x `side`.
+
+    Raises `ConfigError` about the knob "network" if it is not there, damaged, or made for other pictures.
+    """
+    try:
+        file = network_file.read(shelf.fetch(key))
+        if "architecture" not in file.about:
+            raise ArchitectureError("the file does not say how its network is built; take one with convolutions")
+        architecture = Architecture.from_json(file.about["architecture"])
+        network_file.fit(ConvNet(architecture, stream(0, "weights")), file)
+    except (shelf.ShelfError, network_file.NetworkFileError, ArchitectureError) as error:
+        raise ConfigError("network", key, str(error).rstrip(".")) from None
+    if (architecture.side, architecture.classes) != (side, classes):
+        raise ConfigError(
+            "network", key, f"it reads pictures of {architecture.side} × {architecture.side} pixels in "
+            f"{architecture.classes} classes; this data set has {side} × {side} in {classes}",
+        )  # fmt: skip
+    return architecture
