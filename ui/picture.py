@@ -29,8 +29,7 @@ def picture_input(player: Player) -> None:
     They take the place of widgets for `example` and `picture`, which the page therefore names in `hidden=`.
     """
     dataset_notice(player)
-    data = _chosen(player)
-    if images.fetched(data) and _refit(player, data):
+    if _refit(player):
         st.rerun()
     key = f"{player.slug}.input"
     if key not in st.session_state or (_config(player).picture and st.session_state[key] == SOURCES[0]):
@@ -97,7 +96,7 @@ def _drawing(slug: str) -> Drawing:
 
 
 def _draw(player: Player) -> None:
-    slug, side, drawing = player.slug, images.side(_chosen(player)), _drawing(player.slug)
+    slug, side, drawing = player.slug, images.side(_data(player)), _drawing(player.slug)
     if drawing.strokes and _config(player).picture != drawing.packed:  # undone, or another one came by a link
         drawing.replace([])
     st.session_state.setdefault(f"{slug}.pen", "Medium")
@@ -117,7 +116,7 @@ def _draw(player: Player) -> None:
                              args=(player, drawing), label_visibility="collapsed")  # fmt: skip
     if empty:
         st.caption("Draw with the mouse or a finger. Until then it looks at a test picture.")
-    if _chosen(player) == "fashion_mnist":
+    if _data(player) == "fashion_mnist":
         st.caption("Fashion-MNIST holds photographs of clothes: fill in what you outline.")
     if pick and pick["kind"] == "draw" and pick["revision"] == drawing.revision:
         try:
@@ -142,7 +141,7 @@ def _show_drawing(player: Player, drawing: Drawing) -> None:
     if not drawing.strokes:
         return
     pen = PENS[st.session_state.get(f"{player.slug}.pen", "Medium")]
-    data = _chosen(player)
+    data = _data(player)
     drawing.packed = images.pack(images.rasterise(drawing.strokes, images.side(data), pen=pen))
     player.turn(data=data, picture=drawing.packed)
 
@@ -158,9 +157,9 @@ def _take_back(player: Player, strokes: int | None) -> None:
         player.turn(picture="")
 
 
-def _refit(player: Player, data: str) -> bool:
+def _refit(player: Player) -> bool:
     """After a change of data: a drawing is made anew in the new size, another picture is left out.  True if so."""
-    picture, drawing = _config(player).picture, _drawing(player.slug)
+    data, picture, drawing = _data(player), _config(player).picture, _drawing(player.slug)
     if not picture or images.side(data) == images.side(_config(player).data):
         return False
     if drawing.strokes and picture == drawing.packed:
@@ -174,7 +173,7 @@ def _refit(player: Player, data: str) -> bool:
 
 
 def _upload(player: Player) -> None:
-    slug, data = player.slug, _chosen(player)
+    slug, data = player.slug, _data(player)
     side = images.side(data)
     file = st.file_uploader(
         "A picture with light or dark ink on an even ground", type=["png", "jpg", "jpeg", "webp"],
@@ -213,7 +212,7 @@ class Fetching:
 
     name: str
     began: float = field(default_factory=time.monotonic)
-    progress: str = "asking OpenML"
+    progress: str = ""
     error: str = ""
     done: bool = False
 
@@ -264,8 +263,7 @@ def dataset_notice(player: Player) -> None:
         st.session_state[key] = going
         st.fragment(_progress, run_every=1.0)(going)
         return
-    title = images.TITLES[images.DATASETS.index(name)]
-    megabytes = {"mnist": 15, "fashion_mnist": 31}[name]
+    title, megabytes = _title(name), {"mnist": 15, "fashion_mnist": 31}[name]
     st.info(f"{title} is not on this server yet. It comes from openml.org, about {megabytes} MB, and then stays here.",
             icon=":material/cloud_download:")  # fmt: skip
     with st.container(horizontal=True, gap="small"):
@@ -278,7 +276,11 @@ def _progress(going: Fetching) -> None:
     """Looks once a second, in a fragment of its own; the page around it goes on training."""
     if going.done:
         st.rerun(scope="app")
-    st.status(f"Fetching {going.progress}", state="running")
+    st.status(f"Fetching {going.progress or _title(going.name)}", state="running")
+
+
+def _title(name: str) -> str:
+    return images.TITLES[images.DATASETS.index(name)]
 
 
 def _stay(player: Player) -> None:
@@ -291,6 +293,12 @@ def _config(player: Player) -> Any:
 
 
 def _chosen(player: Player) -> str:
-    """The data set that its widget says, which the run may not have yet."""
+    """The data set that its widget says, which may have to be fetched first."""
     name: str = st.session_state.get(f"{player.slug}.data", _config(player).data)
-    return name if name in images.DATASETS else _config(player).data
+    return name
+
+
+def _data(player: Player) -> str:
+    """The data set that the run has, or takes next."""
+    name = _chosen(player)
+    return name if images.fetched(name) else _config(player).data
