@@ -6,6 +6,7 @@
 //   scene/panel.js   frame, legend, mouse, touch, keys  scene/grid.js    sheets of small pictures
 //   scene/pen.js     a pad to draw on
 //   scene/overlay.js tooltip, number box                scene/marks.js   markers, strokes
+//   scene/stops.js   a slider between drawings
 //   scene/slide.js   a kernel sliding over a picture
 
 const version = new URL(import.meta.url).search; // the whole module tree is loaded in one version
@@ -15,9 +16,9 @@ const fetched = async (name) => {
   if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}).`);
   return answer;
 };
-const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Panel, element }, { Tooltip, askNumber }, palette, styles] =
+const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Panel, element }, { Tooltip, askNumber }, { Stops }, palette, styles] =
   await Promise.all([
-    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "panel", "overlay"].map(load),
+    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "panel", "overlay", "stops"].map(load),
     fetched("palette.json").then((answer) => answer.json()),
     fetched("scene.css").then((answer) => answer.text()),
   ]);
@@ -52,6 +53,7 @@ class Scene {
     this.theme = new Theme(palette);
     this.rows = this.root.appendChild(element("div", "rows"));
     this.tooltip = new Tooltip(this.root, this.theme);
+    this.stops = new Stops(this.root, () => this.turn());
     this.panels = new Map();
     this.name = crypto.getRandomValues(new Uint32Array(2)).join("");
     this.sent = 0;
@@ -62,7 +64,12 @@ class Scene {
     const structure = JSON.stringify(header.rows.map((row) => row.map((spec) => [spec.key, spec.kind])));
     if (structure !== this.structure) this.build(header, structure);
     this.rows.style.setProperty("--height", `${header.height}px`);
-    for (const spec of header.rows.flat()) this.panels.get(spec.key).update(spec, header.arrays, this.theme);
+    this.stops.update(header.stops);
+    for (const spec of header.rows.flat()) {
+      const panel = this.panels.get(spec.key);
+      panel.content.stop = this.stops.at;
+      panel.update(spec, header.arrays, this.theme);
+    }
     this.header = header;
   }
 
@@ -84,6 +91,14 @@ class Scene {
     });
     this.rows.replaceChildren(...rows);
     this.structure = structure;
+  }
+
+  // The visitor moved the slider.
+  turn() {
+    for (const panel of this.panels.values()) {
+      panel.content.stop = this.stops.at;
+      panel.redraw();
+    }
   }
 
   schedule() {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,16 @@ class Panel:
 
     def __init__(self, spec: dict[str, Any], arrays: Arrays) -> None:
         self._spec, self._arrays = spec, arrays
+        self._stop: int | None = None
+
+    @contextmanager
+    def stop(self, number: int) -> Iterator[None]:
+        """What is added inside is seen only while the slider of `Scene.stops` stands at this stop."""
+        self._stop = number
+        try:
+            yield
+        finally:
+            self._stop = None
 
     def heatmap(
         self,
@@ -138,6 +149,13 @@ class Panel:
             head=head,
         )  # fmt: skip
 
+    def band(self, x: ArrayLike, low: ArrayLike, high: ArrayLike, *, colour: str = "neutral", name: str = "") -> None:
+        """The area between `low` (T,) and `high` (T,) over `x` (T,)."""
+        edges = np.column_stack([np.asarray(values, dtype=np.float32) for values in (x, low, high)])
+        if not np.isfinite(edges).all():
+            raise ValueError("A band needs finite numbers.")
+        self._layer("band", name, xy=self._arrays.add(edges), colour=_palette.known_colour(colour))
+
     def arrows(
         self, xy: ArrayLike, uv: ArrayLike, *, colour: str = "neutral", name: str = "", width: float = 2.0
     ) -> None:
@@ -177,4 +195,6 @@ class Panel:
         return [*span(extent[:2], "the x of an extent"), *span(extent[2:], "the y of an extent")]
 
     def _layer(self, kind: str, name: str, **fields: Any) -> None:
+        if self._stop is not None:
+            fields["stop"] = self._stop
         self._spec["layers"].append({"kind": kind, "name": name, **fields})

@@ -53,12 +53,24 @@ class Scene:
     def __init__(self, *, height: int = 560) -> None:
         self.height = height
         self._rows: list[list[dict[str, Any]]] = [[]]
+        self._stops: dict[str, Any] | None = None
         self._arrays = Arrays()
 
     def row(self) -> None:
         """Put the panels that follow into a new row."""
         if self._rows[-1]:
             self._rows.append([])
+
+    def stops(self, label: str, texts: Sequence[str], *, panel: str = "", at: ArrayLike = ()) -> None:
+        """Put a slider below the panels: a stop for each of `texts`, which stands beside it.
+
+        Layers added inside `Panel.stop` are seen only at theirs, at once and without the server.  Until the visitor
+        moves it, the slider stands at the last stop.  A click on `panel` chooses the stop nearest to x among `at`.
+        """
+        places = np.asarray(at, dtype=float)
+        if places.size and len(places) != len(texts):
+            raise ValueError(f"There are {len(texts)} stops and {len(places)} places for them.")
+        self._stops = {"label": label, "texts": list(texts), "panel": panel, "at": places.tolist()}
 
     def panel(
         self,
@@ -73,12 +85,15 @@ class Scene:
         y_names: Sequence[str] = (),
         weight: float = 1.0,
         equal: bool = True,
+        x_log: bool = False,
+        y_log: bool = False,
         pick: str | None = None,
         draw: bool = False,
     ) -> Panel:
         """Add a plane that shows `x` and `y` (low, high), in a share of the row that grows with `weight`.
 
         Give (high, low) to turn an axis round, as for a matrix.  `x_names` stand at 0, 1, … in place of numbers.
+        With `x_log` or `y_log` positions are decimal logarithms, and the axis says the numbers themselves.
         With `equal`, one unit is equally long on both axes.  With `pick="plane"` a click is sent as kind "plane", with
         x and y.  With `draw` the visitor draws with the mouse or a finger: kind "draw", with `points` (list of [x, y]).
         """
@@ -87,6 +102,7 @@ class Scene:
         spec = self._add(
             "plane", key, title, weight, x=span(x, "x"), y=span(y, "y"), x_label=x_label, y_label=y_label,
             x_names=list(x_names), y_names=list(y_names), equal=equal, pick=pick, draw=draw, layers=[],
+            x_log=x_log, y_log=y_log,
         )  # fmt: skip
         return Panel(spec, self._arrays)
 
@@ -245,7 +261,8 @@ class Scene:
 
     def to_bytes(self) -> bytes:
         """The message for ``assets/scene.js``."""
-        header = {"height": self.height, "rows": [row for row in self._rows if row], "arrays": self._arrays.directory}
+        header = {"height": self.height, "rows": [row for row in self._rows if row], "arrays": self._arrays.directory,
+                  "stops": self._stops}  # fmt: skip
         text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
         start = MAGIC + struct.pack("<I", len(text)) + text
         return b"".join([start, bytes(-len(start) % 8), *self._arrays.chunks])

@@ -31,6 +31,18 @@ export const DRAW = {
     halo(context, theme, layer.width, theme.colour(layer.colour));
   },
 
+  band(context, layer, plane, theme) {
+    const { data } = plane.arrays[layer.xy]; // x, low, high
+    const edge = (i, side) => context.lineTo(plane.X(data[i]), Math.max(-1e5, Math.min(1e5, plane.Y(data[i + side]))));
+    context.beginPath();
+    for (let i = 0; i < data.length; i += 3) edge(i, 1);
+    for (let i = data.length - 3; i >= 0; i -= 3) edge(i, 2);
+    context.fillStyle = theme.colour(layer.colour);
+    context.globalAlpha = 0.2;
+    context.fill();
+    context.globalAlpha = 1;
+  },
+
   arrows(context, layer, plane, theme) {
     const start = plane.arrays[layer.xy].data, vector = plane.arrays[layer.uv].data;
     context.beginPath();

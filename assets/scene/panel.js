@@ -196,6 +196,7 @@ export class Panel {
   }
 
   click(at) {
+    if (this.content.pannable && this.scene.stops.takes(this.key, this.content.toX?.(at.x))) return;
     const pick = this.content.click(at.x, at.y);
     if (!pick) return;
     const { edit, ...rest } = pick;

@@ -1,7 +1,7 @@
 // A plane with axes, and the layers on it.
 
 const version = new URL(import.meta.url).search;
-const { format, ticks } = await import(`./theme.js${version}`);
+const { decades, format, ticks } = await import(`./theme.js${version}`);
 const { Heat, same } = await import(`./heat.js${version}`);
 const { halo, hatching, line } = await import(`./marks.js${version}`);
 const { DRAW, drawHead } = await import(`./layers.js${version}`);
@@ -30,7 +30,8 @@ export class Plane {
   }
 
   get legend() {
-    return this.spec.layers.filter((layer) => layer.name);
+    const named = this.spec.layers.filter((layer) => layer.name); // of layers at several stops, one stands for all
+    return named.filter((layer, i) => layer.stop === undefined || named.findIndex((other) => other.name === layer.name) === i);
   }
 
   get cursor() {
@@ -59,6 +60,10 @@ export class Plane {
     this.toY = (py) => y0 + ((room.y + room.h - py) / room.h) * (y1 - y0);
   }
 
+  shows(layer) {
+    return !this.hidden?.has(layer.name) && (layer.stop === undefined || layer.stop === this.stop);
+  }
+
   inside(px, py) {
     const { x, y, w, h } = this.box;
     return px >= x && px <= x + w && py >= y && py <= y + h;
@@ -68,7 +73,7 @@ export class Plane {
     this.layout(width, height, theme, context);
     this.hidden = hidden;
     const { box } = this;
-    const shown = this.spec.layers.filter((layer) => !hidden.has(layer.name));
+    const shown = this.spec.layers.filter((layer) => this.shows(layer));
     context.save();
     context.beginPath();
     context.roundRect(box.x, box.y, box.w, box.h, 8);
@@ -169,6 +174,7 @@ export class Plane {
     const [low, high] = this.view ? this.view[axis] : spec[axis];
     const names = spec[`${axis}_names`];
     const length = axis === "x" ? box.w : box.h;
+    if (spec[`${axis}_log`]) return decades(low, high, length / (axis === "x" ? 60 : 26));
     if (!names.length) return ticks(low, high, length / (axis === "x" ? 75 : 55)).map((at) => ({ at, text: format(at) }));
     const [a, b] = low < high ? [low, high] : [high, low];
     const skip = Math.ceil(((b - a) * (axis === "x" ? 22 : 17)) / length);
@@ -245,7 +251,7 @@ export class Plane {
   nearest(px, py, only) {
     let best = null, closest = NEAR * NEAR;
     for (const layer of this.spec.layers) {
-      if (this.hidden?.has(layer.name) || !(layer.kind === "points" || layer.kind === "path") || (only && !only(layer))) continue;
+      if (!this.shows(layer) || !(layer.kind === "points" || layer.kind === "path") || (only && !only(layer))) continue;
       const { data } = this.arrays[layer.xy];
       for (let i = 0; i < data.length; i += 2) {
         const dx = this.X(data[i]) - px, dy = this.Y(data[i + 1]) - py;
@@ -265,10 +271,10 @@ export class Plane {
     const { spec } = this;
     const near = this.nearest(px, py);
     const x = near ? near.x : this.toX(px), y = near ? near.y : this.toY(py);
-    const named = (axis, value) => spec[`${axis}_names`][Math.round(value)] ?? format(value);
+    const named = (axis, value) => spec[`${axis}_names`][Math.round(value)] ?? format(spec[`${axis}_log`] ? 10 ** value : value);
     const rows = [[spec.x_label || "x", named("x", x)], [spec.y_label || "y", named("y", y)]];
     for (const layer of spec.layers) {
-      if (!layer.heat || this.hidden?.has(layer.name)) continue;
+      if (!layer.heat || !this.shows(layer)) continue;
       const value = layer.heat.at(x, y);
       if (value === undefined) continue;
       if (layer.heat.confidence) rows.push([layer.name || "class", `${layer.names[value.index] ?? value.index} (${Math.round(value.confidence * 100)} %)`]);

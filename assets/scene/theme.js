@@ -109,3 +109,21 @@ export function ticks(low, high, count) {
   for (let k = Math.ceil(a / step - 1e-9); k * step <= b + step * 1e-9; k++) found.push(Number((k * step).toPrecision(12)));
   return found;
 }
+
+// Ticks of a logarithmic axis from 10^low to 10^high, at most `count`: 1, 2 and 5 of each decade if there is room.
+export function decades(low, high, count) {
+  const [a, b] = low < high ? [low, high] : [high, low];
+  const digits = [[1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]].find((list) => list.length * (b - a) <= count) || [1];
+  const every = Math.ceil((b - a) / count);
+  const found = [];
+  for (let k = Math.floor(a); k <= b; k++) {
+    if (((k % every) + every) % every) continue;
+    for (const digit of digits) {
+      const at = k + Math.log10(digit);
+      if (at >= a - 1e-9 && at <= b + 1e-9) found.push({ at, text: k > 3 || k < -3 ? power(digit, k) : format(digit * 10 ** k) });
+    }
+  }
+  return found;
+}
+
+const power = (digit, k) => (digit > 1 ? `${digit}·` : "") + "10" + String(k).replace("-", "⁻").replace(/[0-9]/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]);
