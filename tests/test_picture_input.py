@@ -30,7 +30,7 @@ SLUG = "cnn_filters"
 PAGE = """
 from ui.network_input import network_input
 from ui.page import lab_page
-from ui.picture import picture_input
+from ui.picture import dataset_notice, picture_input
 from ui.scene import Scene, show
 
 
@@ -45,6 +45,7 @@ def nothing(view):
 
 
 def extra(player):
+    dataset_notice(player)
     picture_input(player)
     network_input(player)
 

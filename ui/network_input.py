@@ -17,10 +17,10 @@ def network_input(player: Player) -> None:
     What is no network, or does not fit the lab, gets a sentence, and the page keeps the network it has.
     """
     slug = player.slug
-    with st.popover("Load a network", icon=":material/upload_file:", key=f"{slug}.load"):
-        st.markdown("The file that **Weights** under **Link and export** gives, here or on another page.")
-        file = st.file_uploader("Network", type=["safetensors"], key=f"{slug}.network_file",
-                                label_visibility="collapsed")  # fmt: skip
+    file = st.file_uploader(
+        "A network that was downloaded here", type=["safetensors"], key=f"{slug}.network_file",
+        help="The file that “Weights” under “Link and export” gives.",
+    )  # fmt: skip
     seen = f"{slug}.network_seen"
     if file is None:
         st.session_state.pop(seen, None)

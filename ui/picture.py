@@ -26,9 +26,9 @@ MOST_POINTS = 4_000  # in one drawing
 def picture_input(player: Player) -> None:
     """Controls for the knobs `data`, `example` and `picture`, for `extra=` of a lab's page.
 
-    They take the place of widgets for `example` and `picture`, which the page therefore names in `hidden=`.
+    They take the place of a widget for `example`, which the page therefore names in `hidden=`.  Put `dataset_notice`
+    before them.
     """
-    dataset_notice(player)
     if _refit(player):
         st.rerun()
     key = f"{player.slug}.input"
