@@ -259,6 +259,20 @@ class Scene:
             palette=_palette.known_map(palette), **self._arrays.images(cells[None], low=0.0, high=1.0),
         )  # fmt: skip
 
+    def sampler(
+        self, key: str, *, title: str, logits: ArrayLike, labels: Sequence[str], note: str = "", weight: float = 1.0
+    ) -> None:
+        """Add the probabilities of the next token as bars, from its `logits` (V,); `labels` (V,) are the tokens.
+
+        Sliders for temperature, top-k and top-p act in the browser.  Its button draws one token: kind "sample", with
+        the index of the token.  `note` stands below.
+        """
+        values = np.asarray(logits, dtype=np.float32)
+        if values.ndim != 1 or not len(values) or len(values) != len(labels):
+            raise ValueError(f"Next tokens take logits (V,) and V labels, not {values.shape} and {len(labels)}.")
+        self._add("sampler", key, title, weight, labels=list(labels), note=note,
+                  logits=self._arrays.add(np.nan_to_num(values, nan=-1e4, posinf=1e4, neginf=-1e4)))  # fmt: skip
+
     def to_bytes(self) -> bytes:
         """The message for ``assets/scene.js``."""
         header = {"height": self.height, "rows": [row for row in self._rows if row], "arrays": self._arrays.directory,
@@ -294,9 +308,9 @@ class Scene:
 def show(scene: Scene, *, key: str) -> dict[str, Any] | None:
     """Mount `scene`, or redraw the one that has this key, and return what the visitor did since the last run.
 
-    A pick is a dict with `panel` (its key), `kind` ("plane", "point", "node", "edge" or "draw") and what belongs to
-    that kind: `x`, `y`, `index`, `layer`, `source`, `target`, `weight`, `value`, `points`, `strokes`, `revision`.  It
-    is returned once: act on it before the next call of Streamlit, which may end this run in favour of a newer one.
+    A pick is a dict with `panel` (its key), `kind` ("plane", "point", "node", "edge", "draw" or "sample") and what belongs
+    to that kind: `x`, `y`, `index`, `layer`, `source`, `target`, `weight`, `value`, `points`, `strokes`, `revision`.
+    It is returned once: act on it before the next call of Streamlit, which may end this run in favour of a newer one.
     """
     pick = _mount(key=key, data=scene.to_bytes(), on_pick_change=_nothing).get("pick")
     if not isinstance(pick, dict):

@@ -17,6 +17,7 @@ export class Panel {
     this.canvas.tabIndex = 0;
     this.note = this.frame.appendChild(element("p", "note"));
     this.context = this.canvas.getContext("2d");
+    content.attach?.(this); // for content with controls of its own
     this.addTools();
     this.listen();
     this.observer = new ResizeObserver(() => this.redraw());
