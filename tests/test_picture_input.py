@@ -190,7 +190,8 @@ def test_a_network_of_another_lab_does_not_fit_and_says_so(folder: Path) -> None
 
 def test_until_a_data_set_is_fetched_the_run_keeps_the_digits(folder: Path) -> None:
     app = choose(arrive(), "data", "mnist")
-    assert any(said.startswith("MNIST is not on this server yet. It comes from openml.org") for said in notices(app))
+    [said] = notices(app)
+    assert said.startswith("MNIST is not on this server yet; fetch it") and "from openml.org" in captions(app)
     assert player(app).config.data == "digits" and app.error.values == []
     press(app, "stay")
     assert app.session_state[f"{SLUG}.data"] == "digits" and notices(app) == []

@@ -264,12 +264,11 @@ def dataset_notice(player: Player) -> None:
         st.fragment(_progress, run_every=1.0)(going)
         return
     title, megabytes = _title(name), {"mnist": 15, "fashion_mnist": 31}[name]
-    st.info(f"{title} is not on this server yet. It comes from openml.org, about {megabytes} MB, and then stays here.",
-            icon=":material/cloud_download:")  # fmt: skip
     with st.container(horizontal=True, gap="small"):
         st.button(f"Fetch {title}", icon=":material/download:", key=f"{slug}.fetch", type="primary", on_click=_start,
                   args=(player, name))  # fmt: skip
         st.button("Stay with the digits", key=f"{slug}.stay", on_click=_stay, args=(player,))
+    st.caption(f"{title} comes from openml.org, about {megabytes} MB, once for everybody here.")
 
 
 def _progress(going: Fetching) -> None:
