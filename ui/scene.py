@@ -308,9 +308,10 @@ class Scene:
 def show(scene: Scene, *, key: str) -> dict[str, Any] | None:
     """Mount `scene`, or redraw the one that has this key, and return what the visitor did since the last run.
 
-    A pick is a dict with `panel` (its key), `kind` ("plane", "point", "node", "edge", "draw" or "sample") and what belongs
-    to that kind: `x`, `y`, `index`, `layer`, `source`, `target`, `weight`, `value`, `points`, `strokes`, `revision`.
-    It is returned once: act on it before the next call of Streamlit, which may end this run in favour of a newer one.
+    A pick is a dict with `panel` (its key), `kind` ("plane", "point", "node", "edge", "draw" or "sample") and what
+    belongs to that kind: `x`, `y`, `index`, `layer`, `source`, `target`, `weight`, `value`, `points`, `strokes`,
+    `revision`.  It is returned once: act on it before the next call of Streamlit, which may end this run in favour of
+    a newer one.
     """
     pick = _mount(key=key, data=scene.to_bytes(), on_pick_change=_nothing).get("pick")
     if not isinstance(pick, dict):
