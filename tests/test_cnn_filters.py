@@ -294,17 +294,6 @@ def test_the_digits_are_read(seed: int) -> None:
     assert np.all(experiment.images.test_y[place] == truth) and np.all(answer != truth)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
-def test_thirty_plain_layers_train_worse_than_residual_ones(seed: int) -> None:
-    losses = []
-    for residual in (False, True):
-        knobs = {"channels": (8, 8), "depth": 30, "batch_size": 32, "learning_rate": 1e-3, "residual": residual}
-        _, metrics = trained(150, seed=seed, **knobs)
-        losses.append(np.mean([row["train_loss"] for row in metrics[-20:]]))
-    assert losses[0] > 2.5 * losses[1]
-
-
 # ------------------------------------------------------------------ networks that come and go
 
 

@@ -45,6 +45,7 @@ PAGES = (
         "Why does the learning rate decide everything?",
     ),
     PageEntry("neural_network", "Neural network", "hub", "Foundations", "What does each neuron see?"),
+    PageEntry("cnn_filters", "CNN filters", "filter_center_focus", "Vision", "What does a convolution look for?"),
 )  # fmt: skip
 
 

@@ -269,7 +269,7 @@ export class Slide {
   drawPooled(context, theme, filled) {
     const box = this.boxes.pooled, { data, shape: [rows, columns] } = this.pooled;
     const [low, high] = bounds(data, "sequential");
-    this.label(context, theme, box, `${this.spec.pool === "max" ? "largest" : "mean"} of 2 × 2`);
+    this.label(context, theme, box, `${this.spec.pool === "max" ? "max" : "mean"} of 2 × 2`);
     // A pooled cell is known once the last of its four is.
     const seen = Math.floor((Math.floor(filled / this.columns) + 1) / POOL) * columns - 1;
     this.cells(context, theme, box, data, rows, columns, { palette: "sequential", low, high, filled: filled === Infinity ? filled : seen });
@@ -317,7 +317,7 @@ export class Slide {
       const r = Math.floor(this.row / POOL), c = Math.floor(this.column / POOL);
       if (r >= rows || c >= columns) return [...parts, ["→ cut off by the pooling", null]];
       at = r * columns + c;
-      parts.push([`→ ${spec.pool === "max" ? "largest" : "mean"} of 4`, this.pooled.data[at]]);
+      parts.push([`→ ${spec.pool === "max" ? "max" : "mean"} of four`, this.pooled.data[at]]);
     }
     const slope = this.towards.data[at];
     parts.push([spec.last ? "→ × weight" : "→ × slope", slope], [`= for “${spec.classes[spec.answer]}”`, slope * this.pooled.data[at]]);
@@ -326,7 +326,7 @@ export class Slide {
 
   drawBand(context, theme, at) {
     const parts = this.story(at);
-    this.said = parts.map(([text, value]) => (value === null ? text : `${text} ${short(value)}`)).join(" ");
+    this.said = `Row ${this.row + 1}, column ${this.column + 1}: ` + parts.map(([text, value]) => (value === null ? text : `${text} ${short(value)}`)).join(" ");
     let x = 0, y = this.bandAt.y + this.bandAt.line / 2;
     context.textAlign = "left";
     context.textBaseline = "middle";
