@@ -28,6 +28,7 @@ __all__ = ["DATASETS", "TITLES", "ImageError", "Images", "fetch", "fetched", "lo
 DATASETS = ("digits", "mnist", "fashion_mnist")
 TITLES = ("Digits", "MNIST", "Fashion-MNIST")
 TRAIN, TEST, SIDE = 60_000, 10_000, 28  # of those on demand
+_SIZES = {"pictures.npy": 128 + (TRAIN + TEST) * SIDE**2 * 4, "labels.npy": 128 + (TRAIN + TEST) * 8}  # bytes
 
 _NUMBERS = tuple(str(digit) for digit in range(10))
 _GARMENTS = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
@@ -112,9 +113,14 @@ def require(data: str, picture: str = "") -> None:
 
 
 def fetched(name: str) -> bool:
-    """Whether `name` is on this machine."""
+    """Whether `name` is on this machine, as large as it must be."""
     folder = _folder(name)
-    return name == "digits" or all((folder / file).is_file() for file in ("pictures.npy", "labels.npy"))
+    if name == "digits":
+        return True
+    try:
+        return all((folder / file).stat().st_size == size for file, size in _SIZES.items())
+    except OSError:
+        return False
 
 
 def fetch(name: str, report: Callable[[str], None]) -> None:

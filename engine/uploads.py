@@ -29,7 +29,7 @@ def read_upload(data: bytes, side: int) -> tuple[Picture, list[str]]:
     too many bytes or pixels          a sentence, before decoding
     corrupt or truncated              a sentence
     an edge below 8 pixels (1xN)      a sentence
-    animated                          the first picture
+    animated, or several pictures     the first
     16 bits a channel                 8 bits
     colour, palette, CMYK             brightness
     transparent                       laid on white, or on black if what is drawn is light
@@ -98,7 +98,7 @@ def _brightness(data: bytes, notes: list[str]) -> NDArray[np.float64]:
         sheet: Any = Image.open(io.BytesIO(data), formats=[kind])
         _require_size(*sheet.size)
         if getattr(sheet, "n_frames", 1) > 1:
-            notes.append(f"It is animated: the first of {sheet.n_frames} pictures is used.")
+            notes.append(f"It holds {sheet.n_frames} pictures: the first is used.")
         if sheet.mode in ("I;16", "I;16B", "I") or (kind == "PNG" and data[24:25] == b"\x10"):
             notes.append("It has 16 bits a channel, of which the upper 8 are used.")
         if sheet.mode == "CMYK":
