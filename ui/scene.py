@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -253,7 +253,7 @@ class Scene:
         cells = np.asarray(picture, dtype=np.float32)
         if cells.ndim != 2 or 0 in cells.shape:
             raise ValueError(f"A pad shows one picture (H, W), not an array of shape {cells.shape}.")
-        drawn = [pairs(stroke, "a stroke").round(3).tolist() for stroke in strokes]
+        drawn = [pairs(stroke, "a stroke").astype(np.float64).round(3).tolist() for stroke in strokes]
         self._add(
             "pen", key, title, weight, strokes=drawn, revision=revision, caption=list(caption), width=width, draw=True,
             palette=_palette.known_map(palette), **self._arrays.images(cells[None], low=0.0, high=1.0),
@@ -272,6 +272,44 @@ class Scene:
             raise ValueError(f"Next tokens take logits (V,) and V labels, not {values.shape} and {len(labels)}.")
         self._add("sampler", key, title, weight, labels=list(labels), note=note,
                   logits=self._arrays.add(np.nan_to_num(values, nan=-1e4, posinf=1e4, neginf=-1e4)))  # fmt: skip
+
+    def cell(
+        self,
+        key: str,
+        *,
+        title: str,
+        cell: str,
+        tokens: Sequence[str],
+        said: Sequence[str],
+        wanted: Sequence[str],
+        asked: int,
+        gates: Mapping[str, ArrayLike],
+        from_input: ArrayLike,
+        from_state: ArrayLike,
+        bias: ArrayLike,
+        span: tuple[int, int] = (0, 0),
+        unit: int = 0,
+        note: str = "",
+        weight: float = 1.0,
+    ) -> None:
+        """Add a recurrent `cell` ("rnn", "gru" or "lstm") that reads `tokens` (T), with all its numbers, at a cursor.
+
+        `gates` are (T, H) each; those that squash a sum get it from `from_input`, `from_state` (gates, T, H) and `bias`
+        (gates, H).  Answers `said` and `wanted` count from step `asked`.  The cursor moves in the browser; brushing the
+        tokens sends kind "span", with `start` and `stop` (equal: no span).
+        """
+        values = np.stack([np.asarray(gate, dtype=np.float32) for gate in gates.values()])
+        parts = [np.asarray(part, dtype=np.float32) for part in (from_input, from_state)]
+        if values.ndim != 3 or values.shape[1] != len(tokens) or parts[0].shape[1:] != values.shape[1:]:
+            raise ValueError(f"{len(tokens)} tokens need gates (T, H) and sums (gates, T, H), not "
+                             f"{values.shape[1:]} and {parts[0].shape}.")  # fmt: skip
+        reach = [max(1.0, float(np.nan_to_num(np.abs(gate)).max())) for gate in values]
+        self._add(
+            "cell", key, title, weight, cell=cell, tokens=list(tokens), said=list(said), wanted=list(wanted),
+            short=[t if len(t) == 1 else t[0] if t[0] == "✓" else "" for t in tokens], asked=asked, names=list(gates),
+            reach=reach, span=list(span), unit=unit, note=note, gates=self._arrays.add(values),
+            from_input=self._arrays.add(parts[0]), from_state=self._arrays.add(parts[1]), bias=self._arrays.add(bias),
+        )  # fmt: skip
 
     def to_bytes(self) -> bytes:
         """The message for ``assets/scene.js``."""

@@ -154,7 +154,7 @@ export class Panel {
     this.held.set(event.pointerId, at);
     this.pressed = { ...at, moved: false };
     this.pointer = at;
-    if (this.held.size === 1 && this.spec.draw && this.content.inside(at.x, at.y)) this.content.ink = [this.dataAt(at)];
+    if (this.held.size === 1 && (this.spec.draw || this.content.brush) && this.content.inside(at.x, at.y)) this.content.ink = [this.dataAt(at)];
     if (this.held.size === 2) this.content.ink = null;
     this.redraw();
   }
@@ -282,7 +282,7 @@ export class Panel {
 function aspect(spec) {
   if (spec.kind === "pen") return 0.5; // the pad, and the small picture beside it
   if (spec.kind === "plane" && spec.equal) return Math.min(1.3, Math.max(0.5, Math.abs((spec.y[1] - spec.y[0]) / (spec.x[1] - spec.x[0]))));
-  return spec.kind === "slide" ? 1.75 : 0.85;
+  return { slide: 1.75, cell: 2.1 }[spec.kind] || 0.85;
 }
 
 export function element(name, className = "") {

@@ -1,0 +1,238 @@
+"""How does a network remember?
+
+A recurrent network reads a sequence step by step and has only its state to remember with.  Three cells, a tanh RNN, a
+GRU and an LSTM, learn the same task from the same sequences.  Watch the gates open and close as the cursor moves along
+the sequence, and how much of the gradient reaches each earlier step: what does not arrive cannot be learned from.
+
+References: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 1997; Gers, Schmidhuber, Cummins,
+"Learning to forget", Neural Computation 2000; Cho et al., "Learning phrase representations using RNN encoder-decoder",
+EMNLP 2014; Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", ICML 2013; Karpathy,
+Johnson, Fei-Fei, "Visualizing and understanding recurrent networks", 2015; Strobelt et al., "LSTMVis", 2018.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine import recurrent, sequence_tasks, shelf
+from engine.device import generator
+from engine.lab import Config as BaseConfig
+from engine.lab import ConfigError, knob
+from engine.recurrent import CELLS, TITLES, Reader
+from engine.sequence_tasks import Task
+from engine.sequence_view import Frame, look
+from engine.text import Alphabet, TextError, alphabet, corpus, read_upload
+
+__all__ = ["Config", "Experiment", "Frame", "gates"]
+
+BATCH = {"adding": 32, "copying": 32, "brackets": 32, "text": 16}  # sequences behind each update
+AT_ONCE = (60, 32)  # length and hidden size up to which one step updates all three cells
+SMOOTH = 16  # updates over which a loss is averaged
+SHOWN = 16  # sequences kept apart, to look at
+
+
+@dataclass(frozen=True)
+class Config(BaseConfig):
+    task: str = knob(
+        "adding", choices=("adding", "copying", "brackets", "text"), group="task",
+        titles=("Add two marked numbers", "Copy after a pause", "Match brackets", "Next character"),
+        help="What is to be learned; each needs something remembered over many steps.",
+    )  # fmt: skip
+    length: int = knob(50, low=12, high=100, group="task", help="Steps in a sequence.")
+    text_key: str = knob("", length=(0, 20), group="task", when="task=text", help="A text of your own to learn from.")
+    cell: str = knob("lstm", choices=tuple(CELLS), titles=TITLES, live=True, group="view",
+                     help="Whose gates are shown; all three train.")  # fmt: skip
+    example: int = knob(0, low=0, high=SHOWN - 1, live=True, group="view", help="Which sequence it reads.")
+    reading: str = knob("", length=(0, 100), live=True, group="view", when="task=text", label="Text to read",
+                        help="Your own text under the cursor; left empty, a part it does not learn from.")  # fmt: skip
+    temperature: float = knob(0.6, low=0.1, high=2.0, live=True, group="view", when="task=text",
+                              help="Divides the logits when it writes: low plays safe, high gambles.")  # fmt: skip
+    hidden: int = knob(
+        32, low=4, high=64, group="cells", label="Hidden size", help="Numbers in the state of each cell."
+    )
+    forget_bias: float = knob(1.0, low=-4.0, high=4.0, group="cells", label="Forget-gate bias",
+                              help="First bias of the LSTM's forget gate; above 0 it begins by keeping.")  # fmt: skip
+    recurrent_scale: float = knob(
+        1.0, low=0.1, high=5.0, group="cells", label="Scale of recurrent weights",
+        help="First recurrent weights of all cells are multiplied by this; above 2 gradients can explode.",
+    )  # fmt: skip
+    learning_rate: float = knob(0.02, low=1e-4, high=1.0, log=True, live=True, group="training",
+                                help="Size of a step of Adam.")  # fmt: skip
+    clip: float = knob(1.0, low=0.0, high=100.0, log=True, live=True, group="training", label="Gradient clipping",
+                       help="A longer gradient is cut to this length; 0 cuts nothing.")  # fmt: skip
+    span_start: int = knob(0, low=0, high=99, live=True, group="view", help="First step of the brushed span.")
+    span_stop: int = knob(0, low=0, high=100, live=True, group="view", help="The step after the span; 0 for none.")
+
+    def check(self) -> None:
+        if self.text_key:
+            _own_text(self.text_key)
+
+
+@lru_cache(maxsize=8)
+def _own_text(key: str) -> str:
+    """The visitor's text on the shelf.  Raises `ConfigError`."""
+    try:
+        return read_upload(shelf.fetch(key))
+    except TextError as error:
+        raise ConfigError("text_key", key, str(error).rstrip(".")) from None
+    except shelf.ShelfError:
+        raise ConfigError("text_key", key, "this server no longer has that text; give it again") from None
+
+
+def task_of(config: Config) -> Task:
+    """The task that `config` names, with sequences of its length."""
+    if config.task == "text":
+        text = _own_text(config.text_key) if config.text_key else corpus()
+        return sequence_tasks.NextCharacter(text, _alphabet(text), config.length)
+    made: dict[str, Any] = {"adding": sequence_tasks.Adding, "copying": sequence_tasks.Copying,
+                            "brackets": sequence_tasks.Brackets}  # fmt: skip
+    task: Task = made[config.task](config.length)
+    return task
+
+
+_alphabet = lru_cache(maxsize=8)(alphabet)
+
+
+# ---------------------------------------------------------------------- the cells
+
+
+@torch.no_grad()
+def gates(cell: nn.RNN | nn.GRU | nn.LSTM, x: Tensor) -> dict[str, Tensor]:
+    """What every gate of `cell` does at every step of the sequences `x`, each (batch, time, hidden).
+
+    `x` is laid out as the cell takes it; the initial state is zero.  h_{t-1} comes from torch's own cell, which is
+    fused and fast; with it the gates of all steps follow at once, and what they make is returned:
+
+    - LSTM: i, f, g, o, c, h (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000);
+    - GRU: r, z, n, h and u, the recurrent part of n before the reset (Cho et al. 2014; torch resets after the product);
+    - RNN: h.
+
+    Raises `ValueError` for a cell of several layers, two directions or a projection.
+    """
+    if cell.num_layers > 1 or cell.bidirectional or cell.proj_size:
+        raise ValueError("The gates are those of a cell with one layer, one direction and no projection.")
+    h, _ = cell(x)
+    if not cell.batch_first and x.dim() == 3:
+        x, h = x.transpose(0, 1), h.transpose(0, 1)
+    if x.dim() == 2:
+        x, h = x[None], h[None]
+    before = torch.cat([torch.zeros_like(h[:, :1]), h[:, :-1]], 1)  # h_{t-1}
+    Wx, Uh = sums(cell, x, before)
+    if isinstance(cell, nn.LSTM):
+        i, f, g, o = (Wx + Uh).chunk(4, -1)
+        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        new, c = i * g, [torch.zeros_like(h[:, 0])]
+        for t in range(h.shape[1]):
+            c.append(torch.addcmul(new[:, t], f[:, t], c[-1]))  # c_t = f_t c_{t-1} + i_t g_t
+        c_all = torch.stack(c[1:], 1)
+        return {"i": i, "f": f, "g": g, "o": o, "c": c_all, "h": o * c_all.tanh()}
+    if isinstance(cell, nn.GRU):
+        (xr, xz, xn), (ur, uz, u) = Wx.chunk(3, -1), Uh.chunk(3, -1)
+        r, z = (xr + ur).sigmoid(), (xz + uz).sigmoid()
+        n = (xn + r * u).tanh()
+        return {"r": r, "z": z, "n": n, "u": u, "h": (1 - z) * n + z * before}
+    return {"h": (Wx + Uh).tanh() if cell.nonlinearity == "tanh" else (Wx + Uh).relu()}
+
+
+@torch.no_grad()
+def sums(cell: nn.RNNBase, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    """W x_t + b and U h_{t-1} + b' of all gates, (N, T, gates * H): torch keeps a bias for each of the two."""
+    W, U, b, b_ = recurrent.weights(cell)
+    return nn.functional.linear(x, W, b), nn.functional.linear(before, U, b_)
+
+
+# ---------------------------------------------------------------------- the experiment
+
+
+class Experiment:
+    """One step draws a batch of new sequences and updates all three cells on it, each with an Adam of its own.
+
+    Of long sequences or wide cells one step updates one cell, and the next step the next one, on the same batch.
+    """
+
+    done = False
+
+    def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
+        self.config, self.device, self.step_count = config, torch.device(device), 0
+        self.task = task_of(config)
+        self.readers: dict[str, Reader] = {}
+        for kind in CELLS:
+            reader = Reader(kind, self.task.inputs, self.task.outputs, config.hidden)
+            recurrent.initialise(reader, generator(config.seed, f"weights/{kind}"), forget_bias=config.forget_bias,
+                                 recurrent_scale=config.recurrent_scale)  # fmt: skip
+            self.readers[kind] = reader.to(self.device)
+        self.model = nn.ModuleDict(self.readers)
+        self.optimisers = {
+            kind: torch.optim.Adam(reader.parameters(), lr=config.learning_rate, fused=True)
+            for kind, reader in self.readers.items()
+        }
+        self.losses: dict[str, list[float]] = {kind: [] for kind in CELLS}  # of the last updates
+        self.norms = dict.fromkeys(CELLS, 0.0)  # of the last gradient, before clipping
+        shown = self.task.draw(SHOWN, generator(config.seed, "shown"), test=True)
+        self.shown = sequence_tasks.Batch(shown.x.to(self.device), shown.y.to(self.device))
+
+    @property
+    def turns(self) -> int:
+        """Steps that one update of all three cells takes."""
+        return 1 if self.config.length <= AT_ONCE[0] and self.config.hidden <= AT_ONCE[1] else len(CELLS)
+
+    def step(self) -> dict[str, float]:
+        number, turn = divmod(self.step_count, self.turns)
+        batch = self.task.draw(BATCH[self.config.task], generator(self.config.seed, f"batch/{number}"))
+        x, y = batch.x.to(self.device), batch.y.to(self.device)
+        for kind in CELLS if self.turns == 1 else [tuple(CELLS)[turn]]:
+            self._learn(kind, x, y)
+        self.step_count += 1
+        metrics = {f"loss_{kind}": sum(losses) / len(losses) for kind, losses in self.losses.items() if losses}
+        return metrics | {f"gradient_{kind}": self.norms[kind] for kind, losses in self.losses.items() if losses}
+
+    def _learn(self, kind: str, x: Tensor, y: Tensor) -> None:
+        reader, optimiser = self.readers[kind], self.optimisers[kind]
+        loss = sequence_tasks.loss(self.task, reader(x), y)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        limit = self.config.clip or float("inf")
+        self.norms[kind] = float(nn.utils.clip_grad_norm_(reader.parameters(), limit))  # Pascanu et al. 2013
+        self.losses[kind] = [*self.losses[kind][1 - SMOOTH :], loss.item()]
+        optimiser.step()
+
+    def update(self, config: Config) -> None:
+        """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""
+        self.config.require_live(config)
+        self.config = config
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = config.learning_rate
+
+    def frame(self) -> Frame:
+        """What there is to see now.  Changes nothing."""
+        return look(self, gates, sums)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, Adam's averages, the last losses, and the number of steps; batches follow from seed and step."""
+        return {
+            "step_count": self.step_count, "losses": copy.deepcopy(self.losses), "norms": dict(self.norms),
+            "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
+            "optimisers": {kind: copy.deepcopy(o.state_dict()["state"]) for kind, o in self.optimisers.items()},
+        }  # fmt: skip
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state` was taken, with the live knobs of this config."""
+        self.step_count = state["step_count"]
+        self.losses, self.norms = copy.deepcopy(state["losses"]), dict(state["norms"])
+        self.model.load_state_dict(state["model"])
+        for kind, optimiser in self.optimisers.items():
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": copy.deepcopy(state["optimisers"][kind]), "param_groups": groups})
+
+    @property
+    def alphabet(self) -> Alphabet | None:
+        """The characters of the text that is learned, if there is one."""
+        return self.task.alphabet if isinstance(self.task, sequence_tasks.NextCharacter) else None

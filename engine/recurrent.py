@@ -1,0 +1,124 @@
+"""Recurrent cells with a readout, and the gradient that travels back through them, written out.
+
+A cell takes a sequence (N, T, inputs) and hands a state from step to step: h, and for the LSTM also c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+TITLES = ("tanh RNN", "GRU", "LSTM")
+
+
+def weights(cell: nn.RNNBase) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    """W (gates * H, inputs), U (gates * H, H) and their two biases (gates * H,), or None, of a cell of one layer."""
+    own: Any = cell
+    return own.weight_ih_l0, own.weight_hh_l0, *((own.bias_ih_l0, own.bias_hh_l0) if cell.bias else (None, None))
+
+
+class Reader(nn.Module):
+    """A recurrent cell, and a linear readout of its state h at each step."""
+
+    def __init__(self, kind: str, inputs: int, outputs: int, hidden: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.cell = CELLS[kind](inputs, hidden, batch_first=True)
+        self.readout = nn.Linear(hidden, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Sequences (N, T, inputs) to answers (N, T, outputs)."""
+        h, _ = self.cell(x)
+        answers: Tensor = self.readout(h)
+        return answers
+
+
+@torch.no_grad()
+def initialise(reader: Reader, g: torch.Generator, *, forget_bias: float, recurrent_scale: float) -> None:
+    """First weights from U(-1/sqrt(H), 1/sqrt(H)), torch's own range, with two things that matter here.
+
+    The recurrent weights are multiplied by `recurrent_scale`; the forget gate's two biases add up to `forget_bias`
+    (Gers, Schmidhuber, Cummins 2000; Jozefowicz, Zaremba, Sutskever 2015).
+    """
+    hidden = reader.cell.hidden_size
+    bound = hidden**-0.5
+    for parameter in reader.parameters():
+        parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=g))
+    _, U, b, b_ = weights(reader.cell)
+    U.mul_(recurrent_scale)
+    if reader.kind == "lstm" and b is not None and b_ is not None:  # rows of the four gates: i, f, g, o
+        b[hidden : 2 * hidden], b_[hidden : 2 * hidden] = forget_bias, 0.0
+
+
+@torch.no_grad()
+def state_gradients(cell: nn.RNNBase, states: Mapping[str, Tensor], d: Tensor) -> Tensor:
+    """The length of dL/ds_t for each step t: how strongly the loss feels the state that step t hands on, (N, T).
+
+    s is h, and for the LSTM c and h together.  `states` is what `lstm_gates.gates` returns for sequences (N, T, …), `d`
+    (N, H) is dL/dh of the last step, where L is taken.  This is back-propagation through time (Werbos 1990).
+    """
+    dh, T = d, states["h"].shape[1]
+    dc = torch.zeros_like(d)
+    back = _factors(cell, states)
+    lengths = [torch.linalg.vector_norm(dh, dim=1)]
+    U = weights(cell)[1]  # (gates * H, H)
+    for t in range(T - 1, 0, -1):  # from the state after step t to the one before it
+        of_gates = back["gates"][:, t]  # (N, gates, H): the slope of what each gate does, at its sum
+        if isinstance(cell, nn.LSTM):
+            dc = torch.addcmul(dc, dh, back["h_by_c"][:, t])
+            dz = torch.stack([dc, dc, dc, dh], 1) * of_gates
+            dh, dc = dz.flatten(1) @ U, dc * states["f"][:, t]
+        elif isinstance(cell, nn.GRU):
+            straight = dh * states["z"][:, t]
+            dh = torch.addmm(straight, (dh[:, None] * of_gates).flatten(1), U)
+        else:
+            dh = (dh * of_gates[:, 0]) @ U
+        lengths.append(torch.linalg.vector_norm(torch.cat([dh, dc], 1), dim=1))
+    return torch.stack(lengths[::-1], 1)
+
+
+def _factors(cell: nn.RNNBase, s: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """For each gate the derivative of the state by the gate's sum, (N, T, gates, H), all steps at once."""
+    h = s["h"]
+    if isinstance(cell, nn.LSTM):
+        i, f, g, o, c = (s[name] for name in "ifgoc")
+        before = torch.cat([torch.zeros_like(c[:, :1]), c[:, :-1]], 1)
+        squashed = torch.tanh(c)
+        slopes = [g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o)]
+        return {"gates": torch.stack(slopes, 2), "h_by_c": o * (1 - squashed * squashed)}
+    if isinstance(cell, nn.GRU):
+        r, z, n = s["r"], s["z"], s["n"]
+        before = torch.cat([torch.zeros_like(h[:, :1]), h[:, :-1]], 1)
+        of_n = (1 - z) * (1 - n * n)
+        return {"gates": torch.stack([of_n * s["u"] * r * (1 - r), (before - n) * z * (1 - z), of_n * r], 2)}
+    slope = 1 - h * h if cell.nonlinearity == "tanh" else (h > 0).to(h.dtype)
+    return {"gates": slope[:, :, None]}
+
+
+_STEP: dict[str, Callable[..., Any]] = {"rnn": torch.rnn_tanh_cell, "gru": torch.gru_cell, "lstm": torch.lstm_cell}
+
+
+@torch.no_grad()
+def write(reader: Reader, start: int, noise: Tensor, *, temperature: float) -> list[int]:
+    """Let `reader` write len(`noise`) characters after the character `start`, each drawn from what it expects next.
+
+    `noise` (L, outputs) is Gumbel noise: the largest of logits / temperature + noise is a draw from the softmax.
+    """
+    cell, out, step = reader.cell, reader.readout, _STEP[reader.kind]
+    letters = torch.eye(cell.input_size, device=noise.device)
+    h = c = torch.zeros(1, cell.hidden_size, device=noise.device)
+    place, written = start, []
+    for gumbel in noise:
+        x = letters[place : place + 1]
+        if reader.kind == "lstm":
+            h, c = step(x, (h, c), *weights(cell))
+        else:
+            h = step(x, h, *weights(cell))
+        logits = torch.addmv(out.bias, out.weight, h[0])
+        place = int(torch.add(gumbel, logits, alpha=1 / temperature).argmax())
+        written.append(place)
+    return written
