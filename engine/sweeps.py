@@ -108,7 +108,7 @@ class AcrossWidth:
     def share(self, k: int) -> int:
         """How many seeds of stop k are fitted in one step."""
         problem, n, wide = self.problems[0], self.n, self._wide(k)
-        m, d = problem.x_test.shape
+        m, d = len(problem.x_test), len(problem.directions) if len(problem.shifts) else 0
         new = self.stops[k] - (self.stops[k - 1] if k and wide else 0)
         cost = new * (n + m) * (2 * d + 40) + 2 * new * n * (n + m) + (8 if wide else 25) * n**2 * min(n, self.stops[k])
         return max(1, int(SLICE / cost))

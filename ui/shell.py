@@ -46,6 +46,7 @@ PAGES = (
     ),
     PageEntry("neural_network", "Neural network", "hub", "Foundations", "What does each neuron see?"),
     PageEntry("cnn_filters", "CNN filters", "filter_center_focus", "Vision", "What does a convolution look for?"),
+    PageEntry("double_descent", "Double descent", "ssid_chart", "Phenomena", "Can a bigger model overfit less?"),
 )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ class Config(BaseConfig):
         help="The last width, as a multiple of the threshold.",
     )  # fmt: skip
     widths: int = knob(
-        24,
+        22,
         low=5,
         high=60,
         group="widths",
