@@ -234,7 +234,9 @@ class Layer(nn.Module):
 
     def __init__(self, row: Row, norm: str) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(row.inputs, row.outputs, *row.window)
+        # Without torch's own first weights: they would come from the global generator.
+        made = nn.utils.skip_init(nn.Conv2d, row.inputs, row.outputs, *row.window)  # type: ignore[no-untyped-call]
+        self.conv: nn.Conv2d = made
         self.norm: nn.Module = nn.Identity()
         if norm == "batch":
             self.norm = nn.BatchNorm2d(row.outputs)
@@ -254,7 +256,8 @@ class ConvNet(nn.Module):
         self.architecture = architecture
         rows = architecture.rows
         self.layers = nn.ModuleList([Layer(row, architecture.norm) for row in rows])
-        self.head = nn.Linear(architecture.features, architecture.classes)
+        head = nn.utils.skip_init(nn.Linear, architecture.features, architecture.classes)  # type: ignore[no-untyped-call]
+        self.head: nn.Linear = head
         skips = sum(row.closes for row in rows)
         with torch.no_grad():
             for row, layer in zip(rows, self.parts, strict=True):

@@ -23,7 +23,9 @@ class Results:
     def __init__(self, images: Images, at_a_time: int, device: torch.device) -> None:
         self.x = torch.from_numpy(images.test_x[:JUDGED]).to(device)  # (N, 1, side, side)
         self.truth = np.asarray(images.test_y[:JUDGED])
-        self.moved = torch.cat([shifted(x, *SHIFTS[i % 4]) for i, x in enumerate(torch.split(self.x, 1))])
+        self.moved = torch.empty_like(self.x)
+        for i, (right, down) in enumerate(SHIFTS):  # each picture in one direction
+            self.moved[i :: len(SHIFTS)] = shifted(self.x[i :: len(SHIFTS)], right, down)
         self.at_a_time, self.next = min(at_a_time, len(self.x)), 0
         n = len(self.x)
         self.answers = np.full(n, -1, np.int64)
