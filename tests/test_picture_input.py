@@ -18,12 +18,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator
 from streamlit.testing.v1 import AppTest
 from test_images import WRITTEN, encoded, paper, served
-from test_scene import APP, answers, wait_until
+from test_scene import APP, answers, decode, wait_until
 from visitor import Visitor, visit
 
 import engine
 from engine import images, openml, pool, shelf
 from ui.player import Player
+from ui.scene import Scene
 
 ROOT = Path(__file__).resolve().parent.parent
 SLUG = "cnn_filters"
@@ -182,7 +183,9 @@ def test_a_network_of_another_lab_does_not_fit_and_says_so(folder: Path) -> None
     run = pool.current().open("neural_network", engine.lab("neural_network").Config())
     app = upload(arrive(), "network_file", run.weights())
     [said] = notices(app)
-    assert said.endswith("The page keeps the network it has.") and player(app).config.network == ""
+    assert (
+        said[0].isupper() and said.endswith("The page keeps the network it has.") and player(app).config.network == ""
+    )
 
 
 # ---------------------------------------------------------------- data on demand
@@ -226,6 +229,18 @@ def test_a_link_to_a_set_that_is_not_there_opens_with_the_digits_and_says_so(fol
 
 
 # ---------------------------------------------------------------- the pad, in a browser
+
+
+def test_a_pad_is_sent_with_its_strokes_and_the_picture() -> None:
+    scene, picture = Scene(), images.rasterise(WRITTEN[4], 8)
+    pen = {"title": "P", "revision": 7, "caption": ["seen"]}
+    scene.pen("pad", strokes=[np.array(stroke) for stroke in WRITTEN[4]], picture=picture, **pen)
+    header, arrays = decode(scene.to_bytes())
+    sent = header["rows"][0][0]
+    assert [len(stroke) for stroke in sent["strokes"]] == [3, 2] and sent["strokes"][0][1] == [0.25, 0.4]
+    assert sent["revision"] == 7 and np.allclose(arrays[sent["values"]][0] / 254, picture, atol=1 / 254)
+    with pytest.raises(ValueError, match=r"one picture \(H, W\)"):
+        scene.pen("other", strokes=[], picture=picture[None], **pen)
 
 
 @pytest.fixture(scope="module")

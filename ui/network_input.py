@@ -51,7 +51,8 @@ def _take(player: Player, data: bytes) -> str:
     model = {"model": "taken"} if "model" in player.wanted.knobs() else {}
     player.turn(network=key, **model)
     refused, player.error = player.error, ""
-    return refused.removeprefix(f"network = {key!r} is not accepted: ")
+    refused = refused.removeprefix(f"network = {key!r} is not accepted: ")
+    return refused[:1].upper() + refused[1:]
 
 
 def _leave(player: Player) -> None:
