@@ -21,8 +21,11 @@ def script(
     lines = [
         f'"""{slug}, seed {config.seed}, {steps} steps: repeats a run of the playground to the digit."""',
         "",
+        "import torch",
+        "",
         "import engine",
         "",
+        "torch.set_num_threads(1)  # as on the server: with more, sums are added up in another order",
         f'lab = engine.lab("{slug}")',
         f"config = lab.Config({_arguments(config)})",
         f'experiment = lab.Experiment(config, "{device}")',
