@@ -9,6 +9,7 @@
 //   scene/stops.js   a slider between drawings
 //   scene/slide.js   a kernel sliding over a picture
 //   scene/sampler.js what comes next, and how it is drawn by lot
+//   scene/head.js    an attention head taken apart
 //   scene/cell.js    a recurrent cell at work on a sequence
 
 const version = new URL(import.meta.url).search; // the whole module tree is loaded in one version
@@ -18,14 +19,14 @@ const fetched = async (name) => {
   if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}).`);
   return answer;
 };
-const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Sampler }, { Cell }, { Panel, element }, { Tooltip, askNumber }, { Stops }, palette, styles] =
+const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Sampler }, { Head }, { Cell }, { Panel, element }, { Tooltip, askNumber }, { Stops }, palette, styles] =
   await Promise.all([
-    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "sampler", "cell", "panel", "overlay", "stops"].map(load),
+    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "sampler", "head", "cell", "panel", "overlay", "stops"].map(load),
     fetched("palette.json").then((answer) => answer.json()),
     fetched("scene.css").then((answer) => answer.text()),
   ]);
 
-const CONTENT = { plane: Plane, graph: Graph, grid: Grid, pen: Pen, slide: Slide, sampler: Sampler, cell: Cell };
+const CONTENT = { plane: Plane, graph: Graph, grid: Grid, pen: Pen, slide: Slide, sampler: Sampler, head: Head, cell: Cell };
 const scenes = new WeakMap();
 
 // Streamlit calls this at every change of data.  The drawing lives as long as its element.
