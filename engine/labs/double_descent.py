@@ -58,7 +58,7 @@ class Config(BaseConfig):
         help="What is made wider. All but the network are fitted exactly: of all solutions, the smallest.",
     )  # fmt: skip
     ridge: float = knob(
-        0.0, low=0.0, high=10.0, log=True, live=True, group="model",
+        0.0, low=0.0, high=100.0, log=True, live=True, group="model",
         help="Price λ of large coefficients. At zero, the smallest of all solutions is taken.",
     )  # fmt: skip
     data: str = knob(
