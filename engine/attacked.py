@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.labs.adversarial_examples import Experiment
 
 Array = NDArray[np.float32]
-PLANE = 17  # places along each edge of the decision plane
+PLANE = 19  # places along each edge of the decision plane; 0 and 1 are among those across
 PLANE_X, PLANE_Y = (-1.0, 2.0), (-1.5, 1.5)  # in lengths of the perturbation
 
 
