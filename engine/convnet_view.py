@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 MISTAKES = 12
 SURVEYED = 100  # test pictures behind `Frame.told_by_class`
-SURVEYED_LAYERS = 8  # a deeper network is not surveyed: it would take longer than all the rest
+FEWEST = 30  # a network that is too large to be surveyed with so many is not surveyed
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,14 @@ def _told_by_class(experiment: Experiment) -> Array:
     The correlation ratio eta squared, the mean over the maps that answer at all: 0 if the answers say nothing about the
     class, 1 if they say everything.
     """
-    results = experiment.results
-    if experiment.architecture.depth > SURVEYED_LAYERS:
+    results, pictures = experiment.results, min(SURVEYED, experiment.plan.surveyed)
+    if pictures < FEWEST:
         return np.zeros(0, np.float32)
-    truth = torch.from_numpy(results.truth[:SURVEYED])
+    truth = torch.from_numpy(results.truth[:pictures])
     members = torch.nn.functional.one_hot(truth, len(experiment.images.classes)).float()  # (N, classes)
     with torch.no_grad():
         shares = []
-        for layer in experiment.model.trace(results.x[:SURVEYED]):
+        for layer in experiment.model.trace(results.x[:pictures]):
             v = layer.a.amax((2, 3)).cpu()  # (N, O)
             v = v - v.mean(0)
             spread = v.square().sum(0)

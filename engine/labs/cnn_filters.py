@@ -141,6 +141,7 @@ class Plan(NamedTuple):
     shares: int  # parts of the batch
     steps_per_update: int  # one for each part, and one to judge; or one for all
     judging: int  # test pictures judged at a time
+    surveyed: int  # test pictures that a frame has time for
 
 
 def plan(architecture: Architecture, batch_size: int) -> Plan:
@@ -150,8 +151,10 @@ def plan(architecture: Architecture, batch_size: int) -> Plan:
     split = whole > AT_ONCE
     fits = max(LEAST, int((LONGEST - 2 - fixed) / each)) if split else batch_size
     shares = -(-batch_size // fits)
-    room = 2 * LONGEST if split else AT_ONCE  # a forward pass takes a third; each picture is judged twice
-    return Plan(shares, shares + split, int(min(50, max(LEAST, (room - fixed) / each / 2))))
+    # To judge is to go forward only: a third of what a layer costs and half of what a picture costs, but each twice.
+    room = LONGEST - 4 if split else 4.0
+    judging = int(min(50, max(LEAST, (room - fixed / 3) / each)))
+    return Plan(shares, shares + split, judging, surveyed=int((4 - fixed / 3) / each * 2))
 
 
 class Experiment:
