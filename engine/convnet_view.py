@@ -33,7 +33,9 @@ class Frame:
     steps_per_update: int
     classes: tuple[str, ...]
     rows: tuple[Row, ...]  # the geometry of every layer
-    stands_alone: bool  # the pooled maps of the shown layer go straight to the classes
+    norm: str
+    pooling: str
+    last: bool  # the pooled maps of the shown layer go straight to the classes
     picture: Array  # (side, side)
     label: int  # -1 if nobody knows
     probabilities: Array  # (classes,)
@@ -87,7 +89,8 @@ def look(experiment: Experiment, attributions: Array) -> Frame:
     return Frame(
         step=experiment.step_count, steps_per_update=experiment.plan.steps_per_update,
         classes=experiment.images.classes, rows=rows,
-        stands_alone=layer == len(rows) - 1, picture=array(experiment.x[0, 0]), label=experiment.label,
+        norm=experiment.architecture.norm, pooling=experiment.architecture.pooling,
+        last=layer == len(rows) - 1, picture=array(experiment.x[0, 0]), label=experiment.label,
         probabilities=array(logits.softmax(0)), layer=layer, channel=channel, source=source,
         filters=array(conv.weight[:, source]), kernel=array(conv.weight[channel]), bias=float(bias[channel].detach()),
         inputs=array(seen.x[0]), sums=array(seen.z[0, channel]), normed=array(seen.u[0, channel]),

@@ -21,26 +21,64 @@ SLUG = "cnn_filters"
 ATTACK = "adversarial_examples"
 METHODS = {"saliency": "Saliency", "integrated_gradients": "Integrated gradients", "grad_cam": "Grad-CAM",
            "occlusion": "Occlusion"}  # fmt: skip
+READS = {"train_accuracy": ("training", "train"), "test_accuracy": ("test", "test"),
+         "moved_accuracy": ("test, moved by one pixel", "gradient")}  # fmt: skip
 PICKS = {"layers": "layer", "maps": "channel", "filters": "channel"}
 
 
 def stage(view: View) -> None:
-    """One number from the kernel to the class, and all layers, kernels and maps."""
+    """One number from the kernel to the class, with all layers, kernels and maps, or with how well two runs read."""
     frame = view.frame
-    row, norm = frame.rows[frame.layer], view.config.norm
+    beside = bool(view.player.compared) and st.session_state.get(f"{SLUG}.side_by_side", True)
     scene = Scene(height=1130 if len(frame.attributions) else 780)
+    if beside:
+        _reads(scene, view)
+        scene.row()
+    _slide(scene, frame)
+    if not beside:
+        scene.row()
+        _maps(scene, frame)
+    if len(frame.attributions):
+        scene.row()
+        _attributions(scene, frame)
+    pick = show(scene, key=view.key)
+    if pick and pick["panel"] in PICKS:
+        knob = PICKS[pick["panel"]]
+        view.player.turn(**{knob: pick["index"] + (knob == "layer")})
+        st.rerun(scope="app")
+
+
+def _reads(scene: Scene, view: View) -> None:
+    """How much is read right so far, on the same scale for both runs."""
+    now = {name: view.frame.test.get(name, 0.0) for name in ("test_accuracy", "moved_accuracy")}
+    panel = scene.panel(
+        "reads", title=f"Read right: {now['test_accuracy']:.0%}, moved by one pixel {now['moved_accuracy']:.0%}",
+        x=(0, max(60, view.look.last_step)), y=(0, 1), x_label="step", y_label="share", equal=False,
+    )  # fmt: skip
+    for metric, (name, colour) in READS.items():
+        steps, values = view.curves.get(metric, (np.zeros(0), np.zeros(0)))
+        seen = slice(None, None, max(1, len(steps) // 300))
+        if len(steps):
+            panel.path(np.column_stack([steps, values])[seen], colour=colour, name=name)
+
+
+def _slide(scene: Scene, frame: Any) -> None:
+    row = frame.rows[frame.layer]
     scene.slide(
         "slide", title=f"One number of layer {frame.layer + 1}, kernel {frame.channel + 1}: {_answer(frame)}",
         picture=frame.picture, inputs=frame.inputs, kernel=frame.kernel, bias=frame.bias,
         window=(row.window.stride, row.window.padding, row.window.dilation),
         maps=(frame.sums, frame.normed, frame.active, frame.pooled), towards=frame.towards,
         probabilities=frame.probabilities, classes=frame.classes, field=(row.sees, row.jump, row.start),
-        source=frame.source, pool=view.config.pooling if row.pools else "none", norm=norm, skips=row.closes,
-        last=frame.stands_alone, truth=frame.label,
+        source=frame.source, pool=frame.pooling if row.pools else "none", norm=frame.norm, skips=row.closes,
+        last=frame.last, truth=frame.label,
     )  # fmt: skip
-    scene.row()
-    deep = len(frame.rows) > 1
-    if deep:
+
+
+def _maps(scene: Scene, frame: Any) -> None:
+    """All layers, and of the shown one every kernel with what it finds."""
+    row = frame.rows[frame.layer]
+    if len(frame.rows) > 1:
         scene.heat_grid("layers", title="Layers: click one", images=frame.overview,
                         captions=[f"{i + 1}" for i in range(len(frame.overview))] if len(frame.overview) <= 12 else [],
                         low=0, high=_tops(frame.overview), palette="sequential", chosen=frame.layer)  # fmt: skip
@@ -50,14 +88,6 @@ def stage(view: View) -> None:
                     high=reach, palette="diverging", chosen=frame.channel, weight=1.2)  # fmt: skip
     scene.heat_grid("maps", title="What each finds: click one", images=frame.maps, low=0, high=_tops(frame.maps),
                     palette="sequential", chosen=frame.channel, weight=1.4)  # fmt: skip
-    if len(frame.attributions):
-        scene.row()
-        _attributions(scene, frame)
-    pick = show(scene, key=view.key)
-    if pick and pick["panel"] in PICKS:
-        knob = PICKS[pick["panel"]]
-        view.player.turn(**{knob: pick["index"] + (knob == "layer")})
-        st.rerun(scope="app")
 
 
 def _answer(frame: Any) -> str:
@@ -96,8 +126,7 @@ def curves(view: View) -> None:
     charts.curves(view.curves, series={"test_loss": ("test", "test"), "train_loss": ("training", "train")},
                   title="Loss on pictures it has and has not seen", y_title="cross-entropy",
                   key=f"{view.key}.loss", **common)  # fmt: skip
-    charts.curves(view.curves, series={"test_accuracy": ("test", "test"), "train_accuracy": ("training", "train"),
-                                       "moved_accuracy": ("test, moved by one pixel", "gradient")},
+    charts.curves(view.curves, series=READS,
                   title="Share of pictures read right", y_title="accuracy", key=f"{view.key}.accuracy",
                   **common)  # fmt: skip
     frame = view.frame

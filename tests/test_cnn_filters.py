@@ -178,7 +178,7 @@ def test_the_last_step_of_the_way_is_the_weight_of_the_class() -> None:
     experiment, _ = trained(20, layer=2, channel=7)
     frame = experiment.frame()
     weight = experiment.model.head.weight[frame.answer].reshape(32, 2, 2)[7].detach()
-    assert frame.stands_alone and np.allclose(frame.towards, weight, atol=1e-6)
+    assert frame.last and np.allclose(frame.towards, weight, atol=1e-6)
     assert frame.probabilities.sum() == pytest.approx(1, abs=1e-5)
     assert np.array_equal(frame.pooled, frame.active.reshape(2, 2, 2, 2).max(axis=(1, 3)))
 
