@@ -27,11 +27,11 @@ def stage(view: View) -> None:
     _pictures(scene, view)
     scene.row()
     for number in range(2):
-        _probabilities(scene, view, number)
-    _way(scene, view)
+        _accuracy(scene, view, number)
     scene.row()
     for number in range(2):
-        _accuracy(scene, view, number)
+        _probabilities(scene, view, number)
+    _way(scene, view)
     show(scene, key=view.key)
     if 0 < frame.measured < 1 and not view.look.active:
         st.caption("The attack was changed: press Play to measure the accuracy against ε for it.")
@@ -39,20 +39,18 @@ def stage(view: View) -> None:
 
 def _pictures(scene: Scene, view: View) -> None:
     frame, seen = view.frame, view.frame.attacked
-    said = "nobody knows what" if seen.label < 0 else f"a “{frame.classes[seen.label]}”"
-    scene.heat_grid("picture", title="The picture", images=seen.picture[None], captions=[said], low=0, high=1)
-    for number, name in enumerate(NAMES):
-        change = seen.adversarial[number] - seen.picture
-        reach = float(np.abs(change).max())
-        caption = f"for {name}: up to {reach:.2f}" if reach else f"for {name}: none was found"
-        factor = f" ×{1 / reach:.2g}" if reach else ""
-        scene.heat_grid(f"change{number}", title=f"Change{factor}", images=change[None], captions=[caption],
-                        low=-(reach or 1), high=reach or 1, palette="diverging")  # fmt: skip
-        before, after = int(seen.before[number].argmax()), int(seen.after[number].argmax())
-        answer = f"“{frame.classes[after]}”, {seen.after[number][after]:.0%}"
-        verb = "still" if before == after else f"“{frame.classes[before]}” →"
-        scene.heat_grid(f"result{number}", title=name.capitalize(), images=seen.adversarial[number][None],
-                        captions=[f"{verb} {answer}"], low=0, high=1)  # fmt: skip
+    captions = ["nobody knows what" if seen.label < 0 else f"a “{frame.classes[seen.label]}”"]
+    for name, sure in zip(NAMES, seen.after, strict=True):
+        captions.append(f"{name}: “{frame.classes[int(sure.argmax())]}”, {sure.max():.0%}")
+    pictures = np.stack([seen.picture, *seen.adversarial])
+    scene.heat_grid("pictures", title="The picture, and what each network gets and answers", images=pictures,
+                    captions=captions, low=0, high=1, columns=3, weight=3)  # fmt: skip
+    changes = seen.adversarial - seen.picture
+    reach = np.abs(changes).max(axis=(1, 2))
+    captions = [f"{name}: ×{1 / r:.2g}" if r else f"{name}: none" for name, r in zip(NAMES, reach, strict=True)]
+    scale = np.where(reach > 0, reach, 1)
+    scene.heat_grid("changes", title="The change, magnified", images=changes, captions=captions, low=-scale, high=scale,
+                    palette="diverging", columns=2, weight=2)  # fmt: skip
 
 
 def _probabilities(scene: Scene, view: View, number: int) -> None:
@@ -62,7 +60,7 @@ def _probabilities(scene: Scene, view: View, number: int) -> None:
     panel = scene.panel(
         f"sure{number}", title=f"{NAMES[number].capitalize()}: answers", x=(-0.6, len(frame.classes) - 0.4),
         y=(0, 1.02), x_names=frame.classes if short else [str(k) for k in range(len(frame.classes))],
-        x_label="class", y_label="probability", equal=False,
+        x_label="class", y_label="probability", equal=False, aspect=0.45,
     )  # fmt: skip
     for values, shift, colour, name in ((seen.before[number], -0.17, "neutral", "before"),
                                         (seen.after[number], 0.17, COLOURS[number], "under attack")):  # fmt: skip
@@ -76,7 +74,7 @@ def _way(scene: Scene, view: View) -> None:
     longest = max(2, *(len(way) for way in seen.way))
     truth = view.frame.classes[seen.truth]
     panel = scene.panel("way", title="Way of the attack", x=(0, longest - 1), y=(0, 1.02), equal=False,
-                        x_label="step of the attack", y_label=f"probability of “{truth}”")  # fmt: skip
+                        aspect=0.45, x_label="step of the attack", y_label=f"probability of “{truth}”")  # fmt: skip
     for number, name in enumerate(NAMES):
         way = seen.way[number]
         panel.path(
@@ -93,7 +91,7 @@ def _accuracy(scene: Scene, view: View, number: int) -> None:
     share = robustness.shares(frame.right, frame.asked)
     panel = scene.panel(
         f"accuracy{number}", title=f"{NAMES[number].capitalize()}: accuracy under attack",
-        x=(0, float(frame.radii[-1])), y=(0, 1.02), x_label="ε", y_label="accuracy", equal=False,
+        x=(0, float(frame.radii[-1])), y=(0, 1.02), x_label="ε", y_label="accuracy", equal=False, aspect=0.45,
     )  # fmt: skip
     if view.config.radius <= frame.radii[-1]:
         panel.lines([np.array([[view.config.radius, 0], [view.config.radius, 1.02]])])

@@ -89,6 +89,7 @@ class Scene:
         y_log: bool = False,
         pick: str | None = None,
         draw: bool = False,
+        aspect: float | None = None,
     ) -> Panel:
         """Add a plane that shows `x` and `y` (low, high), in a share of the row that grows with `weight`.
 
@@ -96,13 +97,14 @@ class Scene:
         With `x_log` or `y_log` positions are decimal logarithms, and the axis says the numbers themselves.
         With `equal`, one unit is equally long on both axes.  With `pick="plane"` a click is sent as kind "plane", with
         x and y.  With `draw` the visitor draws with the mouse or a finger: kind "draw", with `points` (list of [x, y]).
+        `aspect` is height over width where panels stand below each other.
         """
         if pick not in (None, "plane"):
             raise ValueError(f"pick is None or 'plane', not {pick!r}.")
         spec = self._add(
             "plane", key, title, weight, x=span(x, "x"), y=span(y, "y"), x_label=x_label, y_label=y_label,
             x_names=list(x_names), y_names=list(y_names), equal=equal, pick=pick, draw=draw, layers=[],
-            x_log=x_log, y_log=y_log,
+            x_log=x_log, y_log=y_log, **({} if aspect is None else {"aspect": aspect}),
         )  # fmt: skip
         return Panel(spec, self._arrays)
 
