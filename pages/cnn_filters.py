@@ -197,6 +197,8 @@ def extra(player: Player) -> None:
     picture_input(player)
     with st.popover("Networks", icon=":material/swap_horiz:", key=f"{SLUG}.networks"):
         network_input(player)
+        if player.wanted.network:
+            st.caption("Blocks, depth, kernel and norm are those of this network; the knobs for them do nothing.")
         _take_along(player)
 
 
