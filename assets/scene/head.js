@@ -1,16 +1,16 @@
 // One attention head taken apart: q kᵀ, scaled, masked, softmax, times V.  The pair under the pointer is told in numbers.
 
 const version = new URL(import.meta.url).search;
-const { format } = await import(`./theme.js${version}`);
+const { css, format } = await import(`./theme.js${version}`);
 const { Atlas } = await import(`./heat.js${version}`);
-const { css } = await import(`./theme.js${version}`);
 
 const GAP = 12;
 const STAGES = ["q kᵀ", "÷ √", "masked", "softmax", "× V"];
 
 export class Head {
   constructor() {
-    this.squares = new Atlas(); // the first four stages, (T, T)
+    this.squares = new Atlas(); // the first three stages, (T, T)
+    this.shares = new Atlas(); // the softmax, (T, T)
     this.result = new Atlas(); // what was found, (T, D)
     this.pannable = false;
     this.legend = [];
@@ -24,7 +24,6 @@ export class Head {
     for (const name of ["queries", "keys", "values", "scores", "bias", "seen", "weights", "found"]) this[name] = get(name).data;
     [this.count, this.depth] = get("queries").shape;
     this.squares.update(get("stages"), "diverging", theme, false);
-    this.shares = this.shares || new Atlas();
     this.shares.update(get("shares"), "sequential", theme, false);
     this.result.update(get("results"), "diverging", theme, false);
     if (this.query >= this.count) this.query = null;
@@ -44,7 +43,7 @@ export class Head {
     const across = narrow ? 3 : 5, down = narrow ? 2 : 1;
     this.strip = { h: theme.size(30), y: height - theme.size(30) - 2, w: width - 4, x: 2 };
     const told = (narrow ? 5 : 3) * line + 8;
-    const room = this.strip.y - told - down * (line + GAP) ;
+    const room = this.strip.y - told - down * (line + GAP);
     const side = Math.max(20, Math.min(room / down, (width - 4 - GAP * (across - 1)) / across));
     const gap = across > 1 ? Math.min(40, (width - 4 - side * across) / (across - 1)) : 0;
     const left = (width - side * across - gap * (across - 1)) / 2;

@@ -1,0 +1,182 @@
+"""What is seen of a transformer: all heads, one of them taken apart, what each layer would say, a head's worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine import token_tasks
+
+HELD_OUT = 16  # sequences that every step is judged by
+ABLATED = 8  # of them, those by which a head is judged
+ONE_BY_ONE = 8  # with more heads than this only those are judged that a visitor switches off
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Head:
+    """One head taken apart, counted from 1.  `scores` are q k^T; what is added to them scaled is `bias`."""
+
+    layer: int
+    head: int
+    on: bool
+    queries: Array  # (T, D), turned if positions are rotary
+    keys: Array  # (T, D)
+    values: Array  # (T, D)
+    scores: Array  # (T, T)
+    bias: Array  # (T, T), zero but with ALiBi
+    seen: Array  # (T, T) bool: False is masked
+    weights: Array  # (T, T)
+    found: Array  # (T, D): weights times values
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Everything about the sequence on screen is with the heads in `off` switched off; costs and scores are not."""
+
+    labels: tuple[str, ...]  # how each of the V tokens is written
+    tokens: Array  # (T,)
+    targets: Array  # (T,), -1 where nothing is wanted
+    scored: Array  # (T,) bool: can be known
+    own: bool  # typed by the visitor
+    ignored: str  # typed, and no token of this task
+    weights: Array  # (L, H, T, T)
+    head: Head
+    lens: Array  # (L + 1, T) probability of the target before the first layer and after each; 0 where none is wanted
+    lens_tokens: Array  # (L + 1, T) the likeliest token there
+    lens_shares: Array  # (L + 1, T) and its probability
+    logits: Array  # (V,) after the last token
+    induction: Array  # (L, H) mean attention to what followed the last token like this one
+    previous: Array  # (L, H) mean attention to the token before
+    off: tuple[tuple[int, int], ...]  # (layer, head), from 1
+    loss: float  # held out, with every head
+    loss_off: float  # without those that are off
+    costs: Array  # (L, H) what the loss gains when one head is switched off, or (0, 0) with many heads
+    cache: dict[str, int]  # bytes of keys and values that one more token adds, float32, by way of sharing
+    fused: bool  # what computes attention in training
+
+
+def followers(tokens: Tensor) -> Tensor:
+    """(B, T, T): whether the token before column j is that of row t, j <= t.  There an induction head looks."""
+    same = tokens[:, :, None] == F.pad(tokens, (1, 0), value=-2)[:, None, :-1]
+    return same.tril()
+
+
+def scores(weights: list[Tensor], tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Induction and previous-token score of each head, (L, H), from weights (B, H, T, T) of each layer.
+
+    The first is the mean over positions that have something to look back to.  Olsson et al., 2022.
+    """
+    after = followers(tokens)
+    count = after.any(-1).sum().clamp(min=1)
+    stacked = torch.stack(weights)  # (L, B, H, T, T)
+    induction = (stacked * after[:, None]).sum((1, 3, 4)) / count
+    previous = stacked.diagonal(-1, dim1=3, dim2=4).mean((1, 3))
+    return induction, previous
+
+
+@torch.no_grad()
+def judged(experiment: Any) -> dict[str, float]:
+    """Loss, share right and the best head's scores on the sequences held out.  Waits for the GPU."""
+    tokens, targets, scored = experiment.held_out
+    logits, weights = experiment.model(tokens, return_weights=True)
+    loss = F.cross_entropy(logits[scored], targets[scored])
+    right = (logits.argmax(-1) == targets)[scored].float().mean()
+    induction, previous = scores(weights, tokens)
+    found = torch.stack([loss, right, induction.max(), previous.max()]).tolist()
+    return dict(zip(("test_loss", "test_accuracy", "induction", "previous_token"), found, strict=True))
+
+
+def probe(experiment: Any) -> tuple[token_tasks.Batch, bool, str]:
+    """The sequence on screen: what was typed, or else the first of those held out; and the characters not taken."""
+    config, found, ignored = experiment.config, None, ""
+    if config.tokens:
+        found, ignored = token_tasks.typed(
+            config.task, config.tokens, length=config.length, text_key=config.text_key,
+            open_answers=config.mask != "full",
+        )  # fmt: skip
+    tokens, targets, scored = (t[:1].to(experiment.device) for t in found or experiment.held_out)
+    return (tokens, targets, scored), found is not None, ignored
+
+
+@torch.no_grad()
+def draw(experiment: Any) -> Frame:
+    """Everything that a page draws of an `Experiment` of the lab attention_heads."""
+    config, model = experiment.config, experiment.model
+    layers, heads = config.layers, config.heads
+    off = tuple(dict.fromkeys((n // 10, n % 10) for n in config.off if n // 10 <= layers and 1 <= n % 10 <= heads))
+    (tokens, targets, scored), own, ignored = probe(experiment)
+    streams, weights = model.streams(tokens, gates=_gates(experiment, [off]), weights=True)
+    logits = model.read(torch.cat(streams))  # (L + 1, T, V)
+    shares = logits.softmax(-1)
+    wanted = targets[0].clamp(min=0).expand(len(streams), -1)
+    lens = shares.gather(2, wanted[..., None])[..., 0] * (targets[0] >= 0)
+    best = shares.max(-1)
+
+    singly = layers * heads <= ONE_BY_ONE
+    each = [((layer, head),) for layer in range(1, layers + 1) for head in range(1, heads + 1)] if singly else []
+    losses, induction, previous = _without(experiment, [(), off, *each])
+    numbers = 2 * config.layers * config.head_width * 4  # keys and values of one head in every layer, in bytes
+    return Frame(
+        labels=tuple(experiment.symbols.labels()),
+        tokens=_array(tokens[0]), targets=_array(torch.where(targets[0] >= 0, targets[0], -1)),
+        scored=_array(scored[0]), own=own, ignored=ignored,
+        weights=_array(torch.cat(weights)),
+        head=_apart(experiment, streams, off),
+        lens=_array(lens), lens_tokens=_array(best.indices), lens_shares=_array(best.values),
+        logits=_array(logits[-1, -1]), induction=_array(induction), previous=_array(previous), off=off, loss=losses[0],
+        loss_off=losses[1],
+        costs=np.array(losses[2:]).reshape(layers, heads) - losses[0] if singly else np.zeros((0, 0)),
+        cache={"multi_head": numbers * heads, "grouped": numbers * max(1, heads // 2), "multi_query": numbers},
+        fused=config.kernel == "fused",
+    )  # fmt: skip
+
+
+def _apart(experiment: Any, streams: list[Tensor], off: tuple[tuple[int, int], ...]) -> Head:
+    """The chosen head, or the last one if there is no such head."""
+    config = experiment.config
+    layer, head = min(config.shown // 10, config.layers), max(1, min(config.shown % 10, config.heads))
+    block = experiment.model.blocks[layer - 1]
+    q, k, v = block.attention.project(block.seen(streams[layer - 1]))
+    shared = q.shape[1] // k.shape[1]
+    q, k, v = q[0, head - 1], k[0, (head - 1) // shared], v[0, (head - 1) // shared]  # (T, D)
+    mask = block.attention.mask(len(q), q.device)
+    mask = mask[head - 1] if mask.ndim == 3 else mask
+    raw = q @ k.T
+    weights = (raw / q.shape[-1] ** 0.5 + mask).softmax(-1)
+    seen = mask > -torch.inf
+    return Head(
+        layer=layer, head=head, on=(layer, head) not in off, queries=_array(q), keys=_array(k), values=_array(v),
+        scores=_array(raw), bias=_array(mask.masked_fill(~seen, 0)), seen=_array(seen), weights=_array(weights),
+        found=_array(weights @ v),
+    )  # fmt: skip
+
+
+def _gates(experiment: Any, without: list[tuple[tuple[int, int], ...]]) -> Tensor:
+    """(L, N, H): for each of N variants 0 at the heads (layer, head) that it goes without, else 1."""
+    gates = torch.ones(experiment.config.layers, len(without), experiment.config.heads)
+    for variant, heads in enumerate(without):
+        for layer, head in heads:
+            gates[layer - 1, variant, head - 1] = 0
+    return gates.to(experiment.device)
+
+
+def _without(experiment: Any, without: list[tuple[tuple[int, int], ...]]) -> tuple[list[float], Tensor, Tensor]:
+    """The loss held out without these heads, for each of N variants, in one pass; the `scores` of the first one."""
+    tokens, targets, scored = (t[:ABLATED] for t in experiment.held_out)
+    n, gates = len(without), _gates(experiment, without).repeat_interleave(len(tokens), dim=1)
+    streams, weights = experiment.model.streams(tokens.repeat(n, 1), gates=gates, weights=True)
+    logits = experiment.model.read(streams[-1])  # (N B, T, V)
+    losses = F.cross_entropy(logits.flatten(0, 1), targets.repeat(n, 1).flatten(), reduction="none").view(n, -1)
+    return losses[:, scored.flatten()].mean(1).tolist(), *scores([w[: len(tokens)] for w in weights], tokens)
+
+
+def _array(tensor: Tensor) -> Array:
+    return tensor.cpu().numpy()
