@@ -7,7 +7,7 @@
 //   scene/pen.js     a pad to draw on
 //   scene/overlay.js tooltip, number box                scene/marks.js   markers, strokes
 //   scene/stops.js   a slider between drawings
-//   scene/slide.js   a kernel sliding over a picture
+//   scene/slide.js   a kernel sliding over a picture    scene/kernel.js  its arithmetic
 //   scene/sampler.js what comes next, and how it is drawn by lot
 //   scene/head.js    an attention head taken apart
 //   scene/cell.js    a recurrent cell at work on a sequence

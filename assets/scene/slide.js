@@ -5,11 +5,11 @@
 const version = new URL(import.meta.url).search;
 const { css, format, STEPS } = await import(`./theme.js${version}`);
 const { hatching } = await import(`./marks.js${version}`);
+const { POOL, between, bounds, short, story, strongest, taps } = await import(`./kernel.js${version}`);
 
 const PACE = 170; // milliseconds from place to place
 const SWEEP = 110; // places in one sweep, at most: larger maps are crossed in larger steps
 const GAP = 18;
-const POOL = 2;
 
 export class Slide {
   constructor() {
@@ -53,27 +53,6 @@ export class Slide {
     const count = this.rows * this.columns;
     this.place = (this.place + Math.max(1, Math.round(count / SWEEP))) % count;
     this.redraw();
-  }
-
-  // What the kernel sees at its place: for each weight the cell of the input under it, or null in the padding.
-  taps() {
-    const { stride, padding, dilation, source } = this.spec;
-    const [inputs, h, w] = this.inputs.shape, k = this.kernel.shape[1];
-    const found = [];
-    let rest = 0;
-    for (let i = 0; i < inputs; i++) {
-      for (let a = 0; a < k; a++) {
-        for (let b = 0; b < k; b++) {
-          const r = this.row * stride - padding + a * dilation, c = this.column * stride - padding + b * dilation;
-          const inside = r >= 0 && r < h && c >= 0 && c < w;
-          const value = inside ? this.inputs.data[(i * h + r) * w + c] : 0;
-          const weight = this.kernel.data[(i * k + a) * k + b];
-          if (i === source) found.push({ r, c, a, b, inside, value, weight, product: value * weight });
-          else rest += value * weight;
-        }
-      }
-    }
-    return { taps: found, rest, own: found.reduce((sum, tap) => sum + tap.product, 0) };
   }
 
   // ---------------------------------------------------------------- where things stand
@@ -135,21 +114,17 @@ export class Slide {
     this.over = pointer ? this.aim(pointer.x, pointer.y) : null;
     if (this.over && !this.pinned) this.place = this.over.r * this.columns + this.over.c;
     const { spec } = this;
-    const at = this.taps();
+    const at = taps(this);
     if (this.boxes.picture) this.drawPicture(context, theme);
     this.drawInputs(context, theme, at.taps);
     this.drawProducts(context, theme, at.taps);
     const filled = this.sliding ? this.place : Infinity;
     this.drawMap(context, theme, "sums", `sums (${this.rows} × ${this.columns})`, "diverging", filled);
-    this.drawMap(context, theme, "active", spec.norm === "none" && !spec.skips ? "relu" : `${this.between()}, relu`, "sequential", filled);
+    this.drawMap(context, theme, "active", spec.norm === "none" && !spec.skips ? "relu" : `${between(spec)}, relu`, "sequential", filled);
     if (spec.pool !== "none") this.drawPooled(context, theme, filled);
     else this.drawMap(context, theme, "pooled", "no pooling: goes on", "sequential", filled);
     this.drawClasses(context, theme);
     this.drawBand(context, theme, at);
-  }
-
-  between() {
-    return [this.spec.norm === "none" ? "" : `${this.spec.norm} norm`, this.spec.skips ? "skip" : ""].filter(Boolean).join(", ");
   }
 
   label(context, theme, box, text) {
@@ -303,29 +278,8 @@ export class Slide {
     this.classLine = line;
   }
 
-  // The way of one number as one line of text.
-  story({ taps, own, rest }) {
-    const { spec } = this, [inputs] = this.inputs.shape, i = this.place;
-    const parts = [[`${taps.length} product${taps.length > 1 ? "s" : ""}`, own]];
-    if (inputs > 1) parts.push([`+ ${inputs - 1} other map${inputs > 2 ? "s" : ""}`, rest]);
-    parts.push(["+ bias", spec.bias], ["= sum", own + rest + spec.bias]);
-    if (this.between()) parts.push([`→ ${this.between()}`, this.normed.data[i]]);
-    parts.push(["→ relu", this.active.data[i]]);
-    let at = i;
-    if (spec.pool !== "none") {
-      const [rows, columns] = this.pooled.shape;
-      const r = Math.floor(this.row / POOL), c = Math.floor(this.column / POOL);
-      if (r >= rows || c >= columns) return [...parts, ["→ cut off by the pooling", null]];
-      at = r * columns + c;
-      parts.push([`→ ${spec.pool === "max" ? "max" : "mean"} of four`, this.pooled.data[at]]);
-    }
-    const slope = this.towards.data[at];
-    parts.push([spec.last ? "→ × weight" : "→ × slope", slope], [`= for “${spec.classes[spec.answer]}”`, slope * this.pooled.data[at]]);
-    return parts;
-  }
-
   drawBand(context, theme, at) {
-    const parts = this.story(at);
+    const parts = story(this, at);
     this.said = `Row ${this.row + 1}, column ${this.column + 1}: ` + parts.map(([text, value]) => (value === null ? text : `${text} ${short(value)}`)).join(" ");
     let x = 0, y = this.bandAt.y + this.bandAt.line / 2;
     context.textAlign = "left";
@@ -366,23 +320,13 @@ export class Slide {
     const [rows, columns] = this.pooled.shape;
     const pooled = this.under(this.boxes.pooled, rows, columns, px, py);
     if (!pooled) return null;
-    return pool === "none" ? pooled : this.strongest(pooled);
-  }
-
-  // Of the four cells behind a pooled one, the largest.
-  strongest({ r, c }) {
-    let best = null;
-    for (let i = 0; i < POOL * POOL; i++) {
-      const at = { r: r * POOL + Math.floor(i / POOL), c: c * POOL + (i % POOL) };
-      if (!best || this.active.data[at.r * this.columns + at.c] > this.active.data[best.r * this.columns + best.c]) best = at;
-    }
-    return best;
+    return pool === "none" ? pooled : strongest(this, pooled);
   }
 
   describe(px, py) {
     const k = this.kernel.shape[1], on = this.under(this.boxes.products, k, k, px, py);
     if (!on) return null;
-    const tap = this.taps().taps[on.r * k + on.c];
+    const tap = taps(this).taps[on.r * k + on.c];
     const rows = [["pixel", tap.inside ? format(tap.value) : "0 (padding)"], ["weight", format(tap.weight)], ["product", format(tap.product)]];
     return { title: `Row ${on.r + 1}, column ${on.c + 1} of the kernel`, rows };
   }
@@ -405,18 +349,4 @@ export class Slide {
     } else return false;
     return true;
   }
-}
-
-function bounds(values, palette) {
-  let reach = 1e-9;
-  for (const value of values) if (Math.abs(value) > reach) reach = Math.abs(value);
-  return palette === "diverging" ? [-reach, reach] : [0, reach];
-}
-
-// Two decimals are enough to follow a sum by eye; small numbers keep their size.
-function short(value) {
-  if (!Number.isFinite(value)) return format(value);
-  const size = Math.abs(value);
-  const text = size !== 0 && size < 0.005 ? value.toExponential(0).replace("e-", "e−") : value.toFixed(size >= 100 ? 0 : 2);
-  return text.replace(/^-/, "−").replace(/^−(0(\.0+)?)$/, "$1");
 }
