@@ -57,7 +57,8 @@ def _spec(names: tuple[str, ...], count: int, *, title: str, dark: bool, lecture
         alt.Tooltip("right:Q", title="of the wanted token", format=".1%"),
     ]
     scale = alt.Scale(domain=[0, 1], range=colour_map("sequential", dark), interpolate="rgb")
-    legend = alt.Legend(title="probability of the wanted token", format=".0%", gradientLength=160, type="gradient")
+    legend = alt.Legend(title="probability of the wanted token", format=".0%", gradientLength=160, type="gradient",
+                        titleLimit=400)  # fmt: skip
     squares = (
         cells.transform_filter("isValid(datum.right)")
         .mark_rect(cornerRadius=2)

@@ -40,7 +40,7 @@ export class Sampler {
     panel.frame.insertBefore(this.box, panel.note);
     const slider = (label, range, set, text) => {
       const row = this.box.appendChild(element("label"));
-      row.append(label);
+      row.appendChild(element("span")).textContent = label;
       const input = row.appendChild(element("input"));
       const output = row.appendChild(element("output"));
       Object.assign(input, { type: "range", ariaLabel: label, ...range });
