@@ -33,8 +33,8 @@ def stage(view: View) -> None:
         _probabilities(scene, view, number)
     _way(scene, view)
     show(scene, key=view.key)
-    if 0 < frame.measured < 1 and not view.look.active:
-        st.caption("The attack was changed: press Play to measure the accuracy against ε for it.")
+    if frame.step > frame.training_steps and frame.measured < 1 and not view.look.active:
+        st.caption("The accuracy against ε is not measured for these settings of the attack yet: press Play.")
 
 
 def _pictures(scene: Scene, view: View) -> None:
@@ -122,10 +122,10 @@ def curves(view: View) -> None:
                                        "plain_attacked": (f"{plain}, under FGSM", "class_8"),
                                        "defended_accuracy": (defended, "positive"),
                                        "defended_attacked": (f"{defended}, under FGSM", "class_9")},
-                      title="Share of test pictures read right, as they are and under FGSM with ε",
+                      title="Test pictures read right in training",
                       y_title="accuracy", key=f"{view.key}.accuracy", marker=marker, **common)  # fmt: skip
         charts.curves(trained, series={"plain_loss": (plain, "negative"), "defended_loss": (defended, "positive")},
-                      title="Loss on the pictures that each learns from", y_title="cross-entropy",
+                      title="Loss on what each learns from", y_title="cross-entropy",
                       key=f"{view.key}.loss", marker=marker, **common)  # fmt: skip
     else:
         st.info("Press Play: both networks learn, then their accuracy under attack is measured.",
@@ -160,7 +160,7 @@ def inside(view: View) -> None:
     frame, seen = view.frame, view.frame.attacked
     scene = Scene(height=440)
     for number, name in enumerate(NAMES):
-        panel = scene.panel(f"plane{number}", title=f"What it answers around the picture: {name}", x=PLANE_X, y=PLANE_Y,
+        panel = scene.panel(f"plane{number}", title=f"Around the picture: {name}", x=PLANE_X, y=PLANE_Y,
                             x_label="along the attack", y_label="along random noise")  # fmt: skip
         panel.classes(seen.plane[number], seen.sureness[number], names=[f"“{name}”" for name in frame.classes],
                       name="Answer, pale where unsure")  # fmt: skip

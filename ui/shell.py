@@ -46,7 +46,13 @@ PAGES = (
     ),
     PageEntry("neural_network", "Neural network", "hub", "Foundations", "What does each neuron see?"),
     PageEntry("cnn_filters", "CNN filters", "filter_center_focus", "Vision", "What does a convolution look for?"),
+    PageEntry(
+        "adversarial_examples", "Adversarial examples", "bolt", "Vision", "Why does a little noise fool it?",
+    ),
     PageEntry("double_descent", "Double descent", "ssid_chart", "Phenomena", "Can a bigger model overfit less?"),
+    PageEntry("attention_heads", "Attention heads", "visibility", "Sequences", "What does a head attend to?"),
+    PageEntry("lstm_gates", "LSTM gates", "memory", "Sequences", "How does a network remember?"),
+    PageEntry("moe_routing", "Mixture of experts", "alt_route", "Sequences", "Who learns what?"),
 )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ class Config(BaseConfig):
     steps: int = knob(10, low=1, high=40, live=True, group="attack", when="attack=bim|pgd|deepfool|cw|one_pixel",
                       help="How often the attack looks where to go; generations for one pixel.")  # fmt: skip
     step_size: float = knob(0.25, low=0.02, high=2.0, live=True, group="attack", when="attack=bim|pgd",
-                            label="Step size / ε", help="How far one step goes, as a share of ε.")  # fmt: skip
+                            label="Size of a step / ε", help="How far one step goes, as a share of ε.")  # fmt: skip
     restarts: int = knob(1, low=1, high=5, live=True, group="attack", when="attack=pgd",
                          help="Random starts; the one that ends best for the attack is shown.")  # fmt: skip
     target: str = knob("none", choices=TARGETS, titles=("Any other", *TARGETS[1:]), live=True, group="attack",
