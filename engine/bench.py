@@ -102,11 +102,14 @@ class Bench:
     def _do_seek(self, hosted: Hosted, step: int) -> None:
         hosted.seek(step)
 
-    def _do_retell(self, hosted: Hosted, interventions: Sequence[Intervention], step: int) -> None:
-        """From the beginning to `step`, doing again what a visitor did on the way; used by links."""
+    def _do_retell(
+        self, hosted: Hosted, interventions: Sequence[Intervention], step: int, at: int | None = None
+    ) -> None:
+        """From the beginning to `step`, doing again what a visitor did on the way, and back to `at`; used by links."""
         hosted.begin(hosted.first_config)
         hosted.interventions = sorted(interventions, key=lambda i: i.step)
         hosted.last_step = hosted.target = step
+        hosted.back_to = at
 
     def _do_peek(self, hosted: Hosted, since: int) -> Look:
         return hosted.look(since)
@@ -143,10 +146,13 @@ class Bench:
         return network_file.write(hosted.experiment.model, about)
 
     def _do_story(self, hosted: Hosted) -> dict[str, Any]:
-        """What was done to get here: the first config, the interventions so far, the step."""
+        """What was done to get here: the first config, the interventions so far, the step; and how it went on."""
         hosted.arrive()
-        done = hosted.interventions[: hosted.applied]
-        return {"config": hosted.first_config, "interventions": done, "step": hosted.experiment.step_count}
+        return {
+            "config": hosted.first_config, "interventions": hosted.interventions[: hosted.applied],
+            "step": hosted.experiment.step_count, "later": hosted.interventions[hosted.applied :],
+            "last_step": hosted.last_step,
+        }  # fmt: skip
 
     # ------------------------------------------------------------- training
 
@@ -176,6 +182,11 @@ class Bench:
         except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
             hosted.fail(error)
         return True
+
+    @property
+    def resting(self) -> bool:
+        """Whether no run trains or is on its way to another step."""
+        return not any(h.status == "running" or h.target is not None for h in self.runs.values())
 
     def idle_for(self) -> float:
         """Seconds until a slowed-down run is due again, at most a quarter of a second."""

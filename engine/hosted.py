@@ -137,6 +137,7 @@ class Hosted:
         self.recorded = 0  # how far the history goes: less than `last_step` only while a link's story is being told
         self.to_do: int | None = None  # steps left to play, None for no end
         self.target: int | None = None  # step that a replay is on its way to
+        self.back_to: int | None = None  # an earlier step to look at when a link's story has been told
         self.then = "paused"  # status when it has arrived
         self.due = 0.0
         self.checkpoint_due, self.trained = 0.0, 0.0  # seconds of training
@@ -187,7 +188,7 @@ class Hosted:
         here = self.experiment.step_count
         if self.target is None and self.status not in ("diverged", "failed") and here == self.last_step:
             self.save()  # so that the way back is short
-        self.status, self.then, self.message, self.to_do = "paused", "paused", "", None
+        self.status, self.then, self.message, self.to_do, self.back_to = "paused", "paused", "", None, None
         self.restore(max(0, min(int(step), self.last_step)))
 
     def forget_future(self) -> None:
@@ -248,6 +249,8 @@ class Hosted:
         self.last_step = max(self.recorded, self.experiment.step_count)
         self.target, self.status = None, self.then
         self.version += 1
+        if self.back_to is not None:
+            self.seek(self.back_to)
 
     # -------------------------------------------------------------- training
 

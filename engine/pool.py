@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import logging
+import math
 import os
 import secrets
 import threading
@@ -242,11 +243,13 @@ class Pool(abc.ABC):
 
     def _start(self, record: Record) -> None:
         assert record.place is not None
+        record.asked = math.inf  # its lease begins when it has started
         try:
-            self.send(record.place, "open", record.run_id, (record.slug, record.config), 30.0)
+            self.send(record.place, "open", record.run_id, (record.slug, record.config), self.limits.start_timeout)
             for verb, args in record.queued:
                 self.send(record.place, verb, record.run_id, args, 5.0)
             record.queued.clear()
+            record.asked = time.monotonic()
         except Exception:
             self._forget(record.run_id)
             raise

@@ -25,7 +25,7 @@ from typing import Any
 
 from engine.limits import Limits
 from engine.pool import Pool, PoolError, Record
-from engine.worker import PULSE, Pulse
+from engine.worker import PULSE, WARMING, Pulse
 
 log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parent.parent
@@ -172,7 +172,8 @@ class ProcessPool(Pool):
         while not self._closing.wait(0.1):
             now = time.monotonic()
             for place, worker in enumerate(self._workers):
-                patience = self.limits.hang_after if worker.ready.is_set() else self.limits.start_timeout
+                starting = not worker.ready.is_set() or worker.pulse.read()[2] == WARMING
+                patience = self.limits.start_timeout if starting else self.limits.hang_after
                 if worker.process.poll() is not None:
                     self._replace(place, "was lost")
                 elif worker.silent(now - looked) > patience:

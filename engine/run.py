@@ -57,9 +57,9 @@ class Run:
         """Show the moment after `step` steps, exactly as it was."""
         self.pool.call("seek", self.id, step)
 
-    def retell(self, interventions: Sequence[Intervention], step: int) -> None:
-        """From the beginning to `step` with what was done on the way, as `story` returned it."""
-        self.pool.call("retell", self.id, list(interventions), step)
+    def retell(self, interventions: Sequence[Intervention], step: int, at: int | None = None) -> None:
+        """From the beginning to `step` with what was done on the way, as `story` returned it, and back to step `at`."""
+        self.pool.call("retell", self.id, list(interventions), step, at)
 
     def branch(self, step: int, config: Config) -> Run:
         """A new run with the same past up to `step` and `config` (live knobs) from there on, paused."""
@@ -71,7 +71,10 @@ class Run:
         return data
 
     def story(self) -> dict[str, Any]:
-        """The first config, the interventions and the step: what an export needs to get here again."""
+        """The first config, the interventions and the step: what an export needs to get here again.
+
+        After a rewind, "later" and "last_step" hold what was done after this step, and how far the run came.
+        """
         story: dict[str, Any] = self.pool.call("story", self.id, timeout=20.0)
         return story
 

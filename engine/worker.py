@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
+WARMING = "warming up"  # in place of a run's id
 
 log = logging.getLogger(__name__)
 
@@ -63,21 +64,12 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
 
     import torch
 
-    from engine import lab, labs
+    from engine import labs
     from engine.bench import Bench
 
     torch.set_num_threads(1)  # faster than two for networks this small, and fair
-    for slug in labs():  # the first visitor should not wait for imports, nor for torch's first backward pass
-        pulse.beat()
-        try:
-            module = lab(slug)
-            experiment = module.Experiment(module.Config(), "cpu")
-            experiment.step()
-            experiment.frame()
-        except Exception:  # one broken lab must not keep the others from starting
-            log.exception("The lab %s cannot be used.", slug)
-    gc.freeze()  # modules stay: no need to look through them again and again while a lab trains
-    bench = Bench(limits, device)
+    torch.optim.SGD([torch.zeros(1)])  # the first optimiser imports half of torch, and takes longer than torch itself
+    bench, cold = Bench(limits, device), list(labs())
     waiting = select.poll()  # `pipe.poll` makes a selector for each call, and this is asked hundreds of times a second
     waiting.register(pipe_fd, select.POLLIN)
     bench.interrupted = lambda: bool(waiting.poll(0))
@@ -88,11 +80,29 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
         pulse.beat(run_id or "", resident_mb())
         if run_id is not None:
             bench.tick()
-        while waiting.poll(0 if run_id is not None else 1000 * bench.idle_for()):  # milliseconds
+        elif cold and bench.resting and not waiting.poll(500):  # nobody wanted anything for half a second
+            pulse.beat(WARMING, resident_mb())
+            _warm(cold.pop(0))
+            if not cold:
+                gc.freeze()  # modules stay: no need to look through them again and again while a lab trains
+        while waiting.poll(0 if run_id is not None or (cold and bench.resting) else 1000 * bench.idle_for()):  # ms
             _answer(bench, pipe, pulse)
             run_id = bench.next_run()
         if time.monotonic() >= copy_at:
             copy_at = time.monotonic() + _send_copies(bench, pipe, pulse)
+
+
+def _warm(slug: str) -> None:
+    """Import a lab and use it once, in an idle moment: no visitor should wait for imports and first backward passes."""
+    from engine import lab
+
+    try:
+        module = lab(slug)
+        experiment = module.Experiment(module.Config(), "cpu")
+        experiment.step()
+        experiment.frame()
+    except Exception:  # one broken lab must not keep the others from starting
+        log.exception("The lab %s cannot be used.", slug)
 
 
 def _answer(bench: Any, pipe: Any, pulse: Pulse) -> None:

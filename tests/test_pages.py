@@ -178,6 +178,7 @@ def test_values_that_no_knob_takes_give_a_sentence_each_and_the_default(slug):
     "params",
     [
         {"run": "nobody"}, {"run": BAD}, {"step": "-1"}, {"step": "1e3"}, {"step": "9" * 400}, {"step": BAD},
+        {"step": "5", "at": "x"}, {"step": "5", "at": "-1"},
         {"step": "5", "did": "{"}, {"step": "5", "did": "[1]"}, {"step": "5", "did": "[[1,2]]"},
         {"step": "5", "did": '[[1,{"seed":"3"}]]'}, {"step": "5", "did": '[[1,{"nobody":"3"}]]'},
         {"step": "5", "did": "[" * 5_000}, {"step": "5", "did": '[[-1,{"edit":{}}]]'},
@@ -199,9 +200,10 @@ def test_a_wrong_link_is_a_page_with_a_sentence(slug, params):
 
 @pytest.mark.parametrize("slug", LABS)
 def test_a_link_brings_the_runs_that_are_compared(slug):
-    app = visit(slug, seed="3", step="4", compare=json.dumps([["seed=5&step=6", 0], ["seed=6", 1]]))
+    app = visit(slug, seed="3", step="4", compare=json.dumps([["seed=5&step=9&at=6", 0], ["seed=6", 1]]))
     here = player(app, slug)
     assert [(w.look.config.seed, w.look.step, w.together) for w in here.compared] == [(5, 6, False), (6, 0, True)]
+    assert here.compared[0].look.last_step == 9
     assert (here.config.seed, step(app, slug)) == (3, 4)
     assert "seed 5" in texts(app) and "seed 6" in texts(app)
     press(app, slug, "step_once")

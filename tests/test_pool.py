@@ -24,7 +24,7 @@ from engine.processes import ProcessPool
 from engine.run import Run
 
 FOLDER = str(Path(__file__).parent / "labs")
-SMALL = Limits(workers=2, runs_per_worker=2, waiting=2, recovery_seconds=0.2, hang_after=3.0, checkpoint_seconds=0.02)
+SMALL = Limits(workers=2, runs_per_worker=2, waiting=2, recovery_seconds=0.2, hang_after=6.0, checkpoint_seconds=0.02)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -195,6 +195,24 @@ def test_a_story_told_again_ends_in_the_same_place_with_the_same_curves(pool: Po
     assert (look.step, look.config, look.changed_at) == (90, end.config, (30, 60))
     np.testing.assert_array_equal(look.frame.weights, end.frame.weights)
     assert look.curves["loss"][1].tolist() == end.curves["loss"][1].tolist()
+
+
+def test_a_story_told_after_a_rewind_keeps_what_came_later(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty(seed=2))
+    run.step(30)
+    until(run, at_rest)
+    run.update(faulty(seed=2, rate=0.01))
+    run.step(30)
+    until(run, at_rest)
+    run.seek(20)
+    there, story = until(run, at_rest), run.story()
+    assert (story["step"], story["last_step"], story["interventions"], len(story["later"])) == (20, 60, [], 1)
+    again = pool.open("faulty", story["config"])
+    again.retell(story["later"], story["last_step"], story["step"])
+    look = until(again, lambda look: at_rest(look) and look.step == 20)
+    assert (look.last_step, look.config) == (60, there.config)
+    np.testing.assert_array_equal(look.frame.weights, there.frame.weights)
+    assert look.curves["loss"][1].tolist() == run.peek().curves["loss"][1].tolist()
 
 
 def test_reset_gives_the_same_initial_weights(pool: Pool, faulty: type) -> None:

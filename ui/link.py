@@ -15,7 +15,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from engine import Config
 
-RESERVED = frozenset({"run", "step", "did", "view", "hide", "lesson", "compare"})  # keys of a link that are not knobs
+RESERVED = frozenset(
+    {"run", "step", "did", "at", "view", "hide", "lesson", "compare"}
+)  # keys of a link that are not knobs
 KEPT = 20  # earlier Configs that Undo can bring back
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from engine import Config, ConfigError, pool
-from engine.hosted import Curves, Intervention, Look
+from engine.hosted import Curves, Look
 from engine.pool import PoolError
 from engine.run import Run
 from ui import story
@@ -246,13 +246,13 @@ class Player:
             self._keep(Watched(pool.current().open(self.slug, config), label, together=True))
             self.compared[0].run.speed(self.speed)
 
-    def set_beside(self, config: Config, *, together: bool, interventions: Sequence[Intervention], step: int) -> None:
+    def set_beside(self, told: story.Story, *, together: bool) -> None:
         """Put a run that a link tells of beside the one on stage, as far as it had come."""
-        label = describe(config, self.config) or f"another run, to step {step:,}"
+        label = describe(told.config, self.config) or f"another run, to step {told.step:,}"
         with self._told():
-            run = pool.current().open(self.slug, config)
+            run = pool.current().open(self.slug, told.config)
             run.speed(self.speed)
-            run.retell(interventions, step)
+            run.retell(told.interventions, told.step, told.at)
             self.compared.append(Watched(run, label, together=together))
 
     def swap(self, number: int) -> None:
@@ -319,8 +319,8 @@ def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:
         look = player.on_stage.peek()
         player.config = player.wanted = look.config or player.config
         set_config(slug, player.config)
-    elif any(name in st.query_params for name in ("step", "did", "compare")):
+    elif any(name in st.query_params for name in ("step", "did", "at", "compare")):
         story.open_link(player, config_class)
-    for name in ("step", "did", "compare"):
+    for name in ("step", "did", "at", "compare"):
         st.query_params.pop(name, None)
     return player

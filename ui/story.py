@@ -1,6 +1,7 @@
 """What is on screen, as a link.
 
-`step` says how far the run went, `did` what was changed on the way, and `compare` holds the same of each run beside it.
+`step` says how far the run went, `did` what was changed on the way, `at` which earlier step is looked at, and
+`compare` holds the same of each run beside it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def _params(told: dict[str, Any]) -> dict[str, str]:
     config: Config = told["config"]
     params = config.to_params()
     did: list[list[Any]] = []
-    for intervention in told["interventions"]:
+    for intervention in (*told["interventions"], *told["later"]):
         change = intervention.change
         if isinstance(change, Config):
             knobs = change.knobs()
@@ -49,8 +50,10 @@ def _params(told: dict[str, Any]) -> dict[str, str]:
             config = change
         else:
             did.append([intervention.step, {"edit": change}])
-    if told["step"]:
-        params["step"] = str(told["step"])
+    if told["last_step"]:
+        params["step"] = str(told["last_step"])
+    if told["step"] < told["last_step"]:
+        params["at"] = str(told["step"])
     if did:
         params["did"] = json.dumps(did, separators=(",", ":"))
     return params
@@ -72,10 +75,10 @@ def open_link(player: Player, config_class: type[Config]) -> None:
         compared = []
     player.follow(told.config)
     if player.on_stage is not None:
-        player.on_stage.run.retell(told.interventions, told.step)
+        player.on_stage.run.retell(told.interventions, told.step, told.at)
         player.on_stage.peek()
         for other, together in compared:
-            player.set_beside(other.config, together=together, interventions=other.interventions, step=other.step)
+            player.set_beside(other, together=together)
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,13 @@ class Story:
     config: Config
     step: int
     interventions: list[Intervention]
+    at: int | None = None  # an earlier step to look at
 
 
 def _read_story(config: Config, query: dict[str, str]) -> Story:
     editable = hasattr(engine.lab(type(config).__module__.rsplit(".", 1)[1]).Experiment, "edit")
-    return Story(config, _step(query.get("step", "0")), read(query.get("did", ""), config, editable=editable))
+    step, at = (_step(name, query.get(name, "0")) for name in ("step", "at"))
+    return Story(config, step, read(query.get("did", ""), config, editable=editable), at if "at" in query else None)
 
 
 def _read_compared(config_class: type[Config], text: str) -> list[tuple[Story, bool]]:
@@ -105,7 +110,7 @@ def _read_compared(config_class: type[Config], text: str) -> list[tuple[Story, b
         raise ConfigError("compare", text, allowed)
     found = []
     for query, together in told:
-        knobs = {name: value for name, value in query.items() if name not in ("step", "did")}
+        knobs = {name: value for name, value in query.items() if name not in ("step", "did", "at")}
         found.append((_read_story(config_class.from_params(knobs), query), together))
     return found
 
@@ -133,7 +138,7 @@ def read(text: str, config: Config, *, editable: bool) -> list[Intervention]:
     return found
 
 
-def _step(text: str) -> int:
+def _step(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text[:9]) > FURTHEST:
-        raise ConfigError("step", text, f"give a whole number from 0 to {FURTHEST}")
+        raise ConfigError(name, text, f"give a whole number from 0 to {FURTHEST}")
     return int(text)
