@@ -8,6 +8,7 @@
 //   scene/overlay.js tooltip, number box                scene/marks.js   markers, strokes
 //   scene/stops.js   a slider between drawings
 //   scene/slide.js   a kernel sliding over a picture    scene/kernel.js  its arithmetic
+//   scene/passage.js a text coloured by class
 //   scene/sampler.js what comes next, and how it is drawn by lot
 //   scene/head.js    an attention head taken apart
 //   scene/cell.js    a recurrent cell at work on a sequence
@@ -19,14 +20,14 @@ const fetched = async (name) => {
   if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}).`);
   return answer;
 };
-const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Sampler }, { Head }, { Cell }, { Panel, element }, { Tooltip, askNumber }, { Stops }, palette, styles] =
+const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Sampler }, { Head }, { Cell }, { Passage }, { Panel, element }, { Tooltip, askNumber }, { Stops }, palette, styles] =
   await Promise.all([
-    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "sampler", "head", "cell", "panel", "overlay", "stops"].map(load),
+    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "sampler", "head", "cell", "passage", "panel", "overlay", "stops"].map(load),
     fetched("palette.json").then((answer) => answer.json()),
     fetched("scene.css").then((answer) => answer.text()),
   ]);
 
-const CONTENT = { plane: Plane, graph: Graph, grid: Grid, pen: Pen, slide: Slide, sampler: Sampler, head: Head, cell: Cell };
+const CONTENT = { plane: Plane, graph: Graph, grid: Grid, pen: Pen, slide: Slide, sampler: Sampler, head: Head, cell: Cell, passage: Passage };
 const scenes = new WeakMap();
 
 // Streamlit calls this at every change of data.  The drawing lives as long as its element.

@@ -25,7 +25,7 @@ import streamlit as st
 from numpy.typing import ArrayLike
 
 from ui import palette as _palette
-from ui.packing import Arrays, Span, pairs, span, strongest
+from ui.packing import Arrays, Span, pairs, quantise, span, strongest
 from ui.panel import Panel
 
 MAGIC = b"SCN1"
@@ -259,6 +259,36 @@ class Scene:
         self._add(
             "pen", key, title, weight, strokes=drawn, revision=revision, caption=list(caption), width=width, draw=True,
             palette=_palette.known_map(palette), **self._arrays.images(cells[None], low=0.0, high=1.0),
+        )  # fmt: skip
+
+    def passage(
+        self,
+        key: str,
+        *,
+        title: str,
+        text: str,
+        group: ArrayLike,
+        names: Sequence[str],
+        strength: ArrayLike,
+        label: str,
+        crossed: ArrayLike,
+        crossing: str,
+        weight: float = 1.0,
+    ) -> None:
+        """Add a `text` of T characters, each on the colour of its `group` (T,), whose names are `names`.
+
+        `strength` (T,) in [0, 1] says how strong the colour is, and is called `label`; a character that is `crossed`
+        (T,) is struck out, and `crossing` says why.  The pointer picks out all characters of one group.
+        """
+        groups, chosen = np.asarray(group), np.asarray(crossed)
+        strengths = quantise(np.asarray(strength, dtype=np.float32), 0.0, 1.0)
+        if not len(text) == len(groups) == len(chosen) == len(strengths):
+            raise ValueError(f"There are {len(text)} characters, but {len(groups)} groups, {len(strengths)} strengths "
+                             f"and {len(chosen)} marks.")  # fmt: skip
+        self._add(
+            "passage", key, title, weight, text=text, names=list(names), label=label, crossing=crossing,
+            group=self._arrays.add(groups, "u1"), strength=self._arrays.add(strengths, "u1"),
+            crossed=self._arrays.add(chosen, "u1"),
         )  # fmt: skip
 
     def sampler(
