@@ -40,7 +40,7 @@ NETWORKS = ("moe", "equal_compute", "equal_size")
 class Config(LabConfig):
     data: str = knob(
         "clusters", choices=("clusters", "skewed", "text"), group="tokens",
-        titles=("Clusters in the plane", "Skewed clusters", "Text, character by character"),
+        titles=("Clusters", "Skewed clusters", "Text"),
         help="What is routed: points of the plane, the same with clusters of very different sizes, or characters.",
     )  # fmt: skip
     clusters: int = knob(
