@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.labs.adversarial_examples import Experiment
 
 Array = NDArray[np.float32]
-PLANE = 19  # places along each edge of the decision plane; 0 and 1 are among those across
+PLANE, COARSE = 19, 10  # places along each edge of the decision plane; 0 and 1 are among those across
 PLANE_X, PLANE_Y = (-1.0, 2.0), (-1.5, 1.5)  # in lengths of the perturbation
 
 
@@ -36,8 +36,8 @@ class Attacked:
     slope_1: Array  # (2,): sum of |dm/dx| over the pixels, m the margin
     slope_2: Array  # (2,): Euclidean length of dm/dx
     margin_after: Array  # (2,): the margin that the attack left
-    plane: NDArray[np.int64]  # (2, PLANE, PLANE): answers on the plane, y along the rows
-    sureness: Array  # (2, PLANE, PLANE): probability of the answer
+    plane: NDArray[np.int64]  # (2, R, R): answers on the plane, y along the rows
+    sureness: Array  # (2, R, R): probability of the answer
     attributions: Array  # (4, side, side): integrated gradients, network by network, before and after; or (0, …)
 
 
@@ -75,7 +75,7 @@ def look(experiment: Experiment) -> Attacked:
         found["after"].append(_array(logits[-1].softmax(0)))
         found["margin_after"].append(float(attacks.Goal(y, None).missing(logits[-1:])))
         found["slope"].append(attacks.slope(network, x, y).flatten())
-        answer, sure = _plane(network, x, steps[-1:] - x, config.seed)
+        answer, sure = _plane(network, x, steps[-1:] - x, config.seed, PLANE if config.cost(500) < 30 else COARSE)
         found["plane"].append(answer)
         found["sure"].append(sure)
     adversarial = torch.cat([steps[-1] for steps in ways])  # (2, side, side)
@@ -115,19 +115,19 @@ def way(experiment: Experiment, source: nn.Module, y: Tensor) -> Tensor:
         return steps[:, int(goal.missing(source(steps[-1])).argmin())]
 
 
-def _plane(network: nn.Module, x: Tensor, delta: Tensor, seed: int) -> tuple[NDArray[np.int64], Array]:
+def _plane(network: nn.Module, x: Tensor, delta: Tensor, seed: int, places: int) -> tuple[NDArray[np.int64], Array]:
     """Answers, and how sure they are, on the plane through `x` along `delta` and a random direction just as long."""
     noise = torch.randn(x.shape, generator=generator(seed, "plane", x.device), device=x.device)
     size = attacks.length(delta)
     noise = noise - delta * ((noise * delta).sum() / size.square().clamp_min(1e-12))
     noise = noise / attacks.length(noise) * torch.where(size > 0, size, 1.0)
-    across = torch.linspace(*PLANE_X, PLANE, device=x.device)
-    up = torch.linspace(*PLANE_Y, PLANE, device=x.device)
+    across = torch.linspace(*PLANE_X, places, device=x.device)
+    up = torch.linspace(*PLANE_Y, places, device=x.device)
     b, a = torch.meshgrid(up, across, indexing="ij")
     with torch.no_grad():
-        places = x + a.reshape(-1, 1, 1, 1) * delta + b.reshape(-1, 1, 1, 1) * noise
-        sure, answer = network(places).softmax(1).max(1)
-    return answer.view(PLANE, PLANE).cpu().numpy(), _array(sure.view(PLANE, PLANE))
+        pictures = x + a.reshape(-1, 1, 1, 1) * delta + b.reshape(-1, 1, 1, 1) * noise
+        sure, answer = network(pictures).softmax(1).max(1)
+    return answer.view(places, places).cpu().numpy(), _array(sure.view(places, places))
 
 
 def _explained(networks: tuple[nn.Module, nn.Module], x: Tensor, adversarial: Tensor, wanted: bool) -> Array:

@@ -89,9 +89,11 @@ def _accuracy(scene: Scene, view: View, number: int) -> None:
     """Share of test pictures that are still read right, against eps, as far as it is measured."""
     frame = view.frame
     share = robustness.shares(frame.right, frame.asked)
+    tried = int(frame.asked[number, 0, 0])
+    of = "" if tried in (0, robustness.PICTURES) else f", {tried} pictures"
     panel = scene.panel(
         f"accuracy{number}", title=f"{NAMES[number].capitalize()}: accuracy under attack",
-        x=(0, float(frame.radii[-1])), y=(0, 1.02), x_label="ε", y_label="accuracy", equal=False, aspect=0.45,
+        x=(0, float(frame.radii[-1])), y=(0, 1.02), x_label="ε", y_label=f"accuracy{of}", equal=False, aspect=0.45,
     )  # fmt: skip
     if view.config.radius <= frame.radii[-1]:
         panel.lines([np.array([[view.config.radius, 0], [view.config.radius, 1.02]])])
