@@ -45,7 +45,8 @@ def main() -> None:
         request = json.loads(line)
         module = engine.lab(request["slug"])
         experiment = module.Experiment(module.Config.from_params(request["params"]), "cpu")
-        loop(experiment, request["skip"])
+        if "frames" not in request:
+            loop(experiment, request["skip"])
         answer = frames(experiment, request["frames"]) if "frames" in request else loop(experiment, request["seconds"])
         print(json.dumps(answer), flush=True)
 

@@ -17,6 +17,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from benchmarks.engine import PLAYGROUND
 from benchmarks.report import Row, Topic
 from benchmarks.server import ROOT, Server, proportional_mb
+from ui import lesson
 
 PROBE = Path(__file__).with_name("probe.js").read_text(encoding="utf-8")
 SCREEN = {"width": 1440, "height": 900}
@@ -167,7 +168,8 @@ def _fluency(topic: Topic, page: Page, slug: str, *, seconds: float, heap_second
     seen = _watch(page, seconds)
     over = f"over {seen['seconds']:.1f} s, {seen['steps']:,.0f} steps/s"
     task = f"longest task {seen['task']:.0f} ms"
-    topic.add(Row(f"{slug}: frames shown", seen["frames"], "/s", 20.0, note=over))
+    slow = seen["steps"] < 22  # then every step is a frame, and there is nothing more to show
+    topic.add(Row(f"{slug}: frames shown", seen["frames"], "/s", None if slow else 20.0, note=over))
     topic.add(Row(f"{slug}: animation frames", seen["animation"], "/s", 45.0))
     topic.add(Row(f"{slug}: longest stall", seen["stall"], "ms", 200.0, at_least=False, note=task))
     topic.add(Row(f"{slug}: drawings remounted", seen["remounts"], "", 0.0, at_least=False,
@@ -205,6 +207,28 @@ def _on_screen(topic: Topic, browser: Browser, server: Server, *, seeds: int, ta
     who, unit = ("one network", "epochs/s") if seeds == 1 else (f"{seeds} networks", "network-epochs/s")
     note = f"{seen['frames']:.1f} frames and {seen['animation']:.0f} animation frames a second"
     topic.add(Row(f"{who}, on screen", seeds * seen["steps"], unit, target, note=note))
+
+
+# ----------------------------------------------------------------------- lessons
+
+
+def _lessons(topic: Topic, browser: Browser, server: Server, labs: list[str]) -> None:
+    """Each lesson as a visitor runs it: from the press of Play to the step at which it says what happened."""
+    for slug in labs:
+        for each in lesson.lessons(slug):
+            if each.runs_to is None:
+                continue
+            with _visit(browser, f"{server.url}/{slug}?lesson={each.slug}") as page:
+                presses, began = Presses(), time.perf_counter()
+                presses.play(page)
+                try:
+                    page.locator(f".st-key-{slug}-outcome").wait_for(timeout=60_000)
+                except PlaywrightTimeout:
+                    note = f"of its {each.runs_to:,} steps {page.evaluate('probe.step()'):,.0f} were done in a minute"
+                else:
+                    note = f"{each.runs_to:,} steps"
+                took = time.perf_counter() - began
+            topic.add(Row(f"{slug}: {each.title}", took, "s", 10.0, at_least=False, note=note))
 
 
 # ---------------------------------------------------------------------- memory
@@ -253,6 +277,11 @@ def measure(labs: list[str], *, quick: bool) -> tuple[str, list[Topic]]:
     playground = Topic(
         "The network of TensorFlow Playground, on screen", "As above, read from the page's step counter."
     )
+    learned = Topic(
+        "Lessons",
+        "Seconds from Play until the lesson's phenomenon is on screen and the page says what happened and why: the "
+        "time that its run takes, drawn and shared with the browser. The tests hold what each lesson claims.",
+    )
     memory = Topic("Memory", "Proportional set size: what a process shares with others counts in parts.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"])
@@ -265,8 +294,9 @@ def measure(labs: list[str], *, quick: bool) -> tuple[str, list[Topic]]:
             if "neural_network" in labs:
                 for seeds, target in ((1, 180.0), (64, 8_000.0)):
                     _on_screen(playground, browser, server, seeds=seeds, target=target, seconds=seconds)
+            _lessons(learned, browser, server, labs)
             _memory(memory, server, "after all of this")
             _many_tabs(memory, browser, server, labs, seconds=5 if quick else 10)
         version = browser.version
         browser.close()
-    return version, [topic for topic in (starting, fluency, playground, memory) if topic.rows]
+    return version, [topic for topic in (starting, fluency, learned, playground, memory) if topic.rows]
