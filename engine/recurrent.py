@@ -39,16 +39,18 @@ class Reader(nn.Module):
 
 @torch.no_grad()
 def initialise(reader: Reader, g: torch.Generator, *, forget_bias: float, recurrent_scale: float) -> None:
-    """First weights from U(-1/sqrt(H), 1/sqrt(H)), torch's own range, with two things that matter here.
+    """First weights from U(-1/sqrt(H), 1/sqrt(H)), torch's own range, with three things that matter here.
 
-    The recurrent weights are multiplied by `recurrent_scale`; the forget gate's two biases add up to `forget_bias`
-    (Gers, Schmidhuber, Cummins 2000; Jozefowicz, Zaremba, Sutskever 2015).
+    Input weights are from U(-1, 1), so that a single input, a mark or a letter, is heard at all.  Recurrent weights are
+    multiplied by `recurrent_scale`; the forget gate's two biases add up to `forget_bias` (Gers, Schmidhuber, Cummins
+    2000; Jozefowicz, Zaremba, Sutskever 2015).
     """
     hidden = reader.cell.hidden_size
     bound = hidden**-0.5
     for parameter in reader.parameters():
         parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=g))
-    _, U, b, b_ = weights(reader.cell)
+    W, U, b, b_ = weights(reader.cell)
+    W.div_(bound)
     U.mul_(recurrent_scale)
     if reader.kind == "lstm" and b is not None and b_ is not None:  # rows of the four gates: i, f, g, o
         b[hidden : 2 * hidden], b_[hidden : 2 * hidden] = forget_bias, 0.0

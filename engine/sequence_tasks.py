@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import torch
@@ -20,6 +21,7 @@ from engine.text import Alphabet
 SYMBOLS = "ABCDEFGH"  # to be copied
 REMEMBERED = 4  # symbols in a sequence to copy
 BRACKETS = "()·"  # opens, closes, means nothing
+OPENS = CLOSES = 0.4  # chances of a bracket; the rest means nothing
 DEEPEST = 8  # brackets open at a time
 HELD_OUT = 0.1  # share of a text, its end, that is not trained on
 
@@ -128,13 +130,24 @@ class Brackets:
     inputs: int = len(BRACKETS)
     outputs: int = 2
     asked: int = 0
-    guess: float = 0.53  # entropy of the share of steps, 78 %, at which one is open
+
+    @cached_property
+    def guess(self) -> float:
+        """Entropy of the share of steps at which a bracket is open, by following the chances of every depth."""
+        chances, open_ = torch.zeros(DEEPEST + 1, dtype=torch.float64), 0.0
+        chances[0] = 1
+        for _ in range(self.length):
+            up, down = OPENS * chances, CLOSES * chances
+            up[-1], down[0], down[-1] = 0, 0, (OPENS + CLOSES) * chances[-1]
+            chances = chances - up - down + up.roll(1) + down.roll(-1)
+            open_ += float(1 - chances[0]) / self.length
+        return -open_ * math.log(open_) - (1 - open_) * math.log(1 - open_)
 
     def draw(self, count: int, g: torch.Generator, *, test: bool = False) -> Batch:
         chance = torch.rand(count, self.length, generator=g)
         depth, seen, depths = torch.zeros(count, dtype=torch.int64), [], []
         for p in chance.unbind(1):
-            token = torch.where(p < 0.4, 0, torch.where(p < 0.8, 1, 2))
+            token = torch.where(p < OPENS, 0, torch.where(p < OPENS + CLOSES, 1, 2))
             token = torch.where((token == 1) & (depth == 0), 2, token)
             token = torch.where((token == 0) & (depth == DEEPEST), 1, token)
             depth = depth + (token == 0).long() - (token == 1).long()

@@ -157,20 +157,19 @@ def _writing(experiment: Any, start: int) -> tuple[str, ...]:
 def _alike(h: Tensor, span: Tensor, tokens: list[list[str]]) -> tuple[Likeness, ...]:
     """Where the states h (N, T, H) run most like those of `span` (L, H), without overlaps, most alike first.
 
-    After LSTMVis: likeness is the mean cosine between states, step by step along the span.
+    After LSTMVis: likeness is the mean cosine between states, each seen from the mean of all, step by step.
     """
-    steps = h.shape[1]
-    L = len(span)
+    steps, L = h.shape[1], len(span)
     if steps < L:
         return ()
-    unit, wanted = torch.nn.functional.normalize(h, dim=-1), torch.nn.functional.normalize(span, dim=-1)
+    middle = h.mean((0, 1))
+    unit, wanted = (torch.nn.functional.normalize(states - middle, dim=-1) for states in (h, span))
     cosines = unit @ wanted.T  # (N, T, L)
     score = torch.stack([cosines[:, k : steps - L + 1 + k, k] for k in range(L)]).mean(0)  # (N, T - L + 1)
-    table, found = array(score).copy(), []
-    for _ in range(ALIKE):
+    table = array(score).copy()
+    found: list[Likeness] = []
+    while len(found) < ALIKE and np.isfinite(table).any():
         n, start = (int(v) for v in np.unravel_index(table.argmax(), table.shape))
-        if table[n, start] == -np.inf:
-            break
         row, stop = tokens[n], start + L
         found.append(Likeness(n, start, float(table[n, start]), _joined(row[max(0, start - SURROUNDING) : start]),
                               _joined(row[start:stop]), _joined(row[stop : stop + SURROUNDING])))  # fmt: skip

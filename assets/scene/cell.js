@@ -278,7 +278,7 @@ export class Cell {
     const equations = rows * (this.line + 3) + 6;
     const h = Math.max(90, Math.min(desk.h - equations, 230)), { x, y, w } = desk;
     this.equationsAt = y + h + 8;
-    const box = { w: Math.min(62, w / 6.4), h: Math.min(44, h / 4) };
+    const box = { w: Math.min(60, w / 6.9), h: Math.min(44, h / 4) };
     const X = (part) => x + box.w / 2 + part * (w - box.w), Y = (part) => y + box.h / 2 + part * (h - box.h);
     const line = (...points) => {
       context.strokeStyle = theme.colour("neutral");
@@ -332,12 +332,12 @@ export class Cell {
       context.fillText(sign, X(a), Y(b) + 1);
     };
     if (this.spec.cell === "lstm") {
-      line([0, 0], [0.25, 0]), line([0.25, 0], [0.52, 0]), line([0.52, 0], [1, 0]);
-      line([0.25, 1], [0.25, 0]), line([0.52, 0.5], [0.52, 0]), line([0.43, 1], [0.52, 0.5]), line([0.61, 1], [0.52, 0.5]);
-      line([0.8, 1], [0.8, 0.5]), line([1, 0], [0.9, 0], [0.9, 0.5], [0.8, 0.5]), line([0.8, 0.5], [1, 1]);
-      act(0.25, 0, "×"), act(0.52, 0, "+"), act(0.52, 0.5, "×"), act(0.8, 0.5, "×");
-      value(0, 0, "c", "c₋₁", v.c_), value(1, 0, "c", "c", v.c), value(0.25, 1, "f", "f", v.f), value(0.43, 1, "i", "i", v.i);
-      value(0.61, 1, "g", "g", v.g), value(0.8, 1, "o", "o", v.o), value(1, 1, "h", "h", v.h), value(0, 1, "h", "h₋₁", v.h_);
+      line([0, 0], [0.2, 0]), line([0.2, 0], [0.5, 0]), line([0.5, 0], [1, 0]);
+      line([0.2, 1], [0.2, 0]), line([0.5, 0.5], [0.5, 0]), line([0.4, 1], [0.5, 0.5]), line([0.6, 1], [0.5, 0.5]);
+      line([0.8, 1], [0.8, 0.5]), line([1, 0], [0.93, 0], [0.93, 0.5], [0.8, 0.5]), line([0.8, 0.5], [1, 1]);
+      act(0.2, 0, "×"), act(0.5, 0, "+"), act(0.5, 0.5, "×"), act(0.8, 0.5, "×");
+      value(0, 0, "c", "c₋₁", v.c_), value(1, 0, "c", "c", v.c), value(0.2, 1, "f", "f", v.f), value(0.4, 1, "i", "i", v.i);
+      value(0.6, 1, "g", "g", v.g), value(0.8, 1, "o", "o", v.o), value(1, 1, "h", "h", v.h), value(0, 1, "h", "h₋₁", v.h_);
     } else if (this.spec.cell === "gru") {
       line([0, 0], [0.4, 0]), line([0.4, 0], [0.72, 0]), line([0.72, 0], [1, 0]), line([0.4, 1], [0.4, 0]);
       line([0.72, 0.5], [0.72, 0]), line([0.72, 1], [0.72, 0.5]), line([0.4, 1], [0.56, 0.5], [0.72, 0.5]), line([0.2, 1], [0.4, 1]);

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine import recurrent, sequence_tasks, shelf
+from engine import optim, recurrent, sequence_tasks, shelf
 from engine.device import generator
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
@@ -63,8 +63,12 @@ class Config(BaseConfig):
         1.0, low=0.1, high=5.0, group="cells", label="Scale of recurrent weights",
         help="First recurrent weights of all cells are multiplied by this; above 2 gradients can explode.",
     )  # fmt: skip
+    optimiser: str = knob(
+        "adam", choices=("adam", "gradient_descent"), titles=("Adam", "Gradient descent"), group="training",
+        help="Adam rescales every gradient; plain gradient descent takes it as it comes, exploded or not.",
+    )  # fmt: skip
     learning_rate: float = knob(0.02, low=1e-4, high=1.0, log=True, live=True, group="training",
-                                help="Size of a step of Adam.")  # fmt: skip
+                                help="Size of a step.")  # fmt: skip
     clip: float = knob(1.0, low=0.0, high=100.0, log=True, live=True, group="training", label="Gradient clipping",
                        help="A longer gradient is cut to this length; 0 cuts nothing.")  # fmt: skip
     span_start: int = knob(0, low=0, high=99, live=True, group="view", help="First step of the brushed span.")
@@ -152,7 +156,7 @@ def sums(cell: nn.RNNBase, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Experiment:
-    """One step draws a batch of new sequences and updates all three cells on it, each with an Adam of its own.
+    """One step draws a batch of new sequences and updates all three cells on it, each with an optimiser of its own.
 
     Of long sequences or wide cells one step updates one cell, and the next step the next one, on the same batch.
     """
@@ -170,7 +174,7 @@ class Experiment:
             self.readers[kind] = reader.to(self.device)
         self.model = nn.ModuleDict(self.readers)
         self.optimisers = {
-            kind: torch.optim.Adam(reader.parameters(), lr=config.learning_rate, fused=True)
+            kind: optim.make(config.optimiser, reader.parameters(), config.learning_rate, fused=True)
             for kind, reader in self.readers.items()
         }
         self.losses: dict[str, list[float]] = {kind: [] for kind in CELLS}  # of the last updates
@@ -216,7 +220,7 @@ class Experiment:
         return look(self, gates, sums)
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, Adam's averages, the last losses, and the number of steps; batches follow from seed and step."""
+        """Weights, the optimisers' averages, last losses, number of steps; batches follow from seed and step."""
         return {
             "step_count": self.step_count, "losses": copy.deepcopy(self.losses), "norms": dict(self.norms),
             "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
