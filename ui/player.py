@@ -12,6 +12,7 @@ import streamlit as st
 
 from engine import Config, ConfigError, pool
 from engine.hosted import Curves, Look
+from engine.lab import Knob
 from engine.pool import PoolError
 from engine.run import Run
 from ui import story
@@ -301,7 +302,21 @@ class _Told:
 def describe(config: Config, other: Config) -> str:
     """How `config` differs from `other`, in a few words: "learning rate 0.1, seed 3"."""
     knobs = config.knobs()
-    return ", ".join(f"{knobs[n].label.lower()} {knobs[n].format(getattr(config, n))}" for n in config.changed(other))
+    return ", ".join(_setting(knobs[name], getattr(config, name)) for name in config.changed(other))
+
+
+def _setting(knob: Knob, value: Any) -> str:
+    """A knob and what it is set to, as a visitor reads it on its widget."""
+    label = knob.label.lower()
+    if knob.kind == "text":  # packed points, a key: nothing to read
+        return f"{label} {'changed' if value else 'empty'}"
+    if knob.kind == "bool":
+        return f"{label} {'on' if value else 'off'}"
+    if knob.kind == "choice":
+        return f"{label} {knob.title(value)}"
+    if knob.kind == "choices":
+        return f"{label} {', '.join(knob.title(choice) for choice in value)}"
+    return f"{label} {knob.format(value).removesuffix('.0').replace('e-0', 'e-')}"
 
 
 def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:

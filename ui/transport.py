@@ -7,12 +7,13 @@ import time
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from ui import theme
 from ui.player import SPEEDS, Player, describe
 from ui.press import once
 from ui.timeline import timeline
 
 MARKED = 0.2  # seconds between two moves of the timeline's mark while a run trains; each costs part of a frame
-PLAY = 160  # pixels, for Play and for Pause, so that nothing moves under the mouse
+PLAY, LARGE = 160, 230  # pixels, for Play and for Pause, so that nothing moves under the mouse; in a lecture hall
 
 
 def transport(player: Player) -> None:
@@ -23,7 +24,7 @@ def transport(player: Player) -> None:
         # Play and Pause are one widget: two would stand side by side for a moment, and push the others away.
         label, icon, act = ("Pause", "pause", player.pause) if player.playing else ("Play", "play_arrow", player.play)
         st.button(label, key=f"{slug}.play", icon=f":material/{icon}:", type="primary", on_click=act, shortcut="Space",
-                  width=PLAY)  # fmt: skip
+                  width=LARGE if theme.lecture() else PLAY)  # fmt: skip
         st.button(
             "Step", key=f"{slug}.step_once", icon=":material/skip_next:", on_click=once(player.step), shortcut="S"
         )
