@@ -41,7 +41,7 @@ def batch(
     if task == "text":
         return _text(count, length, text_key, held_out, generator)
     if task == "lookup":
-        return _lookup(count, length // 4, open_answers, generator)
+        return _lookup(count, length, open_answers, generator)
     letters = _letters(count, generator)[:, : length // 2]
     return answered(letters, answer(task, letters), open_answers)
 
@@ -63,15 +63,15 @@ def _induction(count: int, length: int, held_out: bool, generator: torch.Generat
     return s[:, :-1], s[:, 1:], place[:-1] >= period
 
 
-def _lookup(count: int, pairs: int, open_answers: bool, generator: torch.Generator) -> Batch:
-    """Keys with values, "a3b7", then the keys in another order, each to be followed by its value: "b7a3"."""
+def _lookup(count: int, length: int, open_answers: bool, generator: torch.Generator) -> Batch:
+    """Keys with values, "a3b7", then keys drawn from these, each to be followed by its value: "b7a3b7a3"."""
+    pairs = max(2, length // 8)
     keys = _letters(count, generator)[:, :pairs]  # (B, n)
     values = DIGITS + torch.randint(10, (count, pairs), generator=generator)
-    order = torch.rand(count, pairs, generator=generator).argsort(dim=1)
-    told = torch.stack([keys, values], dim=2).flatten(1)  # (B, 2n)
-    asked = torch.stack([keys.gather(1, order), values.gather(1, order)], dim=2).flatten(1)
-    s = torch.cat([told, asked], dim=1)
-    tokens, place = s[:, :-1].clone(), torch.arange(4 * pairs - 1)
+    asked = torch.randint(pairs, (count, (length - 2 * pairs) // 2), generator=generator)
+    order = torch.cat([torch.arange(pairs).expand(count, -1), asked], dim=1)
+    s = torch.stack([keys.gather(1, order), values.gather(1, order)], dim=2).flatten(1)  # keys at 0, 2, 4, ...
+    tokens, place = s[:, :-1].clone(), torch.arange(s.shape[1] - 1)
     if not open_answers:
         tokens[:, 2 * pairs + 1 :: 2] = BLANK
     return tokens, s[:, 1:], ((place >= 2 * pairs) & (place % 2 == 0)).expand(count, -1)
