@@ -261,3 +261,35 @@ def test_a_full_playground_queues_and_then_says_so(browser: Browser, tmp_path: P
         second.canvases.first.wait_for()  # the first visitor has left: the second one's turn
         second.until(lambda: second.notices() == [], f"the queue to be over: {second.notices()}")
         second.step()
+
+
+def test_a_network_goes_from_page_to_page_and_back_from_its_file(browser: Browser, server: str, tmp_path: Path) -> None:
+    with visit(browser, server) as visitor:
+        visitor.open("cnn_filters")
+        visitor.play_to(60)
+        trained = visitor.step_number()
+        visitor.button("Link and export").click()
+        weights = visitor.download("Weights", tmp_path / "network.safetensors")
+        visitor.page.keyboard.press("Escape")
+
+        visitor.button("Networks").click()
+        visitor.page.get_by_role("button", name="Take this network").click()
+        visitor.slug = "adversarial_examples"
+        visitor.until(lambda: visitor.link.get("model") == "taken" and visitor.link.get("network"), "the network's key")
+        visitor.arrive()
+        visitor.until(lambda: visitor.step_number() == 0, "a new run")
+        visitor.step()
+        assert visitor.notices() == [] and visitor.tracebacks() == 0
+
+        visitor.open("cnn_filters")
+        visitor.button("Networks").click()
+        drop = visitor.page.get_by_test_id("stPopoverBody").locator("input[type=file]")
+        drop.set_input_files({"name": "x.safetensors", "mimeType": "application/octet-stream", "buffer": b"no network"})
+        visitor.until(
+            lambda: any("no network" in said for said in visitor.notices()), "the sentence about a wrong file"
+        )
+        assert "network" not in visitor.link
+        drop.set_input_files(weights)
+        visitor.until(lambda: visitor.link.get("network"), "the network from its file")
+        visitor.until(lambda: visitor.step_number() == 0, "a run that begins with it")
+        assert trained >= 60 and visitor.tracebacks() == 0
