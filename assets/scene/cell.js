@@ -19,7 +19,7 @@ const MACHINES = {
     ],
   },
   gru: {
-    gates: { r: "reset gate", z: "update gate", n: "candidate", h: "state" },
+    gates: { r: "reset gate", z: "update gate", n: "candidate", u: "U h₋₁ + b′", h: "state" },
     sums: { r: "σ", z: "σ", n: "tanh" },
     rest: (v) => [["h", `(1 − z) · n + z · h₋₁ = ${n(1 - v.z)} · ${n(v.n)} + ${n(v.z)} · ${n(v.h_)}`, v.h]],
   },

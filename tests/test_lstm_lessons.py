@@ -1,0 +1,105 @@
+"""What the lessons of lstm_gates say is what the runs do, over six seeds; seed 0 is the one on screen."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.device import generator
+from engine.labs.lstm_gates import BATCH, Config, Experiment
+from ui.lesson import Lesson, lessons
+
+SEEDS = range(6)
+
+
+def lesson(name: str) -> Lesson:
+    return next(each for each in lessons("lstm_gates") if each.slug == name)
+
+
+def start(name: str, *, beside: bool = False, **knobs: Any) -> Experiment:
+    chosen = lesson(name)
+    config = chosen.compared(Config) if beside else chosen.config(Config)
+    return Experiment(dataclasses.replace(config, **knobs))
+
+
+@cache
+def trained(name: str, cells: tuple[str, ...], *, beside: bool = False, steps: int = 0, **knobs: Any) -> Any:
+    """The experiment after the lesson, its losses and gradients at each step; only `cells` learn, which saves time."""
+    experiment = start(name, beside=beside, **knobs)
+    losses: dict[str, list[float]] = {kind: [] for kind in cells}
+    norms: dict[str, list[float]] = {kind: [] for kind in cells}
+    for number in range(steps or lesson(name).runs_to or 0):
+        x, y = experiment.task.draw(BATCH[experiment.config.task], generator(experiment.config.seed, f"batch/{number}"))
+        for kind in cells:
+            experiment._learn(kind, x, y)
+            losses[kind].append(float(np.mean(experiment.losses[kind])))
+            norms[kind].append(experiment.norms[kind])
+    return experiment, losses, norms
+
+
+def test_every_lesson_has_three_answers_and_an_end() -> None:
+    for each in lessons("lstm_gates"):
+        assert len(each.answers) == 3 and each.runs_to and len(each.title) <= 28
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_before_training_almost_no_gradient_gets_to_the_rnns_first_step(seed: int) -> None:
+    frame = start("the_rnn_forgets", seed=seed).frame()
+    assert frame.gradient[frame.cells.index("rnn"), 0] < 1e-8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_rnn_stays_at_guessing_and_the_others_learn_to_add(seed: int) -> None:
+    _, losses, _ = trained("the_rnn_forgets", ("rnn", "gru", "lstm"), seed=seed)
+    assert 0.15 < losses["rnn"][-1] < 0.3
+    for kind, (soonest, latest) in {"gru": (90, 140), "lstm": (155, 285)}.items():
+        first = next(i for i, loss in enumerate(losses[kind], 1) if loss < 0.02)
+        assert soonest < first < latest
+        assert losses[kind][-1] < 0.02
+
+
+def test_what_the_forget_gate_lets_through_at_the_start() -> None:
+    left, right = (1 / (1 + math.exp(-bias)) for bias in (-4, 1))
+    assert left == pytest.approx(0.02, abs=0.003) and right == pytest.approx(0.73, abs=0.005)
+    assert right**49 == pytest.approx(2e-7, rel=0.1)
+    assert round(49 * math.log10(left)) == -85 or round(49 * math.log10(0.02)) == -83
+
+
+@pytest.mark.slow
+def test_with_a_closed_forget_gate_five_of_six_lstms_do_not_learn_to_add() -> None:
+    closed = [trained("forget_bias", ("lstm",), seed=seed)[1]["lstm"][-1] for seed in SEEDS]
+    assert closed[0] > 0.14 and sum(loss > 0.14 for loss in closed) == 5
+    open_ = [trained("forget_bias", ("lstm",), beside=True, seed=seed)[1]["lstm"] for seed in SEEDS]
+    assert all(losses[-1] < 0.02 for losses in open_)
+    zero = [trained("forget_bias", ("lstm",), seed=seed, forget_bias=0.0, steps=450)[1]["lstm"] for seed in SEEDS]
+    sooner = [first(one) < first(other) for one, other in zip(open_, zero, strict=True)]
+    assert sum(sooner) == 5 and all(losses[-1] < 0.02 for losses in zero)
+
+
+def first(losses: list[float]) -> int:
+    return next(i for i, loss in enumerate(losses, 1) if loss < 0.02)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_without_clipping_the_loss_explodes_and_with_it_it_does_not(seed: int) -> None:
+    free, losses, norms = trained("exploding_gradients", ("rnn",), seed=seed)
+    assert max(losses["rnn"][:10]) * 16 > 10 and free.losses["rnn"][-1] > 1e6
+    assert max(norms["rnn"][:10]) > 50
+    _, losses, norms = trained("exploding_gradients", ("rnn",), beside=True, seed=seed, steps=60)
+    assert max(losses["rnn"]) < 5 and 0.12 < losses["rnn"][-1] < 0.4
+    assert max(norms["rnn"]) > 5  # before they are cut
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_number_of_the_lstms_cell_counts_brackets_and_none_of_the_rnns_state_does(seed: int) -> None:
+    experiment, _, _ = trained("a_neuron_that_counts", ("rnn", "lstm"), seed=seed)
+    assert abs(experiment.frame().counts) >= 0.97
+    experiment.update(dataclasses.replace(experiment.config, cell="rnn"))
+    assert abs(experiment.frame().counts) < 0.9

@@ -1,0 +1,77 @@
+"""The text that a lab learns from: the embedded one, typed, or uploaded; a knob holds its key on the shelf."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from engine import shelf
+from engine.shelf import ShelfError
+from engine.text import MIN_LENGTH, TextError, read_upload
+from ui.link import settings
+from ui.player import Player
+from ui.press import once
+
+
+def text_input(player: Player, knob: str = "text_key") -> None:
+    """Choose the text for `knob`, for `extra=` of a lab's page.
+
+    What is no text gets a sentence, and the page keeps the text it has.
+    """
+    slug = player.slug
+    refused_at, seen = f"{slug}.text_refused", f"{slug}.text_seen"
+    with st.popover("Learn from your own text", icon=":material/upload_file:", key=f"{slug}.text"):
+        st.text_area("Type or paste it", key=f"{slug}.text_typed", height=160, max_chars=100_000,
+                     placeholder=f"At least {MIN_LENGTH} characters; thousands are better.")  # fmt: skip
+        st.button("Learn this text", key=f"{slug}.text_use", on_click=once(_typed), args=(player, knob))
+        file = st.file_uploader("Or a file: UTF-8, at most 1 MB", type=["txt", "md", "csv", "py", "tex", "html"],
+                                key=f"{slug}.text_file")  # fmt: skip
+    if file is None:
+        st.session_state.pop(seen, None)
+    elif st.session_state.get(seen) != file.file_id:
+        st.session_state[seen] = file.file_id
+        if _take(player, knob, file.getvalue()):
+            st.rerun()
+    if refused := st.session_state.get(refused_at):
+        st.error(f"{refused} The page keeps the text it has.", icon=":material/block:")
+    if key := getattr(settings(slug, type(player.wanted)).config, knob):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(_origin(key))
+            st.button("Without it", key=f"{slug}.text_without", icon=":material/close:", type="tertiary",
+                      on_click=once(_leave), args=(player, knob))  # fmt: skip
+    else:
+        st.caption("It learns from English prose: the documentation of Python.")
+
+
+def _typed(player: Player, knob: str) -> None:
+    _take(player, knob, st.session_state.get(f"{player.slug}.text_typed", "").encode())
+
+
+def _take(player: Player, knob: str, data: bytes) -> bool:
+    """Put the text on the shelf and turn the knob; or remember why not."""
+    refused_at = f"{player.slug}.text_refused"
+    try:
+        read_upload(data)
+        key = shelf.keep(data)
+    except TextError as error:
+        st.session_state[refused_at] = str(error)
+        return False
+    except ShelfError:
+        st.session_state[refused_at] = "This server cannot keep the text."
+        return False
+    st.session_state.pop(refused_at, None)
+    player.turn(**{knob: key})
+    return True
+
+
+def _leave(player: Player, knob: str) -> None:
+    player.turn(**{knob: ""})
+
+
+def _origin(key: str) -> str:
+    """The beginning of the text on the shelf, and how long it is."""
+    try:
+        text = read_upload(shelf.fetch(key))
+    except (TextError, ShelfError):
+        return "In use: a text that this server no longer has."
+    start = " ".join(text[:60].split()).replace("`", "'")
+    return f"In use: {len(text):,} characters, “`{start}` …”"
