@@ -55,7 +55,8 @@ class Config(BaseConfig):
     layers: int = knob(2, low=1, high=8, group="model", help="Blocks, one after the other.")
     heads: int = knob(2, low=1, high=8, group="model", help="Heads in each layer, which share its width.")
     key_value_heads: str = knob(
-        "multi_head", choices=SHARING, group="model", label="Keys and values", titles=("each its own", "grouped by two", "one for all"),
+        "multi_head", choices=SHARING, group="model", label="Keys and values",
+        titles=("each its own", "grouped by two", "one for all"),
         help="Whether heads share keys and values: multi-head, grouped-query or multi-query attention.",
     )  # fmt: skip
     width: int = knob(64, low=16, high=128, log=True, group="model", help="Numbers that stand for one token.")
