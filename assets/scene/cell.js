@@ -110,7 +110,7 @@ export class Cell {
     const room = (tall - 2 * line - 8) / count;
     const band = Math.max(MIN_BAND, room - 6);
     this.bands = this.spec.names.map((name, k) => ({ name, x: names, y: 2 * line + 6 + k * room, w: left - names - 4, h: band }));
-    this.desk = narrow ? { x: 0, y: tall + 8, w: width, h: height - tall - 8 } : { x: left + 22, y: 0, w: width - left - 22, h: height };
+    this.desk = narrow ? { x: 1, y: tall + 8, w: width - 2, h: height - tall - 8 } : { x: left + 22, y: 0, w: width - left - 23, h: height - 1 };
   }
 
   column(t) {
