@@ -14,7 +14,8 @@ from torch import Tensor
 from engine import token_tasks
 
 HELD_OUT = 16  # sequences that every step is judged by
-ABLATED = 8  # of them, those by which a head is judged
+ABLATED = 6  # of them at most, those by which a head is judged
+ABLATED_TOKENS = 2000  # and these with and without all the heads
 ONE_BY_ONE = 8  # with more heads than this only those are judged that a visitor switches off
 
 Array = NDArray[Any]
@@ -170,8 +171,10 @@ def _gates(experiment: Any, without: list[tuple[tuple[int, int], ...]]) -> Tenso
 
 def _without(experiment: Any, without: list[tuple[tuple[int, int], ...]]) -> tuple[list[float], Tensor, Tensor]:
     """The loss held out without these heads, for each of N variants, in one pass; the `scores` of the first one."""
-    tokens, targets, scored = (t[:ABLATED] for t in experiment.held_out)
-    n, gates = len(without), _gates(experiment, without).repeat_interleave(len(tokens), dim=1)
+    n = len(without)
+    count = max(1, min(ABLATED, ABLATED_TOKENS // (n * experiment.held_out[0].shape[1])))
+    tokens, targets, scored = (t[:count] for t in experiment.held_out)
+    gates = _gates(experiment, without).repeat_interleave(len(tokens), dim=1)
     streams, weights = experiment.model.streams(tokens.repeat(n, 1), gates=gates, weights=True)
     logits = experiment.model.read(streams[-1])  # (N B, T, V)
     losses = F.cross_entropy(logits.flatten(0, 1), targets.repeat(n, 1).flatten(), reduction="none").view(n, -1)

@@ -153,4 +153,4 @@ def milliseconds(
     bends = feed_forward != "none"
     products = layers * width**2 * (12 if bends else 4) + width * vocabulary
     attention, streams = layers * heads * length, layers * width * (2 if bends else 1)
-    return 0.85 * thousands * (0.028 * products / 1000 + 0.33 * attention / 100 + 0.006 * streams + 0.003 * vocabulary)
+    return thousands * (0.028 * products / 1000 + 0.33 * attention / 100 + 0.006 * streams + 0.003 * vocabulary)

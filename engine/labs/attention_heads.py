@@ -113,7 +113,7 @@ class Config(BaseConfig):
 
     def _milliseconds(self, sequences: int, vocabulary: int) -> float:
         """About what a step takes on one core: forward, twice as much back, the sequences held out, and AdamW."""
-        return 2 + 0.85 * self.layers + milliseconds(
+        return 2 + self.layers + milliseconds(
             layers=self.layers, heads=self.heads, width=self.width, feed_forward=self.feed_forward, length=self.length,
             vocabulary=vocabulary, sequences=3 * sequences + min(sequences, attention_view.HELD_OUT),
         )  # fmt: skip
