@@ -422,9 +422,9 @@ def test_a_hanging_worker_is_found_and_replaced(processes: ProcessPool, faulty: 
     neighbour.play()
     until(neighbour, lambda look: look.step > 3)
     run.play()
-    look = until(neighbour, lambda look: "went on in a new one" in look.message)
+    look = until(neighbour, lambda look: "went on in a new one" in look.message, 60)
     assert "did not answer" in look.message
-    look = until(run, lambda look: look.status == "lost", 60)
+    look = until(run, lambda look: look.status == "lost", 120)
     assert "brought down its worker 3 times" in look.message
     until(neighbour, lambda look: look.status == "running" and look.step > 10)
     wait_gone([hung])
@@ -433,7 +433,7 @@ def test_a_hanging_worker_is_found_and_replaced(processes: ProcessPool, faulty: 
 def test_a_run_that_kills_its_workers_is_given_up(processes: ProcessPool, faulty: type) -> None:
     run = processes.open("faulty", faulty(fault="die"))
     run.play()
-    look = until(run, lambda look: look.status == "lost", 60)
+    look = until(run, lambda look: look.status == "lost", 120)
     assert "brought down" in look.message
     assert processes.find(run.id) is None
     again = processes.open("faulty", faulty())
