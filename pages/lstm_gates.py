@@ -10,6 +10,7 @@ import streamlit as st
 
 from engine.recurrent import TITLES
 from ui import charts
+from ui.link import settings
 from ui.page import View, lab_page
 from ui.player import Player
 from ui.scene import Scene, show
@@ -180,7 +181,8 @@ def inside(view: View) -> None:
 
 def extra(player: Player) -> None:
     """The visitor's own text."""
-    if st.session_state.get(f"{SLUG}.task", player.wanted.task) == "text":
+    here = settings(SLUG, type(player.wanted))  # a link or a lesson may have changed what the widgets still show
+    if (here.config.task if here.stale else st.session_state.get(f"{SLUG}.task", here.config.task)) == "text":
         text_input(player)
 
 

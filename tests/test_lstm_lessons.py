@@ -68,18 +68,26 @@ def test_what_the_forget_gate_lets_through_at_the_start() -> None:
     left, right = (1 / (1 + math.exp(-bias)) for bias in (-4, 1))
     assert left == pytest.approx(0.02, abs=0.003) and right == pytest.approx(0.73, abs=0.005)
     assert right**49 == pytest.approx(2e-7, rel=0.1)
-    assert round(49 * math.log10(left)) == -85 or round(49 * math.log10(0.02)) == -83
+    assert left**49 == pytest.approx(3e-86, rel=0.1)
+
+
+ALL_THE_SAME = 2  # the one seed of six whose LSTM learns with a closed gate too, and faster without an opened one
 
 
 @pytest.mark.slow
-def test_with_a_closed_forget_gate_five_of_six_lstms_do_not_learn_to_add() -> None:
-    closed = [trained("forget_bias", ("lstm",), seed=seed)[1]["lstm"][-1] for seed in SEEDS]
-    assert closed[0] > 0.14 and sum(loss > 0.14 for loss in closed) == 5
-    open_ = [trained("forget_bias", ("lstm",), beside=True, seed=seed)[1]["lstm"] for seed in SEEDS]
-    assert all(losses[-1] < 0.02 for losses in open_)
-    zero = [trained("forget_bias", ("lstm",), seed=seed, forget_bias=0.0, steps=450)[1]["lstm"] for seed in SEEDS]
-    sooner = [first(one) < first(other) for one, other in zip(open_, zero, strict=True)]
-    assert sum(sooner) == 5 and all(losses[-1] < 0.02 for losses in zero)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_with_a_closed_forget_gate_five_of_six_lstms_do_not_learn_to_add(seed: int) -> None:
+    closed = trained("forget_bias", ("lstm",), seed=seed)[1]["lstm"]
+    assert (closed[-1] < 0.14) == (seed == ALL_THE_SAME)
+    assert trained("forget_bias", ("lstm",), beside=True, seed=seed)[1]["lstm"][-1] < 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_with_a_bias_of_zero_it_takes_longer_in_five_of_six(seed: int) -> None:
+    zero = trained("forget_bias", ("lstm",), seed=seed, forget_bias=0.0, steps=425)[1]["lstm"]
+    one = trained("forget_bias", ("lstm",), beside=True, seed=seed)[1]["lstm"]
+    assert (first(one) < first(zero)) == (seed != ALL_THE_SAME)
 
 
 def first(losses: list[float]) -> int:

@@ -190,6 +190,7 @@ export class Cell {
       context.globalAlpha = 1;
     }
     context.strokeStyle = theme.colour("grid");
+    context.lineWidth = 1;
     context.strokeRect(tokens.x, tokens.y, tokens.w, tokens.h);
     context.textAlign = "center";
     const unit = tokens.w / this.steps;

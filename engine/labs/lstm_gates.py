@@ -47,12 +47,12 @@ class Config(BaseConfig):
     )  # fmt: skip
     length: int = knob(50, low=12, high=100, group="task", help="Steps in a sequence.")
     text_key: str = knob("", length=(0, 20), group="task", when="task=text", help="A text of your own to learn from.")
-    cell: str = knob("lstm", choices=tuple(CELLS), titles=TITLES, live=True, group="view",
+    cell: str = knob("lstm", choices=tuple(CELLS), titles=TITLES, live=True, group="task", label="Cell shown",
                      help="Whose gates are shown; all three train.")  # fmt: skip
     example: int = knob(0, low=0, high=SHOWN - 1, live=True, group="view", help="Which sequence it reads.")
-    reading: str = knob("", length=(0, 100), live=True, group="view", when="task=text", label="Text to read",
+    reading: str = knob("", length=(0, 100), live=True, group="task", when="task=text", label="Text to read",
                         help="Your own text under the cursor; left empty, a part it does not learn from.")  # fmt: skip
-    temperature: float = knob(0.6, low=0.1, high=2.0, live=True, group="view", when="task=text",
+    temperature: float = knob(0.6, low=0.1, high=2.0, live=True, group="task", when="task=text",
                               help="Divides the logits when it writes: low plays safe, high gambles.")  # fmt: skip
     hidden: int = knob(
         32, low=4, high=64, group="cells", label="Hidden size", help="Numbers in the state of each cell."

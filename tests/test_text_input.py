@@ -1,0 +1,97 @@
+"""What a visitor does with a text of their own, and what the scene is given of a cell."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine import pool, shelf
+from ui.scene import Scene
+
+
+@pytest.fixture(autouse=True)
+def _no_run_is_left(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
+    pool.stop()
+    yield
+    pool.stop()
+
+
+def page() -> AppTest:
+    app = AppTest.from_file("../ui/shell.py", default_timeout=60).switch_page("../pages/lstm_gates.py")
+    app.query_params["task"] = "text"
+    return app.run()
+
+
+def wanted(app: AppTest) -> Any:
+    return app.session_state["lstm_gates.player"].wanted
+
+
+def test_a_typed_text_is_learned_left_again_and_a_short_one_gets_a_sentence() -> None:
+    app = page()
+    assert any("documentation of Python" in caption.value for caption in app.caption)
+    app.text_area(key="lstm_gates.text_typed").set_value("too short")
+    app.button(key="lstm_gates.text_use").click().run()
+    assert [e.value for e in app.error] == [
+        "The text has 9 characters; give at least 200. The page keeps the text it has."
+    ]
+    assert wanted(app).text_key == ""
+
+    text = "To be, or not to be, that is the question. " * 6
+    app.text_area(key="lstm_gates.text_typed").set_value(text)
+    app.button(key="lstm_gates.text_use").click().run()
+    assert not app.exception and not app.error
+    assert shelf.fetch(wanted(app).text_key).decode() == text
+    assert any("In use: 258 characters" in caption.value for caption in app.caption)
+
+    app.button(key="lstm_gates.text_without").click().run()
+    assert wanted(app).text_key == "" and not app.exception
+
+
+def test_a_text_to_read_comes_under_the_cursor() -> None:
+    app = page()
+    app.text_area(key="lstm_gates.reading").set_value("Read me.").run()
+    assert wanted(app).reading == "Read me." and not app.exception
+
+
+def header(scene: Scene) -> Any:
+    data = scene.to_bytes()
+    (size,) = struct.unpack("<I", data[4:8])
+    return json.loads(data[8 : 8 + size])
+
+
+def cell(steps: int = 5, **changes: Any) -> dict[str, Any]:
+    gates = {name: np.full((steps, 3), 2.0) for name in ("r", "z", "n", "u", "h")}
+    tokens = ["✓.50", ".25", "(", "␣", "x"][:steps]
+    sums = {"from_input": np.zeros((3, steps, 3)), "from_state": np.zeros((3, steps, 3)), "bias": np.zeros((3, 3))}
+    given = {
+        "title": "A cell",
+        "cell": "gru",
+        "tokens": tokens,
+        "said": tokens,
+        "wanted": [],
+        "asked": 4,
+        "gates": gates,
+    }
+    return {**given, **sums, **changes}
+
+
+def test_a_cell_is_sent_with_short_tokens_and_the_reach_of_each_gate() -> None:
+    scene = Scene()
+    scene.cell("cell", **cell(), span=(1, 3))
+    spec = header(scene)["rows"][0][0]
+    assert spec["short"] == ["✓", "", "(", "␣", "x"] and spec["names"] == ["r", "z", "n", "u", "h"]
+    assert spec["reach"] == [2.0] * 5 and spec["span"] == [1, 3]
+    shapes = [shape for _, _, shape in header(scene)["arrays"]]
+    assert shapes == [[5, 5, 3], [3, 5, 3], [3, 5, 3], [3, 3]]
+
+
+@pytest.mark.parametrize("changes", [{"tokens": ["a"]}, {"from_input": np.zeros((3, 4, 3))}])
+def test_a_cell_whose_numbers_do_not_fit_its_tokens_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="need gates"):
+        Scene().cell("cell", **cell(**changes))
