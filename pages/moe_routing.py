@@ -20,6 +20,7 @@ PLANE = (-LIMIT, LIMIT)
 NETWORKS = {"moe": ("mixture of experts", "train"), "equal_compute": ("dense, equal compute", "neutral"),
             "equal_size": ("dense, equal size", "test")}  # fmt: skip
 FEW = 8  # so many experts have a line each; more are the rows of a map
+FLOWS = 12  # experts to which bands lead at most
 SEEN = 24  # characters whose way is shown, the most frequent first
 WRITTEN = {" ": "␣", "\n": "⏎", "\t": "⇥", UNKNOWN: "other"}
 
@@ -69,12 +70,14 @@ def _passage(scene: Scene, frame: Any, numbers: str) -> None:
 def _flow(scene: Scene, frame: Any) -> None:
     """Bands from each group of tokens to its experts, as wide as their share."""
     lost = frame.flow[:, -1].sum() > 0
-    shown = np.flatnonzero(frame.flow[:, :-1].sum(0) > 0.004)[:16]
+    came = frame.flow[:, :-1].sum(0)
+    busiest = np.argsort(-came, kind="stable")[:FLOWS]
+    shown = np.sort(busiest[came[busiest] > 0])
+    busy = f": the {FLOWS} busiest experts" if (came > 0).sum() > FLOWS else ""
     ends = [*shown, *([frame.flow.shape[1] - 1] if lost else [])]
-    panel = scene.panel("flow", title="Where tokens flow", x=(-0.45, 1.45), y=(-0.03, 1.06), weight=1.1, equal=False,
-                        x_names=["tokens", "experts"], y_names=[""])  # fmt: skip
-    room = 0.7 / max(1, len(ends) - 1) if len(ends) > 1 else 0
-    gap_left, gap_right = 0.3 / max(1, len(frame.names) - 1), min(0.3 / max(1, len(ends) - 1), room)
+    panel = scene.panel("flow", title=f"Where tokens flow{busy}", x=(-0.45, 1.45), y=(-0.03, 1.06), weight=1.1,
+                        equal=False, x_names=["tokens", "experts"], y_names=[""])  # fmt: skip
+    gap_left, gap_right = (0.3 / max(1, count - 1) for count in (len(frame.names), len(ends)))  # bands share the rest
     left = np.concatenate([[0], np.cumsum(frame.flow.sum(1) * 0.7 + gap_left)])
     right = np.concatenate([[0], np.cumsum(frame.flow[:, ends].sum(0) * 0.7 + gap_right)])
     x = np.linspace(0, 1, 24)
@@ -188,7 +191,7 @@ def inside(view: View) -> None:
     st.caption("Only the layer in question counts, with its router. A multiplication and its addition are two "
                "operations. The hidden neurons of the mixture are those of one expert.")  # fmt: skip
     st.markdown("##### Experts")
-    rows = ["| expert | load | error on its tokens | bias |", "|:--|--:|--:|--:|"]
+    rows = ["| expert | load | error where it is first choice | bias |", "|:--|--:|--:|--:|"]
     for i, (load, error, bias) in enumerate(zip(frame.load, frame.errors, frame.bias, strict=True)):
         rows.append(f"| {i + 1} | {load:.1%} | {'–' if np.isnan(error) else f'{error:.3f}'} | {bias:+.3f} |")
     st.markdown("\n".join(rows))
