@@ -32,7 +32,7 @@ from engine.text import Alphabet, TextError, alphabet, corpus, read_upload
 
 __all__ = ["Config", "Experiment", "Frame", "gates"]
 
-BATCH = {"adding": 32, "copying": 32, "brackets": 32, "text": 16}  # sequences behind each update
+BATCH = {"adding": 32, "copying": 32, "brackets": 32, "text": 16}  # sequences behind each update; half for large cells
 AT_ONCE = (60, 32)  # length and hidden size up to which one step updates all three cells
 SMOOTH = 16  # updates over which a loss is averaged
 SHOWN = 16  # sequences kept apart, to look at
@@ -158,7 +158,8 @@ def sums(cell: nn.RNNBase, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
 class Experiment:
     """One step draws a batch of new sequences and updates all three cells on it, each with an optimiser of its own.
 
-    Of long sequences or wide cells one step updates one cell, and the next step the next one, on the same batch.
+    With long sequences or wide cells one step updates one cell, and the next step the next one, on the same batch of
+    half the size: nobody else on the bench should have to wait.
     """
 
     done = False
@@ -189,7 +190,8 @@ class Experiment:
 
     def step(self) -> dict[str, float]:
         number, turn = divmod(self.step_count, self.turns)
-        batch = self.task.draw(BATCH[self.config.task], generator(self.config.seed, f"batch/{number}"))
+        count = BATCH[self.config.task] // (1 if self.turns == 1 else 2)
+        batch = self.task.draw(count, generator(self.config.seed, f"batch/{number}"))
         x, y = batch.x.to(self.device), batch.y.to(self.device)
         for kind in CELLS if self.turns == 1 else [tuple(CELLS)[turn]]:
             self._learn(kind, x, y)
