@@ -231,6 +231,49 @@ def _lessons(topic: Topic, browser: Browser, server: Server, labs: list[str]) ->
             topic.add(Row(f"{slug}: {each.title}", took, "s", 10.0, at_least=False, note=note))
 
 
+# ----------------------------------------------------------------------- answers
+
+
+def _answers(topic: Topic, browser: Browser, server: Server, labs: list[str]) -> None:
+    """What a visitor changes by hand while the run rests: from the key to the picture that follows from it."""
+    if "adversarial_examples" in labs:
+        with _visit(browser, f"{server.url}/adversarial_examples?example=5") as page:
+            Presses().play(page)
+            page.wait_for_timeout(2_000)
+            page.get_by_text("Pause", exact=True).first.click()
+            page.wait_for_timeout(1_500)
+            for knob in ("eps", "steps", "step_size"):
+                slider = page.locator(f".st-key-adversarial_examples-{knob}").get_by_role("slider")
+                slider.focus()
+                times = []
+                for key in ("ArrowRight", "ArrowLeft") * CLICKS:
+                    page.evaluate("probe.timeKey()")
+                    slider.press(key)
+                    page.wait_for_timeout(900)
+                    times.append(page.evaluate("probe.answered"))
+                seen = [
+                    ms for ms in times if ms is not None
+                ]  # a change that leaves the picture as it was shows nothing
+                if seen:
+                    note = f"{min(seen):.0f} to {max(seen):.0f}; {len(seen)} of {len(times)} keys changed the picture"
+                    topic.add(Row(f"adversarial_examples: {knob} to the attacked picture", statistics.median(seen),
+                                  "ms", 200.0, at_least=False, note=note))  # fmt: skip
+    if "attention_heads" in labs:
+        with _visit(browser, f"{server.url}/attention_heads") as page:
+            text, times = page.locator(".st-key-attention_heads-tokens textarea"), []
+            for tokens in ("a b c d a b c d", "d c b a d c b a") * (CLICKS // 2 + 1):
+                text.fill(tokens)
+                page.evaluate("probe.timeKey()")
+                text.press("Control+Enter")
+                page.wait_for_timeout(1_500)
+                times.append(page.evaluate("probe.answered"))
+            seen = [ms for ms in times if ms is not None]
+            if seen:
+                note = f"{min(seen):.0f} to {max(seen):.0f}; {len(seen)} of {len(times)} texts changed the picture"
+                topic.add(Row("attention_heads: own tokens to their maps", statistics.median(seen), "ms", 200.0,
+                              at_least=False, note=note))  # fmt: skip
+
+
 # ---------------------------------------------------------------------- memory
 
 
@@ -277,6 +320,11 @@ def measure(labs: list[str], *, quick: bool) -> tuple[str, list[Topic]]:
     playground = Topic(
         "The network of TensorFlow Playground, on screen", "As above, read from the page's step counter."
     )
+    answers = Topic(
+        "Answers",
+        "What is changed by hand while the run rests: from the last key to the first animation frame with another "
+        "picture, through browser, server, worker and back. Medians.",
+    )
     learned = Topic(
         "Lessons",
         "Seconds from Play until the lesson's phenomenon is on screen and the page says what happened and why: the "
@@ -294,9 +342,10 @@ def measure(labs: list[str], *, quick: bool) -> tuple[str, list[Topic]]:
             if "neural_network" in labs:
                 for seeds, target in ((1, 180.0), (64, 8_000.0)):
                     _on_screen(playground, browser, server, seeds=seeds, target=target, seconds=seconds)
+            _answers(answers, browser, server, labs)
             _lessons(learned, browser, server, labs)
             _memory(memory, server, "after all of this")
             _many_tabs(memory, browser, server, labs, seconds=5 if quick else 10)
         version = browser.version
         browser.close()
-    return version, [topic for topic in (starting, fluency, learned, playground, memory) if topic.rows]
+    return version, [topic for topic in (starting, fluency, answers, learned, playground, memory) if topic.rows]

@@ -69,6 +69,23 @@
       };  // prettier-ignore
     },
 
+    // Times the way from the last key pressed to the first animation frame in which the first drawing is another one.
+    timeKey() {
+      const [canvas] = drawings();
+      const before = canvas.toDataURL();
+      let pressed = null;
+      window.probe.answered = null;
+      addEventListener("keydown", (key) => {
+        const first = pressed === null;
+        pressed = key.timeStamp;
+        const tick = () => {
+          if (canvas.toDataURL() === before) requestAnimationFrame(tick);
+          else window.probe.answered ??= performance.now() - pressed;
+        };
+        if (first) tick();
+      }, { capture: true });  // prettier-ignore
+    },
+
     // Times the way from the next click to the first animation frame in which the counter shows another step.
     timeClick() {
       const before = step();
