@@ -167,27 +167,30 @@ def _draw(key: str, spec: Knob, *, value: Any, disabled: bool) -> None:
     label = f"{spec.label} :primary[●]" if spec.live else spec.label
     effect = "It changes at once, while it trains." if spec.live else "A change restarts the run."
     common: dict[str, Any] = {"key": key, "help": f"{spec.help} {effect}".strip(), "disabled": disabled}
+    # A value given through the session reaches the browser with one drawing only.  If the next run overtakes that one,
+    # the widget would show its first choice, and the visitor's next click would send it: so each is told it twice.
+    held = st.session_state[key]
     if spec.kind == "bool":
-        st.toggle(label, **common)
+        st.toggle(label, value=held, **common)
     elif spec.kind == "ints":
         _layers(label, spec, **common)
     elif spec.kind == "text":
-        st.text_area(label, max_chars=spec.length[1], **common)
+        st.text_area(label, value=held, max_chars=spec.length[1], **common)
     elif spec.kind == "choices":
-        st.pills(label, spec.choices, selection_mode="multi", format_func=spec.title, **common)
+        st.pills(label, spec.choices, default=held, selection_mode="multi", format_func=spec.title, **common)
     elif spec.kind == "choice":
         short = len(spec.choices) <= FEW and sum(map(len, spec.choices)) <= 32
         if short:
-            st.segmented_control(label, spec.choices, required=True, format_func=spec.title, **common)
+            st.segmented_control(label, spec.choices, default=held, required=True, format_func=spec.title, **common)
         else:
-            st.selectbox(label, spec.choices, format_func=spec.title, **common)
+            st.selectbox(label, spec.choices, index=spec.choices.index(held), format_func=spec.title, **common)
     elif spec.kind == "float" or spec.log:
-        options = sorted({*grid(spec), st.session_state[key]})
-        st.select_slider(label, options, format_func=_number, **common)
+        options = sorted({*grid(spec), held})
+        st.select_slider(label, options, value=held, format_func=_number, **common)
     else:
         low, high = int(spec.low or 0), int(spec.high or 0)
         widget = st.number_input if high - low > LONG else st.slider
-        widget(label, min_value=low, max_value=high, step=1, **common)
+        widget(label, min_value=low, max_value=high, value=held, step=1, **common)
 
 
 def _layers(label: str, spec: Knob, *, key: str, help: str, disabled: bool) -> None:
@@ -211,7 +214,7 @@ def _layers(label: str, spec: Knob, *, key: str, help: str, disabled: bool) -> N
                     st.session_state[cell] = size
                 st.number_input(
                     f"{label} {place + 1}", min_value=int(spec.low or 0), max_value=int(spec.high or 0), step=1,
-                    key=cell, label_visibility="collapsed", width=104, disabled=disabled,
+                    value=st.session_state[cell], key=cell, label_visibility="collapsed", width=104, disabled=disabled,
                     on_change=_resize, args=(key, place),
                 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from engine import images
 from engine.images import ImageError
 from ui.link import settings
 from ui.player import Player
+from ui.press import once
 from ui.scene import Scene, show
 
 SOURCES = ("Test picture", "Draw", "Upload")
@@ -34,8 +35,8 @@ def picture_input(player: Player) -> None:
     key = f"{player.slug}.input"
     if key not in st.session_state or (_config(player).picture and st.session_state[key] == SOURCES[0]):
         st.session_state[key] = SOURCES[1 if _config(player).picture else 0]
-    source = st.segmented_control("The picture it looks at", SOURCES, required=True, key=key, on_change=_choose,
-                                  args=(player,), width="stretch")  # fmt: skip
+    source = st.segmented_control("The picture it looks at", SOURCES, default=st.session_state[key], required=True, key=key,
+                                  on_change=_choose, args=(player,), width="stretch")  # fmt: skip
     if source == "Draw":
         _draw(player)
     elif source == "Upload":
@@ -109,7 +110,7 @@ def _draw(player: Player) -> None:
     pick = show(scene, key=f"{slug}.pad")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("Undo stroke", icon=":material/undo:", key=f"{slug}.undo_stroke", disabled=not drawing.strokes,
-                  on_click=_take_back, args=(player, 1))  # fmt: skip
+                  on_click=once(_take_back), args=(player, 1))  # fmt: skip
         st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", on_click=_take_back, args=(player, None),
                   disabled=empty and not drawing.strokes)  # fmt: skip
         st.segmented_control("Pen", list(PENS), required=True, key=f"{slug}.pen", on_change=_show_drawing,

@@ -35,8 +35,8 @@ def transport(player: Player) -> None:
         speed = f"{slug}.speed"
         if speed not in st.session_state:
             st.session_state[speed] = next(name for name, pace in SPEEDS.items() if pace == player.speed)
-        st.selectbox("Speed", list(SPEEDS), key=speed, on_change=player.set_speed, label_visibility="collapsed",
-                     width=130)  # fmt: skip
+        st.selectbox("Speed", list(SPEEDS), index=list(SPEEDS).index(st.session_state[speed]), key=speed,
+                     on_change=player.set_speed, label_visibility="collapsed", width=130)  # fmt: skip
 
 
 def status(player: Player, counter: DeltaGenerator, *, unit: str = "Step") -> None:
