@@ -35,8 +35,8 @@ def picture_input(player: Player) -> None:
     key = f"{player.slug}.input"
     if key not in st.session_state or (_config(player).picture and st.session_state[key] == SOURCES[0]):
         st.session_state[key] = SOURCES[1 if _config(player).picture else 0]
-    source = st.segmented_control("The picture it looks at", SOURCES, default=st.session_state[key], required=True, key=key,
-                                  on_change=_choose, args=(player,), width="stretch")  # fmt: skip
+    source = st.segmented_control("The picture it looks at", SOURCES, default=st.session_state[key], required=True,
+                                  key=key, on_change=_choose, args=(player,), width="stretch")  # fmt: skip
     if source == "Draw":
         _draw(player)
     elif source == "Upload":
@@ -65,7 +65,7 @@ def _browse(player: Player) -> None:
             ("Next", "chevron_right", (here + 1) % EXAMPLES),
             ("Random", "shuffle", None),
         ):
-            st.button(label, icon=f":material/{icon}:", key=f"{player.slug}.{label.lower()}", on_click=_go,
+            st.button(label, icon=f":material/{icon}:", key=f"{player.slug}.{label.lower()}", on_click=once(_go),
                       args=(player, to))  # fmt: skip
     st.caption(f"Test picture {here + 1} of {EXAMPLES}: none of them was learned from.")
 
