@@ -150,7 +150,7 @@ def test_every_lesson_asks_runs_and_explains(browser: Browser, server: str, slug
                 visitor.key("outcome").wait_for()
             visitor.button("Play").click()
             visitor.until(lambda: visitor.step_number() > 0, "the lesson to run")
-            expect(visitor.key("outcome")).to_contain_text("What happened and why.", timeout=90_000)
+            expect(visitor.key("outcome")).to_contain_text("What happened and why.", timeout=240_000)
             if each.answers:
                 expect(visitor.key("outcome")).to_contain_text("You predicted it")
         assert visitor.notices() == [] and visitor.tracebacks() == 0
