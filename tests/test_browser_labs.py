@@ -148,6 +148,8 @@ def test_every_lesson_asks_runs_and_explains(browser: Browser, server: str, slug
             if number or each.runs_to is None:
                 visitor.button("What happened and why").click()  # who does not want to wait
                 visitor.key("outcome").wait_for()
+            visitor.settle()  # what is written out above moves the buttons
+            visitor.page.evaluate("document.fonts.ready")
             visitor.button("Play").click()
             visitor.until(lambda: visitor.step_number() > 0, "the lesson to run")
             expect(visitor.key("outcome")).to_contain_text("What happened and why.", timeout=240_000)
