@@ -187,6 +187,7 @@ class Visitor:
         """Open every group of knobs."""
         closed = self.page.locator(".st-key-knobs details:not([open]) > summary")
         while left := closed.count():
+            self.settle()
             closed.first.click()
             self.until(lambda left=left: closed.count() < left, "a group of knobs to open")
             self.settle()
