@@ -11,6 +11,7 @@ from ui import charts
 from ui.lens_chart import logit_lens
 from ui.page import View, lab_page
 from ui.player import Player
+from ui.press import whole
 from ui.scene import Scene, show
 from ui.text_input import text_input
 
@@ -191,7 +192,7 @@ def extra(player: Player) -> None:
         player.turn(off=tuple(sorted(st.session_state[key])))
 
     st.pills("Switch heads off", list(known), format_func=known.__getitem__, selection_mode="multi", key=key,
-             on_change=switch, help="Only where you look: training goes on with all heads.")  # fmt: skip
+             on_change=whole(switch), help="Only where you look: training goes on with all heads.")  # fmt: skip
     if config.task == "text":
         text_input(player)
     if look is not None and look.frame is not None and look.frame.ignored and config.tokens:

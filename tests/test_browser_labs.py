@@ -94,6 +94,7 @@ def test_a_branch_from_an_earlier_moment_shows_both_futures(browser: Browser, se
         expect(said).to_contain_text(value)  # named beside the button, and not yet done
         assert visitor.step_number() == 4
 
+        visitor.settle()
         visitor.button("Branch from here").click()
         dashed = visitor.page.get_by_text("Dashed:")
         dashed.wait_for()
@@ -132,14 +133,15 @@ def test_every_lesson_asks_runs_and_explains(browser: Browser, server: str, slug
         visitor.open(slug)
         for number, each in enumerate(lesson.lessons(slug)):
             visitor.key("lesson").get_by_text(each.title, exact=True).click()
+            visitor.until(lambda each=each: visitor.link.get("lesson") == each.slug, "the lesson in the link")
+            visitor.settle()
             question = visitor.key("predict")
             expect(question).to_contain_text("Predict.")
-            visitor.until(lambda each=each: visitor.link.get("lesson") == each.slug, "the lesson in the link")
             for name, text in each.params.items():
                 default = (
                     engine.lab(slug).Config.knobs()[name].parse(text) == engine.lab(slug).Config.knobs()[name].default
                 )
-                assert default or visitor.link[name] == text
+                assert default or visitor.link.get(name) == text, visitor.page.url
             visitor.until(lambda: visitor.step_number() == 0, "the lesson to begin")
             expect(visitor.page.get_by_text("Dashed:")).to_have_count(int(each.beside is not None))
             if each.answers:

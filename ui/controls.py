@@ -14,7 +14,7 @@ from engine import Config, ConfigError
 from engine.lab import Knob, StillMissing, Value
 from ui import theme
 from ui.link import RESERVED, Settings, set_config, settings, share_url, undo, write_link
-from ui.press import once
+from ui.press import once, whole
 
 __all__ = ["controls", "set_config", "share_url", "undo"]
 
@@ -70,7 +70,7 @@ def controls(
         st.info(missing, icon=":material/edit:")
     if refused:
         st.error(refused, icon=":material/block:")
-        st.button("Back to those settings", key=f"{slug}.back", on_click=_show, args=(here,))
+        st.button("Back to those settings", key=f"{slug}.back", on_click=once(_show), args=(here,))
     _toolbar(slug, config_class, here)
     out_of_sight = {
         *hidden,
@@ -104,7 +104,7 @@ def _toolbar(slug: str, config_class: type[Config], here: Settings) -> None:
         )  # fmt: skip
         st.button(
             "Defaults", key=f"{slug}.defaults", icon=":material/restart_alt:", type="tertiary",
-            on_click=_defaults, args=(slug, config_class), help="Every knob back to where it starts. Undo works.",
+            on_click=once(_defaults), args=(slug, config_class), help="Every knob back to where it starts. Undo works.",
         )  # fmt: skip
 
 
@@ -215,7 +215,7 @@ def _layers(label: str, spec: Knob, *, key: str, help: str, disabled: bool) -> N
                 st.number_input(
                     f"{label} {place + 1}", min_value=int(spec.low or 0), max_value=int(spec.high or 0), step=1,
                     value=st.session_state[cell], key=cell, label_visibility="collapsed", width=104, disabled=disabled,
-                    on_change=_resize, args=(key, place),
+                    on_change=whole(_resize), args=(key, place),
                 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import streamlit as st
 
 from engine import Config
 from ui.link import set_config, settings
+from ui.press import whole
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "lessons"
 
@@ -108,7 +109,7 @@ def lesson_bar(slug: str, config_class: type[Config], *, step: int | None = None
     key = f"{slug}.lesson"
     st.session_state[key] = here.lesson
     st.pills(
-        "Lessons", list(known), format_func=lambda name: known[name].title, key=key, on_change=_choose,
+        "Lessons", list(known), format_func=lambda name: known[name].title, key=key, on_change=whole(_choose),
         args=(slug, config_class), label_visibility="collapsed",
     )  # fmt: skip
     chosen = known.get(here.lesson or "")
@@ -120,7 +121,7 @@ def lesson_bar(slug: str, config_class: type[Config], *, step: int | None = None
         if chosen.answers:
             st.radio(
                 "Your answer", chosen.answers, index=None, key=_answer_key(slug, chosen), label_visibility="collapsed",
-                on_change=_commit, args=(slug, chosen),
+                on_change=whole(_commit), args=(slug, chosen),
             )  # fmt: skip
     if step is not None:
         with answer:
@@ -132,9 +133,8 @@ def outcome(slug: str, lesson: Lesson, *, step: int) -> None:
     """What happened and why, once the run has reached the step that shows it; until then a button to see it at once."""
     shown = f"{slug}.lesson.{lesson.slug}.shown"
     if not st.session_state.get(shown) and (lesson.runs_to is None or step < lesson.runs_to):
-        st.button(
-            "What happened and why", key=f"{shown}.ask", icon=":material/visibility:", on_click=_show, args=(shown,)
-        )
+        st.button("What happened and why", key=f"{shown}.ask", icon=":material/visibility:", on_click=whole(_show),
+                  args=(shown,))  # fmt: skip
         return
     with st.container(key=f"{slug}.outcome", border=True):
         said = st.session_state.get(f"{slug}.lesson.{lesson.slug}.said")

@@ -9,6 +9,7 @@ from engine.network_file import NetworkFileError
 from engine.shelf import ShelfError
 from ui.link import settings
 from ui.player import Player
+from ui.press import once
 
 
 def network_input(player: Player) -> None:
@@ -37,7 +38,7 @@ def network_input(player: Player) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(_origin(key))
             st.button("Without it", key=f"{slug}.without_network", icon=":material/close:", type="tertiary",
-                      on_click=_leave, args=(player,))  # fmt: skip
+                      on_click=once(_leave), args=(player,))  # fmt: skip
 
 
 def _take(player: Player, data: bytes) -> str:

@@ -24,7 +24,7 @@ from engine.pool import PoolError
 from ui import lesson, story
 from ui.controls import controls
 from ui.link import settings
-from ui.player import Player, Watched, attach, describe
+from ui.player import Player, Watched, attach, describe, name_in_link
 from ui.press import once
 from ui.transport import status, transport
 
@@ -95,6 +95,7 @@ def lab_page(
         config = controls(slug, config_class, show=show, hidden=hidden, notices=notices)
     _start_lesson(player, chosen, config_class)
     player.follow(config)
+    name_in_link(player)
     with left:
         if player.on_stage is None:
             st.warning(player.error, icon=":material/hourglass_top:")
@@ -102,7 +103,7 @@ def lab_page(
             return
         player.peek()
         transport(player)
-        player.drawn = (player.playing, player.active)
+        player.drawn = player.showing
         ends = chosen.runs_to if chosen and chosen.runs_to is not None and steps < chosen.runs_to else None
         with st.container(key="live"):
             with st.container(key="step"):
@@ -152,7 +153,7 @@ def _live(player: Player, stage: Draw, counter: DeltaGenerator, *, unit: str, en
                 stage(_view(player, watched))
     else:
         stage(_view(player, player.on_stage))
-    if player.drawn != (player.playing, player.active) or (ends is not None and look.last_step >= ends):
+    if player.drawn != player.showing or (ends is not None and look.last_step >= ends):
         st.rerun(scope="app")  # the buttons, or how often we look, are no longer right
 
 

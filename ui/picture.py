@@ -15,7 +15,7 @@ from engine import images
 from engine.images import ImageError
 from ui.link import settings
 from ui.player import Player
-from ui.press import once
+from ui.press import once, whole
 from ui.scene import Scene, show
 
 SOURCES = ("Test picture", "Draw", "Upload")
@@ -36,7 +36,7 @@ def picture_input(player: Player) -> None:
     if key not in st.session_state or (_config(player).picture and st.session_state[key] == SOURCES[0]):
         st.session_state[key] = SOURCES[1 if _config(player).picture else 0]
     source = st.segmented_control("The picture it looks at", SOURCES, default=st.session_state[key], required=True,
-                                  key=key, on_change=_choose, args=(player,), width="stretch")  # fmt: skip
+                                  key=key, on_change=whole(_choose), args=(player,), width="stretch")  # fmt: skip
     if source == "Draw":
         _draw(player)
     elif source == "Upload":
@@ -111,9 +111,9 @@ def _draw(player: Player) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("Undo stroke", icon=":material/undo:", key=f"{slug}.undo_stroke", disabled=not drawing.strokes,
                   on_click=once(_take_back), args=(player, 1))  # fmt: skip
-        st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", on_click=_take_back, args=(player, None),
-                  disabled=empty and not drawing.strokes)  # fmt: skip
-        st.segmented_control("Pen", list(PENS), required=True, key=f"{slug}.pen", on_change=_show_drawing,
+        st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", on_click=once(_take_back),
+                  args=(player, None), disabled=empty and not drawing.strokes)  # fmt: skip
+        st.segmented_control("Pen", list(PENS), required=True, key=f"{slug}.pen", on_change=whole(_show_drawing),
                              args=(player, drawing), label_visibility="collapsed")  # fmt: skip
     if empty:
         st.caption("Draw with the mouse or a finger. Until then it looks at a test picture.")
@@ -141,21 +141,23 @@ def _strokes(sent: Any) -> list[np.ndarray]:
 def _show_drawing(player: Player, drawing: Drawing) -> None:
     if not drawing.strokes:
         return
+    drawing.packed = _pack(player, drawing.strokes)
+    player.turn(data=_data(player), picture=drawing.packed)
+
+
+def _pack(player: Player, strokes: list[np.ndarray]) -> str:
     pen = PENS[st.session_state.get(f"{player.slug}.pen", "Medium")]
-    data = _data(player)
-    drawing.packed = images.pack(images.rasterise(drawing.strokes, images.side(data), pen=pen))
-    player.turn(data=data, picture=drawing.packed)
+    return images.pack(images.rasterise(strokes, images.side(_data(player)), pen=pen))
 
 
 def _take_back(player: Player, strokes: int | None) -> None:
     """Take back the last so many strokes, or all."""
     drawing = _drawing(player.slug)
-    drawing.replace(drawing.strokes[:-strokes] if strokes else [])
-    drawing.packed = ""
-    if drawing.strokes:
-        _show_drawing(player, drawing)
-    else:
-        player.turn(picture="")
+    kept = drawing.strokes[:-strokes] if strokes else []
+    packed = _pack(player, kept) if kept else ""
+    player.turn(data=_data(player), picture=packed)
+    drawing.replace(kept)  # last: see ui.press.whole
+    drawing.packed = packed
 
 
 def _refit(player: Player) -> bool:
@@ -266,9 +268,9 @@ def dataset_notice(player: Player) -> None:
         return
     title, megabytes = _title(name), {"mnist": 15, "fashion_mnist": 31}[name]
     with st.container(horizontal=True, gap="small"):
-        st.button(f"Fetch {title}", icon=":material/download:", key=f"{slug}.fetch", type="primary", on_click=_start,
-                  args=(player, name))  # fmt: skip
-        st.button("Stay with the digits", key=f"{slug}.stay", on_click=_stay, args=(player,))
+        st.button(f"Fetch {title}", icon=":material/download:", key=f"{slug}.fetch", type="primary",
+                  on_click=once(_start), args=(player, name))  # fmt: skip
+        st.button("Stay with the digits", key=f"{slug}.stay", on_click=once(_stay), args=(player,))
     st.caption(f"{title} comes from openml.org, about {megabytes} MB, once for everybody here.")
 
 

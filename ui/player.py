@@ -61,7 +61,7 @@ class Player:
     rate: tuple[float, int, float] = (0.0, 0, 0.0)  # when and at which step steps a second were last taken, and they
     speed: float | None = None  # steps a second, None for as fast as it goes
     marked: tuple[float, Look] = (0.0, Look(status="waiting"))  # when the timeline was last moved, and to what
-    drawn: tuple[bool, bool] = (False, False)  # `playing` and `active` when the buttons were drawn
+    drawn: tuple[object, ...] = ()  # `showing` when the buttons were drawn
     rounds: int = 0  # grows when another run comes on stage
 
     # ------------------------------------------------------------------ the run
@@ -108,6 +108,11 @@ class Player:
     def active(self) -> bool:
         watched = [self.on_stage, *self.compared] if self.on_stage else []
         return any(w is not None and w.look.active for w in watched)
+
+    @property
+    def showing(self) -> tuple[object, ...]:
+        """What the buttons, and how often we look, depend on."""
+        return self.playing, self.active, self.rounds
 
     @property
     def interval(self) -> float:
@@ -217,7 +222,9 @@ class Player:
     # ------------------------------------------------------------------ comparing
 
     def branch(self) -> None:
-        """Go on from the moment on screen with what the knobs say; the first future stays as a comparison."""
+        """Train on from the moment on screen with what the knobs say; the first future stays as a comparison."""
+        if not self.rewound:  # a press that came twice
+            return
         with self._told():
             assert self.on_stage is not None
             old = self.on_stage
@@ -225,6 +232,7 @@ class Player:
             old.label = describe(self.config, self.wanted) or f"first run, to step {old.look.last_step:,}"
             self._keep(old)
             self._put_on_stage(Watched(run), self.wanted)
+            run.play()
         self._look_again()
 
     def keep(self) -> None:
@@ -260,10 +268,10 @@ class Player:
         """Bring a compared run on stage, and what is there to its place."""
         assert self.on_stage is not None
         other, config = self.compared[number], self.compared[number].look.config
+        set_config(self.slug, config)  # first: see ui.press.whole
         self.on_stage.label = describe(self.config, config) or "the other run"
         self.compared[number] = self.on_stage
         self._put_on_stage(other, config)
-        set_config(self.slug, config)
 
     def drop(self, number: int) -> None:
         self.compared.pop(number).run.close()
@@ -280,7 +288,6 @@ class Player:
     def _put_on_stage(self, watched: Watched, config: Config) -> None:
         self.on_stage, self.config, self.wanted = watched, config, config
         self.rounds += 1
-        st.query_params["run"] = watched.run.id
 
 
 class _Told:
@@ -297,6 +304,12 @@ class _Told:
             self.player.error = str(error)
             return True
         return False
+
+
+def name_in_link(player: Player) -> None:
+    """Let the address bar say which run this is, for a reload and for other tabs."""
+    if player.on_stage is not None and st.query_params.get("run") != player.on_stage.run.id:
+        st.query_params["run"] = player.on_stage.run.id
 
 
 def describe(config: Config, other: Config) -> str:
@@ -324,8 +337,6 @@ def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:
     key = f"{slug}.player"
     if key in st.session_state:
         player: Player = st.session_state[key]
-        if player.on_stage is not None and st.query_params.get("run") != player.on_stage.run.id:
-            st.query_params["run"] = player.on_stage.run.id
         return player
     player = st.session_state[key] = Player(slug, config_class(), config_class(), speed=SPEEDS[speed])
     run = pool.current().find(st.query_params.get("run", ""))

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ui import theme
 from ui.player import SPEEDS, Player, describe
-from ui.press import once
+from ui.press import once, whole
 from ui.timeline import timeline
 
 MARKED = 0.2  # seconds between two moves of the timeline's mark while a run trains; each costs part of a frame
@@ -23,8 +23,8 @@ def transport(player: Player) -> None:
         # No help on these: Streamlit draws a button that has one twice, and hides one of the two.
         # Play and Pause are one widget: two would stand side by side for a moment, and push the others away.
         label, icon, act = ("Pause", "pause", player.pause) if player.playing else ("Play", "play_arrow", player.play)
-        st.button(label, key=f"{slug}.play", icon=f":material/{icon}:", type="primary", on_click=act, shortcut="Space",
-                  width=LARGE if theme.lecture() else PLAY)  # fmt: skip
+        st.button(label, key=f"{slug}.play", icon=f":material/{icon}:", type="primary", on_click=once(act),
+                  shortcut="Space", width=LARGE if theme.lecture() else PLAY)  # fmt: skip
         st.button(
             "Step", key=f"{slug}.step_once", icon=":material/skip_next:", on_click=once(player.step), shortcut="S"
         )
@@ -36,7 +36,7 @@ def transport(player: Player) -> None:
         if speed not in st.session_state:
             st.session_state[speed] = next(name for name, pace in SPEEDS.items() if pace == player.speed)
         st.selectbox("Speed", list(SPEEDS), index=list(SPEEDS).index(st.session_state[speed]), key=speed,
-                     on_change=player.set_speed, label_visibility="collapsed", width=130)  # fmt: skip
+                     on_change=whole(player.set_speed), label_visibility="collapsed", width=130)  # fmt: skip
 
 
 def status(player: Player, counter: DeltaGenerator, *, unit: str = "Step") -> None:
@@ -98,7 +98,5 @@ def _offer_branch(player: Player) -> None:
             st.markdown(f"Turned: **{turned}**. Play goes on from here and gives up the first future.")
         else:
             st.markdown("You look at an earlier moment. Turn a knob marked :primary[●] and branch to see both futures.")
-        if st.button("Branch from here", key=f"{player.slug}.branch", icon=":material/call_split:", shortcut="B"):
-            player.branch()
-            player.play()
-            st.rerun(scope="app")
+        st.button("Branch from here", key=f"{player.slug}.branch", icon=":material/call_split:", shortcut="B",
+                  on_click=whole(player.branch))  # fmt: skip
