@@ -25,6 +25,7 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the server runs)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLAYGROUND_")}
+        environment["PLAYGROUND_RUNS_PER_WORKER"] = "1000"  # a hundred visits in a row leave their runs behind
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1",

@@ -22,7 +22,7 @@ class Limits:
     """
 
     workers: int = max(1, min(8, (os.cpu_count() or 2) - 1))  # one core is left for the pages
-    runs_per_worker: int = 40  # open runs, playing or not
+    runs_per_worker: int = 64  # open runs, playing or not: a class of fifty, and what some of them compare
     waiting: int = 40  # runs in the queue; beyond that the answer is "full"
     worker_memory_mb: int = 6_000  # resident size above which a worker takes no new run
 
