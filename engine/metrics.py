@@ -62,7 +62,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
         raise ValueError("A covariance needs at least two points on each side.")
     a, b = a.detach().cpu().double(), b.detach().cpu().double()
     gap = (a.mean(0) - b.mean(0)).square().sum()
-    cov_a, cov_b = (torch.atleast_2d(torch.cov(points.T)) for points in (a, b))
+    cov_a, cov_b = (torch.cov(points.T).reshape(points.shape[1], -1) for points in (a, b))
     values, vectors = torch.linalg.eigh(cov_a)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T  # C_a^(1/2)
     overlap = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()

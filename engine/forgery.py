@@ -1,0 +1,174 @@
+"""What is seen of a GAN on the plane: the real points, the measures of the fakes, and the frame that a page draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine import metrics, point_clouds
+from engine.device import generator
+
+STAGES = {
+    "real": "Draw real points",
+    "forge": "Forge fakes",
+    "discriminator": "Train the discriminator",
+    "again": "Forge again",
+    "generator": "Train the generator",
+    "together": "Train both at once",
+}
+EXTENT = (-1.4, 1.4, -1.4, 1.4)  # left, right, bottom, top of what is shown
+COUNTED = (-1.2, 1.2, -1.2, 1.2)  # where points are counted for the Jensen-Shannon divergence
+MEASURED = 300  # fakes, and as many real points, behind every measure
+CELLS, SIDE, SEED_SIDE, ARROWS, TRAIL = 12, 56, 28, 40, 600
+BANDWIDTHS = (0.05, 0.1, 0.2, 0.4, 0.8)  # of the MMD
+FEWER = 120  # points of each side behind the MMD, which looks at every pair five times
+SPLITS = 4  # of the real points, behind every floor
+MEASURES: dict[str, Callable[[Tensor, Tensor], float]] = {
+    "energy": metrics.energy_distance,
+    "mmd": lambda a, b: metrics.mmd(a[:FEWER], b[:FEWER], BANDWIDTHS),
+    "frechet": metrics.frechet_distance,
+    "js": lambda a, b: metrics.js_divergence(a, b, COUNTED, CELLS),
+}
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One pair of networks, and a small map of every other.  Points are (N, 2), in the units of the plane."""
+
+    real: Array  # (MEASURED, 2)
+    fake: Array  # (MEASURED, 2), always from the same noise
+    surface: Array  # (SIDE, SIDE): what the discriminator says; row 0 is the lowest y
+    surface_range: tuple[float, float]
+    probability: bool  # the surface is D(x), the probability of being real; else a score
+    verdicts: Array  # (2, MEASURED): logits D(x) of the real points, then of the fakes
+    arrows_at: Array  # (ARROWS, 2): the first fakes
+    arrows: Array  # (ARROWS, 2): where the generator's loss pushes them
+    lines: Array  # (L, T, 2): a grid of the noise as the generator folds it
+    centres: Array  # (K, 2), or (0, 2)
+    stages: tuple[str, ...]  # titles of one round, in order
+    stage: int  # the one that was done last, -1 before the first
+    batch_real: Array  # (B, 2), the batch of this round in slow motion, else empty
+    batch_fake: Array
+    measures: dict[str, float]
+    floors: dict[str, float]  # the same measures between two halves of the real points
+    modes: int  # covered; -1 if the data have none
+    seed_maps: Array  # (S, SEED_SIDE, SEED_SIDE) counts of fakes; row 0 is the lowest y
+    seed_modes: tuple[int, ...]
+    seed_energies: tuple[float, ...]
+    shown: int
+    trail: Array  # (T, 2): theta and psi of the Dirac-GAN, oldest first
+    rounds: int
+
+
+class Judge:
+    """Keeps real points that no training sees, and says how far fakes are from them."""
+
+    def __init__(self, data: str, drawn: str, *, seed: int, device: torch.device) -> None:
+        self.data, self.drawn, self.device = data, drawn, device
+        stream = generator(seed, "judge", device)
+        real = self.sample(2 * MEASURED, stream)
+        self.real = real[:MEASURED]
+        self.centres = point_clouds.centres(data) if data != "dirac" else None
+        halves = generator(seed, "halves")
+        self.floors = {
+            name: float(np.mean([abs(metrics.floor(measure, real.cpu(), halves)) for _ in range(SPLITS)]))
+            for name, measure in MEASURES.items()
+        }
+        left, right, bottom, top = EXTENT
+        y, x = torch.meshgrid(torch.linspace(bottom, top, SIDE), torch.linspace(left, right, SIDE), indexing="ij")
+        self.grid = torch.stack([x, y], -1).reshape(-1, 2).to(device)
+
+    def sample(self, count: int, stream: torch.Generator) -> Tensor:
+        """`count` real points, (count, 2).  The Dirac-GAN's is always at 0."""
+        if self.data == "dirac":
+            return torch.zeros(count, 2, device=self.device)
+        return point_clouds.sample(self.data, count, stream, self.drawn)
+
+    def measures(self, fakes: Tensor) -> dict[str, list[float]]:
+        """Of each of S sets of fakes (S, MEASURED, 2).  Waits for the GPU; not finite where the fakes are not."""
+        fakes, real = fakes.cpu(), self.real.cpu()
+        fine = [bool(torch.isfinite(fake).all()) for fake in fakes]
+        found = {
+            name: [measure(fake, real) if ok else float("nan") for fake, ok in zip(fakes, fine, strict=True)]
+            for name, measure in MEASURES.items()
+        }
+        if self.centres is not None:
+            found["modes"] = [
+                float(metrics.modes_covered(fake, self.centres, point_clouds.SIGMA)) if ok else float("nan")
+                for fake, ok in zip(fakes, fine, strict=True)
+            ]
+        return found
+
+    def lines(self, config: Any) -> tuple[Tensor, int]:
+        """Noise along the lines of a square grid, (L * T, noise_size), and T; beyond two dimensions it is zero."""
+        reach, count, points = (2.2 if config.noise == "gaussian" else 1.0), 13, 41
+        along = torch.linspace(-reach, reach, points)
+        if config.noise_size == 1:
+            return along[:, None].to(self.device), points
+        across = torch.linspace(-reach, reach, count)
+        first = torch.stack(torch.meshgrid(across, along, indexing="ij"), -1)  # (count, points, 2)
+        grid = torch.cat([first, first.flip(-1)]).reshape(-1, 2)
+        return torch.cat([grid, torch.zeros(len(grid), config.noise_size - 2)], 1).to(self.device), points
+
+    def draw(
+        self, experiment: Any, *, fakes: Tensor, lines: Tensor, logits: Tensor, push: Tensor, batch_real: Tensor,
+        batch_fake: Tensor,
+    ) -> Frame:  # fmt: skip
+        """The frame.  `fakes` (S, MEASURED, 2); of the shown pair `lines` (L, T, 2), `push` (ARROWS, 2), and `logits`
+        of the grid, then of the real points, then of the fakes (SIDE * SIDE + 2 * MEASURED,).  Waits for the GPU.
+        """
+        config, shown, measured = experiment.config, experiment.shown, experiment.measures
+        plan = config.plan()
+        surface, surface_range = self._surface(config.loss, logits.detach().cpu())
+        slow = config.slow_motion
+        empty = torch.zeros(0, 2)
+        modes = [int(m) if np.isfinite(m) else 0 for m in measured.get("modes", [])]
+        energies = measured["energy"]
+        return Frame(
+            real=_array(self.real), fake=_array(fakes[shown]), surface=surface, surface_range=surface_range,
+            probability=config.loss in ("non_saturating", "saturating"),
+            verdicts=_array(logits[SIDE * SIDE :].reshape(2, MEASURED)), arrows_at=_array(fakes[shown, :ARROWS]),
+            arrows=_array(push), lines=_array(lines),
+            centres=_array(empty if self.centres is None else self.centres), stages=tuple(STAGES[s] for s in plan),
+            stage=(experiment.stage - 1) % len(plan) if experiment.step_count else -1,
+            batch_real=_array(batch_real if slow and batch_real.numel() else empty),
+            batch_fake=_array(batch_fake if slow and batch_fake.numel() else empty),
+            measures={name: values[shown] for name, values in measured.items()}, floors=self.floors,
+            modes=modes[shown] if modes else -1, seed_maps=self._maps(fakes.cpu()), seed_modes=tuple(modes),
+            seed_energies=tuple(energies), shown=shown, trail=_array(experiment.trail), rounds=experiment.rounds,
+        )  # fmt: skip
+
+    def _surface(self, loss: str, logits: Tensor) -> tuple[Array, tuple[float, float]]:
+        """What the discriminator says on the grid: a probability, or a score around its mean on the points."""
+        on_grid = logits[: SIDE * SIDE].reshape(SIDE, SIDE)
+        if loss in ("non_saturating", "saturating"):
+            return _array(on_grid.sigmoid()), (0.0, 1.0)
+        if loss == "least_squares":
+            return _array(on_grid.clamp(0, 1)), (0.0, 1.0)
+        points = logits[SIDE * SIDE :]
+        middle = (points[:MEASURED].mean() + points[MEASURED:].mean()) / 2
+        reach = (points - middle).abs().max().clamp(min=1e-6)  # Wasserstein: only differences mean something
+        return _array(((on_grid - middle) / reach).clamp(-1, 1)), (-1.0, 1.0)
+
+    def _maps(self, fakes: Tensor) -> Array:
+        """Counts of each pair's fakes on a coarse grid, (S, SEED_SIDE, SEED_SIDE); what lies outside is left out."""
+        left, right, bottom, top = EXTENT
+        cell = (fakes - torch.tensor([left, bottom])) / torch.tensor([right - left, top - bottom]) * SEED_SIDE
+        inside = ((cell >= 0) & (cell < SEED_SIDE)).all(-1)
+        place = cell.nan_to_num(0).clamp(0, SEED_SIDE - 1).long()
+        flat = place[..., 1] * SEED_SIDE + place[..., 0]
+        counts = [torch.bincount(f[i], minlength=SEED_SIDE**2) for f, i in zip(flat, inside, strict=True)]
+        return _array(torch.stack(counts).reshape(-1, SEED_SIDE, SEED_SIDE))
+
+
+def _array(tensor: Tensor) -> Array:
+    found: Array = tensor.detach().cpu().numpy().astype(np.float32)
+    return found

@@ -1,0 +1,427 @@
+"""Can a forger and a detective learn together?
+
+A generator turns noise into points and wants them taken for real; a discriminator wants to tell them from real ones.
+Watch the discriminator's surface push the fakes around, the generator fold its noise over the data, how many of the
+modes it covers, and how easily the two run in circles instead of meeting.
+
+References: Goodfellow et al., "Generative adversarial nets", 2014; Mao et al., "Least squares GANs", 2017; Arjovsky,
+Chintala, Bottou, "Wasserstein GAN", 2017; Gulrajani et al., "Improved training of Wasserstein GANs", 2017 (gradient
+penalty); Miyato et al., "Spectral normalization", 2018; Mescheder, Geiger, Nowozin, "Which training methods for GANs do
+actually converge?", 2018 (Dirac-GAN).
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine import forgery, optim, point_clouds, stacked
+from engine.device import generator
+from engine.forgery import MEASURED, Frame
+from engine.lab import Config as LabConfig
+from engine.lab import ConfigError, StillMissing, knob
+from engine.metrics import modes_covered as modes_covered  # the page's measure, under the lab's name too
+from engine.stacked import Layer
+
+EVERY = 8  # rounds between two measurements of a pair
+WORK = 1.2e8  # multiplications in a round: more, and others would have to wait for it
+BETA2 = 0.9  # of Adam, as Gulrajani et al.
+START = (0.8, 0.0)  # of the fake point in the Dirac-GAN; the real one is at 0
+OPTIMISERS = ("adam", "rmsprop", "momentum", "gradient_descent")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What is made small, of logits d = D(x): by the discriminator for real and fake points, and by the generator."""
+
+    real: Callable[[Tensor], Tensor]
+    fake: Callable[[Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+    title: str
+
+
+# softplus(-d) = -log sigmoid(d) and softplus(d) = -log(1 - sigmoid(d))
+LOSSES = {
+    "non_saturating": Loss(lambda d: F.softplus(-d), F.softplus, lambda d: F.softplus(-d), "Non-saturating"),
+    "saturating": Loss(lambda d: F.softplus(-d), F.softplus, lambda d: -F.softplus(d), "Saturating (minimax)"),
+    "least_squares": Loss(lambda d: (d - 1).square() / 2, lambda d: d.square() / 2, lambda d: (d - 1).square() / 2,
+                          "Least squares"),
+    "wasserstein": Loss(lambda d: -d, lambda d: d, lambda d: -d, "Wasserstein"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Config(LabConfig):
+    data: str = knob(
+        "ring", choices=(*point_clouds.SHAPES, "dirac"), titles=(*point_clouds.TITLES, "One point (Dirac-GAN)"),
+        help="What is to be forged. The Dirac-GAN has one number on each side: the smallest GAN.",
+    )  # fmt: skip
+    points: str = knob("", length=(0, 6000), when="data=drawn", help="Drawn points, packed.")
+    loss: str = knob(
+        "wasserstein", choices=tuple(LOSSES), titles=[loss.title for loss in LOSSES.values()],
+        help="What the two make small.",
+    )  # fmt: skip
+    train: str = knob(
+        "both", choices=("both", "discriminator", "generator"), live=True,
+        help="Who learns. The other one stands still.",
+    )  # fmt: skip
+    slow_motion: bool = knob(False, live=True, help="One step is one stage of a round, not a round.")
+    critic_steps: int = knob(
+        3, low=1, high=10, live=True, group="game", label="Discriminator steps",
+        help="Steps of the discriminator for each step of the generator.",
+    )  # fmt: skip
+    updates: str = knob(
+        "alternating", choices=("alternating", "simultaneous"), group="game",
+        help="Alternating: the generator answers the discriminator as it is now. Simultaneous: as it was before.",
+    )  # fmt: skip
+    penalty: float = knob(
+        0.1, low=0.0, high=100.0, log=True, live=True, group="game", when="loss=wasserstein",
+        label="Gradient penalty λ", help="Weight of (|gradient of D| - 1)², between real and fake points.",
+    )  # fmt: skip
+    spectral_norm: bool = knob(
+        False, group="game", help="After each step the discriminator's matrices are scaled to spectral norm 1."
+    )
+    noise: str = knob("gaussian", choices=("gaussian", "uniform"), group="networks", help="What the generator is fed.")
+    noise_size: int = knob(2, low=1, high=16, group="networks", help="Numbers of noise behind each fake point.")
+    generator_hidden: tuple[int, ...] = knob(
+        (64, 64, 64), low=1, high=128, length=(0, 4), group="networks", label="Generator", help="Neurons in each layer."
+    )
+    discriminator_hidden: tuple[int, ...] = knob(
+        (64, 64, 64),
+        low=1,
+        high=128,
+        length=(0, 4),
+        group="networks",
+        label="Discriminator",
+        help="Neurons in each layer.",
+    )
+    generator_optimiser: str = knob(
+        "adam", choices=OPTIMISERS, titles=[optim.title(n) for n in OPTIMISERS], group="training",
+        help="Of the generator.",
+    )  # fmt: skip
+    generator_rate: float = knob(
+        0.0007, low=1e-5, high=1.0, log=True, live=True, group="training", label="Generator rate", help="Its step size."
+    )
+    discriminator_optimiser: str = knob(
+        "adam", choices=OPTIMISERS, titles=[optim.title(n) for n in OPTIMISERS], group="training",
+        help="Of the discriminator.",
+    )  # fmt: skip
+    discriminator_rate: float = knob(
+        0.002, low=1e-5, high=1.0, log=True, live=True, group="training", label="Discriminator rate",
+        help="Its step size.",
+    )  # fmt: skip
+    beta1: float = knob(
+        0.0, low=0.0, high=0.95, live=True, group="training", label="Adam's β₁",
+        help="How much Adam remembers of earlier gradients. In a game these point to where the other one was.",
+    )  # fmt: skip
+    batch_size: int = knob(128, low=8, high=512, group="training", help="Real points, and as many fakes, for a step.")
+    seeds: int = knob(1, low=1, high=8, group="run", help="Pairs of networks trained together: seed, seed + 1, …")
+    shown: int = knob(0, low=0, high=7, live=True, group="view", help="Which of these pairs is drawn.")
+
+    def check(self) -> None:
+        if self.data == "drawn":
+            if not self.points:
+                raise StillMissing("points", "", f"draw at least {point_clouds.FEWEST} points on the pad")
+            try:
+                point_clouds.unpack(self.points)
+            except point_clouds.CloudError as error:
+                raise ConfigError("points", self.points, str(error).rstrip(".")) from None
+        if (work := self.work()) > WORK:
+            raise ConfigError(
+                "seeds" if self.seeds > 1 else "critic_steps", self.seeds if self.seeds > 1 else self.critic_steps,
+                f"a round would take {work / WORK:.1f} times as long as others can wait; lower seeds, batch_size, "
+                "critic_steps, discriminator_hidden or generator_hidden",
+            )  # fmt: skip
+
+    def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The layers of the generator and of the discriminator, inputs first."""
+        if self.data == "dirac":
+            return (self.noise_size, 2), (2, 1)
+        return (self.noise_size, *self.generator_hidden, 2), (2, *self.discriminator_hidden, 1)
+
+    def work(self) -> float:
+        """Multiplications in one round, about: three for each weight and point, and twice that for the penalty."""
+        G, D = (sum(n * m for n, m in itertools.pairwise(sizes)) for sizes in self.sizes())
+        penalised = 6 if self.loss == "wasserstein" else 0
+        return float(self.seeds * self.batch_size * (self.critic_steps * ((6 + penalised) * D + G) + 3 * (G + D)))
+
+    def plan(self) -> tuple[str, ...]:
+        """The stages of one round, names of `forgery.STAGES`."""
+        critic = ("real", "forge", "discriminator") * self.critic_steps
+        if self.train == "discriminator":
+            return critic
+        if self.train == "generator":
+            return ("again", "generator")
+        return (*critic[:-1], "together") if self.updates == "simultaneous" else (*critic, "again", "generator")
+
+
+# ---------------------------------------------------------------------- the two networks and their losses
+
+
+def forward(layers: list[Layer], x: Tensor) -> Tensor:
+    """Inputs (S, N, n_in) through S networks -> (S, N, n_out)."""
+    for layer in layers:
+        x = stacked.ACTIVATIONS[layer.activation].function(torch.baddbmm(layer.bias, x, layer.weight))
+    return x
+
+
+def gradient_penalty(D: list[Layer], real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+    """Mean of (|dD/dx| - 1)^2 for each network, (S,), at x = share * real + (1 - share) * fake.
+
+    `real` and `fake` are (S, N, 2), `share` (S, N, 1) uniform in [0, 1].  Gulrajani et al., equation 3.
+    """
+    x = (share * real + (1 - share) * fake).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(forward(D, x).sum(), x, create_graph=True)
+    return ((slope.square().sum(-1) + 1e-12).sqrt() - 1).square().mean(-1)
+
+
+def normalise(layers: list[Layer], directions: list[Tensor], iterations: int = 1) -> None:
+    """Scale every matrix to spectral norm 1, in place, as power iteration from `directions` (S, 1, out) finds it.
+
+    Miyato et al., algorithm 1, but the weights themselves are scaled after each step, so that what is stored is what
+    is used.
+    """
+    for layer, u in zip(layers, directions, strict=True):
+        for _ in range(iterations):
+            v = F.normalize(u @ layer.weight.mT, dim=-1)  # (S, 1, in)
+            u.copy_(F.normalize(v @ layer.weight, dim=-1))
+        layer.weight /= (v @ layer.weight @ u.mT).clamp(min=1e-12)  # sigma = v W u, (S, 1, 1)
+
+
+class Experiment:
+    """One step is one round: `critic_steps` steps of the discriminator, then one of the generator.
+
+    In slow motion one step is one stage of a round.  Pair i of the stack is the pair that a run with seed + i trains
+    alone: its weights, its noise and its real points come from streams of its own.  Metrics are means over the pairs;
+    with more than one, ``*_low`` and ``*_high`` are the smallest and the largest.
+    """
+
+    done = False
+
+    def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
+        self.config, self.device, self.step_count, self.rounds = config, torch.device(device), 0, 0
+        self.networks = range(config.seed, config.seed + config.seeds)
+        self.streams = [generator(seed, "training", self.device) for seed in self.networks]
+        G, D = config.sizes()
+        build = {"initialisation": "he", "device": self.device}
+        self.G = stacked.build(G, activation="relu", seeds=self.networks, **build)  # type: ignore[arg-type]
+        detectives = [seed + 1_000_000 for seed in self.networks]  # or both would start from the same numbers
+        self.D = stacked.build(D, activation="leaky_relu", seeds=detectives, **build)  # type: ignore[arg-type]
+        self.trained = {"generator": [p for layer in self.G for p in layer.parameters()],
+                        "discriminator": [p for layer in self.D for p in layer.parameters()]}  # fmt: skip
+        if config.data == "dirac":  # the fake is the point theta, and D(x) = psi x
+            for tensor in (self.G[0].weight, self.D[0].weight):
+                tensor.zero_()
+            self.G[0].bias.copy_(torch.tensor(START))
+            self.trained = {"generator": [self.G[0].bias], "discriminator": [self.D[0].weight]}
+        self.directions = [torch.ones_like(layer.bias) for layer in self.D]
+        if config.spectral_norm and config.data != "dirac":
+            normalise(self.D, self.directions, iterations=30)
+        for parameter in itertools.chain(*self.trained.values()):
+            parameter.requires_grad_()
+        self.optimisers = {
+            "generator": self._optimiser(config.generator_optimiser, "generator"),
+            "discriminator": self._optimiser(config.discriminator_optimiser, "discriminator"),
+        }
+        self.stage, self.real, self.z = 0, torch.zeros(0), torch.zeros(0)  # the stage that comes next; its batch
+        self.trail = torch.zeros(0, 2)  # (T, 2): theta and psi of the Dirac-GAN
+        self.judge = forgery.Judge(config.data, config.points, seed=config.seed, device=self.device)
+        self.view_z = self._noise(MEASURED, [generator(seed, "view", self.device) for seed in self.networks])
+        self.update(config)
+        self.measures = self._measure()
+
+    def _optimiser(self, name: str, player: str) -> torch.optim.Optimizer:
+        settings = {"fused": True} if name == "adam" and self.device.type == "cpu" else {}
+        return optim.make(name, self.trained[player], 0.0, **settings)  # `update` sets the rate
+
+    def _noise(self, count: int, streams: list[torch.Generator]) -> Tensor:
+        """(S, count, noise_size)"""
+        shape = (count, self.config.noise_size)
+        if self.config.noise == "gaussian":
+            return torch.stack([torch.randn(shape, generator=g, device=self.device) for g in streams])
+        return torch.stack([2 * torch.rand(shape, generator=g, device=self.device) - 1 for g in streams])
+
+    # ------------------------------------------------------------------ training
+
+    def step(self) -> dict[str, float]:
+        plan = self.config.plan()
+        while True:
+            getattr(self, f"_{plan[self.stage]}")()
+            self.stage = (self.stage + 1) % len(plan)
+            if self.stage == 0:
+                self._end_of_round()
+            if self.stage == 0 or self.config.slow_motion:
+                break
+        self.step_count += 1
+        return self._metrics()
+
+    def _real(self) -> None:
+        self.real = torch.stack([self.judge.sample(self.config.batch_size, g) for g in self.streams])  # (S, B, 2)
+
+    def _forge(self) -> None:
+        self.z = self._noise(self.config.batch_size, self.streams)
+
+    _again = _forge
+
+    def _discriminator(self) -> None:
+        self._apply("discriminator", self._discriminator_gradients())
+
+    def _generator(self) -> None:
+        self._apply("generator", self._generator_gradients())
+
+    def _together(self) -> None:
+        """Both gradients before either step."""
+        of_discriminator, of_generator = self._discriminator_gradients(), self._generator_gradients()
+        self._apply("discriminator", of_discriminator)
+        self._apply("generator", of_generator)
+
+    def _discriminator_gradients(self) -> list[Tensor]:
+        loss, config = LOSSES[self.config.loss], self.config
+        with torch.no_grad():
+            fake = forward(self.G, self.z)  # (S, B, 2)
+        d_real, d_fake = forward(self.D, torch.cat([self.real, fake], 1)).chunk(2, 1)  # (S, B, 1)
+        value = (loss.real(d_real) + loss.fake(d_fake)).mean((1, 2)).sum()  # the pairs do not touch each other
+        if config.loss == "wasserstein" and config.penalty > 0:
+            share = torch.stack([torch.rand(config.batch_size, 1, generator=g, device=self.device)
+                                 for g in self.streams])  # fmt: skip
+            value = value + config.penalty * gradient_penalty(self.D, self.real, fake, share).sum()
+        return self._gradients(value, "discriminator")
+
+    def _generator_gradients(self) -> list[Tensor]:
+        d_fake = forward(self.D, forward(self.G, self.z))
+        return self._gradients(LOSSES[self.config.loss].generator(d_fake).mean((1, 2)).sum(), "generator")
+
+    def _gradients(self, value: Tensor, player: str) -> list[Tensor]:
+        return list(torch.autograd.grad(value, self.trained[player]))
+
+    @torch.no_grad()
+    def _apply(self, player: str, gradients: list[Tensor]) -> None:
+        for parameter, gradient in zip(self.trained[player], gradients, strict=True):
+            parameter.grad = gradient
+        self.optimisers[player].step()
+        if player == "discriminator" and self.config.spectral_norm and self.config.data != "dirac":
+            normalise(self.D, self.directions)
+
+    def _end_of_round(self) -> None:
+        self.rounds += 1
+        if self.config.data == "dirac":
+            here = torch.stack([self.G[0].bias[0, 0, 0], self.D[0].weight[0, 0, 0]]).detach().cpu()
+            self.trail = torch.cat([self.trail, here[None]])[-forgery.TRAIL :]
+        for i in range(len(self.networks)):  # one pair after another, so that no round takes much longer
+            if self.rounds % EVERY == i % EVERY:
+                for name, (value,) in self._measure(slice(i, i + 1)).items():
+                    self.measures[name][i] = value
+
+    # ------------------------------------------------------------------ measuring
+
+    def _measure(self, pairs: slice = slice(None)) -> dict[str, list[float]]:
+        """Every measure, a number for each of these pairs, from fakes of noise that stays the same."""
+        G, D = ([dataclasses.replace(layer, weight=layer.weight[pairs], bias=layer.bias[pairs]) for layer in layers]
+                for layers in (self.G, self.D))  # fmt: skip
+        loss = LOSSES[self.config.loss]
+        with torch.no_grad():
+            fake = forward(G, self.view_z[pairs])  # (S, M, 2)
+        push, d_fake = self._push(D, fake)
+        with torch.no_grad():
+            d_real = forward(D, self.judge.real.expand(len(fake), -1, -1))
+            found = {
+                "discriminator_loss": (loss.real(d_real).mean((1, 2)) + loss.fake(d_fake).mean((1, 2))).tolist(),
+                "generator_loss": loss.generator(d_fake).mean((1, 2)).tolist(),
+                "gradient": push.norm(dim=-1).mean(1).tolist(),
+            }
+            return found | self.judge.measures(fake)
+
+    def _push(self, D: list[Layer], fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the generator's loss falls fastest for each fake, (S, N, 2), and the logits (S, N, 1)."""
+        x = fake.detach().requires_grad_()
+        d = forward(D, x)
+        (slope,) = torch.autograd.grad(LOSSES[self.config.loss].generator(d).sum(), x)
+        return -slope, d.detach()
+
+    def _metrics(self) -> dict[str, float]:
+        metrics = {name: sum(values) / len(values) for name, values in self.measures.items()}
+        if len(self.networks) > 1:
+            metrics |= {f"{name}_low": min(values) for name, values in self.measures.items()}
+            metrics |= {f"{name}_high": max(values) for name, values in self.measures.items()}
+        if self.config.data == "dirac":
+            theta, psi = self.G[0].bias[0, 0].detach(), self.D[0].weight[0, :, 0].detach()
+            metrics["distance"] = float((theta.square().sum() + psi.square().sum()).sqrt())
+        return metrics
+
+    # ------------------------------------------------------------------ the contract
+
+    @property
+    def shown(self) -> int:
+        """Which pair of the stack is shown."""
+        return min(self.config.shown, len(self.networks) - 1)
+
+    def update(self, config: Config) -> None:
+        """Take new values of live knobs.  Raises `ConfigError` if another knob differs.
+
+        If the stages of a round change, the round begins anew.
+        """
+        self.config.require_live(config)
+        if config.plan() != self.config.plan():
+            self.stage = 0
+        self.config = config
+        rates = {"generator": config.generator_rate, "discriminator": config.discriminator_rate}
+        for player, optimiser in self.optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = rates[player]
+                if "betas" in group:
+                    group["betas"] = (config.beta1, BETA2)
+        self.model = nn.ModuleDict({
+            "generator": stacked.network(self.G, self.shown, ())[1:],  # what comes first reads points of the plane
+            "discriminator": stacked.network(self.D, self.shown, ("x", "y")),
+        })  # fmt: skip
+
+    def _tensors(self) -> list[Tensor]:
+        return [t.detach() for layer in (*self.G, *self.D) for t in layer.tensors()] + self.directions
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, both optimisers, every stream of random numbers, and where in a round it stands."""
+        return {
+            "step_count": self.step_count, "rounds": self.rounds, "stage": self.stage,
+            "plan": self.config.plan(), "tensors": [t.clone() for t in self._tensors()],
+            "optimisers": {name: copy.deepcopy(o.state_dict()["state"]) for name, o in self.optimisers.items()},
+            "streams": [g.get_state() for g in self.streams],
+            "batch": [self.real.clone(), self.z.clone()], "trail": self.trail.clone(),
+            "measures": copy.deepcopy(self.measures),
+        }  # fmt: skip
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state` was taken, with the live knobs of this config."""
+        self.step_count, self.rounds = state["step_count"], state["rounds"]
+        self.stage = state["stage"] if state["plan"] == self.config.plan() else 0  # other stages: a new round
+        for mine, saved in zip(self._tensors(), state["tensors"], strict=True):
+            mine.copy_(saved)
+        for name, optimiser in self.optimisers.items():
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": copy.deepcopy(state["optimisers"][name]), "param_groups": groups})
+        for stream, saved in zip(self.streams, state["streams"], strict=True):
+            stream.set_state(saved)
+        self.real, self.z = (tensor.clone().to(self.device) for tensor in state["batch"])
+        self.trail, self.measures = state["trail"].clone(), copy.deepcopy(state["measures"])
+
+    def frame(self) -> Frame:
+        """What there is to see now.  Changes nothing."""
+        G, D = self.model["generator"], self.model["discriminator"]
+        noise, points = self.judge.lines(self.config)  # (L * T, noise_size), T
+        with torch.no_grad():
+            fakes = forward(self.G, self.view_z)
+            lines = G(noise).reshape(-1, points, 2)
+            logits = D(torch.cat([self.judge.grid, self.judge.real, fakes[self.shown]]))[:, 0]
+            batch_fake = G(self.z[self.shown]) if self.z.numel() else self.z
+        push, _ = self._push(self.D, fakes[:, : forgery.ARROWS])
+        return self.judge.draw(
+            self, fakes=fakes, lines=lines, logits=logits, push=push[self.shown], batch_fake=batch_fake,
+            batch_real=self.real[self.shown] if self.real.numel() else self.real,
+        )  # fmt: skip
