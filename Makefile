@@ -18,12 +18,15 @@ run: .venv/.installed ## Install what is missing and start the playground on POR
 
 test: lint chromium ## Lint, then every test that is not slow: JOBS (2) at a time, those with a browser one by one, and once more if one fails
 	$(BIN)/python -m pytest -m "not slow and not browser" -n $(JOBS) --dist loadfile -q
-	$(BIN)/python -m pytest -m "browser and not slow" -q || \
-		$(BIN)/python -m pytest -m "browser and not slow" --last-failed --last-failed-no-failures none -q
+	$(call browser,browser and not slow)
 
-# Status 5 means that no test is slow.
-slow: .venv/.installed-dev chromium ## The slow tests, one at a time
-	$(BIN)/python -m pytest -m slow -q || [ $$? -eq 5 ]
+slow: .venv/.installed-dev chromium ## The slow tests, one at a time: what lessons claim, and every lesson in a browser
+	$(BIN)/python -m pytest -m "slow and not browser" -q
+	$(call browser,browser and slow)
+
+# A busy machine can make one look at a page too late: what failed is tried once more.
+browser = $(BIN)/python -m pytest -m "$(1)" -q || \
+	$(BIN)/python -m pytest -m "$(1)" --last-failed --last-failed-no-failures none -q
 
 lint: .venv/.installed-dev ## Ruff on everything, mypy on the engine
 	$(BIN)/ruff check .

@@ -127,6 +127,7 @@ def test_a_branch_from_an_earlier_moment_shows_both_futures(browser: Browser, se
         assert visitor.notices() == [] and visitor.tracebacks() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", LESSONS)
 def test_every_lesson_asks_runs_and_explains(browser: Browser, server: str, slug: str) -> None:
     with visit(browser, server) as visitor:
