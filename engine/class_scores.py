@@ -1,0 +1,28 @@
+"""Whether samples that were asked for by class are of that class, and how different they are from each other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def recognised(samples: Tensor, labels: Tensor, real: Tensor, real_labels: Tensor) -> float:
+    """Share of `samples` (N, d) whose nearest `real` point (M, d) has the class that was asked for, `labels` (N,).
+
+    The nearest neighbour is a classifier that needs no training; on scikit-learn's digits it is right 98 times in 100.
+    """
+    nearest = torch.cdist(samples, real).argmin(dim=1)
+    return float((real_labels[nearest] == labels).float().mean())
+
+
+def variety(samples: Tensor, labels: Tensor, real: Tensor, real_labels: Tensor) -> Tensor:
+    """Variance of the samples of each class over that of the real ones, summed over all inputs: (classes,).
+
+    A model that draws one perfect picture of each class is always recognised, and has a variety of zero.
+    """
+    classes = int(real_labels.max()) + 1
+    return torch.stack([_spread(samples[labels == k]) / _spread(real[real_labels == k]) for k in range(classes)])
+
+
+def _spread(points: Tensor) -> Tensor:
+    return points.var(dim=0).sum()

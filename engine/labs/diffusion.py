@@ -1,0 +1,347 @@
+"""How does noise become a picture?
+
+A network sees points to which noise was added, and learns to say what was added.  That is all it learns, and enough:
+begin with nothing but noise, take away a little of what it says, and ask again.  Watch particles find the shape, the
+field of arrows that carries them, and how many steps it takes.
+
+References: Sohl-Dickstein et al., "Deep unsupervised learning using nonequilibrium thermodynamics", 2015; Ho et al.,
+"Denoising diffusion probabilistic models", 2020; Song et al., "Denoising diffusion implicit models", 2021; Ho and
+Salimans, "Classifier-free diffusion guidance", 2022; Lipman et al., "Flow matching for generative modeling", 2023.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine import class_scores, diffusion_view, images, metrics, point_clouds, warm_start
+from engine.device import generator
+from engine.diffusion_view import Frame
+from engine.few_steps import FewSteps
+from engine.lab import Config as BaseConfig
+from engine.lab import ConfigError, StillMissing, knob
+from engine.noise import Denoiser
+from engine.sampling import Route, Schedule, Walk, add_noise, route, sample, straight
+
+__all__ = ["Config", "Experiment", "Frame", "Schedule", "add_noise", "sample"]
+
+SIZES = {"small": (64, 2), "medium": (128, 3), "large": (256, 3)}  # neurons and layers
+DIGIT_SIZES = {"small": (128, 2), "medium": (256, 3), "large": (384, 3)}
+DATA, SAMPLES, BATCH = 4096, 512, 256  # points of the plane: to learn from, drawn together, behind one update
+DIGIT_SAMPLES, DIGIT_BATCH = 160, 128
+UNLABELLED = 0.1  # share of digits whose class is not told, so that the network learns both answers
+AVERAGE = 0.995  # of the weights that draw samples, over the updates
+WARM_UP = 500  # updates until a network that was trained earlier learns at full speed again
+STOPS = 25  # moments of a drawing that are kept to be looked at
+REACH, ACROSS, MOMENTS = 2.4, 17, 10  # the field: half its width, arrows across, moments
+
+
+@dataclass(frozen=True)
+class Config(BaseConfig):
+    data: str = knob(
+        "ring", choices=(*point_clouds.SHAPES, "digits"), titles=(*point_clouds.TITLES, "Digits"), group="data",
+        help="What is to be drawn.",
+    )  # fmt: skip
+    points: str = knob("", length=(0, 6000), group="data", when="data=drawn", help="Drawn points, packed.")
+    start: str = knob(
+        "scratch", choices=("scratch", "trained"), titles=("Random", "Trained earlier"), label="First weights",
+        group="training", when="data=digits",
+        help="Random, or those of a stored network that was trained on these digits before.",
+    )  # fmt: skip
+    objective: str = knob(
+        "noise", choices=("noise", "flow"), titles=("Noise prediction", "Flow matching"), group="training",
+        help="What the network is asked: which noise was added, or in which direction noise lies, seen from the data.",
+    )  # fmt: skip
+    schedule: str = knob(
+        "cosine", choices=("linear", "cosine"), titles=("Linear", "Cosine"), group="training", when="objective=noise",
+        help="How fast the data drown in noise.",
+    )  # fmt: skip
+    steps: int = knob(
+        1000, low=10, high=1000, label="Noise levels", group="training", when="objective=noise",
+        help="From the data to pure noise, in training.",
+    )  # fmt: skip
+    size: str = knob(
+        "medium", choices=tuple(SIZES), titles=("Small", "Medium", "Large"), group="training",
+        help="Of the network: 64, 128 or 256 neurons in a layer; 128, 256 or 384 for digits.",
+    )  # fmt: skip
+    learning_rate: float = knob(4e-3, low=1e-5, high=0.1, log=True, live=True, group="training", help="Size of a step.")
+    sampler: str = knob(
+        "ddim", choices=("ddim", "ddpm", "heun"), titles=("DDIM", "DDPM", "Heun"), live=True, group="drawing",
+        when="objective=noise", help="DDIM adds no noise on the way, DDPM does, Heun looks twice before each step.",
+    )  # fmt: skip
+    flow_sampler: str = knob(
+        "ddim", choices=("ddim", "heun"), titles=("Euler", "Heun"), label="Sampler", live=True, group="drawing",
+        when="objective=flow", help="Euler follows the arrow, Heun looks twice before each step.",
+    )  # fmt: skip
+    eta: float = knob(
+        0.0, low=0.0, high=1.0, live=True, label="Noise on the way (η)", group="drawing", when="sampler=ddim",
+        help="For DDIM with noise prediction: 0 adds none, 1 as much as DDPM.",
+    )  # fmt: skip
+    sampling_steps: int = knob(
+        50, low=1, high=1000, log=True, live=True, group="drawing",
+        help="From noise to a sample; at most as many as there are noise levels.",
+    )  # fmt: skip
+    guidance: float = knob(
+        0.5, low=0.0, high=10.0, live=True, group="drawing", when="data=digits",
+        help="How much the difference that the class makes is exaggerated (w); 0 exaggerates nothing.",
+    )  # fmt: skip
+
+    def check(self) -> None:
+        if self.data == "drawn":
+            try:
+                point_clouds.unpack(self.points)
+            except point_clouds.CloudError as error:
+                kind = ConfigError if self.points else StillMissing
+                raise kind("points", self.points, str(error).rstrip(".")) from None
+        stored = (self.objective, self.schedule, self.steps, self.size) == ("noise", "cosine", 1000, "medium")
+        if self.data == "digits" and self.start == "trained" and not stored:
+            raise ConfigError(
+                "start", self.start, "the stored network has medium size and predicts noise, with the cosine schedule "
+                "and 1,000 noise levels; choose these, or random first weights",
+            )  # fmt: skip
+
+    @property
+    def method(self) -> str:
+        return self.sampler if self.objective == "noise" else self.flow_sampler
+
+    @property
+    def drawing(self) -> tuple[str, float, int, float]:
+        """What decides how samples are drawn: method, eta, steps, guidance."""
+        return self.method, self.eta if self.objective == "noise" else 0.0, self.sampling_steps, self.guidance
+
+
+class Experiment:
+    """One step is one update of the network, one or a few steps of the samples under way, and one measurement step.
+
+    `model` is the network that draws: its weights are an average over the updates.
+    """
+
+    done = False
+
+    def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
+        self.config, self.device, self.step_count = config, torch.device(device), 0
+        self.digits = config.data == "digits"
+        self.count = DIGIT_SAMPLES if self.digits else SAMPLES
+        self.data, self.labels, self.real = _data(config, self.count, self.device)
+        width, depth = (DIGIT_SIZES if self.digits else SIZES)[config.size]
+        self.network = Denoiser(
+            self.data.shape[1], width=width, depth=depth, classes=10 if self.digits else 0,
+            generator=generator(config.seed, "weights"),
+        ).to(self.device)  # fmt: skip
+        self.trained = self.digits and config.start == "trained"
+        if self.trained:
+            warm_start.load(self.network)
+        self.model = copy.deepcopy(self.network).requires_grad_(False)
+        fused = self.device.type in ("cpu", "cuda")  # all of it in one call
+        self.optimiser = torch.optim.Adam(self.network.parameters(), config.learning_rate, fused=fused)
+        self.schedule = Schedule(config.schedule, config.steps)
+
+        self.asked = torch.arange(self.count, device=self.device) % 10 if self.digits else None  # the classes drawn
+        self.clip = 1.0 if self.digits else 1.25
+        methods = ("ddim", "ddpm", "heun") if config.objective == "noise" else ("ddim", "heun")
+        self.few = FewSteps(methods, self._route, real=self.real[: self.count], clip=self.clip, seed=config.seed)
+        self.floor = metrics.floor(metrics.energy_distance, self.real, generator(config.seed, "floor", self.device))
+        self.run, self.drawn_at, self.scores, self.variety = 0, 0, dict[str, float](), torch.zeros(0)
+        self._begin()
+        self.path, self.path_times = self.kept[0][None], [1.0]
+        side = torch.linspace(-REACH, REACH, ACROSS, device=self.device)
+        self.grid = torch.cartesian_prod(side, side) if not self.digits else torch.zeros(0, 2)
+        self.field = torch.zeros(MOMENTS, len(self.grid), 2, device=self.device)
+        for moment in range(0 if self.digits else MOMENTS):
+            self._look(moment)
+
+    # ---------------------------------------------------------------- learning
+
+    def step(self) -> dict[str, float]:
+        config, chance = self.config, generator(self.config.seed, f"batch/{self.step_count}", self.device)
+        count = DIGIT_BATCH if self.digits else BATCH
+        chosen = torch.randint(len(self.data), (count,), generator=chance, device=self.device)
+        x0, label = self.data[chosen], None
+        noise = torch.randn(x0.shape, generator=chance, device=self.device)
+        if self.labels is not None:
+            told = torch.rand(count, generator=chance, device=self.device) >= UNLABELLED
+            label = torch.where(told, self.labels[chosen], self.network.classes)
+        if config.objective == "noise":
+            t = torch.randint(config.steps, (count,), generator=chance, device=self.device)
+            x, time, wanted = add_noise(x0, t, noise, self.schedule), (t + 1) / config.steps, noise
+        else:  # on the straight line from data to noise; wanted is its direction
+            time = torch.rand(count, generator=chance, device=self.device)
+            x, wanted = torch.lerp(x0, noise, time[:, None]), noise - x0
+        loss = (self.network(x, time, label) - wanted).square().mean()
+        for group in self.optimiser.param_groups:  # Adam must get to know a stored network before it takes full steps
+            group["lr"] = config.learning_rate * (min(1.0, (self.step_count + 1) / WARM_UP) if self.trained else 1.0)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.step_count += 1
+        with torch.no_grad():
+            keep = AVERAGE if self.trained else min(AVERAGE, self.step_count / (self.step_count + 10))
+            torch._foreach_lerp_([*self.model.parameters()], [*self.network.parameters()], 1 - keep)
+            self._draw()
+        return {"loss": loss.item(), **self.scores}
+
+    # ---------------------------------------------------------------- drawing
+
+    def expect(
+        self, x: Tensor, time: float, alpha: float, sigma: float, *, labels: Tensor | None = None, guidance: float = 0.0
+    ) -> Tensor:
+        """The x_0 that the network expects on seeing `x` (N, d), of class `labels` (N,) if given.
+
+        Guidance w goes beyond the answer for the class, away from the answer for no class, (1 + w) e_class - w e_none;
+        at 0 it is the answer for the class (Ho and Salimans, equation 6).
+        """
+        clock = torch.full((len(x),), self.time_of(time), device=self.device)
+        answer: Tensor = self.model(x, clock, labels)
+        if guidance and labels is not None:
+            answer = answer + guidance * (answer - self.model(x, clock))
+        return x - sigma * answer if self.config.objective == "flow" else (x - sigma * answer) / alpha
+
+    def sample(self, count: int, generator: torch.Generator, *, labels: Tensor | None = None) -> Tensor:
+        """`count` samples (count, d) of the network as it is, drawn as the knobs say, of classes `labels` (count,)."""
+        method, eta, steps, guidance = self.config.drawing
+
+        def denoise(x: Tensor, time: float, alpha: float, sigma: float) -> Tensor:
+            return self.expect(x, time, alpha, sigma, labels=labels, guidance=guidance)
+
+        x = torch.randn(count, self.data.shape[1], generator=generator, device=self.device)
+        walk = Walk(x, self._route(steps), method=method, eta=eta, clip=self.clip)
+        with torch.no_grad():
+            while not walk.done:
+                walk.advance(denoise, generator)
+        return walk.x
+
+    def _of_class(self, x: Tensor, time: float, alpha: float, sigma: float) -> Tensor:
+        return self.expect(x, time, alpha, sigma, labels=self.asked)
+
+    def _guided(self, x: Tensor, time: float, alpha: float, sigma: float) -> Tensor:
+        return self.expect(x, time, alpha, sigma, labels=self.asked, guidance=self.config.guidance)
+
+    def _route(self, steps: int) -> Route:
+        return straight(steps) if self.config.objective == "flow" else route(self.schedule, steps)
+
+    def _begin(self) -> None:
+        """Start new samples from noise."""
+        method, eta, steps, _ = self.config.drawing
+        chance = generator(self.config.seed, f"sampling/{self.run}", self.device)
+        x = torch.randn(self.count, self.data.shape[1], generator=chance, device=self.device)
+        self.walk = Walk(x, self._route(steps), method=method, eta=eta, clip=self.clip)
+        self.kept, self.kept_times, self.length = [x], [1.0], torch.zeros(self.count, device=self.device)
+
+    def _draw(self) -> None:
+        """What is looked at moves on a little, so that no frame and no update has to wait for it."""
+        if self.digits and self.step_count % 2:
+            self.few.advance(self._of_class)
+            return
+        steps = len(self.walk.route.times)
+        for _ in range(2 if self.digits else min(4, math.ceil(steps / 50))):
+            self._advance()
+            if self.walk.done:
+                self._finish()
+                break
+        if not self.digits:
+            self._look(self.step_count % MOMENTS)
+            self.few.advance(self.expect)
+
+    def _advance(self) -> None:
+        walk, before = self.walk, self.walk.x
+        chance = generator(self.config.seed, f"sampling/{self.run}/{walk.at}", self.device)
+        walk.advance(self._guided, chance)
+        self.length = self.length + (walk.x - before).norm(dim=1)
+        steps = len(walk.route.times)
+        if walk.done or walk.at * (STOPS - 1) // steps > (walk.at - 1) * (STOPS - 1) // steps:
+            self.kept.append(walk.x)
+            self.kept_times.append(0.0 if walk.done else self.time_of(walk.route.times[walk.at]))
+
+    def time_of(self, time: float) -> float:
+        """From 0 to 1, whatever a route counts in."""
+        return time if self.config.objective == "flow" else (time + 1) / self.config.steps
+
+    def _finish(self) -> None:
+        """The samples are ready: measure them, show them, and start the next ones.  Waits for the GPU."""
+        x = self.walk.x
+        self.path, self.path_times, self.drawn_at = torch.stack(self.kept), self.kept_times, self.step_count
+        self.scores = {"energy_distance": metrics.energy_distance(x, self.real[: self.count])}
+        if self.asked is not None and self.labels is not None:
+            self.variety = class_scores.variety(x, self.asked, self.data, self.labels)
+            self.scores["recognised"] = class_scores.recognised(x, self.asked, self.data, self.labels)
+            self.scores["variety"] = float(self.variety.mean())
+        centres = point_clouds.centres(self.config.data) if not self.digits else None
+        if centres is not None:
+            near = torch.cdist(x, centres.to(x)).min(dim=1).values <= 3 * point_clouds.SIGMA
+            self.scores["modes"] = float(metrics.modes_covered(x, centres.to(x), point_clouds.SIGMA))
+            self.scores["within"] = float(near.float().mean())
+        direct = (x - self.kept[0]).norm(dim=1)
+        self.scores["straightness"] = float((direct / self.length.clamp(min=1e-9)).mean())
+        self.run += 1
+        self._begin()
+
+    def _look(self, moment: int) -> None:
+        """Bring the arrows of one moment up to date: the way back, d x / d angle with x = cos x_0 + sin noise."""
+        time, alpha, sigma = self.moments()[moment]
+        x0 = self.expect(self.grid, time, alpha, sigma).clamp(-self.clip, self.clip)
+        noise = (self.grid - alpha * x0) / sigma
+        self.field[moment] = x0 - noise if self.config.objective == "flow" else sigma * x0 - alpha * noise
+
+    def moments(self) -> list[tuple[float, float, float]]:
+        """(time, alpha, sigma) of the moments at which the field is shown, from noise to data."""
+        found = self._route(MOMENTS)
+        return list(zip(found.times, found.alpha, found.sigma, strict=False))
+
+    # ---------------------------------------------------------------- the contract of a lab
+
+    def update(self, config: Config) -> None:
+        """Take new values of live knobs; samples under way start anew if they would be drawn in another way."""
+        self.config.require_live(config)
+        anew = config.drawing != self.config.drawing
+        self.config = config
+        if anew:
+            self.run += 1
+            self._begin()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Both networks, the optimiser, the samples that are ready and those under way, and what was measured."""
+        return copy.deepcopy({
+            "step_count": self.step_count, "network": self.network.state_dict(), "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict()["state"], "few": self.few.state_dict(), "run": self.run,
+            "path": self.path, "path_times": self.path_times, "drawn_at": self.drawn_at, "scores": self.scores,
+            "variety": self.variety, "field": self.field, "drawing": self.config.drawing, "x": self.walk.x,
+            "at": self.walk.at, "kept": self.kept, "kept_times": self.kept_times, "length": self.length,
+        })  # fmt: skip
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state` was taken, with the live knobs of this config."""
+        state = copy.deepcopy(dict(state))
+        self.network.load_state_dict(state["network"])
+        self.model.load_state_dict(state["model"])
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state["optimiser"], "param_groups": groups})
+        self.few.load_state_dict(state["few"])
+        for name in ("step_count", "run", "path", "path_times", "drawn_at", "scores", "variety", "field"):
+            setattr(self, name, state[name])
+        self._begin()
+        if state["drawing"] == self.config.drawing:
+            self.walk.x, self.walk.at = state["x"], state["at"]
+            self.kept, self.kept_times, self.length = state["kept"], state["kept_times"], state["length"]
+
+    def frame(self) -> Frame:
+        """What there is to see now.  Changes nothing."""
+        return diffusion_view.draw(self)
+
+
+def _data(config: Config, count: int, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Points to learn from (M, d), their classes (M,) or None, and 2 `count` others to measure by (2 count, d)."""
+    if config.data == "digits":
+        digits = images.load("digits")
+        x, real = (torch.from_numpy(part).flatten(1) * 2 - 1 for part in (digits.train_x, digits.test_x))
+        return x.to(device), torch.from_numpy(digits.train_y).to(device), real[: 2 * count].to(device)
+    x, real = (
+        point_clouds.sample(config.data, size, generator(config.seed, name), drawn=config.points).to(device)
+        for name, size in (("data", DATA), ("real", 2 * count))
+    )
+    return x, None, real

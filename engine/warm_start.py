@@ -1,0 +1,39 @@
+"""A network that was trained on the digits before anybody came, so that digits can be drawn at once.
+
+``python -m engine.warm_start`` trains it again and writes the file: it is the diffusion lab's own network, by its own
+steps at its own defaults, from seed 0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from engine import network_file
+from engine.noise import Denoiser
+
+FILE = Path(__file__).parent / "stored" / "diffusion_digits.safetensors"
+UPDATES = 8_000
+
+
+def load(network: Denoiser) -> None:
+    """Give `network`, the diffusion lab's of medium size for digits, the stored weights."""
+    network_file.fit(network, network_file.read(FILE.read_bytes()))
+
+
+def make() -> None:
+    """Train the network and write the file, in half precision.  A few minutes."""
+    from engine.labs.diffusion import Config, Experiment
+
+    torch.set_num_threads(1)
+    experiment = Experiment(Config(data="digits"))
+    for _ in range(UPDATES):
+        experiment.step()
+    FILE.parent.mkdir(exist_ok=True)
+    about = {"lab": "diffusion", "config": "data=digits", "updates": str(UPDATES)}
+    FILE.write_bytes(network_file.write(experiment.model.half(), about))
+
+
+if __name__ == "__main__":
+    make()

@@ -1,0 +1,96 @@
+"""Particles, and sheets of pictures, that a visitor moves through time in the browser: to noise, and back from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ui import palette as _palette
+from ui.packing import quantise
+from ui.panel import Panel
+from ui.scene import Scene
+
+SPAN = 5.0  # places are sent between -SPAN and SPAN, two bytes a number
+
+
+def particles(
+    scene: Scene,
+    key: str,
+    *,
+    title: str,
+    reach: float,
+    forward: ArrayLike,
+    forward_times: ArrayLike,
+    back: ArrayLike,
+    back_times: ArrayLike,
+    grid: ArrayLike,
+    field: ArrayLike,
+    field_times: ArrayLike,
+    weight: float = 1.0,
+) -> Panel:
+    """Add a plane from -`reach` to `reach` with N particles and a slider of time below it; return it for more layers.
+
+    `forward` (F, N, 2) are their places at `forward_times` (F,), from 0 to 1, and `back` (B, N, 2) those at
+    `back_times` (B,), from 1 down to 0.  Arrows `field` (K, G, 2) stand at `grid` (G, 2) and belong to `field_times`
+    (K,), which fall.  Between two moments the browser interpolates; nothing is sent back.
+    """
+    there, here = _moving(forward, forward_times, "forward"), _moving(back, back_times, "back")
+    arrows, places = _moving(field, field_times, "field"), np.asarray(grid, dtype=np.float32)
+    for name, (moments, _) in {"forward": there, "back": here, "field": arrows}.items():
+        if moments.ndim != 3 or moments.shape[2] != 2:
+            raise ValueError(f"{name} takes places (T, N, 2), not an array of shape {moments.shape}.")
+    if there[0].shape[1] != here[0].shape[1] or arrows[0].shape[1:] != places.shape:
+        raise ValueError(f"{there[0].shape[1]} particles go and {here[0].shape[1]} come back; {arrows[0].shape[1]} "
+                         f"arrows stand at {len(places)} places.")  # fmt: skip
+    panel = scene.panel(key, title=title, x=(-reach, reach), y=(-reach, reach), aspect=1.0, weight=weight)
+    panel.extend(
+        "particles", span=SPAN, grid=_words(places), forward=_words(there[0]), forward_times=there[1],
+        back=_words(here[0]), back_times=here[1], field=_words(arrows[0]), field_times=arrows[1],
+    )  # fmt: skip
+    return panel
+
+
+def film(
+    scene: Scene,
+    key: str,
+    *,
+    title: str,
+    forward: ArrayLike,
+    forward_times: ArrayLike,
+    back: ArrayLike,
+    back_times: ArrayLike,
+    low: float,
+    high: float,
+    columns: int,
+    palette: str = "sequential",
+    weight: float = 1.0,
+) -> None:
+    """Add a sheet of n pictures (…, n, H, W) with a slider of time below it; times as in `particles`.
+
+    `low` and `high` bound the colours, `columns` are the pictures in a row.
+    """
+    there, here = _moving(forward, forward_times, "forward"), _moving(back, back_times, "back")
+    if there[0].ndim != 4 or there[0].shape[1:] != here[0].shape[1:]:
+        raise ValueError(f"A film takes pictures (T, n, H, W), not arrays of shape {there[0].shape} and "
+                         f"{here[0].shape}.")  # fmt: skip
+    panel = scene.panel(key, title=title, aspect=1.0, weight=weight)
+    panel.extend(
+        "film", captions=[], discrete=True, chosen=None, columns=columns, palette=_palette.known_map(palette), low=low,
+        high=high, forward=quantise(there[0], low, high), forward_times=there[1], back=quantise(here[0], low, high),
+        back_times=here[1],
+    )  # fmt: skip
+
+
+def _moving(values: ArrayLike, times: ArrayLike, name: str) -> tuple[NDArray[np.float32], list[float]]:
+    moments, at = np.asarray(values, dtype=np.float32), np.asarray(times, dtype=np.float64)
+    if at.ndim != 1 or len(at) != len(moments) or not np.isfinite(at).all():
+        raise ValueError(f"{name} has {len(moments)} moments and times of shape {at.shape}.")
+    return moments, [float(v) for v in at]
+
+
+def _words(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Two bytes for each number: 0 to 65,535 from -SPAN to SPAN."""
+    scaled = np.clip(np.nan_to_num(values) / (2 * SPAN) + 0.5, 0, 1) * 65_535
+    return np.frombuffer(scaled.round().astype("<u2").tobytes(), dtype=np.uint8)
