@@ -35,6 +35,14 @@ class Panel:
         finally:
             self._stop = None
 
+    def extend(self, kind: str, **fields: Any) -> None:
+        """Let a module of assets/scene draw this plane that knows more than a plane, with further `fields`.
+
+        Arrays among them must be uint8, and are sent beside the header.
+        """
+        added = {name: self._arrays.add(v, "u1") if isinstance(v, np.ndarray) else v for name, v in fields.items()}
+        self._spec |= {"kind": kind, **added}
+
     def heatmap(
         self,
         values: ArrayLike,

@@ -55,9 +55,11 @@ class Scene:
         self._rows: list[list[dict[str, Any]]] = [[]]
         self._stops: dict[str, Any] | None = None
         self._arrays = Arrays()
+        self._share = 1.0
 
-    def row(self) -> None:
-        """Put the panels that follow into a new row."""
+    def row(self, share: float = 1.0) -> None:
+        """Put the panels that follow into a new row, which gets a `share` of the height; the first has 1."""
+        self._share = share
         if self._rows[-1]:
             self._rows.append([])
 
@@ -396,6 +398,8 @@ class Scene:
         if any(panel["key"] == key for row in self._rows for panel in row):
             raise ValueError(f"There are two panels with the key '{key}'.")
         spec = {"kind": kind, "key": key, "title": title, "weight": weight, **fields}
+        if self._share != 1:
+            spec["share"] = self._share
         self._rows[-1].append(spec)
         return spec
 
@@ -419,8 +423,8 @@ class Scene:
 def show(scene: Scene, *, key: str) -> dict[str, Any] | None:
     """Mount `scene`, or redraw the one that has this key, and return what the visitor did since the last run.
 
-    A pick is a dict with `panel` (its key), `kind` ("plane", "point", "node", "edge", "draw" or "sample") and what
-    belongs to that kind: `x`, `y`, `index`, `layer`, `source`, `target`, `weight`, `value`, `points`, `strokes`,
+    A pick is a dict with `panel` (its key), `kind` ("plane", "point", "node", "edge", "draw", "sample" or "latent") and
+    what belongs to that kind: `x`, `y`, `index`, `layer`, `source`, `target`, `weight`, `value`, `points`, `strokes`,
     `revision`.  It is returned once: act on it before the next call of Streamlit, which may end this run in favour of
     a newer one.
     """
