@@ -12,6 +12,7 @@ from engine import images
 from engine.latent_view import DEAD
 from ui import charts
 from ui.latent import latent_plane
+from ui.link import settings
 from ui.page import View, lab_page
 from ui.picture import dataset_notice, picture_input
 from ui.player import Player
@@ -224,7 +225,7 @@ def inside(view: View) -> None:
 
 def extra(player: Player) -> None:
     """The row that is encoded, and other random codes."""
-    config: Any = player.wanted
+    config: Any = settings(SLUG, type(player.wanted)).config
     chosen = st.session_state.get(f"{SLUG}.data", config.data)
     if chosen in images.DATASETS:
         dataset_notice(player)
