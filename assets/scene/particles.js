@@ -2,6 +2,7 @@
 
 const version = new URL(import.meta.url).search;
 const { DRAW } = await import(`./layers.js${version}`);
+const { drawMarker } = await import(`./marks.js${version}`);
 const { Plane } = await import(`./plane.js${version}`);
 const { Reel, between } = await import(`./reel.js${version}`);
 const { format } = await import(`./theme.js${version}`);
@@ -50,7 +51,11 @@ export class Particles extends Plane {
     context.beginPath();
     context.roundRect(box.x, box.y, box.w, box.h, 8);
     context.clip();
-    for (const layer of LAYERS) if (!state.hidden.has(layer.name)) DRAW[layer.kind](context, { ...layer, ends: trails.ends }, this, theme);
+    for (const layer of LAYERS) {
+      if (state.hidden.has(layer.name)) continue;
+      if (layer.kind !== "points") DRAW[layer.kind](context, { ...layer, ends: trails.ends }, this, theme);
+      else drawMarker(context, layer.shape, layer.size, this.groups.keys(), (i) => this.X(places[2 * i]), (i) => this.Y(places[2 * i + 1]), theme.colour(layer.colours[0]), null);
+    }
     context.restore();
     this.arrays = sent;
     this.said = `${this.count} particles, ${this.reel.said}; the first is at ${format(places[0])}, ${format(places[1])}`;

@@ -20,8 +20,9 @@ export class Reel {
     this.text = row.appendChild(element("output"));
     this.button.addEventListener("click", () => (this.running ? this.stop() : this.run()));
     this.input.addEventListener("input", () => {
+      const at = Number(this.input.value); // before stop() writes the old moment there
       this.stop();
-      this.choose(Number(this.input.value));
+      this.choose(at);
     });
     for (const control of [this.button, this.input]) control.addEventListener("keydown", (event) => event.stopPropagation());
     this.label();
