@@ -139,10 +139,9 @@ def test_every_lesson_asks_runs_and_explains(browser: Browser, server: str, slug
             question = visitor.key("predict")
             expect(question).to_contain_text("Predict.")
             for name, text in each.params.items():
-                default = (
-                    engine.lab(slug).Config.knobs()[name].parse(text) == engine.lab(slug).Config.knobs()[name].default
-                )
-                assert default or visitor.link.get(name) == text, visitor.page.url
+                spec = engine.lab(slug).Config.knobs()[name]
+                said = visitor.link.get(name)
+                assert (spec.default if said is None else spec.parse(said)) == spec.parse(text), visitor.page.url
             visitor.until(lambda: visitor.step_number() == 0, "the lesson to begin")
             expect(visitor.page.get_by_text("Dashed:")).to_have_count(int(each.beside is not None))
             if each.answers:

@@ -50,12 +50,12 @@ PAGES = (
         "adversarial_examples", "Adversarial examples", "bolt", "Vision", "Why does a little noise fool it?",
     ),
     PageEntry("vae", "Variational autoencoder", "scatter_plot", "Generative", "What is between two digits?"),
+    PageEntry("gan", "GAN", "compare", "Generative", "Can a forger and a detective learn together?"),
     PageEntry("diffusion", "Diffusion", "blur_on", "Generative", "How does noise become a picture?"),
     PageEntry("double_descent", "Double descent", "ssid_chart", "Phenomena", "Can a bigger model overfit less?"),
     PageEntry("attention_heads", "Attention heads", "visibility", "Sequences", "What does a head attend to?"),
     PageEntry("lstm_gates", "LSTM gates", "memory", "Sequences", "How does a network remember?"),
     PageEntry("moe_routing", "Mixture of experts", "alt_route", "Sequences", "Who learns what?"),
-    PageEntry("gan", "GAN", "compare", "Generative", "Can a forger and a detective learn together?"),
 )  # fmt: skip
 
 

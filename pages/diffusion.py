@@ -1,0 +1,181 @@
+"""Diffusion: particles, or digits, that find their way out of noise while a network learns the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from engine.warm_start import UPDATES
+from ui import charts
+from ui.page import View, lab_page
+from ui.player import Player
+from ui.points_input import points_input
+from ui.reel import film, particles
+from ui.scene import Scene, show
+
+SLUG = "diffusion"
+REACH = 2.4  # what is shown of the plane; noise reaches further, the data do not
+COLOURS = {"ddim": "positive", "ddpm": "negative", "heun": "class_2"}
+NAMES = {"noise": {"ddim": "DDIM", "ddpm": "DDPM", "heun": "Heun"}, "flow": {"ddim": "Euler", "heun": "Heun"}}
+LOWEST = 1e-4  # an energy distance below is drawn here
+
+
+def stage(view: View) -> None:
+    """The samples on their way through time, those being drawn now, how many steps it takes, and the schedule."""
+    scene = Scene(height=920)
+    if view.config.data == "digits":
+        _digits(scene, view)
+    else:
+        _plane(scene, view)
+    scene.row(0.5)
+    _few_steps(scene, view)
+    _schedule(scene, view)
+    show(scene, key=view.key)
+
+
+def _plane(scene: Scene, view: View) -> None:
+    frame = view.frame
+    panel = particles(
+        scene, "particles", title=_title(frame, f"{len(frame.data)} particles"), reach=REACH, forward=frame.forward,
+        forward_times=frame.forward_times, back=frame.path, back_times=frame.path_times, grid=frame.grid,
+        field=_arrows(frame), field_times=frame.field_times, weight=5,
+    )  # fmt: skip
+    panel.points(frame.data, size=2.4, colours=["negative"], name="Real points")
+    panel = scene.panel("flying", title=_flying(frame), x=(-REACH, REACH), y=(-REACH, REACH), weight=3)
+    panel.points(frame.data, size=2, colours=["negative"], name="Real points")
+    panel.points(frame.flying, size=2.2, colours=["positive"], name="Particles")
+
+
+def _digits(scene: Scene, view: View) -> None:
+    frame = view.frame
+
+    def pictures(values: np.ndarray) -> np.ndarray:
+        return values.reshape(*values.shape[:-1], 8, 8)
+
+    began = f"; first weights trained earlier, {UPDATES:,} updates" if view.config.start == "trained" else ""
+    title = _title(frame, f"64 digits, asked for 0 to 9 in turn{began}")
+    film(
+        scene, "film", title=title, forward=pictures(frame.forward), forward_times=frame.forward_times,
+        back=pictures(frame.path), back_times=frame.path_times, low=-1, high=1, columns=8, weight=1,
+    )  # fmt: skip
+    scene.heat_grid("flying", title=_flying(frame), images=pictures(frame.flying), low=-1, high=1, columns=8, weight=1)
+
+
+def _title(frame: Any, what: str) -> str:
+    if not frame.drawn_at:
+        return f"{what}: noise so far"
+    return f"{what}, drawn at update {frame.drawn_at:,}"
+
+
+def _flying(frame: Any) -> str:
+    return f"Being drawn now: step {frame.flying_step} of {frame.flying_steps}"
+
+
+def _arrows(frame: Any) -> np.ndarray:
+    """The field (K, G, 2), so long that no arrow reaches the next: a length of 1 and more is drawn alike."""
+    spacing = np.ptp(frame.grid[:, 0]) / (np.sqrt(len(frame.grid)) - 1)
+    length = np.linalg.norm(frame.field, axis=-1, keepdims=True)
+    arrows: np.ndarray = frame.field * (0.85 * spacing * np.tanh(length) / np.maximum(length, 1e-9))
+    return arrows
+
+
+def _few_steps(scene: Scene, view: View) -> None:
+    frame = view.frame
+    measured = frame.quality[frame.quality >= 0]
+    top = np.log10(max(1.0, float(measured.max(initial=0)) * 1.3))
+    bottom = np.log10(max(LOWEST, min([frame.floor, *measured.tolist()]) / 2))
+    panel = scene.panel(
+        "few", title="How good with few looks at the network?", x=(-0.05, 2.05), y=(bottom, top), x_log=True,
+        y_log=True, x_label="calls of the network for a sample", y_label="energy distance", equal=False, aspect=0.6,
+        weight=5,
+    )  # fmt: skip
+    lowest = np.log10(max(frame.floor, LOWEST))
+    panel.lines([np.array([[-0.05, lowest], [2.05, lowest]])], name="Two halves of the real points", width=2)
+    for number, method in enumerate(frame.methods):
+        there = frame.quality[number] >= 0
+        line = np.column_stack([frame.calls[number], np.maximum(frame.quality[number], LOWEST)])[there]
+        panel.path(np.log10(line), colour=COLOURS[method], name=NAMES[view.config.objective][method])
+        panel.points(np.log10(line), colours=[COLOURS[method]], size=4)
+
+
+def _schedule(scene: Scene, view: View) -> None:
+    frame = view.frame
+    times = np.linspace(0, 1, len(frame.alpha))
+    panel = scene.panel("schedule", title="What is left of the data", x=(0, 1), y=(0, 1.02), x_label="time t",
+                        equal=False, aspect=0.6, weight=3)  # fmt: skip
+    for values, colour, name in ((frame.alpha, "positive", "data (α)"), (frame.sigma, "negative", "noise (σ)")):
+        panel.path(np.column_stack([times, values]), colour=colour, name=name, head=False)
+
+
+def curves(view: View) -> None:
+    """Loss, and how good the samples were whenever some were ready."""
+    if not view.curves:
+        st.info("Press Play: the loss and the quality of the samples are drawn here.", icon=":material/show_chart:")
+        return
+    common: dict[str, Any] = {"ghost": view.ghosts, "marker": view.marker, "x_title": "update", "height": 260}
+    left, right = st.columns(2)
+    with left:
+        charts.curves(view.curves, series={"loss": ("loss", "train")}, title="Squared error of what the network says",
+                      y_title="mean over a batch", key=f"{view.key}.loss", **common)  # fmt: skip
+    history = dict(view.curves)
+    if "energy_distance" not in history:
+        return
+    steps = history["energy_distance"][0]
+    history["floor"] = steps, np.full(len(steps), view.frame.floor)
+    series = {"energy_distance": ("samples", "positive"), "floor": ("two halves of the real", "neutral")}
+    with right:
+        charts.curves(history, series=series,
+                      title="Energy distance to the real points", y_title="energy distance", log_y=True,
+                      key=f"{view.key}.energy", **common)  # fmt: skip
+    shares = {"within": ("within 3 σ of a mode", "positive"), "recognised": ("recognised", "positive"),
+              "variety": ("variance kept", "negative"),
+              "straightness": ("straightness of the paths", "class_2")}  # fmt: skip
+    charts.curves(history, series={name: how for name, how in shares.items() if name in history},
+                  title="Samples, as shares of one", y_title="share", key=f"{view.key}.shares", **common)  # fmt: skip
+    st.caption(_explain(view.frame))
+
+
+def _explain(frame: Any) -> str:
+    said = ["Straightness is the distance from start to end over the length of the way."]
+    if "modes" in frame.scores:
+        said.insert(0, f"{frame.scores['modes']:.0f} modes have at least 1 % of the samples.")
+    if "recognised" in frame.scores:
+        said.insert(0, "A digit is recognised if the nearest real one has the class that was asked for; the variance "
+                       "kept is that of the samples of one class over that of its real digits.")  # fmt: skip
+    return " ".join(said)
+
+
+def inside(view: View) -> None:
+    """Signal and noise through time, and the variety of each class."""
+    frame = view.frame
+    times = np.linspace(0, 1, len(frame.alpha))
+    shown = (frame.alpha > 1e-4) & (frame.sigma > 1e-4)
+    ratio = 2 * np.log10(frame.alpha[shown] / frame.sigma[shown])
+    scene = Scene(height=360)
+    panel = scene.panel("snr", title="Signal to noise (α² / σ²)", x=(0, 1), y=(float(ratio.min()), float(ratio.max())),
+                        x_label="time t", y_label="α² / σ²", y_log=True, equal=False)  # fmt: skip
+    panel.path(np.column_stack([times[shown], ratio]), colour="train", name="Signal to noise", head=False)
+    panel.lines([np.array([[0, 0], [1, 0]])], name="As much noise as data")
+    show(scene, key=f"{view.key}.snr")
+    if frame.variety.size:
+        charts.bars({str(k): float(v) for k, v in enumerate(frame.variety)}, key=f"{view.key}.variety",
+                    title="Variance kept by each class", x_title="variance of samples / of real digits")  # fmt: skip
+    rows = ["| sampler | " + " | ".join(f"{s} steps" for s in (1, 2, 3, 5, 10, 20, 50)) + " |", "|:--|" + "--:|" * 7]
+    for method, values in zip(frame.methods, frame.quality, strict=True):
+        cells = " | ".join(f"{v:.3g}" if v >= 0 else "–" for v in values)
+        rows.append(f"| {NAMES[view.config.objective][method]} | {cells} |")
+    st.markdown("##### Energy distance by sampler and steps\n" + "\n".join(rows))
+    st.caption(f"Two halves of the real points are at {frame.floor:.3g}. Heun asks the network twice in each step.")
+
+
+def extra(player: Player) -> None:
+    """A pad to draw the distribution on."""
+    points_input(player)
+
+
+lab_page(
+    SLUG, stage=stage, curves=curves, inside=inside, extra=extra, unit="Update",
+    sources=("engine.sampling", "engine.noise", "engine.few_steps"),
+)  # fmt: skip

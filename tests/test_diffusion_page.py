@@ -1,0 +1,102 @@
+"""The slider of time on the diffusion page, in a real browser: what it shows is the lab's, and no server is asked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator
+from visitor import Visitor, visit
+
+from engine.labs.diffusion import Config, Experiment
+
+SLUG = "diffusion"
+KNOBS = {"size": "small", "sampling_steps": "8"}
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+
+def panel(visitor: Visitor, title: str) -> Locator:
+    return visitor.page.locator("section.panel", has_text=title).first
+
+
+def said(at: Locator) -> str:
+    return at.locator("canvas").get_attribute("aria-description") or ""
+
+
+def first_place(at: Locator) -> tuple[float, float]:
+    found = re.search(r"the first is at (\S+), (\S+)$", said(at).replace("−", "-"))
+    assert found is not None, said(at)
+    return float(found[1]), float(found[2])
+
+
+def move(at: Locator, time: float) -> None:
+    slider = at.get_by_label("Time: to noise, and back")
+    slider.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('input', { bubbles: true })); }", time)
+    drawn(at)
+
+
+def drawn(at: Locator) -> None:
+    """Wait until what was done last is in the picture."""
+    at.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_the_slider_shows_every_moment_without_the_server(browser: Browser, server: str) -> None:
+    with visit(browser, server) as visitor:
+        sent: list[Any] = []
+        visitor.page.on("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(data)))
+        visitor.open(SLUG, **KNOBS)
+        steps = visitor.play_to(20)
+        experiment = Experiment(Config.from_params(KNOBS))
+        for _ in range(steps):
+            experiment.step()
+        frame = experiment.frame()
+        at = panel(visitor, "particles, drawn at update")
+        newest = f"drawn at update {frame.drawn_at} "
+        visitor.until(lambda: newest in " ".join(at.inner_text().split()), "the last samples")
+        del sent[:]
+        moments = [*zip(frame.forward_times, frame.forward, strict=True),
+                   *((2 - t, places) for t, places in zip(frame.path_times, frame.path, strict=True))]  # fmt: skip
+        for time, places in moments[::3]:
+            move(at, float(time))
+            tolerance = float(0.005 * 2 * abs(places[0]).max() + 0.06)  # the slider stops at every 0.005
+            assert first_place(at) == pytest.approx(places[0], abs=tolerance), time
+        move(at, 0.5)
+        assert first_place(at) == pytest.approx(frame.forward[6, 0], abs=0.002)  # of 13 moments
+        assert "t = 0.50, adding noise" in said(at)
+        move(at, 1.5)
+        assert "t = 0.50, removing noise" in said(at)
+        assert sent == []
+
+        visitor.play_to(steps + 20)  # and it stays where it was put
+        assert "t = 0.50, removing noise" in said(at)
+
+
+def test_time_runs_by_itself_when_asked_to(browser: Browser, server: str) -> None:
+    with visit(browser, server) as visitor:
+        visitor.open(SLUG, **KNOBS)
+        visitor.play_to(20)
+        at = panel(visitor, "particles, drawn at update")
+        assert "the samples" in said(at)
+        at.get_by_role("button", name="Run through the time").click()
+        visitor.until(lambda: "adding noise" in said(at), "noise to be added")
+        visitor.until(lambda: "removing noise" in said(at), "noise to be removed")
+        at.get_by_role("button", name="Stop the time").click()
+        drawn(at)
+        held = said(at)
+        visitor.page.wait_for_timeout(300)
+        assert said(at) == held
+
+
+def test_digits_move_through_time_too(browser: Browser, server: str) -> None:
+    with visit(browser, server) as visitor:
+        visitor.open(SLUG, data="digits", **KNOBS)
+        visitor.play_to(24)
+        at = panel(visitor, "64 digits, asked for 0 to 9 in turn")
+        visitor.until(lambda: "64 pictures, the samples" in said(at), "the sheet")
+        pictures = set()
+        for time in (0, 0.5, 1, 1.5, 2):
+            move(at, time)
+            pictures.add(at.locator("canvas").evaluate("(c) => c.toDataURL()"))
+        assert len(pictures) == 5
+        assert visitor.notices() == []
