@@ -222,4 +222,4 @@ def test_a_link_that_edits_what_is_not_there_gives_a_sentence(slug):
     app = arrive(slug, step="5", did='[[2,{"edit":{"layer":"x"}}]]')
     assert not app.exception
     [said] = notices(app) + [error.value for error in app.error]
-    assert said.endswith(".") and ".." not in said and "object" not in said
+    assert said.endswith(".") and ".." not in said and "' object" not in said
