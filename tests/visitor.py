@@ -205,6 +205,7 @@ class Visitor:
 
     def share(self) -> str:
         """Open "Link and export" and return the link."""
+        self.settle()  # it opens where the button is at that moment
         self.button("Link and export").click()
         return self.page.get_by_test_id("stPopoverBody").get_by_test_id("stCode").inner_text().strip()
 
