@@ -12,6 +12,7 @@ from ui import charts
 from ui.link import settings
 from ui.page import View, lab_page
 from ui.player import Player
+from ui.press import once
 from ui.scene import Column, Scene, show
 
 LIMIT = data.LIMIT
@@ -206,8 +207,8 @@ def _pad(player: Player) -> None:
         kind = st.segmented_control("Draw", [0, 1, 2], default=0, required=True, key=f"{SLUG}.pen",
                                     format_func=lambda k: f"class {k}", label_visibility="collapsed")  # fmt: skip
     with right:
-        if st.button("Clear", icon=":material/delete:", key=f"{SLUG}.clear", disabled=not any(drawn.values())):
-            drawn.clear()
+        st.button("Clear", icon=":material/delete:", key=f"{SLUG}.clear", disabled=not any(drawn.values()),
+                  on_click=once(drawn.clear))  # fmt: skip
     scene = Scene(height=300)
     panel = scene.panel("pad", title="Draw the points with the mouse", x=PLANE, y=PLANE, draw=True)
     for k, points in sorted(drawn.items()):

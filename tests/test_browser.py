@@ -163,6 +163,10 @@ def test_points_drawn_with_the_mouse_can_be_learned(browser: Browser, server: st
         first = visitor.pictures()
         visitor.play_to(5)
         assert visitor.pictures() != first
+        drawn = visitor.pictures(pad)
+        visitor.button("Clear").click()
+        visitor.until(lambda: visitor.pictures(pad) != drawn, "an empty pad")
+        expect(visitor.button("Clear")).to_be_disabled()
         assert visitor.tracebacks() == 0
 
 

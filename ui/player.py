@@ -232,8 +232,8 @@ class Player:
             old.label = describe(self.config, self.wanted) or f"first run, to step {old.look.last_step:,}"
             self._keep(old)
             self._put_on_stage(Watched(run), self.wanted)
-            run.play()
-        self._look_again()
+        if not self.error:
+            self.play()
 
     def keep(self) -> None:
         """Put what is on stage aside as a comparison, and start afresh with the same knobs."""

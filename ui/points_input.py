@@ -7,7 +7,7 @@ import streamlit as st
 
 from engine import data, point_clouds
 from ui.player import Player
-from ui.press import whole
+from ui.press import once
 from ui.scene import Scene, show
 
 FRAME = (-1.0, 1.0)
@@ -44,7 +44,7 @@ def points_input(player: Player, knob: str = "points") -> None:
         enough = f"{len(drawn)} points; the last {data.MAX_POINTS} count."
         st.caption(said or (enough if drawn else f"Draw at least {point_clouds.FEWEST} points, then press Play."))
     with right:
-        st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", disabled=not drawn, on_click=whole(_clear),
+        st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", disabled=not drawn, on_click=once(_clear),
                   args=(slug,))  # fmt: skip
 
 
