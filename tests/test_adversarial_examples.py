@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lesson_runs import config
 
 import engine
 from engine import network_file, robustness, shelf
@@ -18,22 +19,11 @@ from engine.convnet import Architecture, ConvNet
 from engine.device import generator
 from engine.lab import ConfigError, StillMissing
 from engine.labs.adversarial_examples import Config, Experiment
-from ui.lesson import Lesson, lessons
+from ui.lesson import lessons
 
 SLUG = "adversarial_examples"
 SEEDS = range(6)
 AT = robustness.INF_RADII.index(0.15)
-
-
-def lesson(name: str) -> Lesson:
-    return next(each for each in lessons(SLUG) if each.slug == name)
-
-
-def config(name: str, *, beside: bool = False, **knobs: Any) -> Config:
-    chosen = lesson(name)
-    found = chosen.compared(Config) if beside else chosen.config(Config)
-    assert found is not None
-    return dataclasses.replace(found, **knobs)
 
 
 @cache
@@ -74,8 +64,8 @@ def test_every_lesson_asks_and_explains_before_its_run_is_over() -> None:
 
 @pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s > 1 else []) for s in SEEDS])
 def test_noise_does_nothing_and_the_gradients_sign_does(seed: int) -> None:
-    settings = config("noise_or_sign", seed=seed)
-    assert dataclasses.replace(settings, attack="fgsm") == config("noise_or_sign", beside=True, seed=seed)
+    settings = config(SLUG, "noise_or_sign", seed=seed)
+    assert dataclasses.replace(settings, attack="fgsm") == config(SLUG, "noise_or_sign", beside=True, seed=seed)
     found = accuracy(Config(seed=seed))  # the curve does not depend on the attack on the one picture
     assert between(found["none"][0], 0.97, 0.985)
     assert between(found["random_sign"][0], 0.93, 0.96)
@@ -95,28 +85,28 @@ def test_noise_does_nothing_and_the_gradients_sign_does(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s > 1 else []) for s in range(5)])
 def test_a_linear_model_is_fooled_too(seed: int) -> None:
-    found = accuracy(config("linear_too", seed=seed))
+    found = accuracy(config(SLUG, "linear_too", seed=seed))
     assert between(found["none"][0], 0.935, 0.945)
     assert between(found["pgd"][0], 0.24, 0.28)
     assert between(found["random_sign"][0], 0.915, 0.945)
-    assert config("linear_too", beside=True, seed=seed) == Config(seed=seed)
+    assert config(SLUG, "linear_too", beside=True, seed=seed) == Config(seed=seed)
 
 
 @pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s > 1 else []) for s in SEEDS])
 def test_adversarial_training_buys_robustness_and_costs_accuracy(seed: int) -> None:
-    found = accuracy(config("price_of_robustness", seed=seed))
+    found = accuracy(config(SLUG, "price_of_robustness", seed=seed))
     assert found["pgd"][0] < 0.1 and found["pgd"][1] > 0.5  # what the defence is for
     assert between(found["pgd"][1], 0.59, 0.64)
     assert between(found["none"][1], 0.95, 0.972)
     assert found["none"][1] < found["none"][0]
-    much = accuracy(config("price_of_robustness", beside=True, seed=seed))
+    much = accuracy(config(SLUG, "price_of_robustness", beside=True, seed=seed))
     assert between(much["none"][1], 0.65, 0.785)
     assert between(much["pgd"][1], 0.34, 0.53)
 
 
 @pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s > 0 else []) for s in range(5)])
 def test_a_hidden_gradient_hides_nothing_from_another_network(seed: int) -> None:
-    settings = config("hidden_gradient", seed=seed)
+    settings = config(SLUG, "hidden_gradient", seed=seed)
     found, experiment = accuracy(settings), finished(settings)
     assert between(found["pgd"][1], 0.955, 0.98)
     assert between(found["transfer"][1], 0.09, 0.145)

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from lesson_runs import config, lesson
 
 import engine
 from engine.labs.attention_heads import Config, Experiment
-from ui.lesson import Lesson, lessons
+from ui.lesson import lessons
 
 SLUG = "attention_heads"
 SEEDS = range(5)
-
-
-def lesson(name: str) -> Lesson:
-    return next(each for each in lessons(SLUG) if each.slug == name)
-
-
-def config(name: str, *, beside: bool = False, **knobs: Any) -> Config:
-    """What the lesson sets, or its second run, with some knobs turned."""
-    chosen = lesson(name)
-    found = chosen.compared(Config) if beside else chosen.config(Config)
-    assert found is not None
-    return dataclasses.replace(found, **knobs)
 
 
 @cache
@@ -39,7 +26,7 @@ def run(chosen: Config, steps: int) -> tuple[Experiment, dict[str, np.ndarray]]:
 
 def shown(name: str, *, beside: bool = False, seed: int) -> tuple[Experiment, dict[str, np.ndarray]]:
     """The experiment and its metrics after as many steps as the lesson runs."""
-    return run(config(name, beside=beside, seed=seed), lesson(name).runs_to or 0)
+    return run(config(SLUG, name, beside=beside, seed=seed), lesson(SLUG, name).runs_to or 0)
 
 
 def reaches(values: np.ndarray, level: float) -> int:

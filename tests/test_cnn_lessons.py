@@ -8,32 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lesson_runs import config, lesson
 
 import engine
-from engine.labs.cnn_filters import Config, Experiment
-from ui.lesson import Lesson, lessons
+from engine.labs.cnn_filters import Experiment
+from ui.lesson import lessons
 
 SLUG = "cnn_filters"
 SEEDS = range(6)
 
 
-def lesson(name: str) -> Lesson:
-    return next(each for each in lessons(SLUG) if each.slug == name)
-
-
-def config(name: str, *, beside: bool = False, **knobs: Any) -> Config:
-    """What the lesson sets, or its second run, with some knobs turned."""
-    chosen = lesson(name)
-    found = chosen.compared(Config) if beside else chosen.config(Config)
-    assert found is not None
-    return dataclasses.replace(found, **knobs)
-
-
 @cache
 def run(name: str, *, beside: bool = False, **knobs: Any) -> tuple[Experiment, list[dict[str, float]]]:
     """The experiment and its metrics after as many steps as the lesson runs."""
-    experiment = Experiment(config(name, beside=beside, **knobs))
-    return experiment, list(engine.train(experiment, lesson(name).runs_to or 0))
+    experiment = Experiment(config(SLUG, name, beside=beside, **knobs))
+    return experiment, list(engine.train(experiment, lesson(SLUG, name).runs_to or 0))
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
@@ -46,7 +35,7 @@ def test_titles_fit_into_a_row_and_explanations_appear() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_later_layers_tell_more_about_the_class(seed: int) -> None:
-    before = Experiment(config("edges_before_shapes", seed=seed)).frame().told_by_class
+    before = Experiment(config(SLUG, "edges_before_shapes", seed=seed)).frame().told_by_class
     first, second, third = run("edges_before_shapes", seed=seed)[0].frame().told_by_class
     assert 0.24 < first < 0.36 and abs(first - before[0]) < 0.06
     assert 0.4 < second < 0.5

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lesson_runs import config, lesson
 from sklearn.linear_model import LogisticRegression
 
 import engine
 from engine import data
 from engine.labs import gradient_descent, neural_network
-from ui.lesson import Lesson, lessons
+from ui.lesson import lessons
 
 SEEDS = range(5)
 DRAWS = range(5)  # of the points
@@ -29,17 +30,6 @@ def test_titles_fit_into_a_row_and_explanations_appear() -> None:
             assert len(each.title) <= 28, each.slug
             assert each.runs_to is not None, each.slug
             assert len(each.answers) == 3, each.slug
-
-
-def lesson(slug: str, name: str) -> Lesson:
-    return next(each for each in lessons(slug) if each.slug == name)
-
-
-def config(slug: str, name: str, *, beside: bool = False, **knobs: Any) -> Any:
-    """What the lesson sets, or its second run, with some knobs turned."""
-    chosen, config_class = lesson(slug, name), engine.lab(slug).Config
-    found = chosen.compared(config_class) if beside else chosen.config(config_class)
-    return dataclasses.replace(found, **knobs)
 
 
 # Gradient descent

@@ -9,31 +9,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lesson_runs import config, lesson
 
 from engine.device import generator
-from engine.labs.lstm_gates import BATCH, Config, Experiment
-from ui.lesson import Lesson, lessons
+from engine.labs.lstm_gates import BATCH, Experiment
+from ui.lesson import lessons
 
 SEEDS = range(6)
-
-
-def lesson(name: str) -> Lesson:
-    return next(each for each in lessons("lstm_gates") if each.slug == name)
-
-
-def start(name: str, *, beside: bool = False, **knobs: Any) -> Experiment:
-    chosen = lesson(name)
-    config = chosen.compared(Config) if beside else chosen.config(Config)
-    return Experiment(dataclasses.replace(config, **knobs))
 
 
 @cache
 def trained(name: str, cells: tuple[str, ...], *, beside: bool = False, steps: int = 0, **knobs: Any) -> Any:
     """The experiment after the lesson, its losses and gradients at each step; only `cells` learn, which saves time."""
-    experiment = start(name, beside=beside, **knobs)
+    experiment = Experiment(config("lstm_gates", name, beside=beside, **knobs))
     losses: dict[str, list[float]] = {kind: [] for kind in cells}
     norms: dict[str, list[float]] = {kind: [] for kind in cells}
-    for number in range(steps or lesson(name).runs_to or 0):
+    for number in range(steps or lesson("lstm_gates", name).runs_to or 0):
         x, y = experiment.task.draw(BATCH[experiment.config.task], generator(experiment.config.seed, f"batch/{number}"))
         for kind in cells:
             experiment._learn(kind, x, y)
@@ -49,7 +40,7 @@ def test_every_lesson_has_three_answers_and_an_end() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_before_training_almost_no_gradient_gets_to_the_rnns_first_step(seed: int) -> None:
-    frame = start("the_rnn_forgets", seed=seed).frame()
+    frame = Experiment(config("lstm_gates", "the_rnn_forgets", seed=seed)).frame()
     assert frame.gradient[frame.cells.index("rnn"), 0] < 1e-8
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from functools import cache
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from lesson_runs import config, lesson
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import normalized_mutual_info_score
 
@@ -21,7 +21,7 @@ from engine import routed, shelf, tokens
 from engine.lab import ConfigError
 from engine.labs import moe_routing
 from engine.labs.moe_routing import Config, Experiment, load_balancing_loss, max_violation, route
-from ui.lesson import Lesson, lessons
+from ui.lesson import lessons
 from ui.scene import Scene
 
 SEEDS = range(5)
@@ -290,15 +290,10 @@ def test_a_passage_needs_a_class_for_each_character() -> None:
 # ---------------------------------------------------------------------- lessons
 
 
-def lesson(name: str) -> Lesson:
-    return next(each for each in lessons("moe_routing") if each.slug == name)
-
-
 def ends(name: str, seed: int, *, beside: bool = False) -> tuple[Any, dict[str, float]]:
     """The frame and the metrics when the lesson, or the run beside it, has run as far as it does."""
-    chosen = lesson(name)
-    config = chosen.compared(Config) if beside else chosen.config(Config)
-    experiment, last = trained(dataclasses.replace(config, seed=seed), chosen.runs_to or 0)
+    settings = config("moe_routing", name, beside=beside, seed=seed)
+    experiment, last = trained(settings, lesson("moe_routing", name).runs_to or 0)
     return experiment.frame(), last
 
 
@@ -317,8 +312,8 @@ def test_lessons_fit_into_a_row() -> None:
 def test_without_balance_one_expert_takes_all_in_most_runs() -> None:
     working = []
     for seed in range(8):
-        experiment = Experiment(dataclasses.replace(lesson("collapse").config(Config), seed=seed))
-        *_, early = engine.train(experiment, lesson("collapse").runs_to or 0)
+        experiment = Experiment(config("moe_routing", "collapse", seed=seed))
+        *_, early = engine.train(experiment, lesson("moe_routing", "collapse").runs_to or 0)
         working.append([at_work(experiment.frame())])
         assert early["moe"] < 0.01
         *_, late = engine.train(experiment, 200)

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from lesson_runs import config, lesson
 
 import engine
 from engine.labs.vae import Config, Experiment
-from ui.lesson import Lesson, lessons
+from ui.lesson import lessons
 
 SLUG = "vae"
 SEEDS = range(6)
-
-
-def lesson(name: str) -> Lesson:
-    return next(each for each in lessons(SLUG) if each.slug == name)
-
-
-def config(name: str, *, beside: bool = False, **knobs: Any) -> Config:
-    """What the lesson sets, or its second run, with some knobs turned."""
-    chosen = lesson(name)
-    found = chosen.compared(Config) if beside else chosen.config(Config)
-    assert found is not None
-    return dataclasses.replace(found, **knobs)
 
 
 @cache
@@ -39,7 +27,7 @@ def run(settings: Config, steps: int) -> tuple[Experiment, dict[str, float]]:
 
 
 def ends(name: str, *, beside: bool = False, **knobs: Any) -> tuple[Experiment, dict[str, float]]:
-    return run(config(name, beside=beside, **knobs), lesson(name).runs_to or 0)
+    return run(config(SLUG, name, beside=beside, **knobs), lesson(SLUG, name).runs_to or 0)
 
 
 def far(pictures: np.ndarray, experiment: Experiment) -> float:
@@ -75,7 +63,7 @@ def test_codes_for_nothing_leave_holes(seed: int) -> None:
     assert 19.5 < told["test_reconstruction"] < 20.6 and 21.4 < with_price["test_reconstruction"] < 22.2
     assert 15 < told["test_kl"] < 22 and 2.5 < with_price["test_kl"] < 3.2
     assert told["test_elbo"] < -35 and -25.2 < with_price["test_elbo"] < -24.2
-    assert held.config == config("four_to_nine", seed=seed)
+    assert held.config == config(SLUG, "four_to_nine", seed=seed)
 
 
 @pytest.mark.slow
