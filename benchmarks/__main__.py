@@ -8,24 +8,25 @@ import sys
 import time
 from pathlib import Path
 
-import engine
 from benchmarks import report
 from benchmarks.report import Topic
+from ui import shell
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 
 def main() -> None:
+    known = [entry.slug for entry in shell.labs()]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write docs/benchmarks.md.")
     parser.add_argument("--only", choices=("engine", "browser"), help="one half of it")
-    parser.add_argument("--labs", default=",".join(engine.labs()), help="slugs, separated by commas (default: all)")
+    parser.add_argument("--labs", default=",".join(known), help="slugs, separated by commas (default: all)")
     parser.add_argument("--quick", action="store_true", help="shorter and rougher, to see that it works")
     parser.add_argument("--output", type=Path, default=PAGE, help="where the page is written")
     args = parser.parse_args()
     labs = args.labs.split(",")
-    unknown = set(labs) - set(engine.labs())
+    unknown = set(labs) - set(known)
     if unknown:
-        parser.error(f"there is no lab {', '.join(sorted(unknown))}; the labs are {', '.join(engine.labs())}")
+        parser.error(f"there is no lab {', '.join(sorted(unknown))}; the labs are {', '.join(known)}")
 
     load, began = os.getloadavg()[0], time.monotonic()
     topics: list[Topic] = []

@@ -223,3 +223,20 @@ def test_a_link_that_edits_what_is_not_there_gives_a_sentence(slug):
     assert not app.exception
     [said] = notices(app) + [error.value for error in app.error]
     assert said.endswith(".") and ".." not in said and "' object" not in said
+
+
+def test_what_a_full_playground_refuses_is_said_until_something_else_is_done(monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_RUNS_PER_WORKER", "1")
+    slug = "gradient_descent"
+    app = visit(slug)
+    for _ in range(3):
+        press(app, slug, "step_once")
+    player(app, slug).seek(1)
+    app.run()
+    app.button(key=f"{slug}.branch").click().run()
+    for _ in range(2):  # and it is not wiped by what else is drawn
+        assert [e.value for e in app.error] == [player(app, slug).error] != [""]
+        assert "no place for a branch" in player(app, slug).error
+        app.run()
+    assert step(app, slug) == 1 and not player(app, slug).compared
+    press(app, slug, "reset")

@@ -68,11 +68,13 @@ class Player:
 
     def follow(self, config: Config) -> None:
         """Let the run follow the knobs: live ones at once, others by starting again."""
-        self.wanted = config
+        before, self.wanted = self.wanted, config
+        if self.on_stage is not None and (config == self.config or (self.rewound and config == before)):
+            return  # and what was refused a moment ago stays on screen
         with self._told():
             if self.on_stage is None:
                 self._open(config)
-            elif config != self.config:
+            else:
                 self._turn(config)
 
     def _open(self, config: Config) -> None:
@@ -147,12 +149,7 @@ class Player:
                 self.config = self.wanted
             for watched in [self.on_stage, *(w for w in self.compared if w.together)]:
                 act(watched.run)
-        self._look_again()
-
-    def _look_again(self) -> None:
-        with self._told():
-            if self.on_stage is not None:
-                self.peek()
+            self.peek()
 
     def play(self) -> None:
         self._all(Run.play)
@@ -179,7 +176,7 @@ class Player:
             for other in self.compared:
                 if other.together:
                     other.run.reset()
-        self._look_again()
+            self.peek()
 
     def new_seed(self) -> None:
         self.turn(seed=(self.wanted.seed + 1) % 1_000_000)
@@ -207,6 +204,7 @@ class Player:
 
     def turn(self, **knobs: Any) -> None:
         """Turn knobs from somewhere else than their widgets: a click on the map, a new seed."""
+        self.error = ""
         try:
             set_config(self.slug, dataclasses.replace(self.wanted, **knobs))
         except ConfigError as error:
@@ -247,7 +245,7 @@ class Player:
             self._open(self.wanted)
             old.label = f"run {self.rounds - 1}, seed {self.config.seed}"
             self._keep(old)
-        self._look_again()
+            self.peek()
 
     def beside(self, config: Config, label: str) -> None:
         """Train a second run with another Config beside the one on stage, under the same buttons."""
