@@ -1,4 +1,4 @@
-"""Whether samples that were asked for by class are of that class, and how different they are from each other."""
+"""Of which class samples are, whether that is what was asked for, and how different they are from each other."""
 
 from __future__ import annotations
 
@@ -11,8 +11,20 @@ def recognised(samples: Tensor, labels: Tensor, real: Tensor, real_labels: Tenso
 
     The nearest neighbour is a classifier that needs no training; on scikit-learn's digits it is right 98 times in 100.
     """
-    nearest = torch.cdist(samples, real).argmin(dim=1)
+    nearest, _ = neighbours(samples, real)
     return float((real_labels[nearest] == labels).float().mean())
+
+
+def neighbours(samples: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """For each of `samples` (N, d) the place of the nearest `real` point (M, d), and how far it is: both (N,)."""
+    distance, place = torch.cdist(samples, real).min(dim=1)
+    return place, distance
+
+
+def covered(found: Tensor, classes: int) -> int:
+    """How many of the `classes` have at least a fifth of their fair share of samples, of classes `found` (N,)."""
+    counts = torch.bincount(found, minlength=classes)
+    return int((counts * classes * 5 >= len(found)).sum())
 
 
 def variety(samples: Tensor, labels: Tensor, real: Tensor, real_labels: Tensor) -> Tensor:

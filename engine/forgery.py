@@ -1,4 +1,4 @@
-"""What is seen of a GAN on the plane: the real points, the measures of the fakes, and the frame that a page draws."""
+"""What is seen of a GAN: the frame that a page draws, and for points of the plane the real ones and all measures."""
 
 from __future__ import annotations
 
@@ -41,26 +41,32 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Frame:
-    """One pair of networks, and a small map of every other.  Points are (N, 2), in the units of the plane."""
+    """One pair of networks, and a small map of every other.  What is forged are points of the plane (d = 2), or digits
+    of 8 x 8 pixels from -1 to 1 (d = 64); what makes no sense for the one or the other is empty.
+    """
 
-    real: Array  # (MEASURED, 2)
-    fake: Array  # (MEASURED, 2), always from the same noise
-    surface: Array  # (SIDE, SIDE): what the discriminator says; row 0 is the lowest y
-    surface_range: tuple[float, float]
-    probability: bool  # the surface is D(x), the probability of being real; else a score
-    verdicts: Array  # (2, MEASURED): logits D(x) of the real points, then of the fakes
-    arrows_at: Array  # (ARROWS, 2): the first fakes
-    arrows: Array  # (ARROWS, 2): where the generator's loss pushes them
-    lines: Array  # (L, T, 2): a grid of the noise as the generator folds it
+    real: Array  # (N, d) those that the fakes are measured against
+    fake: Array  # (N, d), always from the same noise
+    surface: Array  # (SIDE, SIDE): what the discriminator says on the plane; row 0 is the lowest y
+    surface_range: tuple[float, float]  # of what `said` makes of the logits
+    probability: bool  # the discriminator says D(x), the probability of being real; else a score
+    said: Array  # (2, N): what the discriminator says of the real points, then of the fakes, as on the surface
+    verdicts: Array  # (2, M): logits D(x) of all that is measured, real, then fake
+    arrows_at: Array  # (A, d): the first fakes
+    arrows: Array  # (A, d): where the generator's loss pushes them
+    lines: Array  # (L, T, d): a grid of the noise as the generator folds it, or a straight way through the noise
     centres: Array  # (K, 2), or (0, 2)
+    nearest: Array  # (A, d): the real digits most like the first fakes
+    classes: Array  # (10,) share of the fakes that look like each digit
     stages: tuple[str, ...]  # titles of one round, in order
     stage: int  # the one that was done last, -1 before the first
-    batch_real: Array  # (B, 2), the batch of this round in slow motion, else empty
+    batch_real: Array  # (B, d), the batch of this round in slow motion, else empty
     batch_fake: Array
     measures: dict[str, float]
     floors: dict[str, float]  # the same measures between two halves of the real points
     modes: int  # covered; -1 if the data have none
-    seed_maps: Array  # (S, SEED_SIDE, SEED_SIDE) counts of fakes; row 0 is the lowest y
+    modes_total: int
+    seed_maps: Array  # (S, H, W): counts of fakes on the plane, row 0 the lowest y; or sixteen digits, row 0 on top
     seed_modes: tuple[int, ...]
     seed_energies: tuple[float, ...]
     shown: int
@@ -68,8 +74,59 @@ class Frame:
     rounds: int
 
 
+def frame(experiment: Any, judge: Any, *, fakes: Tensor, logits: Tensor, push: Tensor, batch_real: Tensor,
+          batch_fake: Tensor, count: int, **own: Any) -> Frame:  # fmt: skip
+    """What all frames have in common; `own` are the fields that only this `judge` can fill.
+
+    Of the shown pair `fakes` (M, d) and `logits` (2, M) of the real points and of them; the first `count` are shown.
+    """
+    config, shown, measured = experiment.config, experiment.shown, experiment.measures
+    plan, slow, d = config.plan(), config.slow_motion, fakes.shape[1]
+    modes = [int(m) if np.isfinite(m) else 0 for m in measured.get("modes", [])]
+    say, say_range = verdict(config.loss, logits)
+    empty: dict[str, Any] = {
+        "surface": np.zeros((0, 0), np.float32), "centres": np.zeros((0, 2), np.float32),
+        "nearest": np.zeros((0, d), np.float32), "classes": np.zeros(0, np.float32), "modes_total": 0,
+    }  # fmt: skip
+    fields: dict[str, Any] = empty | own
+    return Frame(
+        real=array(judge.real[:count]), fake=array(fakes[:count]), surface_range=say_range,
+        probability=config.loss in ("non_saturating", "saturating"), said=array(say(logits[:, :count])),
+        verdicts=array(logits), arrows_at=array(fakes[: len(push)]), arrows=array(push),
+        stages=tuple(STAGES[s] for s in plan),
+        stage=(experiment.stage - 1) % len(plan) if experiment.step_count else -1,
+        batch_real=array(batch_real if slow and batch_real.numel() else fakes[:0]),
+        batch_fake=array(batch_fake if slow and batch_fake.numel() else fakes[:0]),
+        measures={name: values[shown] for name, values in measured.items()}, floors=judge.floors,
+        modes=modes[shown] if modes else -1, seed_modes=tuple(modes), seed_energies=tuple(measured["energy"]),
+        shown=shown, trail=array(experiment.trail), rounds=experiment.rounds, **fields,
+    )  # fmt: skip
+
+
+def verdict(loss: str, logits: Tensor) -> tuple[Callable[[Tensor], Tensor], tuple[float, float]]:
+    """How logits are shown, and between which bounds: as a probability, or as a score around their mean.
+
+    `logits` (2, M) are those of real points and fakes.
+    """
+    if loss in ("non_saturating", "saturating"):
+        return torch.sigmoid, (0.0, 1.0)
+    if loss == "least_squares":
+        return lambda d: d.clamp(0, 1), (0.0, 1.0)
+    middle = logits.mean()
+    reach = (logits - middle).abs().max().clamp(min=1e-6)  # Wasserstein: only differences mean something
+    return lambda d: ((d - middle) / reach).clamp(-1, 1), (-1.0, 1.0)
+
+
+def array(tensor: Tensor) -> Array:
+    """A copy.  Waits for the GPU."""
+    found: Array = tensor.detach().cpu().numpy().astype(np.float32)
+    return found
+
+
 class Judge:
-    """Keeps real points that no training sees, and says how far fakes are from them."""
+    """Keeps real points of the plane that no training sees, and says how far fakes are from them."""
+
+    features, measured, pushed = 2, MEASURED, ARROWS
 
     def __init__(self, data: str, drawn: str, *, seed: int, device: torch.device) -> None:
         self.data, self.drawn, self.device = data, drawn, device
@@ -107,7 +164,7 @@ class Judge:
             ]
         return found
 
-    def lines(self, config: Any) -> tuple[Tensor, int]:
+    def lines(self, config: Any, z: Tensor) -> tuple[Tensor, int]:
         """Noise along the lines of a square grid, (L * T, noise_size), and T; beyond two dimensions it is zero."""
         reach, count, points = (2.2 if config.noise == "gaussian" else 1.0), 13, 41
         along = torch.linspace(-reach, reach, points)
@@ -125,38 +182,14 @@ class Judge:
         """The frame.  `fakes` (S, MEASURED, 2); of the shown pair `lines` (L, T, 2), `push` (ARROWS, 2), and `logits`
         of the grid, then of the real points, then of the fakes (SIDE * SIDE + 2 * MEASURED,).  Waits for the GPU.
         """
-        config, shown, measured = experiment.config, experiment.shown, experiment.measures
-        plan = config.plan()
-        surface, surface_range = self._surface(config.loss, logits.detach().cpu())
-        slow = config.slow_motion
-        empty = torch.zeros(0, 2)
-        modes = [int(m) if np.isfinite(m) else 0 for m in measured.get("modes", [])]
-        energies = measured["energy"]
-        return Frame(
-            real=_array(self.real), fake=_array(fakes[shown]), surface=surface, surface_range=surface_range,
-            probability=config.loss in ("non_saturating", "saturating"),
-            verdicts=_array(logits[SIDE * SIDE :].reshape(2, MEASURED)), arrows_at=_array(fakes[shown, :ARROWS]),
-            arrows=_array(push), lines=_array(lines),
-            centres=_array(empty if self.centres is None else self.centres), stages=tuple(STAGES[s] for s in plan),
-            stage=(experiment.stage - 1) % len(plan) if experiment.step_count else -1,
-            batch_real=_array(batch_real if slow and batch_real.numel() else empty),
-            batch_fake=_array(batch_fake if slow and batch_fake.numel() else empty),
-            measures={name: values[shown] for name, values in measured.items()}, floors=self.floors,
-            modes=modes[shown] if modes else -1, seed_maps=self._maps(fakes.cpu()), seed_modes=tuple(modes),
-            seed_energies=tuple(energies), shown=shown, trail=_array(experiment.trail), rounds=experiment.rounds,
+        on_grid, on_points = logits[: len(self.grid)].cpu(), logits[len(self.grid) :].reshape(2, MEASURED).cpu()
+        say, _ = verdict(experiment.config.loss, on_points)
+        centres = torch.zeros(0, 2) if self.centres is None else self.centres
+        return frame(
+            experiment, self, fakes=fakes[experiment.shown], logits=on_points, push=push, batch_real=batch_real,
+            batch_fake=batch_fake, count=MEASURED, lines=array(lines), surface=array(say(on_grid).reshape(SIDE, SIDE)),
+            centres=array(centres), modes_total=len(centres), seed_maps=self._maps(fakes.cpu()),
         )  # fmt: skip
-
-    def _surface(self, loss: str, logits: Tensor) -> tuple[Array, tuple[float, float]]:
-        """What the discriminator says on the grid: a probability, or a score around its mean on the points."""
-        on_grid = logits[: SIDE * SIDE].reshape(SIDE, SIDE)
-        if loss in ("non_saturating", "saturating"):
-            return _array(on_grid.sigmoid()), (0.0, 1.0)
-        if loss == "least_squares":
-            return _array(on_grid.clamp(0, 1)), (0.0, 1.0)
-        points = logits[SIDE * SIDE :]
-        middle = (points[:MEASURED].mean() + points[MEASURED:].mean()) / 2
-        reach = (points - middle).abs().max().clamp(min=1e-6)  # Wasserstein: only differences mean something
-        return _array(((on_grid - middle) / reach).clamp(-1, 1)), (-1.0, 1.0)
 
     def _maps(self, fakes: Tensor) -> Array:
         """Counts of each pair's fakes on a coarse grid, (S, SEED_SIDE, SEED_SIDE); what lies outside is left out."""
@@ -166,9 +199,4 @@ class Judge:
         place = cell.nan_to_num(0).clamp(0, SEED_SIDE - 1).long()
         flat = place[..., 1] * SEED_SIDE + place[..., 0]
         counts = [torch.bincount(f[i], minlength=SEED_SIDE**2) for f, i in zip(flat, inside, strict=True)]
-        return _array(torch.stack(counts).reshape(-1, SEED_SIDE, SEED_SIDE))
-
-
-def _array(tensor: Tensor) -> Array:
-    found: Array = tensor.detach().cpu().numpy().astype(np.float32)
-    return found
+        return array(torch.stack(counts).reshape(-1, SEED_SIDE, SEED_SIDE))

@@ -181,6 +181,13 @@ def build(
     return layers
 
 
+def forward(layers: Sequence[Layer], x: Tensor) -> Tensor:
+    """Inputs (S, N, n_in) through S networks without norms -> (S, N, n_out)."""
+    for layer in layers:
+        x = ACTIVATIONS[layer.activation].function(torch.baddbmm(layer.bias, x, layer.weight))
+    return x
+
+
 def network(layers: Sequence[Layer], index: int, features: Sequence[str]) -> nn.Sequential:
     """Network `index` of a stack as torch's own modules, from points (N, 2) to outputs (N, outputs).
 

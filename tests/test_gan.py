@@ -12,10 +12,12 @@ import torch
 
 import engine
 from engine import point_clouds
+from engine.adversarial_losses import LOSSES, gradient_penalty
 from engine.device import generator
 from engine.lab import ConfigError, StillMissing
 from engine.labs import gan
 from engine.labs.gan import Config, Experiment
+from engine.stacked import forward
 
 SMALL: dict[str, Any] = {"generator_hidden": (16,), "discriminator_hidden": (16,), "batch_size": 32}
 DIRAC: dict[str, Any] = {
@@ -92,7 +94,7 @@ def test_the_penalty_of_a_linear_critic_is_known() -> None:
     real, fake = torch.randn(2, 1, 32, 2, generator=generator(0, "points"))
     share = torch.rand(1, 32, 1, generator=generator(0, "share"))
     norm = experiment.D[0].weight.detach().norm()
-    assert gan.gradient_penalty(experiment.D, real, fake, share)[0].item() == pytest.approx(
+    assert gradient_penalty(experiment.D, real, fake, share)[0].item() == pytest.approx(
         float((norm - 1) ** 2), rel=1e-4
     )
 
@@ -105,10 +107,10 @@ def test_the_penalty_is_that_of_finite_differences() -> None:
     share = torch.rand(1, 200, 1, dtype=torch.float64, generator=generator(0, "share"))
     x, h = share * real + (1 - share) * fake, 1e-6
     slope = torch.stack(
-        [(gan.forward(layers, x + h * e) - gan.forward(layers, x - h * e))[..., 0] / (2 * h) for e in torch.eye(2)], -1
+        [(forward(layers, x + h * e) - forward(layers, x - h * e))[..., 0] / (2 * h) for e in torch.eye(2)], -1
     )
     expected = (slope.norm(dim=-1) - 1).square().mean()
-    assert gan.gradient_penalty(layers, real, fake, share)[0].item() == pytest.approx(float(expected), rel=1e-3)
+    assert gradient_penalty(layers, real, fake, share)[0].item() == pytest.approx(float(expected), rel=1e-3)
 
 
 def test_the_penalty_holds_the_slope_between_both_sides_near_one() -> None:
@@ -117,9 +119,9 @@ def test_the_penalty_holds_the_slope_between_both_sides_near_one() -> None:
         experiment = run(400, train="discriminator", critic_steps=1, penalty=penalty, seed=2)
         real = point_clouds.sample("ring", 500, generator(5, "real"))[None]
         with torch.no_grad():
-            fake = gan.forward(experiment.G, torch.randn(1, 500, 2, generator=generator(5, "noise")))
+            fake = forward(experiment.G, torch.randn(1, 500, 2, generator=generator(5, "noise")))
         share = torch.rand(1, 500, 1, generator=generator(5, "share"))
-        left.append(gan.gradient_penalty(experiment.D, real, fake, share).item())
+        left.append(gradient_penalty(experiment.D, real, fake, share).item())
     assert left[0] < 0.25 < 10 < left[1]  # without it the slope grows without a bound
 
 
@@ -133,22 +135,22 @@ def test_spectral_norm_keeps_every_matrix_at_one() -> None:
     assert ((d[0] - d[1]).abs() <= 1.05 * (x[0] - x[1]).norm(dim=-1)).all()  # so D is Lipschitz with constant 1
 
 
-@pytest.mark.parametrize("loss", list(gan.LOSSES))
+@pytest.mark.parametrize("loss", list(LOSSES))
 def test_every_loss_pulls_real_and_fake_apart_and_the_generator_towards_real(loss: str) -> None:
     d = torch.zeros(1, requires_grad=True)
     slopes = [torch.autograd.grad(part(d).sum(), d)[0].item()
-              for part in (gan.LOSSES[loss].real, gan.LOSSES[loss].fake, gan.LOSSES[loss].generator)]  # fmt: skip
+              for part in (LOSSES[loss].real, LOSSES[loss].fake, LOSSES[loss].generator)]  # fmt: skip
     assert slopes[0] < 0 <= slopes[1] and slopes[2] < 0
 
 
 def test_losses_are_torchs_and_the_saturating_one_saturates() -> None:
     d = torch.linspace(-8, 8, 33, dtype=torch.float64)
     bce = torch.nn.functional.binary_cross_entropy_with_logits
-    loss = gan.LOSSES["non_saturating"]
+    loss = LOSSES["non_saturating"]
     assert torch.allclose(loss.real(d), bce(d, torch.ones_like(d), reduction="none"))
     assert torch.allclose(loss.fake(d), bce(d, torch.zeros_like(d), reduction="none"))
     sure = torch.tensor([-12.0], requires_grad=True)  # the discriminator is certain that this is a fake
-    slopes = {name: torch.autograd.grad(gan.LOSSES[name].generator(sure).sum(), sure)[0].item()
+    slopes = {name: torch.autograd.grad(LOSSES[name].generator(sure).sum(), sure)[0].item()
               for name in ("saturating", "non_saturating")}  # fmt: skip
     assert slopes["non_saturating"] == pytest.approx(-1, abs=1e-4) and abs(slopes["saturating"]) < 1e-5
 
@@ -202,8 +204,8 @@ def test_the_model_is_the_pair_that_is_trained() -> None:
     experiment = run(5, seeds=2, shown=1, **SMALL)
     z, x = torch.randn(7, 2, generator=generator(0, "z")), torch.randn(7, 2, generator=generator(0, "x"))
     with torch.no_grad():
-        assert torch.allclose(experiment.model["generator"](z), gan.forward(experiment.G, z.expand(2, -1, -1))[1])
-        assert torch.allclose(experiment.model["discriminator"](x), gan.forward(experiment.D, x.expand(2, -1, -1))[1])
+        assert torch.allclose(experiment.model["generator"](z), forward(experiment.G, z.expand(2, -1, -1))[1])
+        assert torch.allclose(experiment.model["discriminator"](x), forward(experiment.D, x.expand(2, -1, -1))[1])
 
 
 def test_a_restored_round_goes_on_in_its_middle() -> None:
@@ -232,7 +234,7 @@ def test_the_frame_shows_the_networks_as_they_are() -> None:
     h = 1e-2 * frame.arrows[:, :] / np.maximum(np.linalg.norm(frame.arrows, axis=1, keepdims=True), 1e-12)
     at = torch.from_numpy(frame.arrows_at)
     with torch.no_grad():
-        loss = gan.LOSSES["non_saturating"].generator
+        loss = LOSSES["non_saturating"].generator
         here, there = (loss(experiment.model["discriminator"](p)) for p in (at, at + torch.from_numpy(h)))
     assert float((there < here).float().mean()) > 0.95  # arrows point to where the generator's loss is lower
 

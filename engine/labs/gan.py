@@ -1,13 +1,11 @@
 """Can a forger and a detective learn together?
 
-A generator turns noise into points and wants them taken for real; a discriminator wants to tell them from real ones.
-Watch the discriminator's surface push the fakes around, the generator fold its noise over the data, how many of the
-modes it covers, and how easily the two run in circles instead of meeting.
+A generator turns noise into points, or digits, and wants them taken for real; a discriminator wants to tell them from
+real ones.  Watch the discriminator's surface push the fakes around, the generator fold its noise over the data, how
+many of the modes it covers, and how easily the two run in circles instead of meeting.
 
-References: Goodfellow et al., "Generative adversarial nets", 2014; Mao et al., "Least squares GANs", 2017; Arjovsky,
-Chintala, Bottou, "Wasserstein GAN", 2017; Gulrajani et al., "Improved training of Wasserstein GANs", 2017 (gradient
-penalty); Miyato et al., "Spectral normalization", 2018; Mescheder, Geiger, Nowozin, "Which training methods for GANs do
-actually converge?", 2018 (Dirac-GAN).
+References: Goodfellow et al., "Generative adversarial nets", 2014; Mescheder, Geiger, Nowozin, "Which training methods
+for GANs do actually converge?", 2018 (Dirac-GAN); and those in `engine.adversarial_losses`.
 """
 
 from __future__ import annotations
@@ -15,21 +13,21 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine import forgery, optim, point_clouds, stacked
+from engine import forged_digits, forgery, optim, point_clouds, stacked
+from engine.adversarial_losses import LOSSES, gradient_penalty, normalise, push
 from engine.device import generator
-from engine.forgery import MEASURED, Frame
+from engine.forgery import Frame
 from engine.lab import Config as LabConfig
 from engine.lab import ConfigError, StillMissing, knob
 from engine.metrics import modes_covered as modes_covered  # the page's measure, under the lab's name too
-from engine.stacked import Layer
+from engine.stacked import forward
 
 EVERY = 8  # rounds between two measurements of a pair
 WORK = 1.2e8  # multiplications in a round: more, and others would have to wait for it
@@ -39,29 +37,10 @@ OPTIMISERS = ("adam", "rmsprop", "momentum", "gradient_descent")
 
 
 @dataclass(frozen=True)
-class Loss:
-    """What is made small, of logits d = D(x): by the discriminator for real and fake points, and by the generator."""
-
-    real: Callable[[Tensor], Tensor]
-    fake: Callable[[Tensor], Tensor]
-    generator: Callable[[Tensor], Tensor]
-    title: str
-
-
-# softplus(-d) = -log sigmoid(d) and softplus(d) = -log(1 - sigmoid(d))
-LOSSES = {
-    "non_saturating": Loss(lambda d: F.softplus(-d), F.softplus, lambda d: F.softplus(-d), "Non-saturating"),
-    "saturating": Loss(lambda d: F.softplus(-d), F.softplus, lambda d: -F.softplus(d), "Saturating (minimax)"),
-    "least_squares": Loss(lambda d: (d - 1).square() / 2, lambda d: d.square() / 2, lambda d: (d - 1).square() / 2,
-                          "Least squares"),
-    "wasserstein": Loss(lambda d: -d, lambda d: d, lambda d: -d, "Wasserstein"),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
 class Config(LabConfig):
     data: str = knob(
-        "ring", choices=(*point_clouds.SHAPES, "dirac"), titles=(*point_clouds.TITLES, "One point (Dirac-GAN)"),
+        "ring", choices=(*point_clouds.SHAPES, "digits", "dirac"),
+        titles=(*point_clouds.TITLES, "Digits", "One point (Dirac-GAN)"),
         help="What is to be forged. The Dirac-GAN has one number on each side: the smallest GAN.",
     )  # fmt: skip
     points: str = knob("", length=(0, 6000), when="data=drawn", help="Drawn points, packed.")
@@ -95,14 +74,9 @@ class Config(LabConfig):
         (64, 64, 64), low=1, high=128, length=(0, 4), group="networks", label="Generator", help="Neurons in each layer."
     )
     discriminator_hidden: tuple[int, ...] = knob(
-        (64, 64, 64),
-        low=1,
-        high=128,
-        length=(0, 4),
-        group="networks",
-        label="Discriminator",
+        (64, 64, 64), low=1, high=128, length=(0, 4), group="networks", label="Discriminator",
         help="Neurons in each layer.",
-    )
+    )  # fmt: skip
     generator_optimiser: str = knob(
         "adam", choices=OPTIMISERS, titles=[optim.title(n) for n in OPTIMISERS], group="training",
         help="Of the generator.",
@@ -145,7 +119,8 @@ class Config(LabConfig):
         """The layers of the generator and of the discriminator, inputs first."""
         if self.data == "dirac":
             return (self.noise_size, 2), (2, 1)
-        return (self.noise_size, *self.generator_hidden, 2), (2, *self.discriminator_hidden, 1)
+        features = 64 if self.data == "digits" else 2
+        return (self.noise_size, *self.generator_hidden, features), (features, *self.discriminator_hidden, 1)
 
     def work(self) -> float:
         """Multiplications in one round, about: three for each weight and point, and twice that for the penalty."""
@@ -161,39 +136,6 @@ class Config(LabConfig):
         if self.train == "generator":
             return ("again", "generator")
         return (*critic[:-1], "together") if self.updates == "simultaneous" else (*critic, "again", "generator")
-
-
-# ---------------------------------------------------------------------- the two networks and their losses
-
-
-def forward(layers: list[Layer], x: Tensor) -> Tensor:
-    """Inputs (S, N, n_in) through S networks -> (S, N, n_out)."""
-    for layer in layers:
-        x = stacked.ACTIVATIONS[layer.activation].function(torch.baddbmm(layer.bias, x, layer.weight))
-    return x
-
-
-def gradient_penalty(D: list[Layer], real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
-    """Mean of (|dD/dx| - 1)^2 for each network, (S,), at x = share * real + (1 - share) * fake.
-
-    `real` and `fake` are (S, N, 2), `share` (S, N, 1) uniform in [0, 1].  Gulrajani et al., equation 3.
-    """
-    x = (share * real + (1 - share) * fake).detach().requires_grad_()
-    (slope,) = torch.autograd.grad(forward(D, x).sum(), x, create_graph=True)
-    return ((slope.square().sum(-1) + 1e-12).sqrt() - 1).square().mean(-1)
-
-
-def normalise(layers: list[Layer], directions: list[Tensor], iterations: int = 1) -> None:
-    """Scale every matrix to spectral norm 1, in place, as power iteration from `directions` (S, 1, out) finds it.
-
-    Miyato et al., algorithm 1, but the weights themselves are scaled after each step, so that what is stored is what
-    is used.
-    """
-    for layer, u in zip(layers, directions, strict=True):
-        for _ in range(iterations):
-            v = F.normalize(u @ layer.weight.mT, dim=-1)  # (S, 1, in)
-            u.copy_(F.normalize(v @ layer.weight, dim=-1))
-        layer.weight /= (v @ layer.weight @ u.mT).clamp(min=1e-12)  # sigma = v W u, (S, 1, 1)
 
 
 class Experiment:
@@ -215,6 +157,8 @@ class Experiment:
         self.G = stacked.build(G, activation="relu", seeds=self.networks, **build)  # type: ignore[arg-type]
         detectives = [seed + 1_000_000 for seed in self.networks]  # or both would start from the same numbers
         self.D = stacked.build(D, activation="leaky_relu", seeds=detectives, **build)  # type: ignore[arg-type]
+        if config.data == "digits":
+            self.G[-1].activation = "tanh"  # pixels from -1 to 1
         self.trained = {"generator": [p for layer in self.G for p in layer.parameters()],
                         "discriminator": [p for layer in self.D for p in layer.parameters()]}  # fmt: skip
         if config.data == "dirac":  # the fake is the point theta, and D(x) = psi x
@@ -233,8 +177,11 @@ class Experiment:
         }
         self.stage, self.real, self.z = 0, torch.zeros(0), torch.zeros(0)  # the stage that comes next; its batch
         self.trail = torch.zeros(0, 2)  # (T, 2): theta and psi of the Dirac-GAN
-        self.judge = forgery.Judge(config.data, config.points, seed=config.seed, device=self.device)
-        self.view_z = self._noise(MEASURED, [generator(seed, "view", self.device) for seed in self.networks])
+        self.judge: forgery.Judge | forged_digits.Judge = (
+            forged_digits.Judge(seed=config.seed, device=self.device) if config.data == "digits"
+            else forgery.Judge(config.data, config.points, seed=config.seed, device=self.device)
+        )  # fmt: skip
+        self.view_z = self._noise(self.judge.measured, [generator(seed, "view", self.device) for seed in self.networks])
         self.update(config)
         self.measures = self._measure()
 
@@ -264,7 +211,7 @@ class Experiment:
         return self._metrics()
 
     def _real(self) -> None:
-        self.real = torch.stack([self.judge.sample(self.config.batch_size, g) for g in self.streams])  # (S, B, 2)
+        self.real = torch.stack([self.judge.sample(self.config.batch_size, g) for g in self.streams])  # (S, B, d)
 
     def _forge(self) -> None:
         self.z = self._noise(self.config.batch_size, self.streams)
@@ -286,7 +233,7 @@ class Experiment:
     def _discriminator_gradients(self) -> list[Tensor]:
         loss, config = LOSSES[self.config.loss], self.config
         with torch.no_grad():
-            fake = forward(self.G, self.z)  # (S, B, 2)
+            fake = forward(self.G, self.z)  # (S, B, d)
         d_real, d_fake = forward(self.D, torch.cat([self.real, fake], 1)).chunk(2, 1)  # (S, B, 1)
         value = (loss.real(d_real) + loss.fake(d_fake)).mean((1, 2)).sum()  # the pairs do not touch each other
         if config.loss == "wasserstein" and config.penalty > 0:
@@ -328,23 +275,16 @@ class Experiment:
                 for layers in (self.G, self.D))  # fmt: skip
         loss = LOSSES[self.config.loss]
         with torch.no_grad():
-            fake = forward(G, self.view_z[pairs])  # (S, M, 2)
-        push, d_fake = self._push(D, fake)
+            fake = forward(G, self.view_z[pairs])  # (S, M, d)
+        pushed, d_fake = push(D, fake, loss)
         with torch.no_grad():
             d_real = forward(D, self.judge.real.expand(len(fake), -1, -1))
             found = {
                 "discriminator_loss": (loss.real(d_real).mean((1, 2)) + loss.fake(d_fake).mean((1, 2))).tolist(),
                 "generator_loss": loss.generator(d_fake).mean((1, 2)).tolist(),
-                "gradient": push.norm(dim=-1).mean(1).tolist(),
+                "gradient": pushed.norm(dim=-1).mean(1).tolist(),
             }
             return found | self.judge.measures(fake)
-
-    def _push(self, D: list[Layer], fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Where the generator's loss falls fastest for each fake, (S, N, 2), and the logits (S, N, 1)."""
-        x = fake.detach().requires_grad_()
-        d = forward(D, x)
-        (slope,) = torch.autograd.grad(LOSSES[self.config.loss].generator(d).sum(), x)
-        return -slope, d.detach()
 
     def _metrics(self) -> dict[str, float]:
         metrics = {name: sum(values) / len(values) for name, values in self.measures.items()}
@@ -380,7 +320,8 @@ class Experiment:
                     group["betas"] = (config.beta1, BETA2)
         self.model = nn.ModuleDict({
             "generator": stacked.network(self.G, self.shown, ())[1:],  # what comes first reads points of the plane
-            "discriminator": stacked.network(self.D, self.shown, ("x", "y")),
+            "discriminator": stacked.network(self.D, self.shown, ())[1:] if self.config.data == "digits"
+            else stacked.network(self.D, self.shown, ("x", "y")),
         })  # fmt: skip
 
     def _tensors(self) -> list[Tensor]:
@@ -414,14 +355,15 @@ class Experiment:
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
         G, D = self.model["generator"], self.model["discriminator"]
-        noise, points = self.judge.lines(self.config)  # (L * T, noise_size), T
+        judge, shown = self.judge, self.shown
+        noise, points = judge.lines(self.config, self.view_z[shown])  # (L * T, noise_size), T
         with torch.no_grad():
             fakes = forward(self.G, self.view_z)
-            lines = G(noise).reshape(-1, points, 2)
-            logits = D(torch.cat([self.judge.grid, self.judge.real, fakes[self.shown]]))[:, 0]
-            batch_fake = G(self.z[self.shown]) if self.z.numel() else self.z
-        push, _ = self._push(self.D, fakes[:, : forgery.ARROWS])
-        return self.judge.draw(
-            self, fakes=fakes, lines=lines, logits=logits, push=push[self.shown], batch_fake=batch_fake,
-            batch_real=self.real[self.shown] if self.real.numel() else self.real,
+            lines = G(noise).reshape(-1, points, judge.features)
+            logits = D(torch.cat([judge.grid, judge.real, fakes[shown]]))[:, 0]
+            batch_fake = G(self.z[shown]) if self.z.numel() else self.z
+        pushed, _ = push(self.D, fakes[:, : judge.pushed], LOSSES[self.config.loss])
+        return judge.draw(
+            self, fakes=fakes, lines=lines, logits=logits, push=pushed[shown], batch_fake=batch_fake,
+            batch_real=self.real[shown] if self.real.numel() else self.real,
         )  # fmt: skip
