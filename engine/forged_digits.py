@@ -15,7 +15,7 @@ from engine.forgery import SPLITS, Frame, array, frame
 MEASURED = 250  # fakes behind every measure: half of the test digits, so that the floor is measured alike
 SHEET = 64  # fakes, and as many real digits, that are shown
 FIRST = 8  # of these: their nearest real digits, and how they are pushed
-WALK = 12  # pictures on the way from the first noise to the second
+WALK = 8  # pictures on the way from the first noise to the second
 TILED = 4  # along each side of a pair's small map
 
 

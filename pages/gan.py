@@ -1,4 +1,4 @@
-"""GAN: real points, fakes, the discriminator's surface between them, and how far it has come."""
+"""GAN: real points, or digits, and fakes, what the discriminator makes of them, and how far it has come."""
 
 from __future__ import annotations
 
@@ -9,30 +9,41 @@ import streamlit as st
 
 from engine.forgery import EXTENT
 from ui import charts
+from ui.forged_digits import digits
+from ui.link import settings
 from ui.page import View, lab_page
 from ui.player import Player
 from ui.points_input import points_input
+from ui.press import once
 from ui.scene import Scene, show
 
 SLUG = "gan"
 X, Y = EXTENT[:2], EXTENT[2:]
 PUSHED = 0.35  # length of the longest arrow, in units of the plane
-NAMES = {"energy": "Energy distance", "mmd": "MMD²", "frechet": "Fréchet distance", "js": "JS divergence (nats)"}
+NAMES = {"energy": "Energy distance", "mmd": "MMD²", "frechet": "Fréchet distance", "js": "JS divergence (nats)",
+         "nearest": "Distance to the nearest training digit"}  # fmt: skip
+FOR_DIGITS = {"loss": "non_saturating", "critic_steps": 1, "noise_size": 16, "generator_hidden": (128, 128),
+              "discriminator_hidden": (128, 128), "generator_rate": 0.0004, "discriminator_rate": 0.0004, "beta1": 0.5,
+              "batch_size": 64}  # fmt: skip
 
 
 def stage(view: View) -> None:
-    """The plane with both sides' points, beside it the folded noise or the circle that two players run in."""
+    """Both sides' points on the plane, beside them the folded noise or the players' circle; or sheets of digits."""
     frame, dirac = view.frame, view.config.data == "dirac"
     if view.config.slow_motion:
         st.markdown(_stages(frame))
-    scene = Scene(height=540)
-    _plane(scene, frame, dirac=dirac)
-    if dirac:
-        _circle(scene, frame)
-    elif len(frame.seed_maps) > 1:
-        _pairs(scene, frame)
+    if view.config.data == "digits":
+        scene = Scene(height=900)
+        digits(scene, frame, choose=len(frame.seed_maps) > 1)
     else:
-        _folded(scene, frame)
+        scene = Scene(height=540)
+        _plane(scene, frame, dirac=dirac)
+        if dirac:
+            _circle(scene, frame)
+        elif len(frame.seed_maps) > 1:
+            _pairs(scene, frame)
+        else:
+            _folded(scene, frame)
     pick = show(scene, key=view.key)
     if pick and pick["panel"] == "seeds":
         view.player.turn(shown=pick["index"])
@@ -54,7 +65,7 @@ def _stages(frame: Any) -> str:
 
 def _title(frame: Any) -> str:
     energy = f"energy distance {frame.measures['energy']:.3f} (floor {frame.floors['energy']:.3f})"
-    return f"{frame.modes} of {len(frame.centres)} modes, {energy}" if frame.modes >= 0 else energy.capitalize()
+    return f"{frame.modes} of {frame.modes_total} modes, {energy}" if frame.modes >= 0 else energy.capitalize()
 
 
 def _plane(scene: Scene, frame: Any, *, dirac: bool) -> None:
@@ -88,8 +99,9 @@ def _folded(scene: Scene, frame: Any) -> None:
 
 def _pairs(scene: Scene, frame: Any) -> None:
     """Where each pair's fakes are: a small map each, and under it how many modes they cover."""
-    total = len(frame.centres)
-    captions = [f"{m} of {total}" for m in frame.seed_modes] or [f"energy {e:.2f}" for e in frame.seed_energies]
+    captions = [f"{m} of {frame.modes_total}" for m in frame.seed_modes] or [
+        f"energy {e:.2f}" for e in frame.seed_energies
+    ]
     scene.heat_grid("seeds", title="Fakes of every pair: click one to look inside", images=frame.seed_maps[:, ::-1],
                     captions=captions, low=0, high=8, columns=3, chosen=frame.shown, weight=2.2)  # fmt: skip
 
@@ -120,13 +132,15 @@ def curves(view: View) -> None:
     left, right = st.columns(2)
     with left:
         if "modes" in view.curves:
-            charts.curves(view.curves, series={"modes": ("covered", "train")}, title=f"Modes covered{spread}",
-                          y_title=f"of {len(view.frame.centres)}", key=f"{view.key}.modes",
+            what = "Classes" if view.config.data == "digits" else "Modes"
+            charts.curves(view.curves, series={"modes": ("covered", "train")}, title=f"{what} covered{spread}",
+                          y_title=f"of {view.frame.modes_total}", key=f"{view.key}.modes",
                           band=("modes_low", "modes_high") if many else None, **common)  # fmt: skip
         _measure(view, "js", many, common)
         _measure(view, "mmd", many, common)
     with right:
         _measure(view, "energy", many, common)
+        _measure(view, "nearest", many, common)
         _measure(view, "frechet", many, common)
         charts.curves(view.curves, series={"discriminator_loss": ("discriminator", "class_1"),
                                            "generator_loss": ("generator", "class_0")},
@@ -153,9 +167,12 @@ def inside(view: View) -> None:
     frame = view.frame
     st.markdown("\n".join([
         "| measure | fake to real | real to real (floor) |", "|:--|--:|--:|",
-        *(f"| {title} | {frame.measures[name]:.4f} | {frame.floors[name]:.4f} |" for name, title in NAMES.items()),
+        *(f"| {title} | {frame.measures[name]:.4f} | {frame.floors[name]:.4f} |" for name, title in NAMES.items()
+          if name in frame.floors),
     ]))  # fmt: skip
-    st.caption("The floor is what two halves of the real points score: no generator need be closer than that.")
+    st.caption("The floor is what two halves of the real points score: no generator need be closer than that."
+               + (" A class is covered if 2 in 100 fakes or more look most like a digit of it." if len(frame.classes)
+                  else ""))  # fmt: skip
     verdicts = frame.verdicts
     low, high = float(verdicts.min()), float(verdicts.max())
     edges = np.linspace(low - 1e-3, max(high, low + 1e-2) + 1e-3, 33)
@@ -165,15 +182,25 @@ def inside(view: View) -> None:
 
 
 def extra(player: Player) -> None:
-    """The pad, if the data are drawn by hand; and slow motion brings its own pace, once, when it is switched."""
+    """What some data need: a pad, or larger networks.  And slow motion brings its own pace when it is switched."""
     slow = bool(st.session_state.get(f"{SLUG}.slow_motion", player.wanted.slow_motion))
     if slow != st.session_state.get(f"{SLUG}.slowed", False):
         st.session_state[f"{SLUG}.slowed"] = slow
         player.set_speed("1 step/s" if slow else "full speed")
     points_input(player)
+    config: Any = settings(SLUG, type(player.wanted)).config
+    wanting = any(getattr(config, name) != value for name, value in FOR_DIGITS.items())
+    if st.session_state.get(f"{SLUG}.data", config.data) == "digits" and wanting:
+        st.caption("64 pixels want more noise and wider networks than points of the plane.")
+        st.button("Settings that suit digits", icon=":material/tune:", key=f"{SLUG}.suit", on_click=once(_suit),
+                  args=(player,))  # fmt: skip
+
+
+def _suit(player: Player) -> None:
+    player.turn(**FOR_DIGITS)
 
 
 lab_page(
     SLUG, stage=stage, curves=curves, inside=inside, extra=extra, unit="Step", hidden=("shown",),
-    sources=("engine.forgery", "engine.metrics", "engine.point_clouds"),
+    sources=("engine.adversarial_losses", "engine.forgery", "engine.metrics"),
 )  # fmt: skip

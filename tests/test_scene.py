@@ -230,6 +230,18 @@ def test_a_sheet_of_images_has_bounds_for_each():
     assert arrays[grid["values"]][:, 0, 0].tolist() == [254, 127]
 
 
+def test_frames_say_something_of_each_image():
+    scene = Scene()
+    scene.heat_grid("g", title="G", images=np.zeros((3, 2, 2)), frames=[-1, 0, 1], frames_name="score",
+                    frames_range=(-1, 1))  # fmt: skip
+    header, arrays = decode(scene.to_bytes())
+    frames = header["rows"][0][0]["frames"]
+    assert arrays[frames["values"]].tolist() == [0, 127, 254]
+    assert (frames["name"], frames["low"], frames["high"]) == ("score", -1, 1)
+    with pytest.raises(ValueError, match="3 images but frames of shape"):
+        scene.heat_grid("h", title="H", images=np.zeros((3, 2, 2)), frames=[1, 2])
+
+
 def test_panels_stand_in_rows_and_have_their_own_keys():
     scene = Scene(height=300)
     scene.panel("a", title="A")

@@ -155,13 +155,17 @@ class Scene:
         columns: int | None = None,
         discrete: bool = True,
         chosen: int | None = None,
+        frames: ArrayLike | None = None,
+        frames_name: str = "",
+        frames_range: Span = (0.0, 1.0),
         weight: float = 1.0,
     ) -> None:
         """Add a sheet of `images` (n, H, W) with `captions` (n): filters, feature maps, digits.  Row 0 is on top.
 
         `low` and `high` bound the colours, for all or (n,) for each.  `columns` fixes the images in a row, and
-        `chosen` is framed.  A click sends kind "node" with the index of the image, and the column x and row y of the
-        cell in it.
+        `chosen` is framed.  `frames` (n,) colour the frame of each between `frames_range`, orange to blue, and
+        `frames_name` says what they are.  A click sends kind "node" with the index of the image, and the column x and
+        row y of the cell in it.
         """
         array = np.asarray(images, dtype=np.float32)
         if array.ndim != 3 or 0 in array.shape[1:]:
@@ -173,9 +177,18 @@ class Scene:
             low = finite.min() if finite.size else 0.0
         if high is None:
             high = finite.max() if finite.size else 1.0
+        framed: dict[str, Any] = {}
+        if frames is not None:
+            told = np.asarray(frames, dtype=np.float32)
+            if told.shape != (len(array),):
+                raise ValueError(f"There are {len(array)} images but frames of shape {told.shape}.")
+            bottom, top = span(frames_range, "the range of frames")
+            values = self._arrays.add(quantise(told, bottom, top), "u1")
+            framed["frames"] = {"values": values, "name": frames_name, "low": bottom, "high": top,
+                                "palette": _palette.known_map("diverging")}  # fmt: skip
         self._add(
             "grid", key, title, weight, captions=list(captions), palette=_palette.known_map(palette), columns=columns,
-            discrete=discrete, chosen=chosen, **self._arrays.images(array, low=low, high=high),
+            discrete=discrete, chosen=chosen, **framed, **self._arrays.images(array, low=low, high=high),
         )  # fmt: skip
 
     def slide(

@@ -1,10 +1,11 @@
 // A sheet of small pictures with captions: filters, feature maps, digits.
 
 const version = new URL(import.meta.url).search;
-const { format } = await import(`./theme.js${version}`);
+const { css, format, STEPS } = await import(`./theme.js${version}`);
 const { Atlas } = await import(`./heat.js${version}`);
 
 const GAP = 8;
+const FRAME = 3.5; // width of a frame that says something
 
 export class Grid {
   constructor() {
@@ -19,6 +20,8 @@ export class Grid {
     this.low = arrays[spec.low].data;
     this.high = arrays[spec.high].data;
     this.atlas.update(arrays[spec.values], spec.palette, theme, false);
+    this.frames = spec.frames && { ...spec.frames, steps: arrays[spec.frames.values].data };
+    this.legend = this.frames ? [{ kind: "heatmap", name: this.frames.name, palette: this.frames.palette }] : [];
   }
 
   // As many columns as make the pictures largest.
@@ -40,19 +43,25 @@ export class Grid {
     }));
   }
 
-  draw(context, width, height, theme, { pointer }) {
+  draw(context, width, height, theme, { pointer, hidden }) {
     this.layout(width, height, theme);
     const over = pointer ? this.find(pointer.x, pointer.y) : null;
     context.imageSmoothingEnabled = !this.spec.discrete;
     context.font = theme.fontOf(13);
     context.textAlign = "center";
     context.textBaseline = "top";
+    const framed = this.frames && !hidden.has(this.frames.name);
     this.cells.forEach(({ x, y, w, h }, i) => {
       this.atlas.draw(context, i, x, y, w, h, theme);
       const chosen = (over && over.index === i) || this.spec.chosen === i;
       context.strokeStyle = chosen ? theme.text : theme.colour("grid");
       context.lineWidth = chosen ? 2.5 : 1;
       context.strokeRect(x, y, w, h);
+      if (framed) {
+        context.strokeStyle = css(theme.lut(this.frames.palette)[this.frames.steps[i]]);
+        context.lineWidth = FRAME;
+        context.strokeRect(x - FRAME / 2, y - FRAME / 2, w + FRAME, h + FRAME);
+      }
       context.fillStyle = theme.text;
       if (this.spec.captions[i]) context.fillText(this.spec.captions[i], x + w / 2, y + h + 4, w + GAP);
     });
@@ -71,13 +80,14 @@ export class Grid {
     if (!over) return null;
     const { index, column, row } = over;
     const value = this.atlas.at(index, row, column, this.low[index], this.high[index]);
-    const { atlas } = this;
+    const { atlas, frames } = this;
+    const said = frames ? [[frames.name, format(frames.low + (frames.steps[index] / STEPS) * (frames.high - frames.low))]] : [];
     const unit = 1 / Math.max(atlas.rows, atlas.columns);
     const picture = (context, size, theme) =>
       atlas.draw(context, index, 0, 0, size * unit * atlas.columns, size * unit * atlas.rows, theme);
     return {
       title: this.spec.captions[index] || `Picture ${index}`,
-      rows: [["column", String(column)], ["row", String(row)], ["value", format(value)]],
+      rows: [["column", String(column)], ["row", String(row)], ["value", format(value)], ...said],
       picture,
       discrete: this.spec.discrete,
     };
