@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine import attacks, probe
+from engine import attacks, classifiers, probe
 from engine.device import generator
 
 if TYPE_CHECKING:
     from engine.labs.adversarial_examples import Experiment
 
 Array = NDArray[np.float32]
+Networks = tuple[nn.Module, nn.Module]
 PLANE, COARSE = 19, 10  # places along each edge of the decision plane; 0 and 1 are among those across
 PLANE_X, PLANE_Y = (-1.0, 2.0), (-1.5, 1.5)  # in lengths of the perturbation
 
@@ -59,64 +60,70 @@ def look(experiment: Experiment) -> Attacked:
     """Attack the picture of `experiment` with its present weights and knobs.  Changes nothing.  Waits for the GPU."""
     config, x = experiment.config, experiment.picture  # (1, 1, side, side)
     networks = (experiment.model, experiment.defended)
+    both = classifiers.together(networks)
     with torch.no_grad():
-        answers = [network(x)[0] for network in networks]
-    truth = experiment.label if experiment.label >= 0 else int(answers[0].argmax())
+        before = both(_twice(x))  # (2, classes)
+    truth = experiment.label if experiment.label >= 0 else int(before[0].argmax())
     y = torch.tensor([truth], device=x.device)
-    ways = []
-    for number, network in enumerate(networks):
-        source = networks[1 - number] if config.source == "other" else network
-        ways.append(way(experiment, source, y))
-    found: dict[str, list[Any]] = {name: [] for name in ("way", "after", "slope", "plane", "sure", "margin_after")}
-    for network, steps in zip(networks, ways, strict=True):
-        with torch.no_grad():
-            logits = network(steps)  # (T, classes)
-        found["way"].append(_array(logits.softmax(1)))
-        found["after"].append(_array(logits[-1].softmax(0)))
-        found["margin_after"].append(float(attacks.Goal(y, None).missing(logits[-1:])))
-        found["slope"].append(attacks.slope(network, x, y).flatten())
-        answer, sure = _plane(network, x, steps[-1:] - x, config.seed, PLANE if config.cost(500) < 30 else COARSE)
-        found["plane"].append(answer)
-        found["sure"].append(sure)
-    adversarial = torch.cat([steps[-1] for steps in ways])  # (2, side, side)
-    margins = [float(attacks.Goal(y, None).missing(a[None])) for a in answers]
+    ways = _ways(experiment, networks, both, y)
+    adversarial = torch.cat([way[-1] for way in ways])  # (2, side, side)
+    longest = max(map(len, ways))
+    places = PLANE if config.cost(500) < 30 else COARSE
+    pictures = [torch.cat([way, way[-1:].expand(longest - len(way), -1, -1, -1),
+                           _plane(x, way[-1:] - x, config.seed, places)]) for way in ways]  # fmt: skip
+    with torch.no_grad():
+        logits = both(torch.cat(pictures)).unflatten(0, (2, -1))  # (2, T + R R, classes)
+    answers, after = _array(logits.softmax(-1)), logits[:, longest - 1]
+    plane = answers[:, longest:].reshape(2, places, places, -1)
+    slopes = attacks.slope(both, _twice(x), y.repeat(2)).flatten(1)
+    goal = attacks.Goal(y.repeat(2), None)
     return Attacked(
         picture=_array(x[0, 0]), label=experiment.label, truth=truth, adversarial=_array(adversarial),
-        before=np.stack([_array(a.softmax(0)) for a in answers]), after=np.stack(found["after"]),
-        way=(found["way"][0], found["way"][1]), margin=np.array(margins, np.float32),
-        slope_1=np.array([float(s.abs().sum()) for s in found["slope"]], np.float32),
-        slope_2=np.array([float(s.norm()) for s in found["slope"]], np.float32),
-        margin_after=np.array(found["margin_after"], np.float32), plane=np.stack(found["plane"]),
-        sureness=np.stack(found["sure"]), attributions=_explained(networks, x, adversarial, config.attribution),
+        before=_array(before.softmax(-1)), after=answers[:, longest - 1],
+        way=(answers[0, : len(ways[0])], answers[1, : len(ways[1])]), margin=_array(goal.missing(before)),
+        slope_1=_array(slopes.abs().sum(1)), slope_2=_array(slopes.norm(dim=1)),
+        margin_after=_array(goal.missing(after)), plane=plane.argmax(-1), sureness=plane.max(-1),
+        attributions=_explained(networks, x, adversarial, config.attribution),
     )  # fmt: skip
 
 
-def way(experiment: Experiment, source: nn.Module, y: Tensor) -> Tensor:
-    """The pictures (T, 1, side, side) that the attack goes through, the last its result, on the gradient of `source`.
+def _ways(experiment: Experiment, networks: Networks, both: attacks.Model, y: Tensor) -> list[Tensor]:
+    """For each network the pictures (T, 1, side, side) that the attack goes through, the last its result."""
+    if experiment.config.attack in attacks.CLIMBING:
+        ways = list(_climb(experiment, both, 2, y).unbind(1))
+    else:
+        ways = [_climb(experiment, network, 1, y)[:, 0] for network in networks]
+    return ways if experiment.config.source == "own" else ways[::-1]
+
+
+def _climb(experiment: Experiment, source: attacks.Model, count: int, y: Tensor) -> Tensor:
+    """The way of the attack on each of the `count` networks in `source`, (T, count, 1, side, side).
 
     With restarts it is the way of the start that ends best for the attack.
     """
     config, x = experiment.config, experiment.picture
     restarts = config.restarts if config.attack == "pgd" else 1
-    copies, truth = x.repeat(restarts, 1, 1, 1), y.repeat(restarts)
+    copies, truth = x.repeat(count * restarts, 1, 1, 1), y.repeat(count * restarts)
     target = None if config.target == "none" else int(config.target)
-    count, step_size = config.steps, config.step_size * config.radius
+    steps, step_size = config.steps, config.step_size * config.radius
     if config.attack == "cw":  # it has two rounds, and few steps must be long ones
-        count = max(1, count // 2)
-        step_size = max(0.03, 0.6 / count)
-    steps = torch.stack(list(attacks.path(
-        config.attack, source, copies, truth, eps=config.radius, steps=count, norm=config.norm, target=target,
+        steps = max(1, steps // 2)
+        step_size = max(0.03, 0.6 / steps)
+    ways = torch.stack(list(attacks.path(
+        config.attack, source, copies, truth, eps=config.radius, steps=steps, norm=config.norm, target=target,
         step_size=step_size, generator=generator(config.seed, "attack", x.device),
     )))  # fmt: skip
+    ways = ways.unflatten(1, (count, restarts))  # (T, count, restarts, 1, side, side)
     if restarts == 1:
-        return steps[:, 0]
+        return ways[:, :, 0]
     goal = attacks.Goal(truth, None if target is None else torch.full_like(truth, target))
     with torch.no_grad():
-        return steps[:, int(goal.missing(source(steps[-1])).argmin())]
+        best = goal.missing(source(ways[-1].flatten(0, 1))).view(count, restarts).argmin(1)
+    return ways[:, torch.arange(count), best]
 
 
-def _plane(network: nn.Module, x: Tensor, delta: Tensor, seed: int, places: int) -> tuple[NDArray[np.int64], Array]:
-    """Answers, and how sure they are, on the plane through `x` along `delta` and a random direction just as long."""
+def _plane(x: Tensor, delta: Tensor, seed: int, places: int) -> Tensor:
+    """Pictures (places², ...) of the plane through `x` along `delta` and a random direction that is just as long."""
     noise = torch.randn(x.shape, generator=generator(seed, "plane", x.device), device=x.device)
     size = attacks.length(delta)
     noise = noise - delta * ((noise * delta).sum() / size.square().clamp_min(1e-12))
@@ -124,13 +131,15 @@ def _plane(network: nn.Module, x: Tensor, delta: Tensor, seed: int, places: int)
     across = torch.linspace(*PLANE_X, places, device=x.device)
     up = torch.linspace(*PLANE_Y, places, device=x.device)
     b, a = torch.meshgrid(up, across, indexing="ij")
-    with torch.no_grad():
-        pictures = x + a.reshape(-1, 1, 1, 1) * delta + b.reshape(-1, 1, 1, 1) * noise
-        sure, answer = network(pictures).softmax(1).max(1)
-    return answer.view(places, places).cpu().numpy(), _array(sure.view(places, places))
+    return x + a.reshape(-1, 1, 1, 1) * delta + b.reshape(-1, 1, 1, 1) * noise
 
 
-def _explained(networks: tuple[nn.Module, nn.Module], x: Tensor, adversarial: Tensor, wanted: bool) -> Array:
+def _twice(x: Tensor) -> Tensor:
+    """One picture for each network."""
+    return x.repeat(2, 1, 1, 1)
+
+
+def _explained(networks: Networks, x: Tensor, adversarial: Tensor, wanted: bool) -> Array:
     """Which pixels count for the answer, by integrated gradients: each network, before and after."""
     side = x.shape[-1]
     if not wanted:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from engine.device import generator as stream
 
 NAMES = ("random_sign", "fgsm", "bim", "pgd", "deepfool", "cw", "one_pixel")
+CLIMBING = ("fgsm", "bim", "pgd")  # those that follow the gradient, each picture for itself
 TITLES = ("Random sign", "FGSM", "BIM", "PGD", "DeepFool", "C&W", "One pixel")
 NORMS = ("inf", "2")
 
@@ -151,7 +152,7 @@ def path(
     if name == "random_sign":
         signs = torch.where(_rand(x, source) < 0.5, -1.0, 1.0)
         yield ball.project(x + eps * ball.steepest(signs))
-    elif name in ("fgsm", "bim", "pgd"):
+    elif name in CLIMBING:
         steps = 1 if name == "fgsm" else steps
         step = eps if name == "fgsm" else 2.5 * eps / steps if step_size is None else step_size
         start = ball.random(generator) if name == "pgd" and generator is not None else x
