@@ -10,6 +10,7 @@ import streamlit as st
 from engine.text import UNKNOWN
 from engine.tokens import LIMIT
 from ui import charts
+from ui.controls import says
 from ui.page import View, lab_page
 from ui.player import Player
 from ui.scene import Scene, show
@@ -199,7 +200,7 @@ def inside(view: View) -> None:
 
 def extra(player: Player) -> None:
     """A text of the visitor's own."""
-    if st.session_state.get(f"{SLUG}.data", player.wanted.data) == "text":
+    if says(SLUG, type(player.wanted), "data") == "text":
         text_input(player)
 
 

@@ -9,10 +9,11 @@ import streamlit as st
 
 from engine import data, portrait
 from ui import charts
+from ui.controls import says
 from ui.link import settings
 from ui.page import View, lab_page
 from ui.player import Player
-from ui.press import once
+from ui.points_input import CLASSES, points_input
 from ui.scene import Column, Scene, show
 
 LIMIT = data.LIMIT
@@ -193,49 +194,9 @@ def _followed(frame: Any) -> None:
 def extra(player: Player) -> None:
     """What no knob describes: how the output is coloured, a pad to draw points on, and the upload of a table."""
     st.toggle("Discretise the output", key=f"{SLUG}.discretise")
-    chosen = st.session_state.get(f"{SLUG}.data", player.wanted.data)
-    if chosen == "drawn":
-        _pad(player)
-    elif chosen == "csv":
+    points_input(player, CLASSES)
+    if says(SLUG, type(player.wanted), "data") == "csv":
         _upload(player)
-
-
-def _pad(player: Player) -> None:
-    drawn: dict[int, list[list[float]]] = st.session_state.setdefault(f"{SLUG}.drawn", _from(player.wanted))
-    left, right = st.columns([3, 2], vertical_alignment="center")
-    with left:
-        kind = st.segmented_control("Draw", [0, 1, 2], default=0, required=True, key=f"{SLUG}.pen",
-                                    format_func=lambda k: f"class {k}", label_visibility="collapsed")  # fmt: skip
-    with right:
-        st.button("Clear", icon=":material/delete:", key=f"{SLUG}.clear", disabled=not any(drawn.values()),
-                  on_click=once(drawn.clear))  # fmt: skip
-    scene = Scene(height=300)
-    panel = scene.panel("pad", title="Draw the points with the mouse", x=PLANE, y=PLANE, draw=True)
-    for k, points in sorted(drawn.items()):
-        panel.points(np.array(points).reshape(-1, 2), np.full(len(points), k), size=4)
-    pick = show(scene, key=f"{SLUG}.pad")
-    if pick and pick["kind"] == "draw":
-        drawn.setdefault(kind, []).extend(pick["points"])
-        xy = [point for points in drawn.values() for point in points]
-        labels = [k for k, points in drawn.items() for _ in points]
-        try:
-            text = data.encode_points(xy[: data.MAX_POINTS], labels[: data.MAX_POINTS])
-            data.from_points(text)
-        except data.DataError as error:
-            st.caption(str(error))
-        else:
-            player.turn(data="drawn", points=text)
-            st.rerun()
-        st.rerun()
-
-
-def _from(config: Any) -> dict[int, list[list[float]]]:
-    """The points that a link brought, by class."""
-    drawn: dict[int, list[list[float]]] = {}
-    if config.data == "drawn":
-        for point, label in zip(*data.decode_points(config.points), strict=True):
-            drawn.setdefault(int(label), []).append([float(v) for v in point])
-    return drawn
 
 
 def _upload(player: Player) -> None:

@@ -169,7 +169,10 @@ def test_values_that_no_knob_takes_give_a_sentence_each_and_the_default(slug):
         app = visit(slug, **params)
         assert len(notices(app)) == len(params)
         for name in params:
-            assert any(f"In the link, {name} = " in sentence and "instead" in sentence for sentence in notices(app))
+            (sentence,) = [each for each in notices(app) if f"In the link, {name} = " in each]
+            spec = config_class.knobs()[name]
+            used = spec.format(spec.default)
+            assert (f"Using {used} instead." if used else "It is left out.") in sentence
         assert player(app, slug).config == config_class()
 
 

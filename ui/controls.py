@@ -95,6 +95,13 @@ def controls(
     return here.config  # type: ignore[return-value]
 
 
+def says(slug: str, config_class: type[Config], name: str) -> Value:
+    """What the knob `name` is set to, for what is drawn before `controls`: a link may be newer than the widget."""
+    here = settings(slug, config_class)
+    spec = config_class.knobs()[name]
+    return getattr(here.config, name) if here.stale else _value(slug, spec, here.config)  # type: ignore[no-any-return]
+
+
 def _toolbar(slug: str, config_class: type[Config], here: Settings) -> None:
     with st.container(horizontal=True, key=f"{slug}.toolbar", gap="small"):
         st.button(

@@ -116,9 +116,11 @@ def _take(here: Settings, config_class: type[Config], params: dict[str, str]) ->
     here.stale, here.notices = True, []
     knobs = config_class.knobs()
     for error in errors:
-        if error.knob in knobs:
-            used = knobs[error.knob].format(getattr(config, error.knob)) or "nothing"
-            here.notices.append(f"In the link, {error} Using {used} instead.")
+        if error.knob in knobs and error.knob not in params:  # what the link does say needs what it does not say
+            here.notices.append(f"This link is not complete: {error.allowed}. Its settings are left out.")
+        elif error.knob in knobs:
+            used = knobs[error.knob].format(getattr(config, error.knob))
+            here.notices.append(f"In the link, {error} {f'Using {used} instead' if used else 'It is left out'}.")
         else:
             close = difflib.get_close_matches(error.knob, knobs, n=1)
             hint = f" (did you mean {close[0]}?)" if close else ""

@@ -1,61 +1,125 @@
-"""A pad on which a visitor draws the distribution that a model then learns."""
+"""A pad on which a visitor draws the points that a model then learns."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
 
 from engine import data, point_clouds
+from ui.controls import says
+from ui.link import settings
 from ui.player import Player
 from ui.press import once
 from ui.scene import Scene, show
 
-FRAME = (-1.0, 1.0)
+
+@dataclass(frozen=True)
+class Paper:
+    """What is drawn on: the plane from -`reach` to `reach`, with a pen for each class, and how points become a text.
+
+    `pack` takes xy (N, 2) and labels (N,) and raises a ValueError, a sentence, for what cannot be learned; `unpack`
+    is its inverse.
+    """
+
+    reach: float
+    classes: int
+    fewest: str  # what is asked for, as a sentence
+    pack: Callable[[np.ndarray, np.ndarray], str]
+    unpack: Callable[[str], tuple[np.ndarray, np.ndarray]]
 
 
-def points_input(player: Player, knob: str = "points") -> None:
-    """The pad, while the knob `data` is "drawn": what is drawn is packed into the text knob called `knob`.
+def _pack_classes(xy: np.ndarray, labels: np.ndarray) -> str:
+    text = data.encode_points(xy, labels)
+    data.from_points(text)
+    return text
 
-    For the `extra=` hook of `ui.page.lab_page`.  With too few points a sentence says how many there must be, and the
-    run keeps what it has.
+
+def _unpack_cloud(text: str) -> tuple[np.ndarray, np.ndarray]:
+    points = point_clouds.unpack(text)
+    return points, np.zeros(len(points), dtype=int)
+
+
+CLOUD = Paper(
+    reach=1.0, classes=1, fewest=f"Draw at least {point_clouds.FEWEST} points, then press Play.",
+    pack=lambda xy, _: point_clouds.pack(xy), unpack=_unpack_cloud,
+)  # fmt: skip
+CLASSES = Paper(
+    reach=data.LIMIT, classes=3, fewest="Draw points of at least two classes, then press Play.",
+    pack=_pack_classes, unpack=data.decode_points,
+)  # fmt: skip
+
+
+@dataclass
+class Drawing:
+    """What is on the pad: rows of x, y and class, and the text in force when it was last the same as they."""
+
+    text: str
+    rows: list[list[float]] = field(default_factory=list)
+    said: str = ""  # why it cannot be learned yet
+
+
+def points_input(player: Player, paper: Paper = CLOUD) -> None:
+    """The pad, while the knob `data` is "drawn": what is drawn is packed into the text knob `points`.
+
+    For the `extra=` hook of `ui.page.lab_page`.  While there are too few points a sentence says what is missing, and
+    the run keeps what it has.
     """
     slug = player.slug
-    if st.session_state.get(f"{slug}.data", player.wanted.data) != "drawn":
+    if says(slug, type(player.wanted), "data") != "drawn":
         return
-    drawn: list[list[float]] = st.session_state.setdefault(f"{slug}.drawn", _from(getattr(player.wanted, knob)))
-    scene = Scene(height=300)
-    panel = scene.panel("pad", title="Draw here with the mouse", x=FRAME, y=FRAME, draw=True)
-    panel.points(np.array(drawn).reshape(-1, 2), size=3)
-    pick = show(scene, key=f"{slug}.pad")
-    if pick and pick["kind"] == "draw":
-        drawn.extend([float(np.clip(v, *FRAME)) for v in point] for point in pick["points"])
-        del drawn[: -data.MAX_POINTS]  # the oldest make room
-        try:
-            text = point_clouds.pack(drawn)
-        except point_clouds.CloudError as error:
-            st.session_state[f"{slug}.pad.said"] = str(error)
-        else:
-            st.session_state.pop(f"{slug}.pad.said", None)
-            player.turn(**{"data": "drawn", knob: text})
-        st.rerun()
+    drawing = _drawing(player, paper)
+    points = np.array(drawing.rows).reshape(-1, 3)
+    pen = 0
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
-        said = st.session_state.get(f"{slug}.pad.said")
-        enough = f"{len(drawn)} points; the last {data.MAX_POINTS} count."
-        st.caption(said or (enough if drawn else f"Draw at least {point_clouds.FEWEST} points, then press Play."))
+        if paper.classes > 1:
+            pen = st.segmented_control("Draw", range(paper.classes), default=0, required=True, key=f"{slug}.pen",
+                                       format_func=lambda k: f"class {k}", label_visibility="collapsed")  # fmt: skip
+        else:
+            st.caption(f"{len(points)} points; the last {data.MAX_POINTS} count.")
     with right:
-        st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", disabled=not drawn, on_click=once(_clear),
-                  args=(slug,))  # fmt: skip
+        st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", disabled=not len(points),
+                  on_click=once(_clear), args=(slug,))  # fmt: skip
+    scene = Scene(height=300)
+    frame = (-paper.reach, paper.reach)
+    panel = scene.panel("pad", title="Draw here with the mouse", x=frame, y=frame, draw=True)
+    panel.points(points[:, :2], points[:, 2].astype(int) if paper.classes > 1 else None, size=4 if len(points) else 3)
+    pick = show(scene, key=f"{slug}.pad")
+    if pick and pick["kind"] == "draw":
+        drawing.rows += [[*np.clip(point, *frame), pen] for point in pick["points"]]
+        del drawing.rows[: -data.MAX_POINTS]  # the oldest make room
+        points = np.array(drawing.rows)
+        try:
+            text = paper.pack(points[:, :2], points[:, 2].astype(int))
+        except ValueError as error:
+            drawing.said = str(error)
+        else:
+            drawing.text, drawing.said = text, ""
+            player.turn(data="drawn", points=text)
+        st.rerun()
+    if drawing.said or not drawing.rows:
+        st.caption(drawing.said or paper.fewest)
+
+
+def _drawing(player: Player, paper: Paper) -> Drawing:
+    """What was drawn here; if other points are in force by now (a link, Undo, a lesson), these."""
+    key = f"{player.slug}.drawn"
+    text = settings(player.slug, type(player.wanted)).config.points  # type: ignore[attr-defined]
+    held: Drawing | None = st.session_state.get(key)
+    if held is None or held.text != text:
+        held = st.session_state[key] = Drawing(text)
+        try:
+            xy, labels = paper.unpack(text) if text else (np.zeros((0, 2)), np.zeros(0))
+        except ValueError as error:  # a link's, not looked at as long as other data are chosen
+            held.said = str(error)
+        else:
+            held.rows = np.column_stack([xy, labels]).tolist()
+    return held
 
 
 def _clear(slug: str) -> None:
-    st.session_state[f"{slug}.drawn"] = []
-    st.session_state.pop(f"{slug}.pad.said", None)
-
-
-def _from(text: str) -> list[list[float]]:
-    """The points that a link brought."""
-    try:
-        return [[float(v) for v in point] for point in point_clouds.unpack(text)] if text else []
-    except point_clouds.CloudError:
-        return []
+    drawing: Drawing = st.session_state[f"{slug}.drawn"]
+    drawing.rows, drawing.said = [], ""
