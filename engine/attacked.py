@@ -72,7 +72,7 @@ def look(experiment: Experiment) -> Attacked:
     pictures = [torch.cat([way, way[-1:].expand(longest - len(way), -1, -1, -1),
                            _plane(x, way[-1:] - x, config.seed, places)]) for way in ways]  # fmt: skip
     with torch.no_grad():
-        logits = both(torch.cat(pictures)).unflatten(0, (2, -1))  # (2, T + R R, classes)
+        logits = both(torch.cat(pictures)).view(2, -1, before.shape[1])  # (2, T + R R, classes)
     answers, after = _array(logits.softmax(-1)), logits[:, longest - 1]
     plane = answers[:, longest:].reshape(2, places, places, -1)
     slopes = attacks.slope(both, _twice(x), y.repeat(2)).flatten(1)
@@ -109,11 +109,11 @@ def _climb(experiment: Experiment, source: attacks.Model, count: int, y: Tensor)
     if config.attack == "cw":  # it has two rounds, and few steps must be long ones
         steps = max(1, steps // 2)
         step_size = max(0.03, 0.6 / steps)
-    ways = torch.stack(list(attacks.path(
+    ways: Tensor = torch.stack(list(attacks.path(
         config.attack, source, copies, truth, eps=config.radius, steps=steps, norm=config.norm, target=target,
         step_size=step_size, generator=generator(config.seed, "attack", x.device),
     )))  # fmt: skip
-    ways = ways.unflatten(1, (count, restarts))  # (T, count, restarts, 1, side, side)
+    ways = ways.view(len(ways), count, restarts, *x.shape[1:])  # (T, count, restarts, 1, side, side)
     if restarts == 1:
         return ways[:, :, 0]
     goal = attacks.Goal(truth, None if target is None else torch.full_like(truth, target))
