@@ -73,20 +73,19 @@ def points_input(player: Player, paper: Paper = CLOUD) -> None:
     drawing = _drawing(player, paper)
     points = np.array(drawing.rows).reshape(-1, 3)
     pen = 0
-    left, right = st.columns([3, 2], vertical_alignment="center")
-    with left:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         if paper.classes > 1:
             pen = st.segmented_control("Draw", range(paper.classes), default=0, required=True, key=f"{slug}.pen",
-                                       format_func=lambda k: f"class {k}", label_visibility="collapsed")  # fmt: skip
+                                       format_func=lambda k: f"class {k}", label_visibility="collapsed",
+                                       width="content")  # fmt: skip
         else:
             st.caption(f"{len(points)} points; the last {data.MAX_POINTS} count.")
-    with right:
         st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", disabled=not len(points),
                   on_click=once(_clear), args=(slug,))  # fmt: skip
     scene = Scene(height=300)
     frame = (-paper.reach, paper.reach)
     panel = scene.panel("pad", title="Draw here with the mouse", x=frame, y=frame, draw=True)
-    panel.points(points[:, :2], points[:, 2].astype(int) if paper.classes > 1 else None, size=4 if len(points) else 3)
+    panel.points(points[:, :2], points[:, 2].astype(int) if paper.classes > 1 else None, size=4)
     pick = show(scene, key=f"{slug}.pad")
     if pick and pick["kind"] == "draw":
         drawing.rows += [[*np.clip(point, *frame), pen] for point in pick["points"]]

@@ -17,7 +17,7 @@ export function halo(context, theme, width, colour) {
   context.stroke();
 }
 
-// One marker for each index, all in one path.  With a theme they get a seam of background.
+// One marker for each index, all in one path.  With a theme a seam of background surrounds what they cover together.
 export function drawMarker(context, shape, size, indices, X, Y, colour, theme, seam = 1.2) {
   context.beginPath();
   for (const i of indices) {
@@ -34,12 +34,13 @@ export function drawMarker(context, shape, size, indices, X, Y, colour, theme, s
     }
     return;
   }
+  if (theme) { // first, or among many the seams would eat their neighbours
+    context.strokeStyle = theme.background;
+    context.lineWidth = 1.5 * seam;
+    context.stroke();
+  }
   context.fillStyle = colour;
   context.fill();
-  if (!theme) return;
-  context.strokeStyle = theme.background;
-  context.lineWidth = seam;
-  context.stroke();
 }
 
 const SHAPES = {
