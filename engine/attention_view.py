@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ ABLATED_TOKENS = 2000  # and these with and without all the heads
 ONE_BY_ONE = 8  # with more heads than this only those are judged that a visitor switches off
 
 Array = NDArray[Any]
+Heads = tuple[tuple[int, int], ...]  # (layer, head), from 1
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Frame:
     logits: Array  # (V,) after the last token
     induction: Array  # (L, H) mean attention to what followed the last token like this one
     previous: Array  # (L, H) mean attention to the token before
-    off: tuple[tuple[int, int], ...]  # (layer, head), from 1
+    off: Heads
     loss: float  # held out, with every head
     loss_off: float  # without those that are off
     costs: Array  # (L, H) what the loss gains when one head is switched off, or (0, 0) with many heads
@@ -113,17 +114,19 @@ def draw(experiment: Any) -> Frame:
     config, model = experiment.config, experiment.model
     layers, heads = config.layers, config.heads
     off = tuple(dict.fromkeys((n // 10, n % 10) for n in config.off if n // 10 <= layers and 1 <= n % 10 <= heads))
+    each = [((layer, head),) for layer in range(1, layers + 1) for head in range(1, heads + 1)]
+    singly = len(each) <= ONE_BY_ONE
+    tried = _without(experiment, [(), off, *(each if singly else [])])
     (tokens, targets, scored), own, ignored = probe(experiment)
-    streams, weights = model.streams(tokens, gates=_gates(experiment, [off]), weights=True)
+    if own:
+        streams, weights = model.streams(tokens, gates=_gates(experiment, [off]), weights=True)
+    else:  # it is among those that were just tried
+        streams, weights = tried.streams, tried.weights
     logits = model.read(torch.cat(streams))  # (L + 1, T, V)
     shares = logits.softmax(-1)
     wanted = targets[0].clamp(min=0).expand(len(streams), -1)
     lens = shares.gather(2, wanted[..., None])[..., 0] * (targets[0] >= 0)
     best = shares.max(-1)
-
-    singly = layers * heads <= ONE_BY_ONE
-    each = [((layer, head),) for layer in range(1, layers + 1) for head in range(1, heads + 1)] if singly else []
-    losses, induction, previous = _without(experiment, [(), off, *each])
     numbers = 2 * config.layers * config.head_width * 4  # keys and values of one head in every layer, in bytes
     return Frame(
         labels=tuple(experiment.symbols.labels()),
@@ -132,15 +135,16 @@ def draw(experiment: Any) -> Frame:
         weights=_array(torch.cat(weights)),
         head=_apart(experiment, streams, off),
         lens=_array(lens), lens_tokens=_array(best.indices), lens_shares=_array(best.values),
-        logits=_array(logits[-1, -1]), induction=_array(induction), previous=_array(previous), off=off, loss=losses[0],
-        loss_off=losses[1],
-        costs=np.array(losses[2:]).reshape(layers, heads) - losses[0] if singly else np.zeros((0, 0)),
+        logits=_array(logits[-1, -1]), induction=_array(tried.induction), previous=_array(tried.previous), off=off,
+        loss=tried.losses[()], loss_off=tried.losses[off],
+        costs=np.array([tried.losses[head] - tried.losses[()] for head in each]).reshape(layers, heads) if singly
+        else np.zeros((0, 0)),
         cache={"multi_head": numbers * heads, "grouped": numbers * max(1, heads // 2), "multi_query": numbers},
         fused=config.kernel == "fused",
     )  # fmt: skip
 
 
-def _apart(experiment: Any, streams: list[Tensor], off: tuple[tuple[int, int], ...]) -> Head:
+def _apart(experiment: Any, streams: list[Tensor], off: Heads) -> Head:
     """The chosen head, or the last one if there is no such head."""
     config = experiment.config
     layer, head = min(config.shown // 10, config.layers), max(1, min(config.shown % 10, config.heads))
@@ -160,7 +164,7 @@ def _apart(experiment: Any, streams: list[Tensor], off: tuple[tuple[int, int], .
     )  # fmt: skip
 
 
-def _gates(experiment: Any, without: list[tuple[tuple[int, int], ...]]) -> Tensor:
+def _gates(experiment: Any, without: list[Heads]) -> Tensor:
     """(L, N, H): for each of N variants 0 at the heads (layer, head) that it goes without, else 1."""
     gates = torch.ones(experiment.config.layers, len(without), experiment.config.heads)
     for variant, heads in enumerate(without):
@@ -169,16 +173,32 @@ def _gates(experiment: Any, without: list[tuple[tuple[int, int], ...]]) -> Tenso
     return gates.to(experiment.device)
 
 
-def _without(experiment: Any, without: list[tuple[tuple[int, int], ...]]) -> tuple[list[float], Tensor, Tensor]:
-    """The loss held out without these heads, for each of N variants, in one pass; the `scores` of the first one."""
-    n = len(without)
-    count = max(1, min(ABLATED, ABLATED_TOKENS // (n * experiment.held_out[0].shape[1])))
-    tokens, targets, scored = (t[:count] for t in experiment.held_out)
-    gates = _gates(experiment, without).repeat_interleave(len(tokens), dim=1)
-    streams, weights = experiment.model.streams(tokens.repeat(n, 1), gates=gates, weights=True)
-    logits = experiment.model.read(streams[-1])  # (N B, T, V)
-    losses = F.cross_entropy(logits.flatten(0, 1), targets.repeat(n, 1).flatten(), reduction="none").view(n, -1)
-    return losses[:, scored.flatten()].mean(1).tolist(), *scores([w[: len(tokens)] for w in weights], tokens)
+class Tried(NamedTuple):
+    """Sequences held out, read without some of the heads."""
+
+    losses: dict[Heads, float]  # by the heads that were missing
+    induction: Tensor  # the `scores` with those that are missing in the first variant
+    previous: Tensor
+    streams: list[Tensor]  # the first sequence in the second variant, as `Transformer.streams` gives it
+    weights: list[Tensor]
+
+
+def _without(experiment: Any, without: list[Heads]) -> Tried:
+    """Read sequences held out without these heads, one variant after the other, in one pass."""
+    variants = list(dict.fromkeys(without))
+    n = len(variants)
+    B = max(1, min(ABLATED, ABLATED_TOKENS // (n * experiment.held_out[0].shape[1])))
+    tokens, targets, scored = (t[:B] for t in experiment.held_out)
+    gates = _gates(experiment, variants)[:, :, None]  # (L, N, 1, H)
+    streams, weights = experiment.model.streams(tokens[None], gates=gates, weights=True)  # (1 or N, B, …)
+    logits = experiment.model.read(streams[-1])  # (N, B, T, V)
+    losses = F.cross_entropy(logits.flatten(0, 2), targets.repeat(n, 1).flatten(), reduction="none").view(n, -1)
+    means = losses[:, scored.flatten()].mean(1).tolist()
+    second = variants.index(without[1])
+    return Tried(
+        dict(zip(variants, means, strict=True)), *scores([w[0] for w in weights], tokens),
+        [x[min(second, len(x) - 1), :1] for x in streams], [w[min(second, len(w) - 1), :1] for w in weights],
+    )  # fmt: skip
 
 
 def _array(tensor: Tensor) -> Array:

@@ -115,14 +115,15 @@ class Transformer(nn.Module):
     def streams(
         self, tokens: Tensor, *, gates: Tensor | None = None, weights: bool = False
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """The stream (B, T, W) after the embedding and after each layer, and with `weights` each layer's (B, H, T, T).
+        """The stream (…, T, W) after the embedding and after each layer, and with `weights` each layer's (…, H, T, T).
 
-        `gates` (L, B, H) multiply what each head of each layer found: 0 switches it off.
+        `gates` (L, …, H) multiply what each head of each layer found: 0 switches it off.  To try N variants on B
+        sequences, let the tokens be (1, B, T) and the gates (L, N, 1, H): what all have in common is computed once.
         """
         x = self.embedding(tokens)
         places = self.positions if self.positions is not None else self.waves
         if places is not None:
-            x = x + places[: tokens.shape[1]]
+            x = x + places[: tokens.shape[-1]]
         streams, found = [x], []
         for depth, block in enumerate(self.blocks):
             x, by_head = block(x, None if gates is None else gates[depth], weights)

@@ -132,14 +132,14 @@ class Config(BaseConfig):
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """softmax(q k^T / sqrt(D) + mask) v, and the softmax.  Vaswani et al., 2017, equation 1.
 
-    q (B, H, T, D); k and v (B, G, S, D), where each of the G is shared by H / G queries next to each other.  `mask`
-    spreads to (B, H, T, S): bool, True where a position may look, or numbers that are added to the scores.  Returns
-    what was found (B, H, T, D) and the weights (B, H, T, S); who may look nowhere finds zero.
+    q (…, H, T, D); k and v (…, G, S, D), where each of the G is shared by H / G queries next to each other.  `mask`
+    spreads to (…, H, T, S): bool, True where a position may look, or numbers that are added to the scores.  Returns
+    what was found (…, H, T, D) and the weights (…, H, T, S); who may look nowhere finds zero.
     """
-    shared = q.shape[1] // k.shape[1]
+    shared = q.shape[-3] // k.shape[-3]
     if shared > 1:
-        k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
-    scores = q @ k.mT / math.sqrt(q.shape[-1])  # (B, H, T, S)
+        k, v = k.repeat_interleave(shared, dim=-3), v.repeat_interleave(shared, dim=-3)
+    scores = q @ k.mT / math.sqrt(q.shape[-1])  # (…, H, T, S)
     if mask is None:
         weights = scores.softmax(dim=-1)
     elif mask.dtype == torch.bool:
@@ -192,11 +192,11 @@ class Attention(nn.Module):
         self.output = linear(config.heads * D, width)
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (B, H, T, D), keys and values (B, G, T, D) of x (B, T, W), with rotary positions turned."""
+        """Queries (…, H, T, D), keys and values (…, G, T, D) of x (…, T, W), with rotary positions turned."""
         D = self.config.head_width
-        q, k, v = (layer(x).unflatten(-1, (-1, D)).transpose(1, 2) for layer in (self.query, self.key, self.value))
+        q, k, v = (layer(x).unflatten(-1, (-1, D)).transpose(-3, -2) for layer in (self.query, self.key, self.value))
         if self.config.position == "rotary":
-            places = torch.arange(x.shape[1], device=x.device)
+            places = torch.arange(x.shape[-2], device=x.device)
             q, k = rotary(q, places), rotary(k, places)
         return q, k, v
 
@@ -206,17 +206,17 @@ class Attention(nn.Module):
         return mask + alibi(self.config.heads, length, device) if self.config.position == "alibi" else mask
 
     def forward(self, x: Tensor, *, gate: Tensor | None = None, weights: bool = False) -> tuple[Tensor, Tensor | None]:
-        """What the heads add to the stream, (B, T, W), and if asked their weights (B, H, T, T); `gate` is (B, H)."""
+        """What the heads add to the stream, (…, T, W), and if asked their weights (…, H, T, T); `gate` is (…, H)."""
         q, k, v = self.project(x)
-        mask = self.mask(x.shape[1], x.device)
+        mask = self.mask(x.shape[-2], x.device)
         by_head = None
         if self.config.kernel == "fused" and not weights:
-            found = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=k.shape[1] != q.shape[1])
+            found = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=k.shape[-3] != q.shape[-3])
         else:
-            found, by_head = attend(q, k, v, mask)  # (B, H, T, D)
+            found, by_head = attend(q, k, v, mask)  # (…, H, T, D)
         if gate is not None:
-            found = found * gate[:, :, None, None]
-        return self.output(found.transpose(1, 2).flatten(2)), by_head
+            found = found * gate[..., None, None]
+        return self.output(found.transpose(-3, -2).flatten(-2)), by_head
 
 
 def batch(
