@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -22,14 +22,17 @@ POINT = -8.0  # log-variance that stands for a code without noise
 
 
 class Stack(nn.Module):
-    """S multilayer perceptrons of one shape: linear layers with SiLU between them."""
+    """S multilayer perceptrons of one shape: linear layers with `activation` between them."""
 
-    def __init__(self, sizes: Sequence[int], seeds: Sequence[int], purpose: str) -> None:
+    def __init__(
+        self, sizes: Sequence[int], seeds: Sequence[int], purpose: str, activation: Callable[[Tensor], Tensor] = F.silu
+    ) -> None:
         super().__init__()
+        self.activation = activation
         streams = [generator(seed, purpose) for seed in seeds]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for layer, (n, m) in enumerate(itertools.pairwise(sizes)):
-            gain = 1.0 if layer == len(sizes) - 2 else 1.5  # SiLU lets about half of the spread through
+            gain = 1.0 if layer == len(sizes) - 2 else 1.5  # what lies between lets about half of the spread through
             drawn = torch.stack([torch.randn(n, m, generator=g) for g in streams])
             self.weights.append(nn.Parameter(drawn * gain / math.sqrt(n)))  # (S, n, m)
             self.biases.append(nn.Parameter(torch.zeros(len(seeds), 1, m)))
@@ -37,13 +40,13 @@ class Stack(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(S, N, in) to (S, N, out): each network has rows of its own."""
         for layer, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = torch.baddbmm(b, F.silu(x) if layer else x, W)
+            x = torch.baddbmm(b, self.activation(x) if layer else x, W)
         return x
 
     def one(self, x: Tensor, place: int) -> Tensor:
         """(N, in) to (N, out) by the network at `place`."""
         for layer, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = torch.addmm(b[place], F.silu(x) if layer else x, W[place])
+            x = torch.addmm(b[place], self.activation(x) if layer else x, W[place])
         return x
 
 

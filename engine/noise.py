@@ -32,7 +32,7 @@ class Denoiser(nn.Module):
         nn.init.zeros_(self.leave.weight)
 
     def forward(self, x: Tensor, time: Tensor, label: Tensor | None = None) -> Tensor:
-        h = self.enter(_waves(x) if self.inputs == 2 else x) + self.clock(_clock(time))  # (N, width)
+        h = self.enter(waves(x) if self.inputs == 2 else x) + self.clock(clock(time))  # (N, width)
         if self.label is not None:
             h = h + (self.label[self.classes] if label is None else self.label[label])
         for layer in self.layers:
@@ -49,13 +49,13 @@ def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     return layer
 
 
-def _waves(x: Tensor) -> Tensor:
+def waves(x: Tensor) -> Tensor:
     """(N, 2) -> (N, 2 + 4 WAVES): the coordinates, and sine and cosine of them in `WAVES` octaves."""
     angles = torch.cat([x * (math.pi / 2 * 2**k) for k in range(WAVES)], dim=1)
     return torch.cat([x, angles.sin(), angles.cos()], dim=1)
 
 
-def _clock(time: Tensor) -> Tensor:
+def clock(time: Tensor) -> Tensor:
     """(N,) -> (N, 2 CLOCK): sine and cosine, from half a turn in all to many."""
     rates = math.pi * torch.logspace(0, 2, CLOCK, device=time.device)
     angles = time[:, None] * rates
