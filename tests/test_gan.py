@@ -11,12 +11,13 @@ import pytest
 import torch
 
 import engine
-from engine import point_clouds
+from engine import images, point_clouds
 from engine.adversarial_losses import LOSSES, gradient_penalty
 from engine.device import generator
 from engine.lab import ConfigError, StillMissing
 from engine.labs import gan
 from engine.labs.gan import Config, Experiment
+from engine.round_cost import LONGEST
 from engine.stacked import forward
 
 SMALL: dict[str, Any] = {"generator_hidden": (16,), "discriminator_hidden": (16,), "batch_size": 32}
@@ -256,8 +257,72 @@ def test_drawn_points_that_cannot_be_learned_get_a_sentence() -> None:
 
 
 def test_a_round_that_would_take_too_long_is_refused() -> None:
-    with pytest.raises(ConfigError, match="lower seeds"):
+    with pytest.raises(ConfigError, match="Lower seeds"):
         Config(seeds=8, batch_size=512, discriminator_hidden=(128, 128, 128, 128))
+
+
+@pytest.mark.parametrize(("knob", "values"), [
+    ("seeds", (1, 2)), ("batch_size", (8, 64, 200)), ("critic_steps", (1, 2, 4)),
+    ("discriminator_hidden", ((8,), (64,), (64, 64))), ("generator_hidden", ((), (16,), (128, 128))),
+])  # fmt: skip
+def test_what_makes_a_round_longer_costs_more(knob: str, values: tuple[Any, ...]) -> None:
+    costs = [Config(**{knob: value}).cost for value in values]
+    assert costs == sorted(costs) and costs[0] < costs[-1] <= LONGEST
+    with pytest.raises(ConfigError, match="allowed") as caught:
+        Config(seeds=2, batch_size=512)
+    assert caught.value.knob == "batch_size"  # what is furthest above its default
+
+
+# ---------------------------------------------------------------- digits
+
+
+DIGITS: dict[str, Any] = {"data": "digits", "loss": "non_saturating", "critic_steps": 1, "noise_size": 8, "beta1": 0.5}
+
+
+def test_real_digits_are_as_near_to_each_other_as_the_floor_says() -> None:
+    judge = Experiment(Config(**DIGITS, **SMALL)).judge
+    others = torch.from_numpy(images.load("digits").test_x).flatten(1) * 2 - 1
+    seen = {tuple(row.tolist()) for row in judge.real}
+    others = torch.stack([row for row in others if tuple(row.tolist()) not in seen])[:250]
+    measures = judge.measures(others[None])
+    assert measures["modes"] == [10]
+    assert measures["energy"][0] == pytest.approx(judge.floors["energy"], rel=0.25)
+    assert measures["nearest"][0] == pytest.approx(judge.floors["nearest"], rel=0.1)
+
+
+def test_copies_of_one_digit_cover_one_class_and_noise_is_far_from_all() -> None:
+    judge = Experiment(Config(**DIGITS, **SMALL)).judge
+    one, noise = judge.sample(1, generator(0, "one")).expand(250, -1), torch.randn(250, 64, generator=generator(0, "n"))
+    found = judge.measures(torch.stack([one, noise]))
+    assert found["modes"][0] == 1 and found["nearest"][0] < 0.01
+    assert found["nearest"][1] > 3 * judge.floors["nearest"]
+    assert min(found["energy"]) > 10 * judge.floors["energy"]
+
+
+def test_a_digits_frame_shows_the_networks_as_they_are() -> None:
+    experiment = run(30, **DIGITS, seeds=2, shown=1, **SMALL)
+    frame = experiment.frame()
+    G, D = experiment.model["generator"], experiment.model["discriminator"]
+    with torch.no_grad():
+        fakes = G(experiment.view_z[1])
+        said = D(torch.from_numpy(frame.fake))[:, 0].sigmoid()
+    assert frame.fake == pytest.approx(fakes[:64].numpy(), abs=1e-5) and np.abs(frame.fake).max() <= 1
+    assert frame.said[1] == pytest.approx(said.numpy(), abs=1e-5) and frame.surface_range == (0, 1)
+    assert frame.lines[0, [0, -1]] == pytest.approx(frame.fake[:2], abs=1e-5)  # from the first fake to the second
+    known = images.load("digits").train_x.reshape(-1, 64) * 2 - 1
+    gaps = np.linalg.norm(frame.fake[:8, None] - known, axis=2)
+    assert frame.nearest == pytest.approx(known[gaps.argmin(1)])
+    assert frame.classes.sum() == pytest.approx(1) and (frame.classes >= 0.02).sum() == frame.modes
+    pushed = frame.fake[:8] + 1e-2 * frame.arrows / np.linalg.norm(frame.arrows, axis=1, keepdims=True)
+    with torch.no_grad():
+        assert (D(torch.from_numpy(pushed)) > D(torch.from_numpy(frame.fake[:8]))).all()
+    tile = frame.seed_maps[1][8:16, 24:32]  # second row, last column: the eighth fake
+    assert tile.ravel() == pytest.approx(frame.fake[7])
+
+
+def test_this_rounds_digits_are_shown_in_slow_motion() -> None:
+    frame = run(2, **DIGITS, slow_motion=True, **SMALL).frame()
+    assert frame.batch_real.shape == (32, 64) and frame.surface.size == 0
 
 
 def test_public_measure() -> None:

@@ -28,7 +28,7 @@ def run(name: str, *, beside: bool = False, steps: int = 0, **knobs: Any) -> tup
 
 
 def test_every_lesson_has_three_answers_and_an_end() -> None:
-    assert len(lessons("gan")) == 4
+    assert len(lessons("gan")) == 5
     for each in lessons("gan"):
         assert len(each.answers) == 3 and each.runs_to and len(each.title) <= 28
 
@@ -69,6 +69,33 @@ def test_the_saturating_loss_pushes_weakly(seed: int) -> None:
     assert right[-1]["gradient"] > 3 * left[-1]["gradient"]
     for metrics in (left, right):
         assert metrics[-1]["energy"] > 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 100, 104])  # four pairs each
+def test_one_number_of_noise_draws_few_digits(seed: int) -> None:
+    one, _ = run("noise", seed=seed)
+    many, _ = run("noise", beside=True, seed=seed)
+    few, all_ten = (np.array(e.measures["modes"]) for e in (one, many))
+    assert few.max() <= 6 and 2 <= np.median(few) <= 5
+    assert all_ten.min() >= 9 and np.median(all_ten) == 10
+    assert min(one.measures["energy"]) >= 1.5 and max(one.measures["energy"]) <= 4
+    assert max(many.measures["energy"]) <= 0.6
+    assert one.judge.floors["energy"] == pytest.approx(0.05, abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wasserstein_gan_covers_all_ten_digits(seed: int) -> None:
+    """Within 1,500 rounds, about ten seconds on one core: the best moment."""
+    lesson_config = lesson("noise").compared(Config)
+    assert lesson_config is not None
+    experiment = Experiment(dataclasses.replace(
+        lesson_config, loss="wasserstein", penalty=1.0, critic_steps=3, beta1=0.0, generator_rate=0.0003,
+        discriminator_rate=0.001, seeds=1, seed=seed,
+    ))  # fmt: skip
+    best = max((m["modes"], -m["energy"]) for m in engine.train(experiment, 1500))
+    assert best[0] == 10 and -best[1] < 0.45
 
 
 @pytest.mark.slow

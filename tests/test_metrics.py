@@ -82,6 +82,14 @@ def test_js_divergence_is_scipys_on_counts_and_ln_2_for_disjoint_clouds() -> Non
     assert metrics.js_divergence(a, a, SQUARE, 10) == 0
 
 
+def test_energy_distance_of_many_numbers_is_that_of_few_turned_round() -> None:
+    """A plane laid into 64 dimensions keeps all distances."""
+    a, b = cloud("a"), cloud("b", 300, shift=0.3)
+    turned = torch.linalg.qr(cloud("turn", 64, d=64)).Q[:2]
+    assert metrics.energy_distance(a @ turned, b @ turned) == pytest.approx(metrics.energy_distance(a, b), rel=1e-4)
+    assert metrics.energy_distance(a @ turned, a @ turned) == pytest.approx(0, abs=1e-9)
+
+
 @pytest.mark.parametrize("measure", [metrics.energy_distance, metrics.mmd, metrics.frechet_distance])
 def test_measures_order_clouds_by_how_far_they_are(measure: Any) -> None:
     a = cloud("a")

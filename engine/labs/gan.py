@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine import forged_digits, forgery, optim, point_clouds, stacked
+from engine import forged_digits, forgery, optim, point_clouds, round_cost, stacked
 from engine.adversarial_losses import LOSSES, gradient_penalty, normalise, push
 from engine.device import generator
 from engine.forgery import Frame
@@ -30,7 +30,6 @@ from engine.metrics import modes_covered as modes_covered  # the page's measure,
 from engine.stacked import forward
 
 EVERY = 8  # rounds between two measurements of a pair
-WORK = 1.2e8  # multiplications in a round: more, and others would have to wait for it
 BETA2 = 0.9  # of Adam, as Gulrajani et al.
 START = (0.8, 0.0)  # of the fake point in the Dirac-GAN; the real one is at 0
 OPTIMISERS = ("adam", "rmsprop", "momentum", "gradient_descent")
@@ -108,11 +107,13 @@ class Config(LabConfig):
                 point_clouds.unpack(self.points)
             except point_clouds.CloudError as error:
                 raise ConfigError("points", self.points, str(error).rstrip(".")) from None
-        if (work := self.work()) > WORK:
+        if (cost := self.cost) > round_cost.LONGEST:
+            knobs = self.knobs()
+            name = max(("seeds", "critic_steps", "batch_size"), key=lambda n: getattr(self, n) / knobs[n].default)
             raise ConfigError(
-                "seeds" if self.seeds > 1 else "critic_steps", self.seeds if self.seeds > 1 else self.critic_steps,
-                f"a round would take {work / WORK:.1f} times as long as others can wait; lower seeds, batch_size, "
-                "critic_steps, discriminator_hidden or generator_hidden",
+                name, getattr(self, name), f"a round would take about {cost:.0f} milliseconds, and everybody else on "
+                f"this server would wait; {round_cost.LONGEST:.0f} are allowed. Lower seeds, batch_size, critic_steps, "
+                "discriminator_hidden or generator_hidden",
             )  # fmt: skip
 
     def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -122,11 +123,14 @@ class Config(LabConfig):
         features = 64 if self.data == "digits" else 2
         return (self.noise_size, *self.generator_hidden, features), (features, *self.discriminator_hidden, 1)
 
-    def work(self) -> float:
-        """Multiplications in one round, about: three for each weight and point, and twice that for the penalty."""
-        G, D = (sum(n * m for n, m in itertools.pairwise(sizes)) for sizes in self.sizes())
-        penalised = 6 if self.loss == "wasserstein" else 0
-        return float(self.seeds * self.batch_size * (self.critic_steps * ((6 + penalised) * D + G) + 3 * (G + D)))
+    @property
+    def cost(self) -> float:
+        """About how many milliseconds one core takes for a round."""
+        G, D = self.sizes()
+        return round_cost.milliseconds(
+            G, D, pairs=self.seeds, batch=self.batch_size, critic_steps=self.critic_steps,
+            penalised=self.loss == "wasserstein", spectral_norm=self.spectral_norm,
+        )  # fmt: skip
 
     def plan(self) -> tuple[str, ...]:
         """The stages of one round, names of `forgery.STAGES`."""
