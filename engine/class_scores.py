@@ -27,6 +27,15 @@ def covered(found: Tensor, classes: int) -> int:
     return int((counts * classes * 5 >= len(found)).sum())
 
 
+def in_turn(labels: Tensor | None, count: int) -> Tensor:
+    """Places of `count` points, of class 0, 1, …, 0, 1, … in turn; without `labels` (M,) simply the first ones."""
+    if labels is None:
+        return torch.arange(count)
+    classes = int(labels.max()) + 1
+    places = [torch.nonzero(labels == k)[:, 0] for k in range(classes)]
+    return torch.stack([places[i % classes][i // classes] for i in range(count)])
+
+
 def variety(samples: Tensor, labels: Tensor, real: Tensor, real_labels: Tensor) -> Tensor:
     """Variance of the samples of each class over that of the real ones, summed over all inputs: (classes,).
 

@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 class Frame:
     """What there is to see.  Times are from 0 (data) to 1 (noise); d is 2, or 64 for digits of 8 x 8 from -1 to 1."""
 
-    data: Array  # (M, d) real points
+    data: Array  # (N, d) real points; with classes, of those that the samples are asked for
     labels: NDArray[np.int64]  # (N,) the class that each sample was asked for; empty without classes
     forward: Array  # (F, N, d) data drowning in noise
     forward_times: Array  # (F,)
@@ -49,18 +49,18 @@ class Frame:
 def draw(experiment: Experiment) -> Frame:
     """The present frame of `experiment`.  Waits for the GPU."""
     asked = experiment.asked
-    shown = SHOWN if asked is not None else experiment.count
-    path = experiment.path[:, :shown]
+    shown = min(SHOWN if experiment.digits else experiment.count, experiment.path.shape[1])
+    path, drawn = experiment.path[:, :shown], experiment.under_way.walk
     times, alpha, sigma = levels(experiment, FORWARD)
-    real = _in_turn(experiment.data, experiment.labels, shown)
+    real = experiment.data[experiment.turn[:shown]]
     forward = real * _column(alpha, real) + path[0] * _column(sigma, real)
     _, alphas, sigmas = levels(experiment, LEVELS)
     return Frame(
         data=_array(real), labels=np.zeros(0, np.int64) if asked is None else asked[:shown].cpu().numpy().copy(),
         forward=_array(forward), forward_times=times, path=_array(path),
         path_times=np.array(experiment.path_times, np.float32), drawn_at=experiment.drawn_at,
-        flying=_array(experiment.walk.x[:shown]), flying_step=experiment.walk.at,
-        flying_steps=len(experiment.walk.route.times), grid=_array(experiment.grid), field=_array(experiment.field),
+        flying=_array(drawn.x[:shown]), flying_step=drawn.at,
+        flying_steps=len(drawn.route.times), grid=_array(experiment.grid), field=_array(experiment.field),
         field_times=np.array([experiment.time_of(time) for time, _, _ in experiment.moments()], np.float32),
         methods=experiment.few.methods, calls=np.array(experiment.few.calls, np.float32),
         quality=_array(experiment.few.values), floor=experiment.floor, alpha=alphas, sigma=sigmas,
@@ -76,13 +76,6 @@ def levels(experiment: Experiment, count: int) -> tuple[Array, Array, Array]:
     left = np.append(np.float32(1), _array(experiment.schedule.alpha_bar))
     left = left[np.round(times * experiment.config.steps).astype(int)]
     return times, np.sqrt(left), np.sqrt(1 - left)
-
-
-def _in_turn(data: Tensor, labels: Tensor | None, count: int) -> Tensor:
-    """The first `count` points; with classes, those of class 0 to 9 in turn, as they are asked for."""
-    if labels is None:
-        return data[:count]
-    return torch.stack([data[labels == i % 10][i // 10] for i in range(count)])
 
 
 def _column(values: Array, like: Tensor) -> Tensor:

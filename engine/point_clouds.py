@@ -19,6 +19,7 @@ TITLES: tuple[str, ...] = (
 )  # fmt: skip
 SIGMA = 0.04  # standard deviation of one Gaussian of "ring" and "grid"
 RADIUS, SPACING = 0.8, 0.4  # of the ring, and between neighbours of the grid
+CLASSES = {"ring": 8, "grid": 25, "moons": 2, "rings": 2, "checkerboard": 8}  # heaps, moons, rings, squares
 BLUR = 0.03  # standard deviation of the noise on moons, spiral, rings and drawn points
 FEWEST = 10  # drawn points
 
@@ -79,6 +80,35 @@ def centres(name: str) -> Tensor | None:
     if name == "grid":
         return SPACING * torch.tensor(list(itertools.product(range(-2, 3), repeat=2)), dtype=torch.float32)
     return None
+
+
+def classes(name: str, points: Tensor) -> Tensor | None:
+    """To which part of the distribution `name` each of `points` (N, 2) belongs, (N,); None for what has no parts.
+
+    The parts are those of `CLASSES`: the nearest Gaussian, the upper or lower moon, the inner or outer ring, a square.
+    """
+    middles = centres(name)
+    if middles is not None:
+        nearest: Tensor = torch.cdist(points, middles.to(points)).argmin(dim=1)
+        return nearest
+    if name == "moons":
+        middle = points.new_tensor([[0.3, 0.15]])  # of the lower moon, which is the upper one turned round
+        lower: Tensor = _half_circle(points + middle) > _half_circle(middle - points)
+        return lower.long()
+    if name == "rings":
+        outer: Tensor = points.norm(dim=1) > 0.625
+        return outer.long()
+    if name == "checkerboard":
+        cell = (points / 0.45 + 2).floor().clamp(0, 3).long()
+        return 2 * cell[:, 0] + cell[:, 1] // 2
+    return None
+
+
+def _half_circle(points: Tensor) -> Tensor:
+    """Distance of `points` (N, 2) to the upper half of the circle of radius 0.6 around 0: (N,)."""
+    ends = points.new_tensor([[-0.6, 0.0], [0.6, 0.0]])
+    above = (points.norm(dim=1) - 0.6).abs()
+    return torch.where(points[:, 1] >= 0, above, torch.cdist(points, ends).min(dim=1).values)
 
 
 def pack(points: NDArray[np.floating] | Sequence[Sequence[float]]) -> str:

@@ -37,15 +37,18 @@ def stage(view: View) -> None:
 
 def _plane(scene: Scene, view: View) -> None:
     frame = view.frame
+    told = len(frame.labels) > 0
+    what = f"{len(frame.data)} particles, asked for by class" if told else f"{len(frame.data)} particles"
     panel = particles(
-        scene, "particles", title=_title(frame, f"{len(frame.data)} particles"), reach=REACH, forward=frame.forward,
+        scene, "particles", title=_title(frame, what), reach=REACH, forward=frame.forward,
         forward_times=frame.forward_times, back=frame.path, back_times=frame.path_times, grid=frame.grid,
-        field=_arrows(frame), field_times=frame.field_times, weight=5,
+        field=_arrows(frame), field_times=frame.field_times, groups=frame.labels if told else None, weight=5,
     )  # fmt: skip
     panel.points(frame.data, size=2.4, colours=["negative"], name="Real points")
     panel = scene.panel("flying", title=_flying(frame), x=(-REACH, REACH), y=(-REACH, REACH), weight=3)
     panel.points(frame.data, size=2, colours=["negative"], name="Real points")
-    panel.points(frame.flying, size=2.2, colours=["positive"], name="Particles")
+    colours = [f"class_{k}" for k in range(int(frame.labels.max(initial=0)) + 1)] if told else ["positive"]
+    panel.points(frame.flying, frame.labels if told else None, size=2.2, colours=colours, name="Particles")
 
 
 def _digits(scene: Scene, view: View) -> None:
@@ -142,8 +145,11 @@ def _explain(frame: Any) -> str:
     if "modes" in frame.scores:
         said.insert(0, f"{frame.scores['modes']:.0f} modes have at least 1 % of the samples.")
     if "recognised" in frame.scores:
-        said.insert(0, "A digit is recognised if the nearest real one has the class that was asked for; the variance "
-                       "kept is that of the samples of one class over that of its real digits.")  # fmt: skip
+        how = "the nearest real one" if frame.data.shape[1] > 2 else "the place where it ends"
+        said.insert(0, f"A sample is recognised if {how} has the class that was asked for; the variance kept is that "
+                       "of the samples of one class over that of real ones.")  # fmt: skip
+    if len(frame.labels) and frame.data.shape[1] == 2:
+        said.append("The arrows of the learned field are the answers for no class.")
     return " ".join(said)
 
 
@@ -161,7 +167,7 @@ def inside(view: View) -> None:
     show(scene, key=f"{view.key}.snr")
     if frame.variety.size:
         charts.bars({str(k): float(v) for k, v in enumerate(frame.variety)}, key=f"{view.key}.variety",
-                    title="Variance kept by each class", x_title="variance of samples / of real digits")  # fmt: skip
+                    title="Variance kept by each class", x_title="variance of samples / of real ones")  # fmt: skip
     rows = ["| sampler | " + " | ".join(f"{s} steps" for s in (1, 2, 3, 5, 10, 20, 50)) + " |", "|:--|" + "--:|" * 7]
     for method, values in zip(frame.methods, frame.quality, strict=True):
         cells = " | ".join(f"{v:.3g}" if v >= 0 else "–" for v in values)

@@ -326,6 +326,85 @@ def test_samples_under_way_start_anew_when_they_would_be_drawn_in_another_way() 
     assert {"energy_distance", "modes", "within", "straightness"} <= set(frame.scores)
 
 
+def test_what_is_shown_is_drawn_again_at_once_from_the_same_noise() -> None:
+    """While a run is paused, a turned knob is seen at once; and then training goes on as it would have."""
+    experiment = Experiment(Config(size="small", sampling_steps=5))
+    for _ in range(8):
+        experiment.step()
+    before = experiment.frame()
+    experiment.update(dataclasses.replace(experiment.config, sampler="heun", sampling_steps=8))
+    after = experiment.frame()
+    assert after.drawn_at == 8 and len(after.path) == 9 and not np.array_equal(after.path[-1], before.path[-1])
+    assert np.array_equal(after.path[0], before.path[0])
+    assert after.scores != before.scores
+    experiment.update(dataclasses.replace(experiment.config, sampler="ddim", sampling_steps=5))
+    back = experiment.frame()
+    experiment.update(dataclasses.replace(experiment.config, sampling_steps=8))
+    experiment.update(dataclasses.replace(experiment.config, sampling_steps=5))
+    assert np.array_equal(experiment.frame().path, back.path)  # chance is the same each time
+
+
+def test_a_thousand_steps_at_once_are_taken_with_fewer_particles() -> None:
+    experiment = Experiment(Config(size="small", sampling_steps=2))
+    for _ in range(2):
+        experiment.step()
+    held = experiment.scores
+    experiment.update(dataclasses.replace(experiment.config, sampling_steps=1000, sampler="ddpm"))
+    frame = experiment.frame()
+    assert frame.path.shape[1] == len(frame.data) == frame.forward.shape[1] == 512 * 240 // 1000
+    assert frame.path_times[-1] == 0 and frame.scores == held  # so few are not measured
+
+
+# ---------------------------------------------------------------------- classes on the plane
+
+
+@pytest.mark.parametrize("name", point_clouds.SHAPES)
+def test_every_part_of_a_distribution_is_told_from_the_others(name: str) -> None:
+    drawn = point_clouds.pack(np.random.default_rng(0).uniform(-0.9, 0.9, (40, 2)))
+    found = point_clouds.classes(name, x := point_clouds.sample(name, 4000, generator(0, name), drawn))
+    if name not in point_clouds.CLASSES:
+        assert found is None
+        return
+    assert found is not None
+    share = torch.bincount(found, minlength=point_clouds.CLASSES[name]) / len(x)
+    expected = torch.tensor([1 / 3, 2 / 3]) if name == "rings" else torch.full_like(share, 1 / len(share))
+    torch.testing.assert_close(share, expected, rtol=0, atol=0.04)
+    if name == "moons":
+        angle = torch.linspace(0.05, math.pi - 0.05, 50)
+        upper = 0.6 * torch.stack([angle.cos() - 0.5, angle.sin() - 0.25], 1)
+        assert (point_clouds.classes(name, upper) == 0).all() and (point_clouds.classes(name, -upper) == 1).all()
+
+
+def test_a_class_can_be_asked_for_on_the_plane() -> None:
+    knobs = {"data": "moons", "conditional": True, "size": "small", "sampling_steps": 10}
+    experiment = Experiment(Config(**knobs))
+    for _ in range(300):
+        experiment.step()
+    labels = torch.zeros(200, dtype=torch.long)
+    for asked in (0, 1):
+        x = experiment.sample(200, generator(0, "test"), labels=labels + asked)
+        found = point_clouds.classes("moons", x)
+        assert found is not None and (found == asked).float().mean() > 0.9
+    frame = experiment.frame()
+    assert experiment.scores["recognised"] > 0.9 and frame.variety.shape == (2,)
+    real = point_clouds.classes("moons", torch.from_numpy(frame.data))
+    assert real is not None and real.tolist() == frame.labels.tolist()
+    plain = Experiment(Config(**(knobs | {"conditional": False})))
+    assert plain.asked is None and plain.frame().labels.size == 0
+    assert Config(data="spiral", conditional=True).classes == 0  # a spiral has no parts
+
+
+def test_guidance_on_the_plane_goes_beyond_the_class() -> None:
+    """With w it is (1 + w) e_class - w e_none, and only where classes are told."""
+    config = Config(data="moons", conditional=True, plane_guidance=2.0, size="small")
+    assert config.drawing[3] == 2.0 and Config(data="digits", plane_guidance=2.0, guidance=1.0).drawing[3] == 1.0
+    experiment = Experiment(config)
+    experiment.model.load_state_dict(_shaken(experiment.model.state_dict()))
+    x, at = torch.randn(512, 2, generator=generator(0, "x")), (499, 0.7, 0.7)
+    guided, plain = experiment._guided(x, *at), experiment._of_class(x, *at)
+    torch.testing.assert_close(guided, 3 * plain - 2 * experiment.expect(x, *at), rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("steps", [1, 2, 24, 49, 50, 1000])
 def test_the_way_that_is_kept_begins_with_noise_ends_with_samples_and_is_short(steps: int) -> None:
     experiment = Experiment(Config(size="small", sampling_steps=steps))
@@ -393,7 +472,7 @@ def test_particles_and_films_decode_to_what_was_given() -> None:
     frame, scene = experiment.frame(), Scene()
     particles(scene, "p", title="P", reach=2.4, forward=frame.forward, forward_times=frame.forward_times,
               back=frame.path, back_times=frame.path_times, grid=frame.grid, field=frame.field,
-              field_times=frame.field_times)  # fmt: skip
+              field_times=frame.field_times, groups=np.arange(512) % 3)  # fmt: skip
     pictures = np.random.default_rng(0).uniform(-1, 1, (3, 4, 8, 8))
     film(scene, "f", title="F", forward=pictures, forward_times=[0, 0.5, 1], back=pictures[:1], back_times=[1], low=-1,
          high=1, columns=2)  # fmt: skip
@@ -407,13 +486,14 @@ def test_particles_and_films_decode_to_what_was_given() -> None:
     ):
         words = np.frombuffer(np.asarray(arrays[sent[name]]).tobytes(), "<u2").astype(float)
         assert words / 65535 * 2 * SPAN - SPAN == pytest.approx(np.clip(given_values, -SPAN, SPAN).ravel(), abs=1e-4)
+    assert arrays[sent["groups"]].tolist() == [n % 3 for n in range(512)]
     assert sent["back_times"] == pytest.approx([1, 0.75, 0.5, 0.25, 0])
     assert sheet["kind"] == "film" and arrays[sheet["forward"]].shape == (3, 4, 8, 8)
     assert arrays[sheet["back"]] / 127 - 1 == pytest.approx(pictures[:1], abs=0.005)
 
 
 @pytest.mark.parametrize("wrong", [{"back": np.zeros((2, 3, 2))}, {"grid": np.zeros((5, 2))}, {"field_times": [1.0]},
-                                   {"forward": np.zeros((2, 4, 3))}])  # fmt: skip
+                                   {"forward": np.zeros((2, 4, 3))}, {"groups": [0, 1]}])  # fmt: skip
 def test_particles_that_do_not_fit_are_refused(wrong: dict[str, object]) -> None:
     fine = {"forward": np.zeros((2, 4, 2)), "forward_times": [0, 1], "back": np.zeros((2, 4, 2)), "back_times": [1, 0],
             "grid": np.zeros((9, 2)), "field": np.zeros((3, 9, 2)), "field_times": [1, 0.6, 0.3]}  # fmt: skip

@@ -28,13 +28,15 @@ def particles(
     grid: ArrayLike,
     field: ArrayLike,
     field_times: ArrayLike,
+    groups: ArrayLike | None = None,
     weight: float = 1.0,
 ) -> Panel:
     """Add a plane from -`reach` to `reach` with N particles and a slider of time below it; return it for more layers.
 
     `forward` (F, N, 2) are their places at `forward_times` (F,), from 0 to 1, and `back` (B, N, 2) those at
     `back_times` (B,), from 1 down to 0.  Arrows `field` (K, G, 2) stand at `grid` (G, 2) and belong to `field_times`
-    (K,), which fall.  Between two moments the browser interpolates; nothing is sent back.
+    (K,), which fall.  Between two moments the browser interpolates; nothing is sent back.  Particles of `groups` (N,)
+    k = 0, 1, … have the colour "class_k".
     """
     there, here = _moving(forward, forward_times, "forward"), _moving(back, back_times, "back")
     arrows, places = _moving(field, field_times, "field"), np.asarray(grid, dtype=np.float32)
@@ -44,10 +46,13 @@ def particles(
     if there[0].shape[1] != here[0].shape[1] or arrows[0].shape[1:] != places.shape:
         raise ValueError(f"{there[0].shape[1]} particles go and {here[0].shape[1]} come back; {arrows[0].shape[1]} "
                          f"arrows stand at {len(places)} places.")  # fmt: skip
+    coloured = {} if groups is None else {"groups": np.asarray(groups, dtype=np.uint8)}
+    if coloured and coloured["groups"].shape != (there[0].shape[1],):
+        raise ValueError(f"There are {there[0].shape[1]} particles but groups of shape {coloured['groups'].shape}.")
     panel = scene.panel(key, title=title, x=(-reach, reach), y=(-reach, reach), aspect=1.0, weight=weight)
     panel.extend(
         "particles", span=SPAN, grid=_words(places), forward=_words(there[0]), forward_times=there[1],
-        back=_words(here[0]), back_times=here[1], field=_words(arrows[0]), field_times=arrows[1],
+        back=_words(here[0]), back_times=here[1], field=_words(arrows[0]), field_times=arrows[1], **coloured,
     )  # fmt: skip
     return panel
 

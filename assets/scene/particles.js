@@ -35,7 +35,9 @@ export class Particles extends Plane {
     this.reel.update({ forward, back, count: 2 * this.count });
     this.field = moving("field");
     this.grid = numbers(arrays[spec.grid], spec.span);
-    this.groups = new Uint8Array(this.count);
+    this.groups = spec.groups === undefined ? new Uint8Array(this.count) : arrays[spec.groups].data;
+    this.members = Array.from({ length: Math.max(0, ...this.groups) + 1 }, () => []);
+    this.groups.forEach((group, i) => this.members[group].push(i));
   }
 
   draw(context, width, height, theme, state) {
@@ -54,11 +56,19 @@ export class Particles extends Plane {
     for (const layer of LAYERS) {
       if (state.hidden.has(layer.name)) continue;
       if (layer.kind !== "points") DRAW[layer.kind](context, { ...layer, ends: trails.ends }, this, theme);
-      else drawMarker(context, layer.shape, layer.size, this.groups.keys(), (i) => this.X(places[2 * i]), (i) => this.Y(places[2 * i + 1]), theme.colour(layer.colours[0]), null);
+      else this.drawParticles(context, layer, places, theme);
     }
     context.restore();
     this.arrays = sent;
     this.said = `${this.count} particles, ${this.reel.said}; the first is at ${format(places[0])}, ${format(places[1])}`;
+  }
+
+  drawParticles(context, { shape, size, colours }, places, theme) {
+    const X = (i) => this.X(places[2 * i]), Y = (i) => this.Y(places[2 * i + 1]);
+    this.members.forEach((members, group) => {
+      const colour = this.spec.groups === undefined ? theme.colour(colours[0]) : theme.classColour(group);
+      drawMarker(context, shape, size, members, X, Y, colour, null);
+    });
   }
 
   // The way of some particles up to the present moment.

@@ -20,9 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine import class_scores, diffusion_view, images, metrics, point_clouds, warm_start
+from engine import class_scores, diffusion_view, images, metrics, point_clouds, sample_scores, warm_start
 from engine.device import generator
 from engine.diffusion_view import Frame
+from engine.drawing import Drawing
 from engine.few_steps import FewSteps
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, StillMissing, knob
@@ -35,10 +36,10 @@ SIZES = {"small": (64, 2), "medium": (128, 3), "large": (256, 3)}  # neurons and
 DIGIT_SIZES = {"small": (128, 2), "medium": (256, 3), "large": (384, 3)}
 DATA, SAMPLES, BATCH = 4096, 512, 256  # points of the plane: to learn from, drawn together, behind one update
 DIGIT_SAMPLES, DIGIT_BATCH = 160, 128
-UNLABELLED = 0.1  # share of digits whose class is not told, so that the network learns both answers
+UNLABELLED = 0.1  # share of points whose class is not told, so that the network learns both answers
 AVERAGE = 0.995  # of the weights that draw samples, over the updates
 WARM_UP = 500  # updates until a network that was trained earlier learns at full speed again
-STOPS = 25  # moments of a drawing that are kept to be looked at
+AT_ONCE = 240  # calls of the network, for all samples, when they are drawn again because a knob was turned
 REACH, ACROSS, MOMENTS = 2.4, 17, 10  # the field: half its width, arrows across, moments
 
 
@@ -53,6 +54,10 @@ class Config(BaseConfig):
         "scratch", choices=("scratch", "trained"), titles=("Random", "Trained earlier"), label="First weights",
         group="training", when="data=digits",
         help="Random, or those of a stored network that was trained on these digits before.",
+    )  # fmt: skip
+    conditional: bool = knob(
+        False, label="Tell it the class", group="training", when=f"data={'|'.join(point_clouds.CLASSES)}",
+        help="Which heap, moon, ring or square a point belongs to. Then each sample is asked for by its class.",
     )  # fmt: skip
     objective: str = knob(
         "noise", choices=("noise", "flow"), titles=("Noise prediction", "Flow matching"), group="training",
@@ -91,6 +96,10 @@ class Config(BaseConfig):
         0.5, low=0.0, high=10.0, live=True, group="drawing", when="data=digits",
         help="How much the difference that the class makes is exaggerated (w); 0 exaggerates nothing.",
     )  # fmt: skip
+    plane_guidance: float = knob(
+        0.0, low=0.0, high=10.0, live=True, label="Guidance", group="drawing", when="conditional=1",
+        help="How much the difference that the class makes is exaggerated (w); 0 exaggerates nothing.",
+    )  # fmt: skip
 
     def check(self) -> None:
         if self.data == "drawn":
@@ -111,9 +120,15 @@ class Config(BaseConfig):
         return self.sampler if self.objective == "noise" else self.flow_sampler
 
     @property
+    def classes(self) -> int:
+        """How many classes the network is told, 0 if none."""
+        return 10 if self.data == "digits" else point_clouds.CLASSES.get(self.data, 0) if self.conditional else 0
+
+    @property
     def drawing(self) -> tuple[str, float, int, float]:
         """What decides how samples are drawn: method, eta, steps, guidance."""
-        return self.method, self.eta if self.objective == "noise" else 0.0, self.sampling_steps, self.guidance
+        weight = self.guidance if self.data == "digits" else self.plane_guidance
+        return self.method, self.eta if self.objective == "noise" else 0.0, self.sampling_steps, weight
 
 
 class Experiment:
@@ -131,7 +146,7 @@ class Experiment:
         self.data, self.labels, self.real = _data(config, self.count, self.device)
         width, depth = (DIGIT_SIZES if self.digits else SIZES)[config.size]
         self.network = Denoiser(
-            self.data.shape[1], width=width, depth=depth, classes=10 if self.digits else 0,
+            self.data.shape[1], width=width, depth=depth, classes=config.classes,
             generator=generator(config.seed, "weights"),
         ).to(self.device)  # fmt: skip
         self.trained = self.digits and config.start == "trained"
@@ -142,14 +157,17 @@ class Experiment:
         self.optimiser = torch.optim.Adam(self.network.parameters(), config.learning_rate, fused=fused)
         self.schedule = Schedule(config.schedule, config.steps)
 
-        self.asked = torch.arange(self.count, device=self.device) % 10 if self.digits else None  # the classes drawn
+        classes = config.classes
+        self.asked = torch.arange(self.count, device=self.device) % classes if classes else None  # the classes drawn
+        self.turn = class_scores.in_turn(self.labels, self.count)  # places of the data that are shown
         self.clip = 1.0 if self.digits else 1.25
         methods = ("ddim", "ddpm", "heun") if config.objective == "noise" else ("ddim", "heun")
         self.few = FewSteps(methods, self._route, real=self.real[: self.count], clip=self.clip, seed=config.seed)
         self.floor = metrics.floor(metrics.energy_distance, self.real, generator(config.seed, "floor", self.device))
-        self.run, self.drawn_at, self.scores, self.variety = 0, 0, dict[str, float](), torch.zeros(0)
-        self._begin()
-        self.path, self.path_times = self.kept[0][None], [1.0]
+        self.run, self.shown_run, self.drawn_at = 0, 0, 0  # samples under way, samples shown, and their update
+        self.scores, self.variety = dict[str, float](), torch.zeros(0)
+        self.under_way = self._begin(self.run, self.count)
+        self.path, self.path_times = self.under_way.path, [1.0]
         side = torch.linspace(-REACH, REACH, ACROSS, device=self.device)
         self.grid = torch.cartesian_prod(side, side) if not self.digits else torch.zeros(0, 2)
         self.field = torch.zeros(MOMENTS, len(self.grid), 2, device=self.device)
@@ -217,69 +235,68 @@ class Experiment:
         return walk.x
 
     def _of_class(self, x: Tensor, time: float, alpha: float, sigma: float) -> Tensor:
-        return self.expect(x, time, alpha, sigma, labels=self.asked)
+        asked = None if self.asked is None else self.asked[: len(x)]
+        return self.expect(x, time, alpha, sigma, labels=asked)
 
     def _guided(self, x: Tensor, time: float, alpha: float, sigma: float) -> Tensor:
-        return self.expect(x, time, alpha, sigma, labels=self.asked, guidance=self.config.guidance)
+        asked = None if self.asked is None else self.asked[: len(x)]
+        return self.expect(x, time, alpha, sigma, labels=asked, guidance=self.config.drawing[3])
 
     def _route(self, steps: int) -> Route:
         return straight(steps) if self.config.objective == "flow" else route(self.schedule, steps)
 
-    def _begin(self) -> None:
-        """Start new samples from noise."""
+    def time_of(self, time: float) -> float:
+        """From 0 to 1, whatever a route counts in."""
+        return time if self.config.objective == "flow" else (time + 1) / self.config.steps
+
+    def _begin(self, run: int, count: int) -> Drawing:
+        """The first `count` samples of a run, still noise."""
         method, eta, steps, _ = self.config.drawing
-        chance = generator(self.config.seed, f"sampling/{self.run}", self.device)
-        x = torch.randn(self.count, self.data.shape[1], generator=chance, device=self.device)
-        self.walk = Walk(x, self._route(steps), method=method, eta=eta, clip=self.clip)
-        self.kept, self.kept_times, self.length = [x], [1.0], torch.zeros(self.count, device=self.device)
+        chance = generator(self.config.seed, f"sampling/{run}", self.device)
+        x = torch.randn(self.count, self.data.shape[1], generator=chance, device=self.device)[:count]
+        return Drawing(Walk(x, self._route(steps), method=method, eta=eta, clip=self.clip), self.time_of)
+
+    def _chance(self, run: int, drawing: Drawing) -> torch.Generator:
+        return generator(self.config.seed, f"sampling/{run}/{drawing.walk.at}", self.device)
 
     def _draw(self) -> None:
         """What is looked at moves on a little, so that no frame and no update has to wait for it."""
         if self.digits and self.step_count % 2:
             self.few.advance(self._of_class)
             return
-        steps = len(self.walk.route.times)
-        for _ in range(2 if self.digits else min(4, math.ceil(steps / 50))):
-            self._advance()
-            if self.walk.done:
-                self._finish()
+        drawing = self.under_way
+        for _ in range(2 if self.digits else min(4, math.ceil(len(drawing.walk.route.times) / 50))):
+            drawing.advance(self._guided, self._chance(self.run, drawing))
+            if drawing.walk.done:
+                self._show(drawing, self.run)
+                self.run += 1
+                self.under_way = self._begin(self.run, self.count)
                 break
         if not self.digits:
             self._look(self.step_count % MOMENTS)
-            self.few.advance(self.expect)
+            self.few.advance(self._of_class)
 
-    def _advance(self) -> None:
-        walk, before = self.walk, self.walk.x
-        chance = generator(self.config.seed, f"sampling/{self.run}/{walk.at}", self.device)
-        walk.advance(self._guided, chance)
-        self.length = self.length + (walk.x - before).norm(dim=1)
-        steps = len(walk.route.times)
-        if walk.done or walk.at * (STOPS - 1) // steps > (walk.at - 1) * (STOPS - 1) // steps:
-            self.kept.append(walk.x)
-            self.kept_times.append(0.0 if walk.done else self.time_of(walk.route.times[walk.at]))
+    def _draw_again(self) -> None:
+        """What is shown is drawn from the same noise as the knobs say now; only some of it if that takes many calls."""
+        drawing = self._begin(self.shown_run, self.count)
+        calls = drawing.walk.calls * (2 if self.asked is not None and self.config.drawing[3] else 1)
+        if calls > AT_ONCE:
+            drawing = self._begin(self.shown_run, max(diffusion_view.SHOWN, self.count * AT_ONCE // calls))
+        with torch.no_grad():
+            while not drawing.walk.done:
+                drawing.advance(self._guided, self._chance(self.shown_run, drawing))
+        self._show(drawing, self.shown_run)
 
-    def time_of(self, time: float) -> float:
-        """From 0 to 1, whatever a route counts in."""
-        return time if self.config.objective == "flow" else (time + 1) / self.config.steps
-
-    def _finish(self) -> None:
-        """The samples are ready: measure them, show them, and start the next ones.  Waits for the GPU."""
-        x = self.walk.x
-        self.path, self.path_times, self.drawn_at = torch.stack(self.kept), self.kept_times, self.step_count
-        self.scores = {"energy_distance": metrics.energy_distance(x, self.real[: self.count])}
-        if self.asked is not None and self.labels is not None:
-            self.variety = class_scores.variety(x, self.asked, self.data, self.labels)
-            self.scores["recognised"] = class_scores.recognised(x, self.asked, self.data, self.labels)
-            self.scores["variety"] = float(self.variety.mean())
-        centres = point_clouds.centres(self.config.data) if not self.digits else None
-        if centres is not None:
-            near = torch.cdist(x, centres.to(x)).min(dim=1).values <= 3 * point_clouds.SIGMA
-            self.scores["modes"] = float(metrics.modes_covered(x, centres.to(x), point_clouds.SIGMA))
-            self.scores["within"] = float(near.float().mean())
-        direct = (x - self.kept[0]).norm(dim=1)
-        self.scores["straightness"] = float((direct / self.length.clamp(min=1e-9)).mean())
-        self.run += 1
-        self._begin()
+    def _show(self, drawing: Drawing, run: int) -> None:
+        """Samples are ready to be looked at; if all are there, they are measured too.  Waits for the GPU."""
+        x = drawing.walk.x
+        self.path, self.path_times, self.drawn_at, self.shown_run = drawing.path, drawing.times, self.step_count, run
+        if len(x) < self.count:
+            return
+        self.scores, self.variety = sample_scores.measure(
+            x, self.config.data, real=self.real[: self.count], known=self.data, labels=self.labels, asked=self.asked
+        )
+        self.scores["straightness"] = drawing.straightness
 
     def _look(self, moment: int) -> None:
         """Bring the arrows of one moment up to date: the way back, d x / d angle with x = cos x_0 + sin noise."""
@@ -296,22 +313,24 @@ class Experiment:
     # ---------------------------------------------------------------- the contract of a lab
 
     def update(self, config: Config) -> None:
-        """Take new values of live knobs; samples under way start anew if they would be drawn in another way."""
+        """Take new values of live knobs; samples that would be drawn in another way now are drawn again at once."""
         self.config.require_live(config)
         anew = config.drawing != self.config.drawing
         self.config = config
         if anew:
             self.run += 1
-            self._begin()
+            self.under_way = self._begin(self.run, self.count)
+            if self.drawn_at:
+                self._draw_again()
 
     def state_dict(self) -> dict[str, Any]:
         """Both networks, the optimiser, the samples that are ready and those under way, and what was measured."""
         return copy.deepcopy({
             "step_count": self.step_count, "network": self.network.state_dict(), "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict()["state"], "few": self.few.state_dict(), "run": self.run,
-            "path": self.path, "path_times": self.path_times, "drawn_at": self.drawn_at, "scores": self.scores,
-            "variety": self.variety, "field": self.field, "drawing": self.config.drawing, "x": self.walk.x,
-            "at": self.walk.at, "kept": self.kept, "kept_times": self.kept_times, "length": self.length,
+            "shown_run": self.shown_run, "path": self.path, "path_times": self.path_times, "drawn_at": self.drawn_at,
+            "scores": self.scores, "variety": self.variety, "field": self.field, "drawing": self.config.drawing,
+            "under_way": self.under_way.state_dict(),
         })  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -322,12 +341,11 @@ class Experiment:
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state["optimiser"], "param_groups": groups})
         self.few.load_state_dict(state["few"])
-        for name in ("step_count", "run", "path", "path_times", "drawn_at", "scores", "variety", "field"):
+        for name in ("step_count", "run", "shown_run", "path", "path_times", "drawn_at", "scores", "variety", "field"):
             setattr(self, name, state[name])
-        self._begin()
+        self.under_way = self._begin(self.run, self.count)
         if state["drawing"] == self.config.drawing:
-            self.walk.x, self.walk.at = state["x"], state["at"]
-            self.kept, self.kept_times, self.length = state["kept"], state["kept_times"], state["length"]
+            self.under_way.load_state_dict(state["under_way"])
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
@@ -344,4 +362,4 @@ def _data(config: Config, count: int, device: torch.device) -> tuple[Tensor, Ten
         point_clouds.sample(config.data, size, generator(config.seed, name), drawn=config.points).to(device)
         for name, size in (("data", DATA), ("real", 2 * count))
     )
-    return x, None, real
+    return x, point_clouds.classes(config.data, x) if config.classes else None, real
