@@ -201,7 +201,7 @@ def extra(player: Player) -> None:
 
 def _upload(player: Player) -> None:
     file = st.file_uploader("A table: two numeric columns, and the class in the last", type=["csv", "tsv", "txt"],
-                            key=f"{SLUG}.file", help="At most 5 MB; 2 or 3 classes.")  # fmt: skip
+                            key=f"{SLUG}.file", help="At most 5 MB; 2 or 3 classes.", max_upload_size=5)  # fmt: skip
     if file is None:
         return
     try:

@@ -20,7 +20,7 @@ def network_input(player: Player) -> None:
     slug = player.slug
     file = st.file_uploader(
         "A network that was downloaded here", type=["safetensors"], key=f"{slug}.network_file",
-        help="The file that “Weights” under “Link and export” gives.",
+        help="The file that “Weights” under “Link and export” gives; at most 25 MB.", max_upload_size=25,
     )  # fmt: skip
     seen = f"{slug}.network_seen"
     if file is None:

@@ -180,7 +180,7 @@ def _upload(player: Player) -> None:
     side = images.side(data)
     file = st.file_uploader(
         "A picture with light or dark ink on an even ground", type=["png", "jpg", "jpeg", "webp"],
-        key=f"{slug}.picture_file", help="PNG, JPEG or WebP; at most 5 MB and 4 megapixels.",
+        key=f"{slug}.picture_file", help="PNG, JPEG or WebP; at most 5 MB and 4 megapixels.", max_upload_size=5,
     )  # fmt: skip
     if file is not None:
         read: tuple[Any, str, list[str]] | None = st.session_state.get(f"{slug}.picture_read")

@@ -24,7 +24,7 @@ def text_input(player: Player, knob: str = "text_key") -> None:
                      placeholder=f"At least {MIN_LENGTH} characters; thousands are better.")  # fmt: skip
         st.button("Learn this text", key=f"{slug}.text_use", on_click=once(_typed), args=(player, knob))
         file = st.file_uploader("Or a file: UTF-8, at most 1 MB", type=["txt", "md", "csv", "py", "tex", "html"],
-                                key=f"{slug}.text_file")  # fmt: skip
+                                key=f"{slug}.text_file", max_upload_size=1)  # fmt: skip
     if file is None:
         st.session_state.pop(seen, None)
     elif st.session_state.get(seen) != file.file_id:
