@@ -63,42 +63,42 @@ def state_gradients(cell: nn.RNNBase, states: Mapping[str, Tensor], d: Tensor) -
     s is h, and for the LSTM c and h together.  `states` is what `lstm_gates.gates` returns for sequences (N, T, …), `d`
     (N, H) is dL/dh of the last step, where L is taken.  This is back-propagation through time (Werbos 1990).
     """
-    dh, T = d, states["h"].shape[1]
-    dc = torch.zeros_like(d)
-    back = _factors(cell, states)
-    lengths = [torch.linalg.vector_norm(dh, dim=1)]
+    dh, dc = d, torch.zeros_like(d)
+    back = {name: factors.unbind(1) for name, factors in _factors(cell, states).items()}  # step by step
+    kept = {name: states[name].unbind(1) for name in ("f", "z") if name in states}
     U = weights(cell)[1]  # (gates * H, H)
-    for t in range(T - 1, 0, -1):  # from the state after step t to the one before it
-        of_gates = back["gates"][:, t]  # (N, gates, H): the slope of what each gate does, at its sum
+    felt = [torch.cat([dh, dc], 1) if isinstance(cell, nn.LSTM) else dh]
+    for t in range(states["h"].shape[1] - 1, 0, -1):  # from the state after step t to the one before it
+        of_gates = back["gates"][t]  # (N, gates * H): the slope of what each gate does, at its sum
         if isinstance(cell, nn.LSTM):
-            dc = torch.addcmul(dc, dh, back["h_by_c"][:, t])
-            dz = torch.stack([dc, dc, dc, dh], 1) * of_gates
-            dh, dc = dz.flatten(1) @ U, dc * states["f"][:, t]
+            dc = torch.addcmul(dc, dh, back["h_by_c"][t])
+            dz = torch.cat([dc, dc, dc, dh], 1) * of_gates
+            dh, dc = dz @ U, dc * kept["f"][t]
         elif isinstance(cell, nn.GRU):
-            straight = dh * states["z"][:, t]
-            dh = torch.addmm(straight, (dh[:, None] * of_gates).flatten(1), U)
+            dh = torch.addmm(dh * kept["z"][t], torch.cat([dh, dh, dh], 1) * of_gates, U)
         else:
-            dh = (dh * of_gates[:, 0]) @ U
-        lengths.append(torch.linalg.vector_norm(torch.cat([dh, dc], 1), dim=1))
-    return torch.stack(lengths[::-1], 1)
+            dh = (dh * of_gates) @ U
+        felt.append(torch.cat([dh, dc], 1) if isinstance(cell, nn.LSTM) else dh)
+    lengths: Tensor = torch.linalg.vector_norm(torch.stack(felt[::-1], 1), dim=-1)
+    return lengths
 
 
 def _factors(cell: nn.RNNBase, s: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """For each gate the derivative of the state by the gate's sum, (N, T, gates, H), all steps at once."""
+    """For each gate the derivative of the state by the gate's sum, (N, T, gates * H), all steps at once."""
     h = s["h"]
     if isinstance(cell, nn.LSTM):
         i, f, g, o, c = (s[name] for name in "ifgoc")
         before = torch.cat([torch.zeros_like(c[:, :1]), c[:, :-1]], 1)
         squashed = torch.tanh(c)
         slopes = [g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o)]
-        return {"gates": torch.stack(slopes, 2), "h_by_c": o * (1 - squashed * squashed)}
+        return {"gates": torch.cat(slopes, 2), "h_by_c": o * (1 - squashed * squashed)}
     if isinstance(cell, nn.GRU):
         r, z, n = s["r"], s["z"], s["n"]
         before = torch.cat([torch.zeros_like(h[:, :1]), h[:, :-1]], 1)
         of_n = (1 - z) * (1 - n * n)
-        return {"gates": torch.stack([of_n * s["u"] * r * (1 - r), (before - n) * z * (1 - z), of_n * r], 2)}
+        return {"gates": torch.cat([of_n * s["u"] * r * (1 - r), (before - n) * z * (1 - z), of_n * r], 2)}
     slope = 1 - h * h if cell.nonlinearity == "tanh" else (h > 0).to(h.dtype)
-    return {"gates": slope[:, :, None]}
+    return {"gates": slope}
 
 
 _STEP: dict[str, Callable[..., Any]] = {"rnn": torch.rnn_tanh_cell, "gru": torch.gru_cell, "lstm": torch.lstm_cell}

@@ -66,7 +66,7 @@ def array(tensor: Tensor) -> Array:
     return tensor.detach().cpu().numpy()
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callable[..., tuple[Tensor, Tensor]]) -> Frame:
     """What there is to see of `experiment`, of `lstm_gates`, with that lab's equations.  Changes nothing."""
     config, task, kind = experiment.config, experiment.task, experiment.config.cell

@@ -132,9 +132,9 @@ def gates(cell: nn.RNN | nn.GRU | nn.LSTM, x: Tensor) -> dict[str, Tensor]:
     if isinstance(cell, nn.LSTM):
         i, f, g, o = (Wx + Uh).chunk(4, -1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        new, c = i * g, [torch.zeros_like(h[:, 0])]
-        for t in range(h.shape[1]):
-            c.append(torch.addcmul(new[:, t], f[:, t], c[-1]))  # c_t = f_t c_{t-1} + i_t g_t
+        c = [torch.zeros_like(h[:, 0])]
+        for new, kept in zip((i * g).unbind(1), f.unbind(1), strict=True):
+            c.append(torch.addcmul(new, kept, c[-1]))  # c_t = f_t c_{t-1} + i_t g_t
         c_all = torch.stack(c[1:], 1)
         return {"i": i, "f": f, "g": g, "o": o, "c": c_all, "h": o * c_all.tanh()}
     if isinstance(cell, nn.GRU):
