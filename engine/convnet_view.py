@@ -121,10 +121,9 @@ def _told_by_class(experiment: Experiment) -> Array:
     results, pictures = experiment.results, min(SURVEYED, experiment.plan.surveyed)
     if pictures < FEWEST:
         return np.zeros(0, np.float32)
-    truth = torch.from_numpy(results.truth[:pictures])
-    members = torch.nn.functional.one_hot(truth, len(experiment.images.classes)).float()  # (N, classes)
-    with torch.no_grad():
-        shares = []
+    with torch.inference_mode():
+        truth, shares = torch.from_numpy(results.truth[:pictures]), []
+        members = torch.nn.functional.one_hot(truth, len(experiment.images.classes)).float()  # (N, classes)
         for layer in experiment.model.trace(results.x[:pictures]):
             v = layer.a.amax((2, 3)).cpu()  # (N, O)
             v = v - v.mean(0)

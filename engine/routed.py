@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -185,7 +186,7 @@ def _plane(source: Clusters, experiment: Experiment, chosen: Tensor, seated: Ten
         mixture = mixture + shared.sum(0)
         every = torch.cat([every, shared])
     dense = [experiment.model[name](tokens)[:, 0] for name in ("equal_compute", "equal_size")]
-    truth = source.target(_pixels(side))[:, 0].to(experiment.device)
+    truth = _truth(source, side).to(experiment.device)
     test = experiment.test
     return {
         "ruler": ruler.reshape(RULE_SIDE, RULE_SIDE).cpu().numpy().astype(np.int16),
@@ -202,11 +203,18 @@ def _plane(source: Clusters, experiment: Experiment, chosen: Tensor, seated: Ten
     }
 
 
+@lru_cache(maxsize=4)
 def _pixels(side: int) -> Tensor:
     """Points of a grid over the plane, (side * side, 2), with y growing along the rows."""
     across = torch.linspace(-LIMIT, LIMIT, side)
     y, x = torch.meshgrid(across, across, indexing="ij")
     return torch.stack([x.flatten(), y.flatten()], dim=1)
+
+
+@lru_cache(maxsize=64)
+def _truth(source: Clusters, side: int) -> Tensor:
+    """What is to be answered at each of `_pixels`."""
+    return source.target(_pixels(side))[:, 0]
 
 
 def _text(source: Text, experiment: Experiment, routing: Routing) -> dict[str, Any]:

@@ -315,7 +315,7 @@ class Experiment:
         }
         return metrics | {f"load.{i}": share for i, share in enumerate(load.tolist())}
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def frame(self) -> Frame:
         kept = self.moe.routing
         frame = routed.draw(self)
