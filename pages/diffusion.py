@@ -29,7 +29,7 @@ def stage(view: View) -> None:
         _digits(scene, view)
     else:
         _plane(scene, view)
-    scene.row(0.5)
+    scene.row(0.56)
     _few_steps(scene, view)
     _schedule(scene, view)
     show(scene, key=view.key)
@@ -38,15 +38,16 @@ def stage(view: View) -> None:
 def _plane(scene: Scene, view: View) -> None:
     frame = view.frame
     told = len(frame.labels) > 0
-    what = f"{len(frame.data)} particles, asked for by class" if told else f"{len(frame.data)} particles"
+    what = f"{len(frame.data)} particles by class" if told else f"{len(frame.data)} particles"
     panel = particles(
         scene, "particles", title=_title(frame, what), reach=REACH, forward=frame.forward,
         forward_times=frame.forward_times, back=frame.path, back_times=frame.path_times, grid=frame.grid,
         field=_arrows(frame), field_times=frame.field_times, groups=frame.labels if told else None, weight=5,
     )  # fmt: skip
-    panel.points(frame.data, size=2.4, colours=["negative"], name="Real points")
+    real = "neutral" if told else "negative"  # beside particles in the colours of their classes
+    panel.points(frame.data, size=2.4, colours=[real], name="Real points")
     panel = scene.panel("flying", title=_flying(frame), x=(-REACH, REACH), y=(-REACH, REACH), weight=3)
-    panel.points(frame.data, size=2, colours=["negative"], name="Real points")
+    panel.points(frame.data, size=2, colours=[real], name="Real points")
     colours = [f"class_{k}" for k in range(int(frame.labels.max(initial=0)) + 1)] if told else ["positive"]
     panel.points(frame.flying, frame.labels if told else None, size=2.2, colours=colours, name="Particles")
 

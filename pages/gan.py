@@ -157,8 +157,9 @@ def _measure(view: View, name: str, many: bool, common: dict[str, Any]) -> None:
     steps = np.asarray(view.curves[name][0])[[0, -1]]
     history = {**view.curves, "floor": (steps, np.full(2, view.frame.floors[name]))}
     charts.curves(history, series={name: ("fake to real", "train"), "floor": ("real to real", "neutral")},
-                  title=NAMES[name], y_title=NAMES[name].lower() if name == "energy" else NAMES[name],
-                  key=f"{view.key}.{name}", log_y=name != "js", floor=1e-6,
+                  title=NAMES[name], y_title=NAMES[name].split(" to ")[0].lower() if name in ("energy", "nearest")
+                  else NAMES[name],
+                  key=f"{view.key}.{name}", log_y=name not in ("js", "nearest"), floor=1e-6,
                   band=(f"{name}_low", f"{name}_high") if many and name == "js" else None, **common)  # fmt: skip
 
 
@@ -190,7 +191,8 @@ def extra(player: Player) -> None:
     points_input(player)
     config: Any = settings(SLUG, type(player.wanted)).config
     wanting = any(getattr(config, name) != value for name, value in FOR_DIGITS.items())
-    if st.session_state.get(f"{SLUG}.data", config.data) == "digits" and wanting:
+    in_lesson = settings(SLUG, type(player.wanted)).lesson
+    if st.session_state.get(f"{SLUG}.data", config.data) == "digits" and wanting and not in_lesson:
         st.caption("64 pixels want more noise and wider networks than points of the plane.")
         st.button("Settings that suit digits", icon=":material/tune:", key=f"{SLUG}.suit", on_click=once(_suit),
                   args=(player,))  # fmt: skip

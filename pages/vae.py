@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ui.page import View, lab_page
 from ui.picture import dataset_notice, picture_input
 from ui.player import Player
 from ui.press import once
-from ui.scene import Scene, show
+from ui.scene import Scene, coming, show
 
 SLUG = "vae"
 TURN = np.linspace(0, 2 * np.pi, 61)
@@ -26,6 +27,11 @@ CIRCLE = np.column_stack([np.cos(TURN), np.sin(TURN)])
 
 def stage(view: View) -> None:
     """The plane of codes with what it decodes to; one row's code; a walk; and what each dimension tells."""
+    pick = coming(view.key)
+    if pick:  # answered in the picture that is drawn now: a code that is dragged waits for it
+        view.player.turn_at_once(**_turned(view, pick))
+        if view.key == f"{SLUG}.stage" and view.player.on_stage and view.player.on_stage.look.frame is not None:
+            view = replace(view, look=view.player.on_stage.look)
     frame = view.frame
     tiles = frame.row.size > 0
     scene = Scene(height=880 if tiles else 760)
@@ -47,19 +53,20 @@ def stage(view: View) -> None:
     elif tiles:
         scene.heat_grid("samples", title="Decoded from the prior", images=frame.samples, columns=4,
                         **_colours(view))  # fmt: skip
-    pick = show(scene, key=view.key)
-    if pick and pick["kind"] == "latent":
-        view.player.turn(z1=float(pick["x"]), z2=float(pick["y"]))
+    if show(scene, key=view.key):
         st.rerun(scope="app")
-    if pick and pick["panel"] == "sheet":
-        rows, _, h, w = frame.grid.shape
+
+
+def _turned(view: View, pick: dict[str, Any]) -> dict[str, Any]:
+    """The knobs that what was done on the stage turns."""
+    if pick["panel"] == "sheet":
+        rows, _, h, w = view.frame.grid.shape
         across, up = pick["x"] // w, rows - 1 - pick["y"] // h
-        side = np.linspace(-frame.reach, frame.reach, rows).round(3)
-        view.player.turn(z1=float(side[across]), z2=float(side[up]))
-        st.rerun(scope="app")
-    if pick and pick["panel"] == "seeds":
-        view.player.turn(shown=int(np.clip(round(pick["x"]), 0, len(frame.by_seed[0]) - 1)))
-        st.rerun(scope="app")
+        side = np.linspace(-view.frame.reach, view.frame.reach, rows).round(3)
+        return {"z1": float(side[across]), "z2": float(side[up])}
+    if pick["panel"] == "seeds":
+        return {"shown": int(np.clip(round(pick["x"]), 0, len(view.frame.by_seed[0]) - 1))}
+    return {"z1": float(pick["x"]), "z2": float(pick["y"])} if pick["kind"] == "latent" else {}
 
 
 def _colours(view: View) -> dict[str, Any]:

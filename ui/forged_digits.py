@@ -24,8 +24,8 @@ def digits(scene: Scene, frame: Any, *, choose: bool) -> None:
     if choose:
         captions = [f"{m} of {frame.modes_total}" for m in frame.seed_modes]
         scene.heat_grid("seeds", title="Fakes of every pair: click one to look inside",
-                        images=frame.seed_maps, captions=captions, low=-1, high=1, columns=3,
-                        chosen=frame.shown)  # fmt: skip
+                        images=frame.seed_maps, captions=captions, low=-1, high=1, chosen=frame.shown,
+                        columns=2 if len(captions) < 5 else 3)  # fmt: skip
     elif len(frame.batch_real):
         scene.heat_grid("real", title="This round's real digits", images=_pictures(frame.batch_real[:64]), low=-1,
                         high=1, columns=8)  # fmt: skip

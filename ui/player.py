@@ -16,7 +16,7 @@ from engine.lab import Knob
 from engine.pool import PoolError
 from engine.run import Run
 from ui import story
-from ui.link import set_config
+from ui.link import set_config, settings
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "5 steps/s": 5.0, "30 steps/s": 30.0, "100 steps/s": 100.0,
                                    "full speed": None}  # fmt: skip
@@ -209,6 +209,13 @@ class Player:
             set_config(self.slug, dataclasses.replace(self.wanted, **knobs))
         except ConfigError as error:
             self.error = str(error)
+
+    def turn_at_once(self, **knobs: Any) -> None:
+        """Like `turn`, and the run follows and is looked at before the page is drawn again."""
+        self.turn(**knobs)
+        with self._told():
+            self.follow(settings(self.slug, type(self.wanted)).config)
+            self.peek()
 
     def edit(self, change: dict[str, Any]) -> None:
         """Set something in the run by hand."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -177,7 +178,10 @@ class Scene:
             low = finite.min() if finite.size else 0.0
         if high is None:
             high = finite.max() if finite.size else 1.0
+        count, height, width = array.shape
         framed: dict[str, Any] = {}
+        if columns and not captions:  # where panels stand below each other, no taller than the sheet
+            framed["aspect"] = min(1.2, math.ceil(count / columns) * height / (columns * width) + 0.04)
         if frames is not None:
             told = np.asarray(frames, dtype=np.float32)
             if told.shape != (len(array),):
@@ -441,14 +445,26 @@ def show(scene: Scene, *, key: str) -> dict[str, Any] | None:
     `revision`.  It is returned once: act on it before the next call of Streamlit, which may end this run in favour of
     a newer one.
     """
-    pick = _mount(key=key, data=scene.to_bytes(), on_pick_change=_nothing).get("pick")
-    if not isinstance(pick, dict):
-        return None
-    seen = f"{key} last pick"
-    if st.session_state.get(seen) == pick.get("id"):  # a run that was cut short is given its trigger again
-        return None
-    st.session_state[seen] = pick.get("id")
-    return {name: value for name, value in pick.items() if name != "id"}
+    pick = _new(_mount(key=key, data=scene.to_bytes(), on_pick_change=_nothing).get("pick"), key)
+    if pick is not None:
+        st.session_state[_seen(key)] = pick.pop("id")
+    return pick
+
+
+def coming(key: str) -> dict[str, Any] | None:
+    """What `show` is going to return in this run, for a page that answers a pick in the picture it is about to draw."""
+    mounted = st.session_state.get(key)
+    pick = _new(mounted.get("pick") if mounted is not None else None, key)
+    return pick and {name: value for name, value in pick.items() if name != "id"}
+
+
+def _new(pick: object, key: str) -> dict[str, Any] | None:
+    """A pick that was not returned before: a run that was cut short is given its trigger again."""
+    return dict(pick) if isinstance(pick, dict) and st.session_state.get(_seen(key)) != pick.get("id") else None
+
+
+def _seen(key: str) -> str:
+    return f"{key} last pick"
 
 
 def _nothing() -> None:

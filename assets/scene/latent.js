@@ -10,6 +10,7 @@ const { drawMarker } = await import(`./marks.js${version}`);
 const { Plane } = await import(`./plane.js${version}`);
 
 const GAP = 16;
+const GRASP = 10; // pixels around the code that count as on it
 const STRIDE = 0.04; // of half the plane, for an arrow key
 const PATIENCE = 150; // milliseconds without a key until the code counts as let go
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -71,7 +72,8 @@ export class Latent extends Plane {
     super.draw(context, seen ? width - side - GAP : width, height, theme, { ...state, pointer: this.ink ? null : pointer });
     const here = this.ink ? this.bounded(this.ink.at(-1)) : this.at;
     this.drawCode(context, theme, here);
-    const under = !this.ink && pointer && this.inside(pointer.x, pointer.y);
+    const over = !this.ink && pointer && this.inside(pointer.x, pointer.y);
+    const under = over && Math.hypot(pointer.x - this.X(here[0]), pointer.y - this.Y(here[1])) > GRASP;
     const [x, y] = under ? [this.toX(pointer.x), this.toY(pointer.y)] : here;
     if (seen) this.drawPicture(context, theme, x, y, { x: width - side, y: 8, side, under });
     else this.said = `The code is at ${told(x)}, ${told(y)}.`;

@@ -24,7 +24,10 @@ export class Particles extends Plane {
   }
 
   get legend() {
-    return [...super.legend, ...LAYERS];
+    const groups = this.members ? this.members.map((_, k) => `class ${k}`) : [];
+    const [field, paths, particles] = LAYERS;
+    const coloured = this.spec.groups === undefined ? particles : { ...particles, names: groups, colours: groups.map((_, k) => `class_${k % 10}`) };
+    return [...super.legend, field, paths, coloured];
   }
 
   update(spec, arrays, theme) {
