@@ -99,7 +99,15 @@ def curve_rows(
     columns = {"kind": str, "label": str, "run": np.int64, "step": np.int64, "value": np.float64, "top": np.float64}
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
-    return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True).astype(columns)
+    lengths = [len(part["step"]) for part in parts]
+
+    def column(name: str, kind: type) -> np.ndarray:
+        if kind is str:
+            return np.repeat([part[name] for part in parts], lengths)
+        spread = [np.broadcast_to(part[name], length) for part, length in zip(parts, lengths, strict=True)]
+        return np.concatenate(spread).astype(kind)
+
+    return pd.DataFrame({name: column(name, kind) for name, kind in columns.items()})  # once: a part each takes longer
 
 
 def _thinned(steps: np.ndarray, values: np.ndarray, *, log_y: bool, floor: float) -> tuple[np.ndarray, np.ndarray]:
