@@ -67,7 +67,10 @@ class Family(nn.Module):
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": rate}]
 
     def work(self, batch: int) -> tuple[float, float]:
-        """Multiplications with a weight, of one network: in an update, and for one sample."""
+        """Multiplications with a weight, of one network: in an update, about, and for one sample.
+
+        In an update three for each weight and point: forward, and back to the weight and to what came in.
+        """
         raise NotImplementedError
 
 
@@ -131,7 +134,7 @@ class VAE(Family):
 
     def work(self, batch: int) -> tuple[float, float]:
         encoder, decoder = _weights(self.model.encoder), _weights(self.model.decoder)
-        return 3.0 * batch * (encoder + decoder), decoder
+        return batch * (3 * (encoder + decoder) - _first(self.model.encoder)), decoder
 
 
 class GAN(Family):
@@ -179,8 +182,8 @@ class GAN(Family):
 
     def work(self, batch: int) -> tuple[float, float]:
         G, D = _weights(self.G), _weights(self.D)
-        critic = (12 if self.penalty else 6) * D + G
-        return float(batch * (self.batches * critic + 3 * (G + D))), G
+        critic = 6 * D - 2 * _first(self.D) + (6 * D if self.penalty else 0) + G
+        return batch * (self.batches * critic + 3 * G + 2 * D), G
 
 
 class Flow(Family):
@@ -203,7 +206,7 @@ class Flow(Family):
 
     def work(self, batch: int) -> tuple[float, float]:
         each = _weights(self.model)
-        return 3.0 * batch * each, each
+        return 3 * batch * each, each
 
 
 class Diffusion(Family):
@@ -245,7 +248,7 @@ class Diffusion(Family):
 
     def work(self, batch: int) -> tuple[float, float]:
         each = _weights(self.network)
-        return 3.0 * batch * each, self.passes * each
+        return batch * (3 * each - _first(self.network)), self.passes * each
 
 
 def _descend(losses: Tensor, optimiser: Optimizer, parameters: Iterable[nn.Parameter]) -> Tensor:
@@ -262,3 +265,8 @@ def _weights(module: nn.Module) -> float:
     """Numbers in the matrices of one network: multiplications for one point."""
     stacks = [found for found in module.modules() if isinstance(found, Stack)]
     return float(sum(matrix[0].numel() for stack in stacks for matrix in stack.weights))
+
+
+def _first(stack: Stack) -> float:
+    """Those of the first matrix: no gradient goes back to the data."""
+    return float(stack.weights[0][0].numel())

@@ -19,7 +19,7 @@ from engine.device import generator
 from engine.families import VAE, Diffusion, Family, Flow, gaussian
 
 TITLES = {"vae": "Autoencoder (VAE)", "gan": "Adversarial (GAN)", "flow": "Flow (RealNVP)", "diffusion": "Diffusion"}
-EXTENT = (-1.4, 1.4, -1.4, 1.4)  # left, right, bottom, top of what is shown
+EXTENT = (-1.2, 1.2, -1.2, 1.2)  # left, right, bottom, top of what is shown
 MEASURED, HELD_OUT = 300, 120  # samples and real points behind a measure; points behind a likelihood
 SPLITS = 8  # of the real points, behind the floor
 SIDE, CODES = 40, 300  # cells along a map; codes behind the autoencoder's density
@@ -178,8 +178,8 @@ class Judge:
             self._put("energy", name, place, metrics.energy_distance(samples, self.real))
             if self.centres is not None:
                 nearest = torch.cdist(samples, self.centres).min(dim=1).values
-                outside = (nearest > metrics.RADIUS * point_clouds.SIGMA).float().mean()
-                self._put("outside", name, place, float(outside))
+                strays = (nearest > metrics.RADIUS * point_clouds.SIGMA).float().mean()
+                self._put("strays", name, place, float(strays))
                 covered = metrics.modes_covered(samples, self.centres, point_clouds.SIGMA)
                 self._put("modes", name, place, float(covered))
 

@@ -146,8 +146,7 @@ class Experiment:
     def step(self) -> dict[str, float]:
         told = {}
         batches = max(family.batches for family in map(self.family, self.trained))
-        chance = [generator(seed, f"batch/{self.step_count}", self.device) for seed in self.networks]
-        x = torch.stack([self._real(batches * self.config.batch_size, g) for g in chance])  # (S, batches * B, 2)
+        x = torch.cat([self._real(batch) for batch in range(batches)], 1)  # (S, batches * B, 2)
         for name in self.trained:
             family = self.family(name)
             chance = [generator(seed, f"{name}/{self.step_count}", self.device) for seed in self.networks]
@@ -159,8 +158,11 @@ class Experiment:
             self.judge.look(self.step_count)
         return self._metrics({name: losses.tolist() for name, losses in told.items()})  # waits for the GPU
 
-    def _real(self, count: int, chance: torch.Generator) -> Tensor:
-        return point_clouds.sample(self.config.data, count, chance, self.config.points)
+    def _real(self, batch: int) -> Tensor:
+        """Real points (S, B, 2), each seed's own; the first batch is what every family sees."""
+        config, name = self.config, f"batch/{self.step_count}/{batch}"
+        chances = [generator(seed, name, self.device) for seed in self.networks]
+        return torch.stack([point_clouds.sample(config.data, config.batch_size, g, config.points) for g in chances])
 
     def _metrics(self, losses: dict[str, list[float]]) -> dict[str, float]:
         found = {}
