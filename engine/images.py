@@ -159,15 +159,13 @@ def fetch(name: str, report: Callable[[str], None]) -> None:
 
 def _progress(folder: Path) -> str:
     """What has come so far: OpenML does not say how much it will be."""
-    files = [file for file in folder.parent.glob(f"{folder.name}.coming.*/**/*") if file.is_file()]
+    try:
+        files = [file for file in folder.parent.glob(f"{folder.name}.coming.*/**/*") if file.is_file()]
+        size = sum(file.stat().st_size for file in files)
+    except FileNotFoundError:  # something was moved or removed while we looked
+        return "still coming"
     if any(file.suffix == ".npy" for file in files):
         return "unpacking and checking"
-    size = 0
-    for file in files:
-        try:
-            size += file.stat().st_size
-        except FileNotFoundError:  # it was moved to its place just now
-            continue
     return f"{size / 1e6:.1f} MB fetched" if size else "asking OpenML"
 
 

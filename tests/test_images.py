@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
+import shutil
 import struct
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +54,25 @@ def test_the_digits_are_scikit_learns_each_once_in_a_fixed_stratified_split() ->
     assert np.array_equal(labelled[np.lexsort(labelled.T)], theirs[np.lexsort(theirs.T)])
     assert np.abs(np.bincount(digits.test_y) / 500 - np.bincount(given.target) / 1797).max() < 0.002
     assert images.load("digits") is digits
+
+
+def test_what_has_come_so_far_is_told_while_files_come_and_go(folder: Path) -> None:
+    """OpenML's client moves and removes files while they are counted."""
+    place, stop = folder / "images" / "mnist", threading.Event()
+
+    def busy() -> None:
+        while not stop.is_set():
+            coming = place.parent / "mnist.coming.x" / "a" / "b"
+            coming.mkdir(parents=True)
+            (coming / "file").write_bytes(b"0" * 2_000_000)
+            shutil.rmtree(place.parent / "mnist.coming.x")
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    said = {images._progress(place) for _ in range(2000)}
+    stop.set()
+    thread.join()
+    assert all(re.fullmatch(r"asking OpenML|still coming|[012]\.\d MB fetched", text) for text in said), said
 
 
 def test_a_set_that_is_not_there_is_a_sentence_and_so_is_one_that_does_not_exist(folder: Path) -> None:
