@@ -244,7 +244,7 @@ def _lessons(topic: Topic, browser: Browser, server: Server, labs: list[str]) ->
 
 
 def _answers(topic: Topic, browser: Browser, server: Server, labs: list[str]) -> None:
-    """What a visitor changes by hand while the run rests: from the key to the picture that follows from it."""
+    """What a visitor changes by hand: from the key to the picture that follows from it."""
     if "adversarial_examples" in labs:
         with _visit(browser, f"{server.url}/adversarial_examples?example=5") as page:
             Presses().play(page)
@@ -269,18 +269,32 @@ def _answers(topic: Topic, browser: Browser, server: Server, labs: list[str]) ->
                                   "ms", 200.0, at_least=False, note=note))  # fmt: skip
     if "attention_heads" in labs:
         with _visit(browser, f"{server.url}/attention_heads") as page:
-            text, times = page.locator(".st-key-attention_heads-tokens textarea"), []
-            for tokens in ("a b c d a b c d", "d c b a d c b a") * (CLICKS // 2 + 1):
-                text.fill(tokens)
-                page.evaluate("probe.timeKey()")
-                text.press("Control+Enter")
-                page.wait_for_timeout(1_500)
-                times.append(page.evaluate("probe.answered"))
-            seen = [ms for ms in times if ms is not None]
-            if seen:
-                note = f"{min(seen):.0f} to {max(seen):.0f}; {len(seen)} of {len(times)} texts changed the picture"
-                topic.add(Row("attention_heads: own tokens to their maps", statistics.median(seen), "ms", 200.0,
-                              at_least=False, note=note))  # fmt: skip
+            press = Presses()
+            _own_tokens(topic, page, "before the first step")
+            page.locator(".st-key-attention_heads-speed").click()
+            page.get_by_text("1 step/s", exact=True).first.click()  # so slow that a picture changes for the tokens
+            page.wait_for_timeout(1_000)
+            press.play(page)
+            _own_tokens(topic, page, "while it trains")
+            press(page, "Pause", until="true")
+            page.wait_for_timeout(1_500)
+            _own_tokens(topic, page, "paused")
+
+
+def _own_tokens(topic: Topic, page: Page, when: str) -> None:
+    """From the keys that hand tokens over to the maps of every head over them."""
+    text, times = page.locator(".st-key-attention_heads-tokens textarea"), []
+    for tokens in ("a b c d a b c d", "d c b a d c b a") * CLICKS:
+        text.fill(tokens)
+        page.evaluate("probe.timeKey()")
+        text.press("Control+Enter")
+        page.wait_for_timeout(1_500)
+        times.append(page.evaluate("probe.answered"))
+    seen = [ms for ms in times if ms is not None]
+    if seen:
+        note = f"{min(seen):.0f} to {max(seen):.0f}; {len(seen)} of {len(times)} texts changed the picture"
+        topic.add(Row(f"attention_heads: own tokens to their maps, {when}", statistics.median(seen), "ms", 200.0,
+                      at_least=False, note=note))  # fmt: skip
 
 
 # ---------------------------------------------------------------------- memory
@@ -331,8 +345,8 @@ def measure(labs: list[str], *, quick: bool) -> tuple[str, list[Topic]]:
     )
     answers = Topic(
         "Answers",
-        "What is changed by hand while the run rests: from the last key to the first animation frame with another "
-        "picture, through browser, server, worker and back. Medians.",
+        "What is changed by hand: from the last key to the first animation frame with another picture, through "
+        "browser, server, worker and back. Medians.",
     )
     learned = Topic(
         "Lessons",
