@@ -46,7 +46,7 @@ def _plane(scene: Scene, view: View) -> None:
     )  # fmt: skip
     real = "neutral" if told else "negative"  # beside particles in the colours of their classes
     panel.points(frame.data, size=2.4, colours=[real], name="Real points")
-    panel = scene.panel("flying", title=_flying(frame), x=(-REACH, REACH), y=(-REACH, REACH), weight=3)
+    panel = scene.panel("flying", title=_flying(frame), x=(-REACH, REACH), y=(-REACH, REACH), weight=4)
     panel.points(frame.data, size=2, colours=[real], name="Real points")
     colours = [f"class_{k}" for k in range(int(frame.labels.max(initial=0)) + 1)] if told else ["positive"]
     panel.points(frame.flying, frame.labels if told else None, size=2.2, colours=colours, name="Particles")
@@ -74,7 +74,7 @@ def _title(frame: Any, what: str) -> str:
 
 
 def _flying(frame: Any) -> str:
-    return f"Being drawn now: step {frame.flying_step} of {frame.flying_steps}"
+    return f"Under way: step {frame.flying_step} of {frame.flying_steps}"
 
 
 def _arrows(frame: Any) -> np.ndarray:
@@ -91,9 +91,9 @@ def _few_steps(scene: Scene, view: View) -> None:
     top = np.log10(max(1.0, float(measured.max(initial=0)) * 1.3))
     bottom = np.log10(max(LOWEST, min([frame.floor, *measured.tolist()]) / 2))
     panel = scene.panel(
-        "few", title="How good with few looks at the network?", x=(-0.05, 2.05), y=(bottom, top), x_log=True,
-        y_log=True, x_label="calls of the network for a sample", y_label="energy distance", equal=False, aspect=0.6,
-        weight=5,
+        "few", title="Energy distance after few looks", x=(-0.05, 2.05), y=(bottom, top), x_log=True,
+        y_log=True, x_label="calls of the network for a sample", equal=False, aspect=0.6,
+        weight=4 if view.config.data == "digits" else 5,
     )  # fmt: skip
     lowest = np.log10(max(frame.floor, LOWEST))
     panel.lines([np.array([[-0.05, lowest], [2.05, lowest]])], name="Two halves of the real points", width=2)
@@ -108,7 +108,7 @@ def _schedule(scene: Scene, view: View) -> None:
     frame = view.frame
     times = np.linspace(0, 1, len(frame.alpha))
     panel = scene.panel("schedule", title="What is left of the data", x=(0, 1), y=(0, 1.02), x_label="time t",
-                        equal=False, aspect=0.6, weight=3)  # fmt: skip
+                        equal=False, aspect=0.6, weight=4)  # fmt: skip
     for values, colour, name in ((frame.alpha, "positive", "data (α)"), (frame.sigma, "negative", "noise (σ)")):
         panel.path(np.column_stack([times, values]), colour=colour, name=name, head=False)
 

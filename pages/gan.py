@@ -64,13 +64,13 @@ def _stages(frame: Any) -> str:
 
 
 def _title(frame: Any) -> str:
-    energy = f"energy distance {frame.measures['energy']:.3f} (floor {frame.floors['energy']:.3f})"
+    energy = f"energy distance {frame.measures['energy']:.3f}"
     return f"{frame.modes} of {frame.modes_total} modes, {energy}" if frame.modes >= 0 else energy.capitalize()
 
 
 def _plane(scene: Scene, frame: Any, *, dirac: bool) -> None:
     panel = scene.panel("plane", title="The fake point and the real one at 0" if dirac else _title(frame), x=X, y=Y,
-                        x_label="x", y_label="y", weight=3)  # fmt: skip
+                        x_label="x", y_label="y", weight=2.4)  # fmt: skip
     low, high = frame.surface_range
     name = "D(x): probability of being real" if frame.probability else "D(x): blue is called real, orange fake"
     panel.heatmap(frame.surface, extent=EXTENT, low=low, high=high, palette="diverging",
@@ -82,7 +82,7 @@ def _plane(scene: Scene, frame: Any, *, dirac: bool) -> None:
     arrows = PUSHED * frame.arrows / (1 + strength)  # a weak push is in proportion, a strong one stays on the picture
     count = 1 if dirac else len(arrows)
     panel.arrows(frame.arrows_at[:count], arrows[:count], colour="gradient", width=1.6,
-                 name="Where the fakes are pushed (longer is stronger)")  # fmt: skip
+                 name="Push on the fakes")  # fmt: skip
     if len(frame.batch_real):
         panel.points(frame.batch_real, size=5, shape="ring", colours=["class_1"], name="This round's real points")
     if len(frame.batch_fake):
@@ -90,7 +90,7 @@ def _plane(scene: Scene, frame: Any, *, dirac: bool) -> None:
 
 
 def _folded(scene: Scene, frame: Any) -> None:
-    panel = scene.panel("folded", title="The generator: a grid of noise, folded", x=X, y=Y, x_label="x", y_label="y",
+    panel = scene.panel("folded", title="The generator folds its noise", x=X, y=Y, x_label="x", y_label="y",
                         weight=2.2)  # fmt: skip
     panel.lines(frame.lines, colour="class_0", name="Grid of the noise", width=1.1)
     if len(frame.centres):

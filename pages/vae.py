@@ -147,9 +147,8 @@ def _dimensions(scene: Scene, view: View) -> None:
     cloudy = view.config.divergence == "kl"
     values = frame.kl if cloudy else frame.scatter
     dead = int((frame.kl < DEAD).sum()) if cloudy else 0
-    said = f": {dead} of {len(values)} dead" if cloudy else ""
     panel = scene.panel(
-        "dimensions", title=f"What each dimension tells{said}" if cloudy else "How far the codes are spread",
+        "dimensions", title=f"Dimensions: {dead} dead" if cloudy else "Spread of the codes",
         x=(-0.6, len(values) - 0.4), y=(0, max(0.5, 1.1 * float(np.nan_to_num(values).max()))),
         x_names=[f"z{k + 1}" for k in range(len(values))], y_label="KL in nats" if cloudy else "standard deviation",
         equal=False, aspect=0.5,

@@ -41,7 +41,7 @@ def latent_plane(
                          f"arrays of shape {cells.shape} and {one.shape}.")  # fmt: skip
     panel = scene.panel(
         key, title=title, x=(-reach, reach), y=(-reach, reach), x_label=labels[0], y_label=labels[1], draw=True,
-        aspect=0.72, weight=weight,
+        aspect=1.3, weight=weight,
     )  # fmt: skip
     panel.extend(
         "latent", at=[float(v) for v in at], palette=_palette.known_map(palette),

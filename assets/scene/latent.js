@@ -11,6 +11,7 @@ const { Plane } = await import(`./plane.js${version}`);
 
 const GAP = 16;
 const GRASP = 10; // pixels around the code that count as on it
+const NARROW = 420; // pixels: below, the picture stands under the plane, with its lines beside it
 const STRIDE = 0.04; // of half the plane, for an arrow key
 const PATIENCE = 150; // milliseconds without a key until the code counts as let go
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -68,14 +69,17 @@ export class Latent extends Plane {
   draw(context, width, height, theme, state) {
     const { pointer } = state, seen = this.pictures;
     const caption = 2 * theme.size(18) + 8;
-    const side = seen ? Math.max(60, Math.min(height - caption - 4, width * 0.3)) : 0;
-    super.draw(context, seen ? width - side - GAP : width, height, theme, { ...state, pointer: this.ink ? null : pointer });
+    const narrow = seen && width < NARROW;
+    const side = seen ? Math.max(60, narrow ? height * 0.24 : Math.min(height - caption - 4, width * 0.3)) : 0;
+    const taken = seen ? side + GAP : 0;
+    super.draw(context, narrow ? width : width - taken, narrow ? height - taken : height, theme, { ...state, pointer: this.ink ? null : pointer });
     const here = this.ink ? this.bounded(this.ink.at(-1)) : this.at;
     this.drawCode(context, theme, here);
     const over = !this.ink && pointer && this.inside(pointer.x, pointer.y);
     const under = over && Math.hypot(pointer.x - this.X(here[0]), pointer.y - this.Y(here[1])) > GRASP;
     const [x, y] = under ? [this.toX(pointer.x), this.toY(pointer.y)] : here;
-    if (seen) this.drawPicture(context, theme, x, y, { x: width - side, y: 8, side, under });
+    const place = narrow ? { x: this.box.x, y: height - side - 3, below: false } : { x: width - side - 2, y: 8, below: true };
+    if (seen) this.drawPicture(context, theme, x, y, { ...place, side, under });
     else this.said = `The code is at ${told(x)}, ${told(y)}.`;
   }
 
@@ -88,7 +92,7 @@ export class Latent extends Plane {
     context.restore();
   }
 
-  drawPicture(context, theme, x, y, { x: left, y: top, side, under }) {
+  drawPicture(context, theme, x, y, { x: left, y: top, side, under, below }) {
     const { data, shape: [h, w], exact } = this.decoded(x, y);
     this.atlas.update({ data, shape: [1, h, w] }, this.spec.palette, theme, false);
     context.imageSmoothingEnabled = false;
@@ -101,7 +105,8 @@ export class Latent extends Plane {
     context.textBaseline = "top";
     context.font = theme.fontOf(14);
     context.fillStyle = theme.text;
-    lines.forEach((line, i) => context.fillText(line, left, top + side + 8 + i * theme.size(18), side));
+    const [at, from] = below ? [left, top + side + 8] : [left + side + 12, top + 4];
+    lines.forEach((line, i) => context.fillText(line, at, from + i * theme.size(18), below ? side : undefined));
     const mean = data.reduce((sum, step) => sum + step, 0) / data.length / STEPS;
     this.said = `At ${told(x)}, ${told(y)}: ${lines[1]}, mean brightness ${mean.toFixed(4)}.`;
   }

@@ -43,7 +43,7 @@ export class Plane {
     const line = theme.size(14) + 6;
     context.font = theme.fontOf(14);
     const named = Math.max(0, ...spec.y_names.map((name) => context.measureText(name).width));
-    const left = (spec.y_names.length ? named + 10 : theme.size(14) * 2.9) + (spec.y_label ? line : 0);
+    const left = (spec.y_names.length ? named + 10 : theme.size(14) * 3.1) + (spec.y_label ? line : 0);
     const room = { x: left, y: 8, w: Math.max(20, width - left - 14), h: Math.max(20, height - 8 - line - (spec.x_label ? line : 0)) };
     if (spec.equal) {
       const unit = Math.min(room.w / Math.abs(spec.x[1] - spec.x[0]), room.h / Math.abs(spec.y[1] - spec.y[0]));
