@@ -108,7 +108,7 @@ def probe(experiment: Any) -> tuple[token_tasks.Batch, bool, str]:
     return (tokens, targets, scored), found is not None, ignored
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def draw(experiment: Any) -> Frame:
     """Everything that a page draws of an `Experiment` of the lab attention_heads."""
     config, model = experiment.config, experiment.model

@@ -164,6 +164,7 @@ def rotary(x: Tensor, positions: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=256)
+@torch.inference_mode(False)  # a look may be the first to ask, and training goes on with the same
 def hidden(mask: str, length: int, window: int, device: torch.device) -> Tensor:
     """What is added to the scores so that a position (row) looks only where it may (column): 0 or -inf, (T, T)."""
     place = torch.arange(length, device=device)
@@ -173,6 +174,7 @@ def hidden(mask: str, length: int, window: int, device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=256)
+@torch.inference_mode(False)
 def alibi(heads: int, length: int, device: torch.device) -> Tensor:
     """What ALiBi takes off the scores for each step of distance, (H, T, T).  Press et al., 2022."""
     slope = 2.0 ** (-8 * torch.arange(1, heads + 1, device=device) / heads)
