@@ -52,6 +52,10 @@ PAGES = (
     PageEntry("vae", "Variational autoencoder", "scatter_plot", "Generative", "What is between two digits?"),
     PageEntry("gan", "GAN", "compare", "Generative", "Can a forger and a detective learn together?"),
     PageEntry("diffusion", "Diffusion", "blur_on", "Generative", "How does noise become a picture?"),
+    PageEntry(
+        "generative_families", "Generative families", "balance", "Generative",
+        "Four ways to learn a distribution: who pays what?",
+    ),
     PageEntry("double_descent", "Double descent", "ssid_chart", "Phenomena", "Can a bigger model overfit less?"),
     PageEntry("attention_heads", "Attention heads", "visibility", "Sequences", "What does a head attend to?"),
     PageEntry("lstm_gates", "LSTM gates", "memory", "Sequences", "How does a network remember?"),
