@@ -126,6 +126,8 @@ def _table(frame: Any) -> str:
     said += "Grey: real points; in colour: samples, always from the same noise. "
     if "strays" in frame.measured:
         said += "Strays are samples further than 3 σ from every mode. "
+    if "diffusion" in frame.samples:
+        said += "Diffusion's likelihood is not computed here. "
     said += "Equal updates are not equal work: see the last column."
     return "\n".join(rows) + f"\n\n:gray[{said}]"
 

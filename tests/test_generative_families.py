@@ -277,7 +277,7 @@ def test_every_lesson_has_three_answers_and_an_end() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 100])
 def test_four_bargains(seed: int) -> None:
-    strays = taught("bargains", seed=seed, seeds=6)["strays"]
+    strays = taught("bargains", seed=seed, seeds=5)["strays"]
     assert strays["diffusion"].max() <= 0.4
     assert strays["flow"].min() >= 0.45 and strays["flow"].max() <= 0.8
     assert strays["gan"].min() >= 0.55 and strays["gan"].max() <= 0.85
