@@ -100,3 +100,16 @@ def test_digits_move_through_time_too(browser: Browser, server: str) -> None:
             pictures.add(at.locator("canvas").evaluate("(c) => c.toDataURL()"))
         assert len(pictures) == 5
         assert visitor.notices() == []
+
+
+def test_a_knob_turned_while_paused_is_seen_at_once(browser: Browser, server: str) -> None:
+    with visit(browser, server) as visitor:
+        visitor.open(SLUG, **KNOBS)
+        steps = visitor.play_to(20)
+        at = panel(visitor, "particles, drawn at update")
+        move(at, 2)  # where the samples are
+        before = first_place(at)
+        visitor.open_groups()
+        visitor.turn("sampling_steps", key="ArrowLeft")
+        visitor.until(lambda: first_place(at) != before, "other samples")
+        assert visitor.step_number() == steps and f"drawn at update {steps} " in " ".join(at.inner_text().split())
