@@ -62,6 +62,7 @@ class Judge:
         self.model, self.seeds, self.batch_size = model, seeds, batch_size
         self.device = next(model.parameters()).device
         self.alone = copy.deepcopy(model)  # its tensors become views of one seed's
+        self.tensors = {n: [*zip(self.alone[n].parameters(), model[n].parameters(), strict=True)] for n in model}
         both = point_clouds.sample(data, 2 * MEASURED, self._stream(0, "judge"), drawn)
         halves = self._stream(0, "halves")
         self.floor = sum(metrics.floor(metrics.energy_distance, both, halves) for _ in range(SPLITS)) / SPLITS
@@ -94,12 +95,14 @@ class Judge:
         self.jobs += [(what, name, 0) for what in ("map", "fold") for name in model if name != "diffusion"]
         for job in self.jobs:
             self._do(*job, step=0)
+        self.work: dict[str, tuple[float, float]] = {}  # `take` fills it in
 
     def take(self, *, shown: int, steps: int) -> None:
         """Show another seed from now on, or let diffusion draw its samples in another number of steps."""
         if "diffusion" in self.model and self._diffusion.passes != steps:
             self._diffusion.passes = steps
             self._restart()
+        self.work = {name: self.family(name).work(self.batch_size) for name in self.model}
         if shown != self.shown:
             self.shown = shown
             for job in self.jobs:
@@ -125,10 +128,9 @@ class Judge:
 
     def only(self, name: str, place: int) -> Any:
         """Family `name` with the network at `place` alone.  It shares its memory with the others."""
-        found = self.alone[name]
-        for mine, all_of_them in zip(found.parameters(), self.model[name].parameters(), strict=True):
+        for mine, all_of_them in self.tensors[name]:
             mine.data = all_of_them.data[place : place + 1]
-        return found
+        return self.alone[name]
 
     # ------------------------------------------------------------------ judging
 
@@ -256,7 +258,6 @@ class Judge:
         lines = {name: found.reshape(2 * LINES, ALONG, 2) for name, found in self.lines.items()}
         if "diffusion" in self.model:
             lines["diffusion"] = self.path[:, shown].transpose(0, 1)
-        works = {name: self.family(name).work(self.batch_size) for name in self.model}
         return Frame(
             real=_array(self.real), centres=_array(torch.zeros(0, 2) if self.centres is None else self.centres),
             samples={name: _array(self.sample(name, shown)) for name in self.model},
@@ -265,8 +266,8 @@ class Judge:
             blur=float(self.only("vae", shown).blur) if "vae" in self.model else 0.0,
             measured={m: {name: np.array(v, np.float32) for name, v in of.items()} for m, of in self.measured.items()},
             floor=self.floor, ceiling=self.ceiling, passes={name: self.family(name).passes for name in self.model},
-            update_work={name: work[0] for name, work in works.items()},
-            sample_work={name: work[1] for name, work in works.items()},
+            update_work={name: work[0] for name, work in self.work.items()},
+            sample_work={name: work[1] for name, work in self.work.items()},
             speed={name: 1 / self.seconds[name] if self.seconds.get(name) else 0.0 for name in self.model},
             shown=shown,
         )  # fmt: skip

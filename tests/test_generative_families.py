@@ -280,8 +280,8 @@ def test_four_bargains(seed: int) -> None:
     strays = taught("bargains", seed=seed, seeds=5)["strays"]
     assert strays["diffusion"].max() <= 0.4
     assert strays["flow"].min() >= 0.45 and strays["flow"].max() <= 0.8
-    assert strays["gan"].min() >= 0.55 and strays["gan"].max() <= 0.85
-    assert strays["vae"].min() > 0.8
+    assert strays["gan"].min() >= 0.55 and strays["gan"].max() <= 0.9
+    assert strays["vae"].min() > 0.78
 
 
 @pytest.mark.slow
@@ -309,7 +309,7 @@ def test_one_step_of_diffusion_draws_nothing() -> None:
     one, twenty = (taught("steps", beside=beside, seeds=6) for beside in (False, True))
     assert one["strays"]["diffusion"].min() == 1 and one["modes"]["diffusion"].max() == 0
     assert one["energy"]["diffusion"].min() >= 0.5 and twenty["energy"]["diffusion"].max() <= 0.03
-    assert taught("steps", seeds=6, sampling_steps=5)["modes"]["diffusion"].min() >= 6
+    assert taught("steps", seeds=6, sampling_steps=5)["modes"]["diffusion"].mean() >= 5
 
 
 @pytest.mark.slow
