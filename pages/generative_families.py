@@ -32,7 +32,7 @@ LOWEST = -3.0  # nats: a log likelihood below is drawn here, and a map below is 
 def stage(view: View) -> None:
     """Samples of each family, how noise becomes these, the measures of all, and a table that says what each pays."""
     frame = view.frame
-    scene = Scene(height=560 if len(frame.samples) == 1 else 760)
+    scene = Scene(height=640 if len(frame.samples) == 1 else 760)
     for name in frame.samples:
         _samples(scene, frame, name)
     if len(frame.samples) > 1:
@@ -43,7 +43,7 @@ def stage(view: View) -> None:
     scene.row(0.75)
     _measures(scene, frame)
     show(scene, key=view.key)
-    st.markdown(_table(frame))
+    st.markdown(_table(frame, brief=bool(view.player.compared)))
 
 
 def _samples(scene: Scene, frame: Any, name: str) -> None:
@@ -100,14 +100,14 @@ def _dots(panel: Any, measured: dict[str, Any], names: list[str]) -> None:
             panel.points(np.column_stack([place + side, values]), size=4.5, colours=[COLOURS[name]])
 
 
-def _table(frame: Any) -> str:
-    """One row a family: what it optimises, how good it is, and what it costs."""
+def _table(frame: Any, *, brief: bool) -> str:
+    """One row a family: what it optimises, unless `brief`, how good it is, and what it costs."""
     many = len(next(iter(frame.measured["energy"].values()))) > 1
     star = " *" if many else ""
     ceiling = f"{frame.ceiling:.2f}" if np.isfinite(frame.ceiling) else "–"
     rows = [
-        f"| what it learns by | modes{star} | energy distance{star} | log likelihood{star} | samples a second "
-        "| passes a sample | multiplications a sample, an update |",
+        f"| {'' if brief else 'what it learns by'} | modes{star} | energy distance{star} | log likelihood{star} "
+        "| samples a second | passes a sample | multiplications a sample, an update |",
         "|:--|--:|--:|--:|--:|--:|--:|",
         f"| *Real points* | {len(frame.centres) or '–'} | {frame.floor:.4f} | {ceiling} | | | |",
     ]
@@ -118,14 +118,17 @@ def _table(frame: Any) -> str:
         modes = f"{np.mean(frame.measured['modes'][name]):.3g}" if "modes" in frame.measured else "–"
         speed = f"{float(f'{frame.speed[name]:.2g}'):,.0f}" if frame.speed[name] else "–"
         rows.append(
-            f"| **{TITLES[name]}** {GOALS[name]} | {modes} | {np.mean(frame.measured['energy'][name]):.4f} | "
-            f"{likelihood} | {speed} | {frame.passes[name]} | "
+            f"| **{TITLES[name]}** {'' if brief else GOALS[name]} | {modes} | "
+            f"{np.mean(frame.measured['energy'][name]):.4f} | {likelihood} | {speed} | {frame.passes[name]} | "
             f"{frame.sample_work[name]:,.0f}, {frame.update_work[name] / 1e6:.1f} million |"
         )
     said = "\\* Means over the seeds. " if many else ""
     said += "Grey: real points; in colour: samples, always from the same noise. "
     if "strays" in frame.measured:
         said += "Strays are samples further than 3 σ from every mode. "
+    if "vae" in frame.samples:
+        told = np.mean(frame.measured["kl"]["vae"])
+        said += f"A code of the autoencoder tells {told:.2f} nats; the blur that it adds has σ = {frame.blur:.2f}. "
     if "diffusion" in frame.samples:
         said += "Diffusion's likelihood is not computed here. "
     said += "Equal updates are not equal work: see the last column."
@@ -180,8 +183,6 @@ def inside(view: View) -> None:
                           height=230, ghost=view.ghosts, marker=view.marker)  # fmt: skip
     st.caption("The four losses are of different kinds: only the measures above compare the families. The GAN's is its "
                "generator's, and says little about how good the samples are.")  # fmt: skip
-    if "vae" in view.frame.samples:
-        st.caption(f"The autoencoder now adds a blur of σ = {view.frame.blur:.3f} to every sample.")
 
 
 def extra(player: Player) -> None:
