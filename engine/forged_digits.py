@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine import class_scores, images, metrics
@@ -76,6 +77,6 @@ class Judge:
 
 
 def tiled(fakes: Tensor) -> Tensor:
-    """Sixteen digits (S, 16, 64) as one picture, (S, 32, 32)."""
-    parts = fakes.reshape(len(fakes), TILED, TILED, 8, 8)
-    return parts.transpose(2, 3).reshape(len(fakes), TILED * 8, TILED * 8)
+    """Sixteen digits (S, 16, 64) as one picture, (S, 36, 36), with a pixel between them."""
+    parts = F.pad(fakes.reshape(len(fakes), TILED, TILED, 8, 8), (0, 1, 0, 1), value=-1.0)
+    return parts.transpose(2, 3).reshape(len(fakes), TILED * 9, TILED * 9)
