@@ -101,6 +101,7 @@ class Judge:
         """Show another seed from now on, or let diffusion draw its samples in another number of steps."""
         if "diffusion" in self.model and self._diffusion.passes != steps:
             self._diffusion.passes = steps
+            self.seconds.pop("diffusion", None)
             self._restart()
         self.work = {name: self.family(name).work(self.batch_size) for name in self.model}
         if shown != self.shown:

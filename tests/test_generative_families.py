@@ -224,6 +224,8 @@ def test_how_fast_samples_come_is_no_metric_and_no_state() -> None:
     assert all(speed > 0 for speed in experiment.frame().speed.values())
     told = {*experiment.step(), *experiment.judge.state_dict()}
     assert not any("speed" in name or "second" in name for name in told)
+    experiment.update(dataclasses.replace(experiment.config, sampling_steps=50))
+    assert experiment.frame().speed["diffusion"] == 0  # what was timed was another way of drawing
 
 
 @pytest.mark.parametrize("name", point_clouds.SHAPES)
