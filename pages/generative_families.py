@@ -32,22 +32,25 @@ LOWEST = -3.0  # nats: a log likelihood below is drawn here, and a map below is 
 def stage(view: View) -> None:
     """Samples of each family, how noise becomes these, the measures of all, and a table that says what each pays."""
     frame = view.frame
-    scene = Scene(height=640 if len(frame.samples) == 1 else 760)
-    for name in frame.samples:
+    count = len(frame.samples)
+    scene = Scene(height=1060 if count > 2 else 760)
+    for place, name in enumerate(frame.samples):
+        if place == 2:  # two and two: four beside each other are too small for a hall
+            scene.row()
         _samples(scene, frame, name)
-    if len(frame.samples) > 1:
-        scene.row(0.85)
+    if count > 1:
+        scene.row(0.65)
     for name in frame.samples:
         panel = scene.panel(f"{name}.folded", title=FOLDED[name], x=X, y=Y)
         panel.lines(frame.lines[name], colour=COLOURS[name], width=0.9)
-    scene.row(0.75)
+    scene.row(0.6)
     _measures(scene, frame)
     show(scene, key=view.key)
     st.markdown(_table(frame, brief=bool(view.player.compared)))
 
 
 def _samples(scene: Scene, frame: Any, name: str) -> None:
-    panel = scene.panel(name, title=SHORT[name], x=X, y=Y)
+    panel = scene.panel(name, title=TITLES[name], x=X, y=Y)
     if name == "gan":
         low, high = frame.gan_range
         panel.heatmap(frame.maps[name], extent=EXTENT, low=low, high=high, palette="diverging", name="D(x)")

@@ -131,7 +131,7 @@ def _grouped(knobs: Mapping[str, Knob], groups: Mapping[str, Sequence[str]] | No
     if groups is None:
         found: dict[str, list[str]] = {}
         for name, spec in knobs.items():
-            found.setdefault(spec.group.capitalize(), []).append(name)
+            found.setdefault(spec.group[:1].upper() + spec.group[1:], []).append(name)
         return found
     named = {name for names in groups.values() for name in names}
     rest = [name for name in knobs if name not in named]

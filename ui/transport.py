@@ -36,7 +36,8 @@ def transport(player: Player) -> None:
         if speed not in st.session_state:
             st.session_state[speed] = next(name for name, pace in SPEEDS.items() if pace == player.speed)
         st.selectbox("Speed", list(SPEEDS), index=list(SPEEDS).index(st.session_state[speed]), key=speed,
-                     on_change=whole(player.set_speed), label_visibility="collapsed", width=130)  # fmt: skip
+                     on_change=whole(player.set_speed), label_visibility="collapsed",
+                     width=190 if theme.lecture() else 130)  # fmt: skip
 
 
 def status(player: Player, counter: DeltaGenerator, *, unit: str = "Step") -> None:
