@@ -20,7 +20,7 @@ test: lint chromium ## Lint, then every test that is not slow: JOBS (2) at a tim
 	$(BIN)/python -m pytest -m "not slow and not browser" -n $(JOBS) --dist loadfile -q
 	$(call browser,browser and not slow)
 
-slow: .venv/.installed-dev chromium ## The slow tests, one at a time: what lessons claim, and every lesson in a browser
+slow: .venv/.installed-dev chromium ## The slow tests, one at a time: what lessons claim; in a browser every lesson, and every page on a phone and in a hall
 	$(BIN)/python -m pytest -m "slow and not browser" -q
 	$(call browser,browser and slow)
 

@@ -209,6 +209,7 @@ def test_a_link_an_export_and_a_reload_bring_the_same_run(
     assert {name: tensor.shape for name, tensor in loaded.items()} == {n: t.shape for n, t in state.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", LABS)
 def test_views_of_a_page(browser: Browser, server: str, slug: str) -> None:
     """Wrong links, a lecture hall, hidden knobs, the dark, a telephone: each is a page without an error."""
