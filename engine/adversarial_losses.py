@@ -39,13 +39,14 @@ LOSSES = {
 }  # fmt: skip
 
 
-def gradient_penalty(D: list[Layer], real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+def gradient_penalty(D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
     """Mean of (|dD/dx| - 1)^2 for each network, (S,), at x = share * real + (1 - share) * fake.
 
-    `real` and `fake` are (S, N, d), `share` (S, N, 1) uniform in [0, 1].  Gulrajani et al., equation 3.
+    `D` takes points (S, N, d) to logits (S, N, 1); `real` and `fake` are (S, N, d), `share` (S, N, 1) uniform in
+    [0, 1].  Gulrajani et al., equation 3.
     """
     x = (share * real + (1 - share) * fake).detach().requires_grad_()
-    (slope,) = torch.autograd.grad(forward(D, x).sum(), x, create_graph=True)
+    (slope,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)
     return ((slope.square().sum(-1) + 1e-12).sqrt() - 1).square().mean(-1)
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from engine import flow
+from engine.adversarial_losses import LOSSES, gradient_penalty
 from engine.autoencoders import Autoencoders, Stack
 from engine.noise import CLOCK, WAVES, clock, waves
 from engine.sampling import Schedule, Walk, add_noise, route
@@ -152,25 +153,22 @@ class GAN(Family):
         self.D = Stack((2, width, width, 1), seeds, "discriminator", F.leaky_relu)
 
     def update(self, x: Tensor, streams: Streams, optimiser: Optimizer) -> Tensor:
+        told = LOSSES[self.loss]
         for real in x.chunk(self.batches, 1):
             with torch.no_grad():
                 fake = self.G(gaussian(streams, real.shape[1], 2))
             d_real, d_fake = self.D(torch.cat([real, fake], 1)).chunk(2, 1)  # (S, B, 1)
-            if self.loss == "wasserstein":
-                loss = (d_fake - d_real).mean((1, 2)) + self.penalty * self.slope(real, fake, streams)
-            else:  # -log sigmoid(d) for real points, -log(1 - sigmoid(d)) for fakes
-                loss = (F.softplus(-d_real) + F.softplus(d_fake)).mean((1, 2))
+            loss = (told.real(d_real) + told.fake(d_fake)).mean((1, 2))
+            if self.penalty:
+                loss = loss + self.penalty * self.slope(real, fake, streams)
             _descend(loss, optimiser, self.D.parameters())
         d_fake = self.D(self.G(gaussian(streams, real.shape[1], 2)))
-        wanted = -d_fake if self.loss == "wasserstein" else F.softplus(-d_fake)
-        return _descend(wanted.mean((1, 2)), optimiser, self.G.parameters())
+        return _descend(told.generator(d_fake).mean((1, 2)), optimiser, self.G.parameters())
 
     def slope(self, real: Tensor, fake: Tensor, streams: Streams) -> Tensor:
         """Mean of (|dD/dx| - 1)^2 between real and fake points, (S,).  Gulrajani et al., equation 3."""
         share = torch.stack([torch.rand(real.shape[1], 1, generator=g, device=g.device) for g in streams])
-        x = (share * real + (1 - share) * fake).detach().requires_grad_()
-        (slope,) = torch.autograd.grad(self.D(x).sum(), x, create_graph=True)
-        return ((slope.square().sum(-1) + 1e-12).sqrt() - 1).square().mean(-1)
+        return gradient_penalty(self.D, real, fake, share)
 
     def sample(self, noise: Tensor) -> Tensor:
         fake: Tensor = self.G(noise)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine import data
+from engine.lab import ConfigError, StillMissing
 
 SHAPES: tuple[str, ...] = ("ring", "grid", "moons", "spiral", "rings", "checkerboard", "drawn")
 TITLES: tuple[str, ...] = (
@@ -134,6 +135,15 @@ def unpack(text: str) -> NDArray[np.float32]:
     points = (xy / data.LIMIT).astype(np.float32)
     _require_spread(points)
     return points
+
+
+def require(points: str) -> None:
+    """Raise the `ConfigError` of the knob `points`, for a Config's `check`, if a model cannot learn from `points`."""
+    try:
+        unpack(points)
+    except CloudError as error:
+        kind = ConfigError if points else StillMissing
+        raise kind("points", points, str(error).rstrip(".")) from None
 
 
 def _require_spread(xy: NDArray[np.floating]) -> None:

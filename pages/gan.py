@@ -9,6 +9,7 @@ import streamlit as st
 
 from engine.forgery import EXTENT
 from ui import charts
+from ui.controls import says
 from ui.forged_digits import digits
 from ui.link import settings
 from ui.page import View, lab_page
@@ -192,7 +193,7 @@ def extra(player: Player) -> None:
     config: Any = settings(SLUG, type(player.wanted)).config
     wanting = any(getattr(config, name) != value for name, value in FOR_DIGITS.items())
     in_lesson = settings(SLUG, type(player.wanted)).lesson
-    if st.session_state.get(f"{SLUG}.data", config.data) == "digits" and wanting and not in_lesson:
+    if says(SLUG, type(player.wanted), "data") == "digits" and wanting and not in_lesson:
         st.caption("64 pixels want more noise and wider networks than points of the plane.")
         st.button("Settings that suit digits", icon=":material/tune:", key=f"{SLUG}.suit", on_click=once(_suit),
                   args=(player,))  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator
-from visitor import Visitor, visit
+from visitor import described, visit
 
 from engine.labs.diffusion import Config, Experiment
 
@@ -16,17 +16,9 @@ KNOBS = {"size": "small", "sampling_steps": "8"}
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
-def panel(visitor: Visitor, title: str) -> Locator:
-    return visitor.page.locator("section.panel", has_text=title).first
-
-
-def said(at: Locator) -> str:
-    return at.locator("canvas").get_attribute("aria-description") or ""
-
-
 def first_place(at: Locator) -> tuple[float, float]:
-    found = re.search(r"the first is at (\S+), (\S+)$", said(at).replace("−", "-"))
-    assert found is not None, said(at)
+    found = re.search(r"the first is at (\S+), (\S+)$", described(at).replace("−", "-"))
+    assert found is not None, described(at)
     return float(found[1]), float(found[2])
 
 
@@ -51,7 +43,7 @@ def test_the_slider_shows_every_moment_without_the_server(browser: Browser, serv
         for _ in range(steps):
             experiment.step()
         frame = experiment.frame()
-        at = panel(visitor, "particles, drawn at update")
+        at = visitor.panel("particles, drawn at update")
         newest = f"drawn at update {frame.drawn_at} "
         visitor.until(lambda: newest in " ".join(at.inner_text().split()), "the last samples")
         del sent[:]
@@ -63,37 +55,37 @@ def test_the_slider_shows_every_moment_without_the_server(browser: Browser, serv
             assert first_place(at) == pytest.approx(places[0], abs=tolerance), time
         move(at, 0.5)
         assert first_place(at) == pytest.approx(frame.forward[6, 0], abs=0.002)  # of 13 moments
-        assert "t = 0.50, adding noise" in said(at)
+        assert "t = 0.50, adding noise" in described(at)
         move(at, 1.5)
-        assert "t = 0.50, removing noise" in said(at)
+        assert "t = 0.50, removing noise" in described(at)
         assert sent == []
 
         visitor.play_to(steps + 20)  # and it stays where it was put
-        assert "t = 0.50, removing noise" in said(at)
+        assert "t = 0.50, removing noise" in described(at)
 
 
 def test_time_runs_by_itself_when_asked_to(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open(SLUG, **KNOBS)
         visitor.play_to(20)
-        at = panel(visitor, "particles, drawn at update")
-        assert "the samples" in said(at)
+        at = visitor.panel("particles, drawn at update")
+        assert "the samples" in described(at)
         at.get_by_role("button", name="Run through the time").click()
-        visitor.until(lambda: "adding noise" in said(at), "noise to be added")
-        visitor.until(lambda: "removing noise" in said(at), "noise to be removed")
+        visitor.until(lambda: "adding noise" in described(at), "noise to be added")
+        visitor.until(lambda: "removing noise" in described(at), "noise to be removed")
         at.get_by_role("button", name="Stop the time").click()
         drawn(at)
-        held = said(at)
+        held = described(at)
         visitor.page.wait_for_timeout(300)
-        assert said(at) == held
+        assert described(at) == held
 
 
 def test_digits_move_through_time_too(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open(SLUG, data="digits", **KNOBS)
         visitor.play_to(24)
-        at = panel(visitor, "64 digits, asked for 0 to 9 in turn")
-        visitor.until(lambda: "64 pictures, the samples" in said(at), "the sheet")
+        at = visitor.panel("64 digits, asked for 0 to 9 in turn")
+        visitor.until(lambda: "64 pictures, the samples" in described(at), "the sheet")
         pictures = set()
         for time in (0, 0.5, 1, 1.5, 2):
             move(at, time)
@@ -106,7 +98,7 @@ def test_a_knob_turned_while_paused_is_seen_at_once(browser: Browser, server: st
     with visit(browser, server) as visitor:
         visitor.open(SLUG, **KNOBS)
         steps = visitor.play_to(20)
-        at = panel(visitor, "particles, drawn at update")
+        at = visitor.panel("particles, drawn at update")
         move(at, 2)  # where the samples are
         before = first_place(at)
         visitor.open_groups()

@@ -26,7 +26,7 @@ def test_settings_that_suit_digits_are_one_press_away(browser: Browser, server: 
 def test_every_fake_is_framed_by_what_the_discriminator_says(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open("gan", data="digits", loss="non_saturating", noise_size="8", generator_hidden="16")
-        at = visitor.page.locator("section.panel", has_text="Fakes: ").first
+        at = visitor.panel("Fakes: ")
         shown = visitor.pictures(at.locator("canvas"))
         said = at.get_by_role("button", name="What the discriminator says")
         assert said.get_attribute("aria-pressed") == "true"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 from test_scene import decode
-from visitor import Visitor, visit
+from visitor import described, visit
 
 from engine.labs.attention_heads import Config, Experiment
 from ui.scene import Scene
@@ -17,17 +17,11 @@ SLUG = "attention_heads"
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
-def panel(visitor: Visitor, title: str) -> Locator:
-    return visitor.page.locator("section.panel", has_text=title).first
-
-
-def said(at: Locator) -> str:
-    return at.locator("canvas").get_attribute("aria-description") or ""
-
-
 def shares(at: Locator) -> dict[str, float]:
     """Probabilities of the likeliest tokens, in percent, as the panel says them."""
-    return {token: float(number) for token, number in re.findall(r"(\S) (?:< )?([0-9.]+)(?: %)?(?:, |$)", said(at))}
+    return {
+        token: float(number) for token, number in re.findall(r"(\S) (?:< )?([0-9.]+)(?: %)?(?:, |$)", described(at))
+    }
 
 
 def test_what_is_sent_decodes_to_what_was_given() -> None:
@@ -49,27 +43,27 @@ def test_the_pair_under_the_mouse_is_told_in_numbers(browser: Browser, server: s
     head = Experiment(Config()).frame().head
     with visit(browser, server) as visitor:
         visitor.open(SLUG)
-        at = panel(visitor, "stage by stage")
+        at = visitor.panel("stage by stage")
         canvas = at.locator("canvas")
         canvas.scroll_into_view_if_needed()
-        visitor.until(lambda: "asks" in said(at), "the last token's pair")
-        first = said(at)
+        visitor.until(lambda: "asks" in described(at), "the last token's pair")
+        first = described(at)
         assert "at 31 asks" in first
         box = canvas.bounding_box()
         assert box is not None
         canvas.hover(position={"x": 40, "y": 120})  # in q k^T
-        visitor.until(lambda: said(at) != first, "another pair")
-        told = re.search(r"at (\d+) asks “.” at (\d+): +q·k = (−?[0-9.]+)", said(at))
-        assert told is not None, said(at)
+        visitor.until(lambda: described(at) != first, "another pair")
+        told = re.search(r"at (\d+) asks “.” at (\d+): +q·k = (−?[0-9.]+)", described(at))
+        assert told is not None, described(at)
         i, j = int(told[1]), int(told[2])
         assert float(told[3].replace("−", "-")) == pytest.approx(head.scores[i, j], rel=1e-3)
         if head.seen[i, j]:
-            assert f"softmax = {head.weights[i, j]:.3f}" in said(at)
+            assert f"softmax = {head.weights[i, j]:.3f}" in described(at)
         else:
-            assert "masked" in said(at)
+            assert "masked" in described(at)
         canvas.focus()
         visitor.page.keyboard.press("ArrowDown")
-        visitor.until(lambda: f"at {i + 1} asks" in said(at), "the next query by the keyboard")
+        visitor.until(lambda: f"at {i + 1} asks" in described(at), "the next query by the keyboard")
 
 
 def test_sliders_answer_in_the_browser_and_a_drawn_token_is_appended(browser: Browser, server: str) -> None:
@@ -78,7 +72,7 @@ def test_sliders_answer_in_the_browser_and_a_drawn_token_is_appended(browser: Br
     with visit(browser, server) as visitor:
         visitor.open(SLUG, tokens="abcdabc")
         visitor.page.get_by_text("Inside", exact=True).click()
-        at = panel(visitor, "What follows “abcdabc”")
+        at = visitor.panel("What follows “abcdabc”")
         visitor.until(lambda: len(shares(at)) == 8, "eight probabilities")
         expected = np.exp(logits - logits.max())
         expected *= 100 / expected.sum()
@@ -116,12 +110,12 @@ def test_sliders_answer_in_the_browser_and_a_drawn_token_is_appended(browser: Br
 def test_a_head_is_chosen_and_switched_off(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open(SLUG)
-        maps = panel(visitor, "Every head").locator("canvas")
+        maps = visitor.panel("Every head").locator("canvas")
         box = maps.bounding_box()
         assert box is not None
         maps.click(position={"x": box["width"] * 0.4, "y": box["height"] * 0.25})  # the upper left of four
-        expect(panel(visitor, "Head 1.1, stage by stage")).to_be_visible()
+        expect(visitor.panel("Head 1.1, stage by stage")).to_be_visible()
         visitor.page.get_by_test_id("stButtonGroup").get_by_text("1.1", exact=True).click()
-        expect(panel(visitor, "Without 1.1 the loss is")).to_be_visible()
-        expect(panel(visitor, "Head 1.1, switched off")).to_be_visible()
+        expect(visitor.panel("Without 1.1 the loss is")).to_be_visible()
+        expect(visitor.panel("Head 1.1, switched off")).to_be_visible()
         assert visitor.link["off"] == "11" and visitor.notices() == []

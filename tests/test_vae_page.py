@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Browser, Locator
-from visitor import Visitor, visit
+from visitor import Visitor, described, visit
 
 from engine.labs.vae import Config, Experiment
 
@@ -15,16 +15,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 def plane(visitor: Visitor) -> Locator:
-    return visitor.page.locator("section.panel", has_text="drag the red point").first
-
-
-def said(at: Locator) -> str:
-    return (at.locator("canvas").get_attribute("aria-description") or "").replace("−", "-")
+    return visitor.panel("drag the red point")
 
 
 def brightness(at: Locator) -> float:
-    found = re.search(r"mean brightness (\S+?)\.$", said(at))
-    assert found is not None, said(at)
+    found = re.search(r"mean brightness (\S+?)\.$", described(at).replace("−", "-"))
+    assert found is not None, described(at)
     return float(found[1])
 
 
@@ -39,10 +35,12 @@ def test_a_dragged_code_is_decoded_in_the_browser_and_then_exactly(browser: Brow
         visitor.page.mouse.move(x, y)
         visitor.page.mouse.down()
         visitor.page.mouse.move(x + 20, y + 10)
-        visitor.until(lambda: "between four of the sheet" in said(at), "a picture while the code is dragged")
+        visitor.until(lambda: "between four of the sheet" in described(at), "a picture while the code is dragged")
         between = brightness(at)
         visitor.page.mouse.up()
-        visitor.until(lambda: "decoded exactly" in said(at), "the exact picture, with the pointer still on the code")
+        visitor.until(
+            lambda: "decoded exactly" in described(at), "the exact picture, with the pointer still on the code"
+        )
         visitor.until(lambda: {"z1", "z2"} <= set(visitor.link), "the code in the link")
         z1, z2 = float(visitor.link["z1"]), float(visitor.link["z2"])
 
@@ -58,7 +56,9 @@ def test_a_picture_of_the_sheet_is_chosen_by_a_click(browser: Browser, server: s
     with visit(browser, server) as visitor:
         visitor.open(SLUG, hidden="1", width="32")
         visitor.play_to(40)
-        before = said(plane(visitor))
-        visitor.page.locator("section.panel", has_text="What it decodes to").locator("canvas").click()
-        visitor.until(lambda: "decoded exactly" in said(plane(visitor)) and said(plane(visitor)) != before, "its code")
+        before = described(plane(visitor))
+        visitor.panel("What it decodes to").locator("canvas").click()
+        visitor.until(
+            lambda: "decoded exactly" in described(plane(visitor)) and described(plane(visitor)) != before, "its code"
+        )
         visitor.until(lambda: "z1" in visitor.link, "the code in the link")

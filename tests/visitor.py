@@ -42,6 +42,11 @@ VALUES = """(knobs) => [...knobs.querySelectorAll('[role=slider], input, [aria-c
 T = TypeVar("T")
 
 
+def described(panel: Locator) -> str:
+    """What a panel says to those who cannot see it."""
+    return panel.locator("canvas").get_attribute("aria-description") or ""
+
+
 class Visitor:
     """One browser tab.  `problems` holds what went wrong in its console; `close` ends its whole browser context."""
 
@@ -90,6 +95,10 @@ class Visitor:
     def key(self, name: str) -> Locator:
         """What the app calls `name` on this page: `play`, `timeline`, a knob."""
         return self.page.locator(f".st-key-{self.slug}-{name}")
+
+    def panel(self, title: str) -> Locator:
+        """The panel whose title, or what else is written on it, says `title`."""
+        return self.page.locator("section.panel", has_text=title).first
 
     def button(self, label: str) -> Locator:
         return self.page.get_by_role("button", name=re.compile(rf"(^|\s){re.escape(label)}(\s|$)"))

@@ -26,7 +26,7 @@ from engine.diffusion_view import Frame
 from engine.drawing import Drawing
 from engine.few_steps import FewSteps
 from engine.lab import Config as BaseConfig
-from engine.lab import ConfigError, StillMissing, knob
+from engine.lab import ConfigError, knob
 from engine.noise import Denoiser
 from engine.sampling import Route, Schedule, Walk, add_noise, route, sample, straight
 
@@ -103,11 +103,7 @@ class Config(BaseConfig):
 
     def check(self) -> None:
         if self.data == "drawn":
-            try:
-                point_clouds.unpack(self.points)
-            except point_clouds.CloudError as error:
-                kind = ConfigError if self.points else StillMissing
-                raise kind("points", self.points, str(error).rstrip(".")) from None
+            point_clouds.require(self.points)
         stored = (self.objective, self.schedule, self.steps, self.size) == ("noise", "cosine", 1000, "medium")
         if self.data == "digits" and self.start == "trained" and not stored:
             raise ConfigError(

@@ -15,6 +15,7 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -103,10 +104,7 @@ class Config(LabConfig):
         if self.data == "drawn":
             if not self.points:
                 raise StillMissing("points", "", f"draw at least {point_clouds.FEWEST} points on the pad")
-            try:
-                point_clouds.unpack(self.points)
-            except point_clouds.CloudError as error:
-                raise ConfigError("points", self.points, str(error).rstrip(".")) from None
+            point_clouds.require(self.points)
         if (cost := self.cost) > round_cost.LONGEST:
             knobs = self.knobs()
             name = max(("seeds", "critic_steps", "batch_size"), key=lambda n: getattr(self, n) / knobs[n].default)
@@ -243,7 +241,7 @@ class Experiment:
         if config.loss == "wasserstein" and config.penalty > 0:
             share = torch.stack([torch.rand(config.batch_size, 1, generator=g, device=self.device)
                                  for g in self.streams])  # fmt: skip
-            value = value + config.penalty * gradient_penalty(self.D, self.real, fake, share).sum()
+            value = value + config.penalty * gradient_penalty(partial(forward, self.D), self.real, fake, share).sum()
         return self._gradients(value, "discriminator")
 
     def _generator_gradients(self) -> list[Tensor]:

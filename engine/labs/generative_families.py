@@ -27,7 +27,7 @@ from engine.device import generator
 from engine.families import GAN, VAE, Diffusion, Family, Flow
 from engine.families_view import MEASURED, ROUND, Frame, Judge
 from engine.lab import Config as BaseConfig
-from engine.lab import ConfigError, StillMissing, knob
+from engine.lab import ConfigError, knob
 
 __all__ = ["Config", "Experiment", "Frame"]
 
@@ -81,11 +81,7 @@ class Config(BaseConfig):
 
     def check(self) -> None:
         if self.data == "drawn":
-            try:
-                point_clouds.unpack(self.points)
-            except point_clouds.CloudError as error:
-                kind = ConfigError if self.points else StillMissing
-                raise kind("points", self.points, str(error).rstrip(".")) from None
+            point_clouds.require(self.points)
         if (cost := self.cost()) > LONGEST:
             name = "seeds" if self.seeds > 1 else "batch_size"
             raise ConfigError(name, getattr(self, name), f"one step would take about {cost:.0f} milliseconds, and "
