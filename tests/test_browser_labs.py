@@ -112,15 +112,15 @@ def test_a_branch_from_an_earlier_moment_shows_both_futures(browser: Browser, se
         visitor.button("On stage").click()
         visitor.until(lambda: f"4 of {last:,}" in visitor.step_text(), "the first future, at the moment of the branch")
         visitor.settle()
-        both = visitor.pictures(visitor.curves)
-        assert both
+        both = visitor.curves_anew()
         link = visitor.share()
         visitor.page.keyboard.press("Escape")
         with visit(browser, server) as other:
             other.follow(link)
             other.page.get_by_text("Dashed:").wait_for()
             other.page.get_by_text("Side by side").click()
-            other.until(lambda: other.pictures(other.curves) == both, "both futures in the curves of the link")
+            other.until(lambda: other.step_text() == visitor.step_text(), "the moment that the link tells of")
+            other.until(lambda: other.curves_anew() == both, "both futures in the curves of the link")
         visitor.button("Remove").click()
         dashed.wait_for(state="detached")
         visitor.until(lambda: visitor.pictures(visitor.curves) != both, "the curves of the second future to go")

@@ -171,6 +171,17 @@ class Visitor:
         drawn = (canvases or self.canvases).evaluate_all(PICTURES)
         return [f"{text.split(' ')[0]} {hashlib.sha256(text.encode()).hexdigest()[:12]}" for text in drawn]
 
+    def curves_anew(self) -> list[str]:
+        """`pictures` of the curves, drawn from scratch: Vega's layout depends on what a chart showed before."""
+        figures = self.key("tab")
+        figures.get_by_text("Source").click()
+        self.until(lambda: not self.curves.count(), "the curves to make room")
+        self.settle()
+        figures.get_by_text("Curves").click()
+        self.curves.first.wait_for()
+        self.settle()
+        return self.pictures(self.curves)
+
     def values(self) -> list[str]:
         """What every widget among the knobs is set to."""
         found: list[str] = self.page.locator(".st-key-knobs").evaluate(VALUES)
