@@ -111,8 +111,8 @@ class Bench:
         hosted.last_step = hosted.target = step
         hosted.back_to = at
 
-    def _do_peek(self, hosted: Hosted, since: int) -> Look:
-        return hosted.look(since)
+    def _do_peek(self, hosted: Hosted, since: int, drawn: tuple[int, int] | None = None) -> Look:
+        return hosted.look(since, drawn)
 
     def _do_dump(self, hosted: Hosted) -> dict[str, Any]:
         return hosted.dump()

@@ -120,7 +120,6 @@ class Hosted:
     def __init__(self, slug: str, config: Config, device: str, limits: Limits) -> None:
         self.slug, self.device, self.limits = slug, device, limits
         self.speed: float | None = None
-        self.frame_key: tuple[int, int] | None = None
         self.version = 0
         self.begin(config)
 
@@ -314,12 +313,11 @@ class Hosted:
 
     # ------------------------------------------------------------- looking
 
-    def look(self, since: int) -> Look:
-        """This moment.  The frame is None if the last one sent is still true."""
-        key = (self.experiment.step_count, self.version)
+    def look(self, since: int, drawn: tuple[int, int] | None = None) -> Look:
+        """This moment.  The frame is None if there is none, or if `drawn`, a (step, version), is still true."""
         frame = None
-        if self.target is None and self.status != "failed" and key != self.frame_key:
-            frame, self.frame_key = self.experiment.frame(), key
+        if self.target is None and self.status != "failed" and drawn != (self.experiment.step_count, self.version):
+            frame = self.experiment.frame()
         return Look(
             status=self.status, message=self.message, config=self.config, step=self.experiment.step_count,
             last_step=self.last_step, frame=frame, curves=self.history.curves(since), speed=self.speed,

@@ -33,6 +33,7 @@ class Limits:
     checkpoint_seconds: float = 0.25  # of training between two checkpoints
     recovery_seconds: float = 2.0  # between two copies sent to the parent, from which a lost run goes on
 
+    leave_after: float = 15.0  # seconds after the page was closed or left until its runs pause
     pause_after: float = 90.0  # seconds without anybody asking; a hidden browser tab asks once a minute
     drop_after: float = 900.0  # seconds without anybody asking until the run is closed
     hang_after: float = 20.0  # seconds without a heartbeat until a worker is replaced

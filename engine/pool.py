@@ -44,11 +44,13 @@ class Record:
     place: int | None = None  # None: waiting
     asked: float = field(default_factory=time.monotonic)
     look: Look = field(default_factory=lambda: Look(status="waiting"))
+    drawn: tuple[int, int] | None = None  # step and version of the frame in `look`
     queued: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # wishes of a run that waits
     dump: dict[str, Any] | None = None  # the newest copy from which a lost run goes on
     crashes: int = 0
     notice: str = ""
     notice_until: float = 0.0
+    left: float = math.inf  # when the page that watched it was left
     leased_out: bool = False  # paused because nobody asked
 
 
@@ -107,7 +109,7 @@ class Pool(abc.ABC):
     def call(self, verb: str, run_id: str, *args: Any, timeout: float = 5.0) -> Any:
         """Do something to a run; see `engine.bench.Bench` for the verbs."""
         record = self._record(run_id)
-        record.asked, record.leased_out = time.monotonic(), False
+        record.asked, record.left, record.leased_out = time.monotonic(), math.inf, False
         with self._lock:
             if record.place is None:
                 if verb in ("weights", "story", "branch"):
@@ -127,23 +129,31 @@ class Pool(abc.ABC):
                 return Look(
                     status="lost", message="This run was put away because nobody watched it. Reset starts it again."
                 )
-            record.asked = time.monotonic()
+            record.asked, record.left = time.monotonic(), math.inf
             if record.place is None:
                 return self._waiting_look(record)
         if record.look.status == "lost":
             return record.look
         try:
-            look: Look = self.send(record.place, "peek", run_id, (since,), 0.5)
+            look: Look = self.send(record.place, "peek", run_id, (since, record.drawn), 0.5)
         except PoolError as error:  # what was known last is shown until the bench answers again
             return dataclasses.replace(record.look, message=str(error), curves={}, busy=True)
         except KeyError:
             return dataclasses.replace(record.look, curves={}, busy=True)
         if look.frame is None:
             look = dataclasses.replace(look, frame=record.look.frame)
+        else:
+            record.drawn = (look.step, look.version)
         record.look = dataclasses.replace(look, curves={})
         if record.notice and time.monotonic() < record.notice_until:
             look = dataclasses.replace(look, message=f"{record.notice} {look.message}".strip())
         return look
+
+    def leave(self, run_id: str) -> None:
+        """Like `Run.leave`.  Takes no lock and no time."""
+        record = self._records.get(run_id)
+        if record is not None:
+            record.left = time.monotonic()
 
     def branch(self, run_id: str, step: int, config: Config) -> Run:
         """Like `Run.branch`: on the bench of its parent, since its past is there."""
@@ -177,9 +187,10 @@ class Pool(abc.ABC):
             idle = [(r, now - r.asked) for r in self._records.values()]
         for record, seconds in idle:
             limit = self.limits.pause_after if record.place is None else self.limits.drop_after
+            gone = seconds > self.limits.pause_after or now - record.left > self.limits.leave_after
             if seconds > limit:
                 self.close_run(record.run_id)
-            elif seconds > self.limits.pause_after and not record.leased_out and record.place is not None:
+            elif gone and not record.leased_out and record.place is not None:
                 record.leased_out = True
                 message = "Paused because nobody was watching. Press Play to go on."
                 try:

@@ -19,16 +19,34 @@ import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
+from engine.hosted import Look
 from engine.limits import Limits
 from engine.pool import Pool, PoolError, Record
 from engine.worker import PULSE, WARMING, Pulse
 
 log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parent.parent
+
+
+QUICK = 0.25  # seconds between two looks, or less: then the next one is asked for in advance
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """When a run that trains was last looked at, and the look that comes next.
+
+    It is asked for while the page draws the last one, so that a page need not wait until a step has ended and a frame
+    is made.
+    """
+
+    asked: float
+    args: tuple[Any, ...] = ()
+    answer: Future[Any] | None = None
 
 
 class _Worker:
@@ -38,6 +56,7 @@ class _Worker:
         self._beat, self._silence = 0.0, 0.0
         self.ready = threading.Event()
         self.pending: dict[int, Future[Any]] = {}
+        self.ahead: dict[str, _Ahead] = {}  # by id of the run
         self._numbers = itertools.count(1)
         self._sending = threading.Lock()
         ours, theirs = Pipe()
@@ -111,11 +130,24 @@ class ProcessPool(Pool):
         worker = self._workers[place]
         if not worker.ready.wait(min(timeout, 0.2) if verb == "peek" else timeout):
             raise PoolError("A worker is starting; your run begins in a moment.")
-        future = worker.ask(verb, run_id, args)
+        now, ahead = time.monotonic(), worker.ahead.pop(run_id, None)  # gone, since another verb may change everything
+        quick = verb == "peek" and ahead is not None and now - ahead.asked < QUICK
+        future = ahead.answer if quick and ahead and ahead.args == args else None
+        future = future or worker.ask(verb, run_id, args)
         try:
-            return future.result(timeout)
+            answer = future.result(timeout)
         except FutureTimeout:
             raise PoolError("The worker is busy with one long step; this page goes on when it is done.") from None
+        if verb == "peek" and answer.status == "running":
+            worker.ahead[run_id] = self._look_ahead(worker, run_id, args, answer) if quick else _Ahead(now)
+        return answer
+
+    def _look_ahead(self, worker: _Worker, run_id: str, args: tuple[Any, ...], look: Look) -> _Ahead:
+        """Ask for what `Pool.peek` will ask for after this look."""
+        since, drawn = args
+        since = max([since, *(int(steps[-1]) for steps, _ in look.curves.values() if len(steps))])
+        args = (since, drawn if look.frame is None else (look.step, look.version))
+        return _Ahead(time.monotonic(), args, worker.ask("peek", run_id, args))
 
     def close(self) -> None:
         self._closing.set()
@@ -225,6 +257,7 @@ class ProcessPool(Pool):
             self._lose(record, f"This run brought down its worker {record.crashes} times, so it was stopped. Reset, "
                                "and try smaller settings.")  # fmt: skip
             return
+        record.drawn = None  # the new worker counts versions anew
         if record.dump is None:
             worker.ask("open", record.run_id, (record.slug, record.config)).result(30)
             step = 0

@@ -53,6 +53,10 @@ class Run:
         """The newest frame, the metrics after step `since`, and the status.  Never waits long."""
         return self.pool.peek(self.id, since)
 
+    def leave(self) -> None:
+        """Whoever looked has gone: unless somebody looks again, the run pauses soon."""
+        self.pool.leave(self.id)
+
     def seek(self, step: int) -> None:
         """Show the moment after `step` steps, exactly as it was."""
         self.pool.call("seek", self.id, step)

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from ui import shell, theme
+from ui import player, shell, theme
 
+player.attend(None)
 MODE = "dark" if theme.dark() else "light"
 
 with st.container(key="home"):

@@ -329,6 +329,26 @@ def test_a_lease_first_pauses_then_drops(faulty: type) -> None:
                 run.play()
 
 
+def test_a_run_whose_page_was_left_pauses_soon_unless_somebody_looks(
+    pool: Pool, faulty: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "limits", dataclasses.replace(pool.limits, leave_after=0.2))
+    left, found, looked_at = (pool.open("faulty", faulty(seed=i)) for i in range(3))
+    for run in (left, found, looked_at):
+        run.play()
+    left.leave()
+    found.leave()
+    found.peek()  # a reload, or another tab
+    time.sleep(0.3)
+    pool.sweep()
+    assert (found.peek().status, looked_at.peek().status) == ("running", "running")
+    look = left.peek()
+    assert look.status == "paused" and "nobody was watching" in look.message
+    left.play()
+    pool.sweep()
+    assert left.peek().status == "running"
+
+
 def test_history_and_checkpoints_stay_bounded(faulty: type) -> None:
     limits = dataclasses.replace(SMALL, history_points=100, checkpoints=10, checkpoint_seconds=1e-4)
     with pool_of("inline", limits) as pool:
@@ -381,6 +401,65 @@ def place(pool: ProcessPool, run: Run) -> int:
     found = pool._records[run.id].place
     assert found is not None
     return found
+
+
+def test_looks_that_follow_each_other_tell_everything_once(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty(seed=2))
+    run.play()
+    steps: list[int] = []
+    looks = 0
+    while len(steps) < 200 or looks < 20:  # as a page does, which processes answer in advance
+        look = run.peek(steps[-1] if steps else -1)
+        steps.extend(look.curves.get("loss", ([], []))[0])
+        assert look.frame.step == look.step
+        looks += 1
+        time.sleep(0.005)
+    run.pause()
+    look = run.peek(steps[-1])
+    steps.extend(look.curves.get("loss", ([], []))[0])
+    assert look.status == "paused" and look.frame.step == look.step == look.last_step
+    assert steps == list(range(1, look.step + 1))
+
+
+@pytest.mark.parametrize("act", ["seek", "update", "edit", "reset"])
+def test_a_look_after_something_was_done_shows_it(pool: Pool, faulty: type, act: str) -> None:
+    run = pool.open("faulty", faulty(seed=2))
+    run.play()
+    look = run.peek()
+    for _ in range(30):
+        look = run.peek(max(look.curves.get("loss", ([-1],))[0]))
+        time.sleep(0.005)
+    since = max(look.curves.get("loss", ([look.step],))[0])
+    if act == "seek":
+        run.seek(1)
+    elif act == "update":
+        run.update(faulty(seed=2, rate=0.5))
+    elif act == "edit":
+        run.edit({"index": 0, "value": 1e6})
+    else:
+        run.reset(faulty(seed=9))
+    look = run.peek(since)
+    if act == "seek":
+        assert look.status == "paused" and (look.busy or look.frame.step == 1)
+        assert until(run, at_rest).frame.step == 1
+    elif act == "update":
+        assert look.config.rate == 0.5
+    elif act == "edit":
+        assert look.frame.weights.max() > 1e5 and look.changed_at
+    else:
+        assert (look.step, look.status, look.config.seed) == (0, "paused", 9)
+        np.testing.assert_array_equal(look.frame.weights, bare(faulty(seed=9), 0)[1])
+
+
+def test_a_picture_that_came_too_late_comes_with_the_next_look(processes: ProcessPool, faulty: type) -> None:
+    run = processes.open("faulty", faulty(fault="slow", at=1))
+    run.step(3)
+    while processes.send(place(processes, run), "dump", run.id, (), 5.0)["step"] < 3:
+        pass
+    with pytest.raises(PoolError, match="one long step"):
+        processes.send(place(processes, run), "peek", run.id, (-1, None), 0.0)
+    look = run.peek()
+    assert look.frame.step == look.step == 3
 
 
 def test_a_killed_worker_is_replaced_and_the_run_goes_on(processes: ProcessPool, faulty: type) -> None:

@@ -24,7 +24,7 @@ from engine.pool import PoolError
 from ui import lesson, story
 from ui.controls import controls
 from ui.link import settings
-from ui.player import Player, Watched, attach, describe, name_in_link
+from ui.player import Player, Watched, attach, attend, describe, name_in_link
 from ui.press import once
 from ui.transport import status, transport
 
@@ -82,6 +82,7 @@ def lab_page(
     """
     config_class: type[Config] = engine.lab(slug).Config
     player = attach(slug, config_class, speed=speed)
+    attend(player)
     question = (engine.lab(slug).__doc__ or "").strip().splitlines()[0]
     st.header(question, anchor=False)
     begun = st.session_state.get(f"{slug}.lesson_run", "") == (settings(slug, config_class).lesson or "")

@@ -311,6 +311,27 @@ class _Told:
         return False
 
 
+def _leave(players: list[Player]) -> None:
+    for player in players:
+        for watched in [player.on_stage, *player.compared]:
+            if watched is not None:
+                watched.run.leave()
+
+
+@st.cache_resource(scope="session", on_release=_leave, show_spinner=False)
+def _attended() -> list[Player]:
+    """The player of the page that this session shows, if that has one.  Released when the browser tab goes."""
+    return []
+
+
+def attend(player: Player | None) -> None:
+    """Say which player this session looks at.  The runs of the page before go on for a moment, and then pause."""
+    attended = _attended()
+    if not any(each is player for each in attended):
+        _leave(attended)
+        attended[:] = [player] if player else []
+
+
 def name_in_link(player: Player) -> None:
     """Let the address bar say which run this is, for a reload and for other tabs."""
     if player.on_stage is not None and st.query_params.get("run") != player.on_stage.run.id:
