@@ -22,7 +22,7 @@ from torch import Tensor, nn
 POOLINGS = ("max", "average", "none")
 NORMS = ("none", "batch", "layer", "group")
 POOL = 2  # side and stride of a pooling window
-DEEPEST, WIDEST = 50, 64  # layers, channels
+DEEPEST, WIDEST = 50, 128  # layers, channels
 
 
 class ArchitectureError(ValueError):

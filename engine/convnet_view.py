@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 MISTAKES = 12
 SURVEYED = 100  # test pictures behind `Frame.told_by_class`
+SHOWN = 64  # kernels of a layer, and their maps, that are seen side by side
 FEWEST = 30  # a network that is too large to be surveyed with so many is not surveyed
 
 
@@ -42,7 +43,8 @@ class Frame:
     layer: int  # from 0
     channel: int
     source: int
-    filters: Array  # (O, k, k): what each kernel of the layer has for the map `source`
+    first: int  # channel with which the next and `maps` begin, of which there are s <= SHOWN
+    filters: Array  # (s, k, k): what each of these kernels has for the map `source`
     kernel: Array  # (I, k, k): the kernel `channel`
     bias: float
     inputs: Array  # (I, h, h): what it slides over
@@ -51,7 +53,7 @@ class Frame:
     active: Array  # (H, H): relu
     pooled: Array  # (P, P)
     towards: Array  # (P, P): d (logit of the answer) / d pooled
-    maps: Array  # (O, H, H): relu of every kernel's map
+    maps: Array  # (s, H, H): relu of each of these kernels' map
     overview: Array  # (L, S, S): the mean map of each layer after relu, all enlarged to the largest side
     test: dict[str, float]  # loss and accuracies, empty before anything was judged
     judged: int  # test pictures behind `test`
@@ -77,6 +79,8 @@ def look(experiment: Experiment, attributions: Array) -> Frame:
     layer = min(config.layer, len(rows)) - 1
     conv = model.parts[layer].conv
     channel, source = config.channel % conv.out_channels, config.source % conv.in_channels
+    first = channel // SHOWN * SHOWN
+    shown = slice(first, first + SHOWN)
     with torch.enable_grad():
         # The picture asks for a gradient so that one flows at all; no weight's gradient is touched.
         trace = model.trace(experiment.x.detach().clone().requires_grad_())
@@ -92,10 +96,11 @@ def look(experiment: Experiment, attributions: Array) -> Frame:
         norm=experiment.architecture.norm, pooling=experiment.architecture.pooling,
         last=layer == len(rows) - 1, picture=array(experiment.x[0, 0]), label=experiment.label,
         probabilities=array(logits.softmax(0)), layer=layer, channel=channel, source=source,
-        filters=array(conv.weight[:, source]), kernel=array(conv.weight[channel]), bias=float(bias[channel].detach()),
-        inputs=array(seen.x[0]), sums=array(seen.z[0, channel]), normed=array(seen.u[0, channel]),
-        active=array(seen.a[0, channel]), pooled=array(seen.out[0, channel]), towards=array(towards[0, channel]),
-        maps=array(seen.a[0]), overview=_overview(trace), test=results.metrics(), judged=int(results.asked.sum()),
+        first=first, filters=array(conv.weight[shown, source]), kernel=array(conv.weight[channel]),
+        bias=float(bias[channel].detach()), inputs=array(seen.x[0]), sums=array(seen.z[0, channel]),
+        normed=array(seen.u[0, channel]), active=array(seen.a[0, channel]), pooled=array(seen.out[0, channel]),
+        towards=array(towards[0, channel]), maps=array(seen.a[0, shown]), overview=_overview(trace),
+        test=results.metrics(), judged=int(results.asked.sum()),
         confusion=results.confusion(len(experiment.images.classes)), mistakes=array(results.x[places, 0]),
         mistaken=np.stack([places, results.truth[places], results.answers[places]], axis=1),
         sureness=results.sureness[places], told_by_class=_told_by_class(experiment), attributions=attributions,

@@ -44,7 +44,7 @@ def stage(view: View) -> None:
     pick = show(scene, key=view.key)
     if pick and pick["panel"] in PICKS:
         knob = PICKS[pick["panel"]]
-        view.player.turn(**{knob: pick["index"] + (knob == "layer")})
+        view.player.turn(**{knob: pick["index"] + (1 if knob == "layer" else frame.first)})
         st.rerun(scope="app")
 
 
@@ -84,10 +84,14 @@ def _maps(scene: Scene, frame: Any) -> None:
                         low=0, high=_tops(frame.overview), palette="sequential", chosen=frame.layer)  # fmt: skip
     reach = float(np.abs(frame.filters).max()) or 1.0
     source = f" on map {frame.source + 1} of {row.inputs}" if row.inputs > 1 else ""
-    scene.heat_grid("filters", title=f"Kernels of layer {frame.layer + 1}{source}", images=frame.filters, low=-reach,
-                    high=reach, palette="diverging", chosen=frame.channel, weight=1.2)  # fmt: skip
+    kernels = f"Kernels of layer {frame.layer + 1}"
+    if (shown := len(frame.maps)) < row.outputs:
+        kernels = f"Layer {frame.layer + 1}, kernels {frame.first + 1} to {frame.first + shown} of {row.outputs},"
+    chosen = frame.channel - frame.first
+    scene.heat_grid("filters", title=kernels + source, images=frame.filters,
+                    low=-reach, high=reach, palette="diverging", chosen=chosen, weight=1.2)  # fmt: skip
     scene.heat_grid("maps", title="What each finds: click one", images=frame.maps, low=0, high=_tops(frame.maps),
-                    palette="sequential", chosen=frame.channel, weight=1.4)  # fmt: skip
+                    palette="sequential", chosen=chosen, weight=1.4)  # fmt: skip
 
 
 def _answer(frame: Any) -> str:
@@ -198,7 +202,7 @@ def extra(player: Player) -> None:
     with st.popover("Networks", icon=":material/swap_horiz:", key=f"{SLUG}.networks"):
         network_input(player)
         if player.wanted.network:
-            st.caption("Blocks, depth, kernel and norm are those of this network; the knobs for them do nothing.")
+            st.caption("Blocks, size, depth, kernel and norm are those of this network; the knobs for them do nothing.")
         _take_along(player)
 
 

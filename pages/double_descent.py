@@ -161,7 +161,7 @@ def _coefficients(scene: Scene, frame: Any, config: Any) -> None:
     panel.lines([np.array([[-reach, -reach], [reach, reach]])], colour="neutral", name="Learned = true")
     group, names, colours = np.zeros(len(frame.truth)), [], ["positive"]
     if frame.across == "epochs":
-        group[max(2, config.samples // 2) :] = 1
+        group[max(2, config.n // 2) :] = 1
         names, colours = ["fast", "slow"], ["class_1", "class_2"]
     for k, learned in enumerate(frame.answers):
         with panel.stop(k):
@@ -239,7 +239,7 @@ def inside(view: View) -> None:
     sweep([line], title="Smallest singular value of the training features: the solution divides by it",
           y_title="singular value", key=f"{view.key}.smallest", **common)  # fmt: skip
     rank = Line("rank", "positive", frame.stops, _middle(frame.rank))
-    most = Line("min(width, n)", "neutral", frame.stops, np.minimum(frame.stops, config.samples), measured=False)
+    most = Line("min(width, n)", "neutral", frame.stops, np.minimum(frame.stops, config.n), measured=False)
     sweep([rank, most], title="Rank of the training features: the peak stands where it reaches n", y_title="rank",
           key=f"{view.key}.rank", **common)  # fmt: skip
 
@@ -258,7 +258,7 @@ def _unit(config: Any) -> str:
     """What one step is: a width with all its seeds, unless that takes longer than a slice of time."""
     if config.across == "epochs":
         return "Point"
-    return "Width" if config.model != "network" and config.samples <= 100 and config.seeds <= 5 else "Step"
+    return "Width" if config.model != "network" and config.n <= 100 and config.seeds <= 5 else "Step"
 
 
 lab_page(

@@ -255,17 +255,21 @@ def test_what_would_hold_up_everybody_is_refused_with_a_reason() -> None:
     assert Experiment(Config(depth=50)).plan.steps_per_update > 1
     with pytest.raises(ConfigError, match="attribution"):
         Config(depth=50, attribution=True)
+    with pytest.raises(ConfigError, match=r"size = 'large' .* Take the standard size, fewer layers"):
+        Config(size="large", depth=50)
 
 
 @given(
     channels=st.lists(st.integers(1, 32), min_size=1, max_size=3).map(tuple), depth=st.integers(1, 50),
     batch_size=st.integers(4, 256), norm=st.sampled_from(convnet.NORMS), kernel=st.sampled_from([1, 3, 5]),
+    size=st.sampled_from(["standard", "large"]),
 )  # fmt: skip
 def test_no_step_is_planned_to_take_longer_than_a_slice(
-    channels: tuple[int, ...], depth: int, batch_size: int, norm: str, kernel: int
+    channels: tuple[int, ...], depth: int, batch_size: int, norm: str, kernel: int, size: str
 ) -> None:
+    knobs = {"channels": channels, "depth": depth, "batch_size": batch_size, "norm": norm, "kernel": kernel}
     try:
-        config = Config(channels=channels, depth=depth, batch_size=batch_size, norm=norm, kernel=kernel, padding=2)
+        config = Config(**knobs, padding=2, size=size)  # type: ignore[arg-type]
     except ConfigError:
         return
     plan = cnn_filters.plan(config.architecture(), batch_size)
@@ -274,6 +278,30 @@ def test_no_step_is_planned_to_take_longer_than_a_slice(
     judging = fixed / 3 + cnn_filters.milliseconds(config.architecture(), plan.judging) - fixed
     training = cnn_filters.milliseconds(config.architecture(), largest)
     assert max(training, judging) <= 20 if plan.steps_per_update > 1 else training + judging <= 20
+
+
+# ------------------------------------------------------------------ the large size
+
+
+def test_large_has_four_times_the_channels_and_learns() -> None:
+    large, metrics = trained(12, size="large", seed=4)
+    assert [layer.conv.out_channels for layer in large.model.parts] == [64, 128]
+    weights = [sum(p.numel() for p in run.parameters) for run in (Experiment(Config()), large)]
+    assert weights[1] > 10 * weights[0]
+    assert metrics[-1]["train_loss"] < metrics[0]["train_loss"] / 2
+    assert trained(12, size="large", seed=4)[1] == metrics
+    every = Experiment(Config(size="large", channels=(4, 32), augmentation="warp", norm="batch"))
+    assert [layer.conv.out_channels for layer in every.model.parts] == [16, 128]
+
+
+@pytest.mark.parametrize(("channel", "first"), [(0, 0), (63, 0), (64, 64), (127, 64)])
+def test_of_many_kernels_those_beside_the_chosen_one_are_seen(channel: int, first: int) -> None:
+    experiment = Experiment(Config(size="large", layer=2, channel=channel, source=63))
+    frame, conv = experiment.frame(), experiment.model.parts[1].conv
+    assert (frame.first, frame.channel, len(frame.maps)) == (first, channel, 64)
+    assert np.array_equal(frame.filters, conv.weight[first : first + 64, 63].detach())
+    assert np.array_equal(frame.maps[channel - first], frame.active)
+    assert np.array_equal(frame.kernel, conv.weight[channel].detach())
 
 
 # ------------------------------------------------------------------ what is learned
@@ -298,9 +326,12 @@ def test_the_digits_are_read(seed: int) -> None:
 # ------------------------------------------------------------------ networks that come and go
 
 
-def test_a_network_from_the_shelf_goes_on(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("knobs", [{"channels": (4, 6), "norm": "batch"}, {"size": "large"}])
+def test_a_network_from_the_shelf_goes_on(
+    knobs: dict[str, Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
-    experiment, metrics = trained(100, channels=(4, 6), norm="batch")
+    experiment, metrics = trained(100, **knobs)
     about = {"lab": "cnn_filters", "config": "{}", **experiment.about()}
     key = shelf.keep(network_file.write(experiment.model, about))
     taken = Experiment(Config(network=key))

@@ -355,6 +355,46 @@ def test_the_model_says_what_the_picture_shows(knobs: dict[str, object]) -> None
     np.testing.assert_allclose(rows, seen, rtol=1e-3, atol=1e-4)
 
 
+# ---------------------------------------------------------------- the large size
+
+
+def test_large_has_three_times_the_samples_and_a_peak_three_times_as_far() -> None:
+    def run(size: str) -> tuple[Experiment, list[dict[str, float]]]:
+        experiment = Experiment(Config(size=size, samples=20, widths=7, seeds=3))
+        metrics = list(engine.train(experiment, len(experiment.plan)))
+        return experiment, metrics
+
+    (standard, _), (large, metrics) = run("standard"), run("large")
+    assert run("large")[1] == metrics
+    assert [len(run.sweep.problems[0].x) for run in (standard, large)] == [20, 60]  # type: ignore[attr-defined]
+    weights = [sum(p.numel() for p in run.model.parameters()) for run in (standard, large)]
+    assert weights[1] == 3 * weights[0]
+    for experiment, n in ((standard, 20), (large, 60)):
+        frame = experiment.frame()
+        test_error, train_error = middle(frame.test_error), middle(frame.train_error)
+        assert frame.stops[test_error.argmax()] == frame.full_rank == frame.threshold == n
+        assert train_error[frame.stops >= n].max() < 1e-9 < train_error[frame.stops < n].min()
+    assert middle(large.frame().test_error)[-1] < middle(standard.frame().test_error)[-1], "three times the data"
+
+
+def test_a_large_network_learns() -> None:
+    config = Config(size="large", model="network", data="curve", samples=20, narrowest=0.9, widths=5, seeds=2)
+    experiment = Experiment(config)
+    losses = [m["loss"] for m in engine.train(experiment, 12)]
+    assert losses[-1] < losses[0] / 2 and experiment.sweep.threshold == pytest.approx(59 / 3)
+
+
+def test_all_models_take_the_large_size_as_they_stand_or_say_why_not() -> None:
+    for model, data in double_descent.GOES_WITH.items():
+        for across in ("width", "epochs"):
+            knobs = {"size": "large", "model": model, "data": data[0], "across": across}
+            if (model, across) == ("legendre", "width"):
+                with pytest.raises(ConfigError, match="so many polynomials"):
+                    Config(**knobs)  # type: ignore[arg-type]
+            else:
+                assert Config(**knobs).n == 300  # type: ignore[arg-type]
+
+
 # ---------------------------------------------------------------- knobs
 
 
@@ -375,6 +415,10 @@ def test_widths_hold_the_threshold_and_grow() -> None:
         ({"samples": 200, "widths": 60, "seeds": 20}, "at most 15 points"),
         ({"samples": 200, "widest": 30.0}, "at most 10 times n"),
         ({"model": "network", "widest": 30.0, "samples": 200, "seeds": 10}, "thresholds"),
+        ({"size": "large", "samples": 101}, "size = 'large' .* take at most 100, which makes 300"),
+        ({"size": "large", "across": "epochs", "samples": 200}, "take at most 100, which makes 300"),
+        ({"size": "large", "widest": 11.0}, "with 300 samples it is at most 10 times n"),
+        ({"size": "large", "widths": 60}, "with 300 samples and 5 seeds at most 40 points"),
     ],
 )
 def test_what_does_not_go_together_gets_a_sentence(knobs: dict[str, object], says: str) -> None:

@@ -34,6 +34,7 @@ __all__ = ["Config", "Experiment", "Frame", "output_size", "receptive_field"]
 
 SIDES = {"digits": 8, "mnist": 28, "fashion_mnist": 28}
 CLASSES = 10
+TIMES = {"standard": 1, "large": 4}  # as many channels
 FUSED = ("momentum", "nesterov", "adagrad", "adam", "adamw")  # torch has these in one call
 AT_ONCE, LONGEST = 11.0, 18.0  # milliseconds: an update that takes less is one step; no step may take more
 LEAST = 2  # pictures in a part of a batch
@@ -59,6 +60,8 @@ class Config(BaseConfig):
         (16, 32), low=1, high=32, length=(1, 4), group="network", label="Blocks",
         help="Channels in each block: how many kernels look over the picture side by side.",
     )  # fmt: skip
+    size: str = knob("standard", choices=tuple(TIMES), group="network", help="Large has 4 times the channels in every "
+                     "block. It is meant for a server with a GPU; without one it learns more slowly.")  # fmt: skip
     depth: int = knob(
         2, low=1, high=50, group="network",
         help="Convolution layers in all, shared out over the blocks; each block has at least one.",
@@ -80,8 +83,9 @@ class Config(BaseConfig):
     batch_size: int = knob(64, low=4, high=256, log=True, group="training", help="Pictures behind each update.")
     network: str = knob("", length=(0, 20), group="training", help="A network from the shelf, to go on from.")
     layer: int = knob(1, low=1, high=50, live=True, group="view", help="The convolution layer that is shown.")
-    channel: int = knob(0, low=0, high=63, live=True, group="view", help="The kernel that slides.")
-    source: int = knob(0, low=0, high=63, live=True, group="view", help="The map it slides over.")
+    channel: int = knob(0, low=0, high=127, live=True, group="view",
+                        help="The kernel that slides. 64 are drawn side by side; turn on for the next.")  # fmt: skip
+    source: int = knob(0, low=0, high=127, live=True, group="view", help="The map it slides over.")
 
     def check(self) -> None:
         images.require(self.data, self.picture)
@@ -91,21 +95,28 @@ class Config(BaseConfig):
             raise ConfigError("channels", ",".join(map(str, self.channels)), str(error).rstrip(".")) from None
         shortest = milliseconds(architecture, LEAST)
         if shortest > LONGEST:
+            large = self.size == "large" and not self.network
             raise ConfigError(
-                "depth", self.depth, f"one step of this network would take about {shortest:.0f} milliseconds, and "
-                f"everybody else here would wait; {LONGEST:.0f} are allowed. Take fewer layers, fewer channels, no "
-                "norm, or more pooling"
+                "size" if large else "depth", self.size if large else self.depth,
+                f"one step of this network would take about {shortest:.0f} milliseconds, and everybody else here would "
+                f"wait; {LONGEST:.0f} are allowed. Take {'the standard size, ' if large else ''}fewer layers, fewer "
+                "channels, no norm, or more pooling"
             )  # fmt: skip
         if self.attribution and milliseconds(architecture, 100) > EXPLAINED:
             raise ConfigError("attribution", True, "for a network of this size it would hold up everybody else; take "
                               "fewer layers or channels, or switch it off")  # fmt: skip
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The channels of each block."""
+        return tuple(TIMES[self.size] * count for count in self.channels)
 
     def architecture(self) -> Architecture:
         """The network of these knobs, or the one from the shelf.  Raises `ArchitectureError` and `ConfigError`."""
         if self.network:
             return _taken(self.network, self.data)
         return Architecture(
-            side=SIDES[self.data], classes=CLASSES, channels=self.channels, kernel=self.kernel, stride=self.stride,
+            side=SIDES[self.data], classes=CLASSES, channels=self.widths, kernel=self.kernel, stride=self.stride,
             padding=self.padding, dilation=self.dilation, pooling=self.pooling, residual=self.residual,
             depth=max(self.depth, len(self.channels)), norm=self.norm,
         )  # fmt: skip

@@ -38,9 +38,11 @@ GOES_WITH = {
     "fourier": ("digits", "curve"), "relu": ("digits", "curve"), "legendre": ("curve",),
     "gaussian_subset": ("gaussian",), "network": ("digits", "curve"),
 }  # fmt: skip
+TIMES = {"standard": 1, "large": 3}  # as many samples, and with them features
 FITS = 60_000  # samples x widths x seeds: what is kept, so that the ridge can be turned at once
-COEFFICIENTS = 400_000  # samples x features of the widest model
-NEURONS = 400_000  # samples x seeds x hidden neurons of the widest network
+MOST = 300  # samples of a large problem that is solved exactly: one decomposition is one step
+COEFFICIENTS = {"standard": 400_000, "large": 900_000}  # samples x features of the widest model
+NEURONS = {"standard": 400_000, "large": 600_000}  # samples x seeds x hidden neurons of the widest network
 
 Array = NDArray[np.float32]
 
@@ -66,6 +68,9 @@ class Config(BaseConfig):
         when="across=width", help="What is to be learned: handwritten digits, a curve, or a linear rule.",
     )  # fmt: skip
     samples: int = knob(100, low=10, high=200, group="data", help="Number n of training samples.")
+    size: str = knob("standard", choices=tuple(TIMES), group="data", help="Large has 3 times the training samples, and "
+                     "so 3 times the features at every multiple of the threshold. It is meant for a server with a GPU; "
+                     "without one it goes on more slowly.")  # fmt: skip
     noise: float = knob(
         0.0, low=0.0, high=1.0, group="data",
         help="Digits: share of the training labels that are wrong. Otherwise: standard deviation of the label noise.",
@@ -78,14 +83,8 @@ class Config(BaseConfig):
         10.0, low=1.2, high=30.0, log=True, group="widths", when="across=width",
         help="The last width, as a multiple of the threshold.",
     )  # fmt: skip
-    widths: int = knob(
-        22,
-        low=5,
-        high=60,
-        group="widths",
-        label="Points on the curve",
-        help="Number of widths, or of epochs looked at.",
-    )
+    widths: int = knob(22, low=5, high=60, group="widths", label="Points on the curve",
+                       help="Number of widths, or of epochs looked at.")  # fmt: skip
     seeds: int = knob(5, low=1, high=20, group="run", help="Repetitions, each with samples and features of its own.")
 
     def check(self) -> None:
@@ -94,17 +93,32 @@ class Config(BaseConfig):
             title = self.knobs()["model"].title(self.model)
             words = " or ".join(self.knobs()["data"].title(name) for name in fitting)
             raise ConfigError("data", self.data, f"{title} goes with data: {words}")
-        if self.samples * self.widths * self.seeds > FITS:
-            allowed = f"with {self.samples} samples and {self.seeds} seeds at most {FITS // self.samples // self.seeds}"
+        n, trained = self.n, self.across == "width" and self.model == "network"
+        if self.size == "large" and not trained:
+            words = "would make everybody else here wait"
+            if n > MOST:
+                allowed = f"to solve for {n} samples {words}; take at most {MOST // TIMES['large']}, which makes {MOST}"
+                raise ConfigError("size", self.size, allowed)
+            if self.across == "width" and self.model == "legendre":
+                allowed = f"so many polynomials {words}; take random Fourier features, which learn the same curve"
+                raise ConfigError("size", self.size, allowed)
+        if n * self.widths * self.seeds > FITS:
+            allowed = f"with {n} samples and {self.seeds} seeds at most {FITS // n // self.seeds}"
             raise ConfigError("widths", self.widths, f"{allowed} points are kept at hand")
-        if self.across == "width" and self.model != "network" and self.samples**2 * self.widest > COEFFICIENTS:
-            most = COEFFICIENTS / self.samples**2
-            raise ConfigError("widest", self.widest, f"with {self.samples} samples it is at most {most:.3g} times n")
-        if self.across == "width" and self.model == "network":
-            most = NEURONS / self.samples / self.seeds / (self.samples / (7.5 if self.data == "digits" else 3))
+        if trained:
+            most = NEURONS[self.size] / n / self.seeds / (n / (7.5 if self.data == "digits" else 3))
             if self.widest > most:
-                allowed = f"with {self.samples} samples and {self.seeds} seeds it is at most {most:.3g} thresholds"
+                allowed = f"with {n} samples and {self.seeds} seeds it is at most {most:.3g} thresholds"
                 raise ConfigError("widest", self.widest, allowed)
+        elif self.across == "width":
+            most = COEFFICIENTS[self.size] / n**2
+            if self.widest > most:
+                raise ConfigError("widest", self.widest, f"with {n} samples it is at most {most:.3g} times n")
+
+    @property
+    def n(self) -> int:
+        """The number of training samples."""
+        return TIMES[self.size] * self.samples
 
 
 @dataclass(frozen=True)
@@ -166,7 +180,7 @@ def stops(config: Config, threshold: float) -> list[int]:
 def sweep(config: Config, device: torch.device) -> Sweep:
     """The models that a config asks for, not yet fitted."""
     seeds = range(config.seed, config.seed + config.seeds)
-    known: dict[str, Any] = {"samples": config.samples, "noise": config.noise, "device": device}
+    known: dict[str, Any] = {"samples": config.n, "noise": config.noise, "device": device}
     if config.across == "epochs":
         return AcrossEpochs([TwoSpeeds(seed=s, **known) for s in seeds], two_speeds.epochs(config.widths))
 
@@ -177,7 +191,7 @@ def sweep(config: Config, device: torch.device) -> Sweep:
         problems = [problem(seed, 0) for seed in seeds]
         widths = stops(config, network_threshold(problems[0]))
         return AcrossTraining(problems, widths, seed=config.seed)
-    widths = stops(config, config.samples)
+    widths = stops(config, config.n)
     return AcrossWidth([problem(seed, widths[-1]) for seed in seeds], widths)
 
 
@@ -268,7 +282,7 @@ class Experiment:
         for k, point in enumerate(self.points):
             numbers[k] = point.numbers
         found = dict(zip(NUMBERS, numbers.transpose(2, 0, 1), strict=True))  # each (W, S)
-        full = (found["rank"] >= self.config.samples).all(axis=1)
+        full = (found["rank"] >= self.config.n).all(axis=1)
         k, part = self.plan[min(self.step_count, len(self.plan) - 1)]
         at, theory = self.sweep.theory(self.config.ridge)
         setting = self.sweep.setting()
