@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,15 @@ def off(points: Tensor, surface: Surface) -> Tensor:
     left, right, bottom, top = surface.extent
     x, y = points.unbind(-1)
     return ~((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
+
+
+def fitting(surface: Surface, *, rows: int, milliseconds: float) -> int:
+    """How many starts along each side one core moves, and looks at, in about so many milliseconds each (torch 2.13).
+
+    `rows` of data stand behind the loss.
+    """
+    moving, looking = 2e-4 + 2.7e-5 * rows, 5e-5 + 1.4e-5 * len(surface.ends)  # milliseconds for each start
+    return math.isqrt(int(milliseconds / max(moving, looking)))
 
 
 class Basins:
@@ -67,6 +77,11 @@ class Basins:
         else:
             ended = torch.where(self.stopped, nearest, -1)  # the valley through which it left the map
         return ended.reshape(self.starts, self.starts).cpu().numpy().astype(np.int16)
+
+    def places(self, *, every: int) -> np.ndarray:
+        """Where the starts are now, (P, P, 2) float64: those of one row and one column in `every`."""
+        points = self.points.detach().reshape(self.starts, self.starts, 2)[::every, ::every]
+        return points.cpu().double().numpy().copy()
 
     def state_dict(self) -> dict[str, Any]:
         return {

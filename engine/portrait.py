@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 
 SCORES = ("train_loss", "test_loss", "train_error", "test_error")  # error: share wrong, or RMSE
+MOST = 64  # inputs and outputs of a layer, whose gradients for one point are told
 LINES = (2, 11, 33, 2)  # directions, lines, points along a line, x and y
 ACTIVATION_EDGES = np.linspace(-4, 4, 41)  # what lies outside is counted in the outermost bin
 GRADIENT_EDGES = np.linspace(-10, 2, 41)  # of log10 |gradient|; a gradient of zero is counted in the first bin
@@ -35,14 +37,15 @@ class Followed:
     inputs: Array  # (F,)
     outputs: Array  # (K,)
     loss: float
-    layers: tuple[dict[str, Array], ...]  # z, a, delta, db: (n_out,); dW: (n_out, n_in)
+    layers: tuple[dict[str, Array], ...]  # z, a, delta, db: (n_out,); dW: (n_out, n_in), at most `MOST` of each
 
 
 @dataclass(frozen=True)
 class Frame:
     """One moment of the shown network.  Maps cover the plane from its top left pixel, row by row.
 
-    H hidden layers, n_l neurons in layer l, K outputs, F features, S seeds; R, r and q are sides in pixels.
+    H hidden layers, K outputs, F features, S seeds; R, r and q are sides in pixels.  Of hidden layer l, the first n_l
+    neurons are drawn, as many as the knob `hidden` says: all of them, or a quarter if the network is large.
     """
 
     step: int
@@ -186,6 +189,7 @@ def draw(
     """
     config, n, shown = experiment.config, experiment.n_train, experiment.shown
     classes, loss = experiment.data.classes, experiment.loss
+    drawn = (len(config.features), *config.hidden, outputs.shape[-1])  # so many neurons of each layer
     side, seed_side, _ = experiment.detail
     points = min(len(experiment.xy), experiment.detail.points)
     feature_maps, *maps = (
@@ -201,11 +205,14 @@ def draw(
         classes=classes,
         features=config.features,
         feature_maps=array(feature_maps[:, ::2, ::2]),
-        neuron_maps=tuple(array(m[:, ::2, ::2]) for m in maps[:-1]),
+        neuron_maps=tuple(array(m[:n, ::2, ::2]) for m, n in zip(maps[:-1], config.hidden, strict=True)),
         output_map=array(output_map),
         confidence=array(confidence),
-        weights=tuple(array(layer.weight[shown].mT) for layer in experiment.layers),
-        biases=tuple(array(layer.bias[shown, 0]) for layer in experiment.layers),
+        weights=tuple(
+            array(layer.weight[shown, :n_in, :n_out].mT)
+            for layer, (n_in, n_out) in zip(experiment.layers, itertools.pairwise(drawn), strict=True)
+        ),
+        biases=tuple(array(layer.bias[shown, 0, :n]) for layer, n in zip(experiment.layers, drawn[1:], strict=True)),
         train_xy=experiment.xy[:n],
         train_labels=experiment.labels[:n],
         test_xy=experiment.xy[n:],
@@ -227,7 +234,7 @@ def draw(
 def _follow(experiment: Experiment, layers: Sequence[LayerGradients]) -> Followed:
     i, outputs = min(experiment.config.follow, len(experiment.xy) - 1), layers[-1].a
     loss = LOSSES[experiment.loss].value(outputs, experiment.t[i : i + 1])
-    numbers = [{"z": g.z[0], "a": g.a[0], "delta": g.delta[0], "dW": g.dW, "db": g.db} for g in layers]
+    numbers = [{"z": g.z[0], "a": g.a[0], "delta": g.delta[0], "dW": g.dW[:MOST, :MOST], "db": g.db} for g in layers]
     return Followed(
         index=i,
         xy=experiment.xy[i],

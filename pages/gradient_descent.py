@@ -81,7 +81,9 @@ def _basins(scene: Scene, frame: Any) -> None:
     )  # fmt: skip
     ends = np.where(frame.basin_ends >= 0, frame.basin_ends, np.nan)
     panel.classes(ends, extent=frame.extent, discrete=True, name="Basin (hatched: not there yet)")
-    panel.points(frame.basin_points.reshape(-1, 2), size=1.6, name="Where they are now")
+    shown, count = frame.basin_points.reshape(-1, 2), frame.basin_ends.size
+    some = "" if len(shown) == count else f" ({len(shown):,} of {count:,})"
+    panel.points(shown, size=1.6, name=f"Where they are now{some}")
     panel.points(frame.ends, size=5, shape="cross", colours=["mark"], name="Minimum")
 
 

@@ -26,7 +26,7 @@ def stage(view: View) -> None:
     """The network with what every neuron sees, and beside it what it makes of the plane."""
     frame = view.frame
     scene = Scene(height=560)
-    scene.graph("network", title="What each neuron sees", columns=_columns(frame),
+    scene.graph("network", title=_network_title(view), columns=_columns(frame),
                 weights=[w.T for w in frame.weights], weight=3, editable=True)  # fmt: skip
     discrete = bool(st.session_state.get(f"{SLUG}.discretise"))
     panel = scene.panel("output", title=_output_title(frame), x=PLANE, y=PLANE, x_label="x", y_label="y", weight=2,
@@ -39,6 +39,12 @@ def stage(view: View) -> None:
                         images=frame.seed_maps, captions=[f"{e:.0%}" for e in frame.seed_errors],
                         low=_low(frame), high=_high(frame), palette="diverging", discrete=False)  # fmt: skip
     _picked(view, show(scene, key=view.key))
+
+
+def _network_title(view: View) -> str:
+    drawn = sum(len(maps) for maps in view.frame.neuron_maps)
+    large = drawn < sum(view.config.widths)
+    return "What the first quarter of the neurons in each layer see" if large else "What each neuron sees"
 
 
 def _columns(frame: Any) -> list[Column]:

@@ -204,6 +204,35 @@ def test_basins_are_coloured_by_where_descent_ends():
     assert frame.basin_ends[0, 0] == 2 and frame.basin_ends[0, -1] == 3
 
 
+def test_a_large_grid_has_sixteen_times_the_starts_and_finds_the_same_basins():
+    knobs = {"surface": "himmelblau", "basins": True, "starts": 5, "noise": 0.01, "lr_gradient_descent": 0.005}
+    large = Experiment(Config(size="large", **knobs))
+    first = large.frame()
+    assert first.basin_ends.shape == (20, 20)
+    assert first.basin_points.shape == (5, 5, 2)  # of every fourth row and column
+    across = np.linspace(-5, 5, 20)
+    np.testing.assert_allclose(first.basin_points[3, 1], (across[4], across[12]))
+    metrics = list(engine.train(large, 200))
+    ends = large.frame().basin_ends
+    assert set(np.unique(ends)) == {0, 1, 2, 3}
+    assert ends[[0, 0, -1, -1], [0, -1, 0, -1]].tolist() == [2, 3, 1, 0]  # the corners
+    again = after(170, size="large", **knobs)
+    restored = Experiment(again.config)
+    restored.load_state_dict(pickle.loads(pickle.dumps(again.state_dict())))
+    assert list(engine.train(restored, 30)) == metrics[170:]
+    assert_same(restored.frame(), large.frame())
+
+
+@pytest.mark.parametrize(("surface", "most"), [("himmelblau", 128), ("rastrigin", 46), ("diabetes", 17)])
+def test_a_grid_that_would_hold_up_everybody_is_refused_and_the_sentence_says_what_fits(surface, most):
+    knobs = {"surface": surface, "optimisers": ("adam",), "size": "large", "basins": True}
+    with pytest.raises(ConfigError, match=f"Lower starts to {most}, or take the standard size") as caught:
+        Config(starts=most + 1, **knobs)
+    assert caught.value.knob == "size"
+    assert Config(starts=most, **knobs).side == 4 * most
+    Config(starts=most + 1, **knobs | {"basins": False})  # nothing is run there
+
+
 def test_valleys_of_the_monkey_saddle_are_basins():
     frame = after(300, surface="monkey_saddle", basins=True, starts=12).frame()
     assert set(np.unique(frame.basin_ends)) >= {0, 1, 2}

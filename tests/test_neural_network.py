@@ -326,6 +326,47 @@ def test_two_hidden_neurons_are_shown_as_they_are_and_more_by_their_principal_pl
     assert frame.hidden_variance == pytest.approx((sizes[:2] ** 2).sum() / (sizes**2).sum(), rel=1e-4)
 
 
+def parameters(experiment: Experiment) -> int:
+    return sum(p.numel() for p in experiment.model.parameters())
+
+
+def test_a_large_network_has_four_times_the_neurons_and_learns() -> None:
+    assert parameters(Experiment(Config())) == 16 * 3 + 16 * 17 + 17
+    one, again = (Experiment(Config(size="large", data="circle", dropout=0.1)) for _ in range(2))
+    assert parameters(one) == 64 * 3 + 64 * 65 + 65
+    metrics = [one.step() for _ in range(20)]
+    assert metrics[-1]["test_loss"] < 0.1 < 0.5 < metrics[0]["test_loss"]
+    for _ in range(10):
+        again.step()
+    restored = Experiment(again.config)
+    restored.load_state_dict(pickle.loads(pickle.dumps(again.state_dict())))
+    assert [restored.step() for _ in range(10)] == metrics[10:]
+
+
+def test_of_a_large_network_the_first_quarter_of_each_layer_is_drawn_and_can_be_edited() -> None:
+    experiment = Experiment(Config(size="large", hidden=(3, 20), norm="batch"))
+    experiment.step()
+    experiment.edit({"layer": 1, "source": 2, "target": 19, "value": 1.5})
+    experiment.edit({"layer": 1, "source": 11, "target": 79, "value": 2.5})  # not drawn, but there
+    frame = experiment.frame()
+    assert [len(maps) for maps in frame.neuron_maps] == [len(b) for b in frame.biases[:-1]] == [3, 20]
+    assert [w.shape for w in frame.weights] == [(3, 2), (20, 3), (1, 20)]
+    assert frame.weights[1][19, 2] == 1.5 and experiment.model[4].weight[79, 11] == 2.5
+    np.testing.assert_array_equal(frame.weights[1], experiment.model[4].weight[:20, :3].detach())
+    assert [len(layer["z"]) for layer in frame.followed.layers] == [12, 80, 1]
+    assert [layer["dW"].shape for layer in frame.followed.layers] == [(12, 2), (64, 12), (1, 64)]
+
+
+@pytest.mark.parametrize(
+    "knobs", [dict(hidden=(64,) * 8), dict(seeds=64), dict(batch_size=1, samples=2000), dict(hidden=(64, 64), seeds=8)]
+)
+def test_a_large_network_that_would_hold_up_everybody_is_refused_in_a_sentence(knobs: dict[str, Any]) -> None:
+    Config(**knobs)
+    with pytest.raises(ConfigError, match="60 are allowed") as caught:
+        Config(size="large", **knobs)
+    assert caught.value.knob == "size"
+
+
 def test_a_weight_set_by_hand_is_the_one_that_the_shown_network_uses() -> None:
     experiment = Experiment(Config(seeds=3, shown=1))
     experiment.edit({"layer": 1, "source": 3, "target": 2, "value": 1.5})

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from engine import optim
-from engine.basins import Basins, off
+from engine.basins import Basins, fitting, off
 from engine.curvature import contraction, curvature
 from engine.device import generator
 from engine.lab import Config as LabConfig
@@ -34,6 +34,8 @@ __all__ = ["SURFACES", "Config", "Experiment", "Frame"]
 
 MAX_STEPS = 5_000
 BATCH = {"full": None, "mini-batch": 32, "one sample": 1}
+TIMES = {"standard": 1, "large": 4}  # as many starts along each side as `starts` says
+LONGEST = 60.0  # milliseconds that a step of a large grid may take
 WITH_MOMENTUM = ("momentum", "nesterov")
 WITH_DECAY = ("adamw", "lamb", "lion", "muon")
 
@@ -123,6 +125,11 @@ class Config(LabConfig):
     starts: int = knob(
         24, low=4, high=256, group="many starts", when="basins=1", help="Starts along each side of the grid."
     )
+    size: str = knob(
+        "standard", choices=tuple(TIMES), group="many starts", when="basins=1",
+        help="Large has 4 times as many starts along each side of the grid, 16 times as many in all. It is meant for a "
+        "server with a GPU; without one it goes on more slowly.",
+    )  # fmt: skip
 
     def check(self) -> None:
         if "muon" in self.optimisers and self.surface != "diabetes":
@@ -131,6 +138,19 @@ class Config(LabConfig):
                 "Muon is for matrices only; choose the surface diabetes, whose two weights are a 1×2 matrix, "
                 "or leave muon out",
             )  # fmt: skip
+        if self.basins and self.size == "large":
+            fits = fitting(SURFACES[self.surface], rows=442 if self.surface == "diabetes" else 1, milliseconds=LONGEST)
+            if self.side > fits:
+                raise ConfigError(
+                    "size", self.size, f"steps of {self.side} × {self.side} starts on this surface would hold up "
+                    f"everybody else on this server; {fits} along each side are allowed. Lower starts to "
+                    f"{fits // TIMES['large']}, or take the standard size",
+                )  # fmt: skip
+
+    @property
+    def side(self) -> int:
+        """Starts along each side of the grid."""
+        return TIMES[self.size] * self.starts
 
 
 @dataclass(frozen=True)
@@ -163,8 +183,8 @@ class Frame:
     height: np.ndarray  # (G, G) float32, the loss
     shade: np.ndarray  # (G, G) float32 in 0..1, the loss on a scale (often logarithmic) that shows all contours
     ends: np.ndarray  # (M, 2) the minima, or points down each valley of a surface that falls for ever
-    basin_points: np.ndarray  # (S, S, 2) where each start is now; start (i, j) is at row i and column j of the map
-    basin_ends: np.ndarray  # (S, S) int16: index into `ends`, -1 not arrived, -2 diverged
+    basin_points: np.ndarray  # (S, S, 2) where each start is now; of a large grid, of every fourth row and column
+    basin_ends: np.ndarray  # (S, S) int16: index into `ends`, -1 not arrived, -2 diverged; row and column as the start
 
 
 class Racers(nn.Module):
@@ -208,7 +228,7 @@ class Experiment:
         self._basins = None
         if config.basins:
             self._basins = Basins(
-                self.surface, starts=config.starts, seed=config.seed, like=start,
+                self.surface, starts=config.side, seed=config.seed, like=start,
                 optimiser=lambda points: optim.make(config.basins_by, points, 0.0),
             )  # fmt: skip
         self._tune()
@@ -346,7 +366,7 @@ class Experiment:
         basin_ends, basin_points = np.zeros((0, 0), dtype=np.int16), np.zeros((0, 0, 2))
         if self._basins:
             basin_ends = self._basins.ended()
-            basin_points = self._basins.points.detach().cpu().double().numpy().reshape(*basin_ends.shape, 2).copy()
+            basin_points = self._basins.places(every=TIMES[config.size])
         with np.errstate(divide="ignore", invalid="ignore"):
             return Frame(
                 step=t,

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine import data, optim, portrait, stacked
+from engine import data, epoch_cost, optim, portrait, stacked
 from engine.device import generator
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
@@ -28,6 +28,7 @@ from engine.portrait import SCORES, Frame
 from engine.stacked import ACTIVATIONS, LOSSES, Layer, Normalised
 
 FUSED = ("momentum", "nesterov", "adagrad", "adam", "adamw")  # torch has these in one call: three times as fast
+TIMES = {"standard": 1, "large": 4}  # as many neurons as `hidden` says
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Config(BaseConfig):
     hidden: tuple[int, ...] = knob(
         (16, 16), low=1, high=64, length=(0, 8), group="network", help="Neurons in each layer."
     )
+    size: str = knob(
+        "standard", choices=tuple(TIMES), group="network",
+        help="Large has 4 times as many neurons in each hidden layer, of which the first quarter is drawn. It is meant "
+        "for a server with a GPU; without one it learns more slowly.",
+    )  # fmt: skip
     activation: str = knob("tanh", choices=tuple(ACTIVATIONS), group="network", help="What each hidden neuron applies.")
     initialisation: str = knob("xavier", choices=tuple(stacked.INITIALISATIONS), group="network", help="First weights.")
     norm: str = knob("none", choices=("none", "batch", "layer"), group="network", help="Before each activation.")
@@ -82,11 +88,28 @@ class Config(BaseConfig):
     def check(self) -> None:
         if not self.features:
             raise ConfigError("features", self.features, "choose at least one input")
+        count = self.samples
         if self.data in ("drawn", "csv"):
             try:
-                data.from_points(self.points)
+                count = len(data.from_points(self.points).xy)
             except data.DataError as error:
                 raise ConfigError("points", self.points, str(error).rstrip(".")) from None
+        cost = epoch_cost.milliseconds(
+            (len(self.features), *self.widths, 3), seeds=self.seeds, points=count, batch=self.batch_size,
+            train=round(count * self.train_share), norm=self.norm != "none", dropout=self.dropout > 0,
+            fused=self.optimiser in FUSED,
+        )  # fmt: skip
+        if self.size == "large" and cost > epoch_cost.LONGEST:
+            raise ConfigError(
+                "size", self.size, f"an epoch or a picture of it would take about {cost:.0f} milliseconds, and "
+                f"everybody else on this server would wait; {epoch_cost.LONGEST:.0f} are allowed. Lower hidden, seeds "
+                "or samples, raise batch_size, or take the standard size",
+            )  # fmt: skip
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Neurons in each hidden layer."""
+        return tuple(TIMES[self.size] * n for n in self.hidden)
 
 
 class Trace(NamedTuple):
@@ -202,7 +225,7 @@ class Experiment:
         self.t = self.t.to(self.device)
 
         self.layers = stacked.build(
-            (len(config.features), *config.hidden, outputs), activation=config.activation, norm=config.norm,
+            (len(config.features), *config.widths, outputs), activation=config.activation, norm=config.norm,
             initialisation=config.initialisation, seeds=self.networks, device=self.device,
         )  # fmt: skip
         self.parameters = [p for layer in self.layers for p in layer.parameters()]
@@ -211,7 +234,7 @@ class Experiment:
         self.optimiser = optim.make(config.optimiser, self.parameters, config.learning_rate, **settings)
         self.model = self._shown()
 
-        self.detail = portrait.detail(sum(config.hidden) + outputs)
+        self.detail = portrait.detail(sum(config.widths) + outputs)
         looked_at = torch.cat([portrait.pixels(self.detail.side), portrait.grid_lines().flatten(0, 2)])
         self.view = torch.cat([inputs(looked_at).to(self.device), self.x[: self.detail.points]])
         self.seed_view = inputs(portrait.pixels(self.detail.seed_side)).to(self.device)
@@ -238,7 +261,7 @@ class Experiment:
         if not streams:
             return []
         keep = 1 - self.config.dropout
-        drawn = [[torch.rand(batch, n, generator=g, device=self.device) for n in self.config.hidden] for g in streams]
+        drawn = [[torch.rand(batch, n, generator=g, device=self.device) for n in self.config.widths] for g in streams]
         return [(torch.stack(layer) < keep) / keep for layer in zip(*drawn, strict=True)]
 
     def _descend(self, gradients: list[Tensor]) -> None:
@@ -304,7 +327,7 @@ class Experiment:
 
         Layers count from 0, the output last; source -1 is the bias of neuron `target`.  Raises `ConfigError`.
         """
-        sizes = (len(self.config.features), *self.config.hidden, self.t.shape[1])
+        sizes = (len(self.config.features), *self.config.widths, self.t.shape[1])
         layer = _whole(change, "layer", 0, len(sizes) - 2)
         source = _whole(change, "source", -1, sizes[layer] - 1)
         target = _whole(change, "target", 0, sizes[layer + 1] - 1)
