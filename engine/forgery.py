@@ -25,7 +25,9 @@ STAGES = {
 EXTENT = (-1.4, 1.4, -1.4, 1.4)  # left, right, bottom, top of what is shown
 COUNTED = (-1.2, 1.2, -1.2, 1.2)  # where points are counted for the Jensen-Shannon divergence
 MEASURED = 300  # fakes, and as many real points, behind every measure
-CELLS, SIDE, SEED_SIDE, ARROWS, TRAIL = 12, 56, 28, 40, 600
+CELLS, SEED_SIDE, ARROWS, TRAIL = 12, 28, 40, 600
+SIDES = {"standard": 56, "large": 28}  # cells along the surface: a large network is asked at fewer places
+ALONG = {"standard": 41, "large": 21}  # points of each line of the noise
 BANDWIDTHS = (0.05, 0.1, 0.2, 0.4, 0.8)  # of the MMD
 FEWER = 120  # points of each side behind the MMD, which looks at every pair five times
 SPLITS = 4  # of the real points, behind every floor
@@ -47,7 +49,7 @@ class Frame:
 
     real: Array  # (N, d) those that the fakes are measured against
     fake: Array  # (N, d), always from the same noise
-    surface: Array  # (SIDE, SIDE): what the discriminator says on the plane; row 0 is the lowest y
+    surface: Array  # (side, side), as `SIDES` has it: what the discriminator says on the plane; row 0 is the lowest y
     surface_range: tuple[float, float]  # of what `said` makes of the logits
     probability: bool  # the discriminator says D(x), the probability of being real; else a score
     said: Array  # (2, N): what the discriminator says of the real points, then of the fakes, as on the surface
@@ -128,7 +130,8 @@ class Judge:
 
     features, measured, pushed = 2, MEASURED, ARROWS
 
-    def __init__(self, data: str, drawn: str, *, seed: int, device: torch.device) -> None:
+    def __init__(self, data: str, drawn: str, *, size: str, seed: int, device: torch.device) -> None:
+        self.side, self.along = SIDES[size], ALONG[size]
         self.data, self.drawn, self.device = data, drawn, device
         stream = generator(seed, "judge", device)
         real = self.sample(2 * MEASURED, stream)
@@ -140,7 +143,8 @@ class Judge:
             for name, measure in MEASURES.items()
         }
         left, right, bottom, top = EXTENT
-        y, x = torch.meshgrid(torch.linspace(bottom, top, SIDE), torch.linspace(left, right, SIDE), indexing="ij")
+        upwards, rightwards = torch.linspace(bottom, top, self.side), torch.linspace(left, right, self.side)
+        y, x = torch.meshgrid(upwards, rightwards, indexing="ij")
         self.grid = torch.stack([x, y], -1).reshape(-1, 2).to(device)
 
     def sample(self, count: int, stream: torch.Generator) -> Tensor:
@@ -166,7 +170,7 @@ class Judge:
 
     def lines(self, config: Any, z: Tensor) -> tuple[Tensor, int]:
         """Noise along the lines of a square grid, (L * T, noise_size), and T; beyond two dimensions it is zero."""
-        reach, count, points = (2.2 if config.noise == "gaussian" else 1.0), 13, 41
+        reach, count, points = (2.2 if config.noise == "gaussian" else 1.0), 13, self.along
         along = torch.linspace(-reach, reach, points)
         if config.noise_size == 1:
             return along[:, None].to(self.device), points
@@ -180,15 +184,15 @@ class Judge:
         batch_fake: Tensor,
     ) -> Frame:  # fmt: skip
         """The frame.  `fakes` (S, MEASURED, 2); of the shown pair `lines` (L, T, 2), `push` (ARROWS, 2), and `logits`
-        of the grid, then of the real points, then of the fakes (SIDE * SIDE + 2 * MEASURED,).  Waits for the GPU.
+        of the grid, then of the real points, then of the fakes (side * side + 2 * MEASURED,).  Waits for the GPU.
         """
         on_grid, on_points = logits[: len(self.grid)].cpu(), logits[len(self.grid) :].reshape(2, MEASURED).cpu()
         say, _ = verdict(experiment.config.loss, on_points)
         centres = torch.zeros(0, 2) if self.centres is None else self.centres
         return frame(
             experiment, self, fakes=fakes[experiment.shown], logits=on_points, push=push, batch_real=batch_real,
-            batch_fake=batch_fake, count=MEASURED, lines=array(lines), surface=array(say(on_grid).reshape(SIDE, SIDE)),
-            centres=array(centres), modes_total=len(centres), seed_maps=self._maps(fakes.cpu()),
+            batch_fake=batch_fake, count=MEASURED, lines=array(lines), centres=array(centres), modes_total=len(centres),
+            surface=array(say(on_grid).reshape(self.side, -1)), seed_maps=self._maps(fakes.cpu()),
         )  # fmt: skip
 
     def _maps(self, fakes: Tensor) -> Array:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-LONGEST = 20.0  # milliseconds that a round may take
-MEASURING = 4.0  # of these, for the measures of one pair
+LONGEST = {"standard": 20.0, "large": 60.0}  # milliseconds that a round may take
+MEASURING = 4.0  # of these, for the measures of one pair; large networks need more
+MEASURED = 300  # fakes, and as many real points, behind them
+WITHOUT = 2.0  # milliseconds of the measures that are no work of the networks
 SAFETY = 1.2  # rounds differ from the estimate by about so much
 
 
@@ -25,7 +27,9 @@ def milliseconds(
     calls = critic_steps * (len(D) * passes + len(G) / 2 + (1.5 * len(D) if spectral_norm else 0)) + len(D) + 2 * len(G)
     points = pairs * batch
     work = points * (2.25e-8 * per_point + 1.2e-6 * written) + 0.04 * calls
-    return MEASURING + SAFETY * (work + critic_steps * (0.08 * pairs + 2.2e-4 * points))
+    asked = MEASURED * (_products(G) + 4 * _products(D))  # and back to where the fakes are
+    measuring = max(MEASURING, WITHOUT + 2.25e-8 * asked)
+    return measuring + SAFETY * (work + critic_steps * (0.08 * pairs + 2.2e-4 * points))
 
 
 def _products(sizes: Sequence[int]) -> int:

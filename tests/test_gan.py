@@ -269,10 +269,29 @@ def test_a_round_that_would_take_too_long_is_refused() -> None:
 ])  # fmt: skip
 def test_what_makes_a_round_longer_costs_more(knob: str, values: tuple[Any, ...]) -> None:
     costs = [Config(**{knob: value}).cost for value in values]
-    assert costs == sorted(costs) and costs[0] < costs[-1] <= LONGEST
+    assert costs == sorted(costs) and costs[0] < costs[-1] <= LONGEST["standard"]
     with pytest.raises(ConfigError, match="allowed") as caught:
         Config(seeds=2, batch_size=512)
     assert caught.value.knob == "batch_size"  # what is furthest above its default
+
+
+def test_large_has_four_times_the_neurons_and_learns() -> None:
+    knobs: dict[str, Any] = {"generator_hidden": (16, 8), "discriminator_hidden": (8,), "batch_size": 64}
+    large = Config(size="large", **knobs)
+    assert large.sizes() == ((2, 64, 32, 2), (2, 32, 1)) and Config(**knobs).sizes() == ((2, 16, 8, 2), (2, 8, 1))
+    assert [p.numel() for p in Experiment(Config(size="large", data="dirac")).trained["generator"]] == [2]
+    told, again = ([*engine.train(Experiment(large), 120)] for _ in range(2))
+    assert told == again and told[-1]["energy"] < 0.4 * told[0]["energy"]
+    assert Experiment(Config(size="large")).frame().surface.shape == (28, 28)  # fewer places than 56 by 56
+
+
+def test_large_networks_too_are_refused_where_a_round_would_take_too_long() -> None:
+    assert LONGEST["standard"] < Config(size="large").cost < LONGEST["large"]
+    with pytest.raises(ConfigError, match="60 are allowed") as caught:
+        Config(size="large", discriminator_hidden=(128, 128, 128))
+    assert caught.value.knob == "size"
+    kept, errors = Config.salvage({"size": "large", "discriminator_hidden": "128,128,128", "seed": "3"})
+    assert kept == Config(discriminator_hidden=(128, 128, 128), seed=3) and len(errors) == 1  # a link keeps the rest
 
 
 # ---------------------------------------------------------------- digits

@@ -150,6 +150,28 @@ def test_the_ratios_that_the_lesson_names() -> None:
     assert works == {"vae": 1152, "gan": 1152, "flow": 8960, "diffusion": 69_120} and 69_120 / 1152 == 60
 
 
+def test_large_has_four_times_the_neurons_and_learns() -> None:
+    standard, large = (Experiment(Config(size=size, **SMALL)) for size in ("standard", "large"))
+    for name in NAMES:
+        small, big = (sum(p.numel() for p in e.family(name).parameters()) for e in (standard, large))
+        as_wide = Experiment(Config(families=(name,), **SMALL | {"width": 32})).family(name)
+        assert big == sum(p.numel() for p in as_wide.parameters()) > 2 * small
+    told, again = ([*engine.train(Experiment(Config(size="large", **SMALL)), 50)] for _ in range(2))
+    assert told == again
+    for name in ("vae", "flow", "diffusion"):  # a GAN's loss need not fall
+        first, last = (np.mean([m[f"{name}_loss"] for m in part]) for part in (told[:10], told[-10:]))
+        assert last < first, name
+
+
+def test_large_networks_too_are_refused_where_a_step_would_take_too_long() -> None:
+    assert 20 < Config(size="large").cost() < 60
+    with pytest.raises(ConfigError, match="60 are allowed") as caught:
+        Config(size="large", width=128)
+    assert caught.value.knob == "size"
+    with pytest.raises(ConfigError, match="allowed"):  # the judge asks it at many places
+        Config(size="large", width=128, families=("flow",), batch_size=16)
+
+
 # ---------------------------------------------------------------- all four together
 
 

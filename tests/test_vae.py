@@ -200,6 +200,24 @@ def test_bernoulli_is_for_pictures_and_large_stacks_are_refused() -> None:
         Config(seeds=16, width=256, hidden=3)
 
 
+def test_large_has_four_times_the_neurons_and_learns() -> None:
+    standard, large = (Experiment(Config(width=32, size=size)) for size in ("standard", "large"))
+    assert [W.shape[1:] for W in large.model.encoder.weights] == [(64, 128), (128, 128), (128, 4)]
+    wide = Experiment(Config(width=128)).model.parameters()
+    assert [p.shape for p in large.model.parameters()] == [p.shape for p in wide]
+    assert sum(p.numel() for p in large.model.parameters()) > 4 * sum(p.numel() for p in standard.model.parameters())
+    told = [*engine.train(large, 50)]
+    assert told == [*engine.train(Experiment(Config(width=32, size="large")), 50)]
+    assert told[-1]["loss"] < told[0]["loss"] - 10
+
+
+def test_large_networks_too_are_refused_where_a_step_would_take_too_long() -> None:
+    assert Config(size="large").cost < 18 and Config(size="large", hidden=0).widths == ()
+    with pytest.raises(ConfigError, match="60 are allowed") as error:
+        Config(size="large", width=256, hidden=3)
+    assert error.value.knob == "size"
+
+
 @pytest.mark.parametrize("data", ["wine", *observations.PLANE])
 def test_other_data_train_and_are_seen(data: str) -> None:
     experiment = Experiment(Config(data=data))

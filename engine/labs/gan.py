@@ -33,6 +33,7 @@ from engine.stacked import forward
 EVERY = 8  # rounds between two measurements of a pair
 BETA2 = 0.9  # of Adam, as Gulrajani et al.
 START = (0.8, 0.0)  # of the fake point in the Dirac-GAN; the real one is at 0
+TIMES = {"standard": 1, "large": 4}  # as many neurons as the knobs say
 OPTIMISERS = ("adam", "rmsprop", "momentum", "gradient_descent")
 
 
@@ -77,6 +78,11 @@ class Config(LabConfig):
         (64, 64, 64), low=1, high=128, length=(0, 4), group="networks", label="Discriminator",
         help="Neurons in each layer.",
     )  # fmt: skip
+    size: str = knob(
+        "standard", choices=tuple(TIMES), group="networks", when="data=" + "|".join((*point_clouds.SHAPES, "digits")),
+        help="Large has four times as many neurons in each hidden layer of both networks. It is meant for a server "
+        "with a GPU; without one it learns more slowly.",
+    )  # fmt: skip
     generator_optimiser: str = knob(
         "adam", choices=OPTIMISERS, titles=[optim.title(n) for n in OPTIMISERS], group="training",
         help="Of the generator.",
@@ -105,12 +111,13 @@ class Config(LabConfig):
             if not self.points:
                 raise StillMissing("points", "", f"draw at least {point_clouds.FEWEST} points on the pad")
             point_clouds.require(self.points)
-        if (cost := self.cost) > round_cost.LONGEST:
+        if (cost := self.cost) > (longest := round_cost.LONGEST[self.size]):
             knobs = self.knobs()
-            name = max(("seeds", "critic_steps", "batch_size"), key=lambda n: getattr(self, n) / knobs[n].default)
+            furthest = max(("seeds", "critic_steps", "batch_size"), key=lambda n: getattr(self, n) / knobs[n].default)
+            name = "size" if self.size == "large" else furthest
             raise ConfigError(
                 name, getattr(self, name), f"a round would take about {cost:.0f} milliseconds, and everybody else on "
-                f"this server would wait; {round_cost.LONGEST:.0f} are allowed. Lower seeds, batch_size, critic_steps, "
+                f"this server would wait; {longest:.0f} are allowed. Lower seeds, batch_size, critic_steps, "
                 "discriminator_hidden or generator_hidden",
             )  # fmt: skip
 
@@ -118,8 +125,9 @@ class Config(LabConfig):
         """The layers of the generator and of the discriminator, inputs first."""
         if self.data == "dirac":
             return (self.noise_size, 2), (2, 1)
-        features = 64 if self.data == "digits" else 2
-        return (self.noise_size, *self.generator_hidden, features), (features, *self.discriminator_hidden, 1)
+        features, times = 64 if self.data == "digits" else 2, TIMES[self.size]
+        G, D = ([times * n for n in hidden] for hidden in (self.generator_hidden, self.discriminator_hidden))
+        return (self.noise_size, *G, features), (features, *D, 1)
 
     @property
     def cost(self) -> float:
@@ -181,7 +189,7 @@ class Experiment:
         self.trail = torch.zeros(0, 2)  # (T, 2): theta and psi of the Dirac-GAN
         self.judge: forgery.Judge | forged_digits.Judge = (
             forged_digits.Judge(seed=config.seed, device=self.device) if config.data == "digits"
-            else forgery.Judge(config.data, config.points, seed=config.seed, device=self.device)
+            else forgery.Judge(config.data, config.points, size=config.size, seed=config.seed, device=self.device)
         )  # fmt: skip
         self.view_z = self._noise(self.judge.measured, [generator(seed, "view", self.device) for seed in self.networks])
         self.update(config)

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from engine import families_view, point_clouds
 from engine.device import generator
-from engine.families import GAN, VAE, Diffusion, Family, Flow
-from engine.families_view import MEASURED, ROUND, Frame, Judge
+from engine.families import GAN, VAE, WEIGHTED, Diffusion, Family, Flow
+from engine.families_view import HELD_OUT, MEASURED, ROUND, SIDE, Frame, Judge
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
 
@@ -33,7 +33,8 @@ __all__ = ["Config", "Experiment", "Frame"]
 
 NAMES = ("vae", "gan", "flow", "diffusion")
 AVERAGE = 0.99  # of the weights that are drawn with, over the updates; for all four
-LONGEST = 20.0  # milliseconds that a step may take
+TIMES = {"standard": 1, "large": 4}  # as many neurons as `width` says
+LONGEST = {"standard": 20.0, "large": 60.0}  # milliseconds that a step may take
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,9 @@ class Config(BaseConfig):
     diffusion_rate: float = knob(0.004, low=1e-4, high=0.05, log=True, live=True, group="learning rates",
                                  label="Diffusion", when="families=diffusion", help="Step size of Adam.")  # fmt: skip
     width: int = knob(32, low=8, high=128, log=True, group="networks", help="Neurons in each hidden layer, of all.")
+    size: str = knob("standard", choices=tuple(TIMES), group="networks",
+                     help="Large has four times as many neurons in each hidden layer of every network. It is meant for "
+                     "a server with a GPU; without one it learns more slowly.")  # fmt: skip
     batch_size: int = knob(128, low=16, high=512, log=True, group="networks",
                            help="Real points that an update sees.")  # fmt: skip
     seeds: int = knob(1, low=1, high=8, group="networks",
@@ -82,15 +86,20 @@ class Config(BaseConfig):
     def check(self) -> None:
         if self.data == "drawn":
             point_clouds.require(self.points)
-        if (cost := self.cost()) > LONGEST:
-            name = "seeds" if self.seeds > 1 else "batch_size"
+        if (cost := self.cost()) > (longest := LONGEST[self.size]):
+            name = "size" if self.size == "large" else "seeds" if self.seeds > 1 else "batch_size"
             raise ConfigError(name, getattr(self, name), f"one step would take about {cost:.0f} milliseconds, and "
-                              f"everybody else on this server would wait; {LONGEST:.0f} are allowed. Take fewer seeds "
-                              "or families, smaller batches or narrower networks")  # fmt: skip
+                              f"everybody else on this server would wait; {longest:.0f} are allowed. Take fewer seeds "
+                              "or families, smaller batches or a smaller width")  # fmt: skip
+
+    @property
+    def neurons(self) -> int:
+        """In each hidden layer."""
+        return TIMES[self.size] * self.width
 
     def cost(self) -> float:
         """About how many milliseconds one core takes for a step (torch 2.13)."""
-        w, calls = self.width, {"vae": 0.9, "gan": 0.5 + 0.35 * self.critic_steps, "flow": 0.25 * self.couplings,
+        w, calls = self.neurons, {"vae": 0.9, "gan": 0.5 + 0.35 * self.critic_steps, "flow": 0.25 * self.couplings,
                                 "diffusion": 0.5 + 0.4 * math.ceil(self.sampling_steps / ROUND)}  # fmt: skip
         weights = {  # that a batch is multiplied with, there and back
             "vae": 6 * (w * w + 4 * w), "gan": (13 * self.critic_steps + 6) * (w * w + 4 * w),
@@ -98,7 +107,12 @@ class Config(BaseConfig):
         }  # fmt: skip
         drawn = MEASURED * math.ceil(self.sampling_steps / ROUND) * weights["diffusion"] / 3
         work = self.batch_size * sum(weights[name] for name in self.families) + drawn * ("diffusion" in self.families)
-        return 2.5 + sum(calls[name] for name in self.families) + self.seeds * work / 6.5e6
+        speed, measured = 6.5e6, 0.0
+        if self.size == "large":  # wide matrices are multiplied faster, and the judge's networks count as well
+            speed = min(2e7, 1e5 * max(65, w))
+            asked = {"vae": WEIGHTED * HELD_OUT, "gan": SIDE**2 + 2 * MEASURED, "flow": SIDE**2 * self.couplings}
+            measured = w * w * max(asked.get(name, 0) for name in self.families) / 2e7
+        return 2.5 + sum(calls[name] for name in self.families) + self.seeds * work / speed + measured
 
 
 class Experiment:
@@ -126,12 +140,12 @@ class Experiment:
     def _build(self, name: str) -> Family:
         config, seeds = self.config, self.networks
         if name == "vae":
-            return VAE(width=config.width, seeds=seeds, blur=config.blur, learned=config.learn_blur)
+            return VAE(width=config.neurons, seeds=seeds, blur=config.blur, learned=config.learn_blur)
         if name == "gan":
-            return GAN(width=config.width, seeds=seeds, loss=config.gan_loss, critic_steps=config.critic_steps)
+            return GAN(width=config.neurons, seeds=seeds, loss=config.gan_loss, critic_steps=config.critic_steps)
         if name == "flow":
-            return Flow(width=config.width, seeds=seeds, layers=config.couplings)
-        return Diffusion(width=config.width, seeds=seeds, steps=config.sampling_steps)
+            return Flow(width=config.neurons, seeds=seeds, layers=config.couplings)
+        return Diffusion(width=config.neurons, seeds=seeds, steps=config.sampling_steps)
 
     def family(self, name: str) -> Family:
         """The networks that are trained, S of them."""
