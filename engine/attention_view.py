@@ -15,7 +15,8 @@ from engine import token_tasks
 
 HELD_OUT = 16  # sequences that every step is judged by
 ABLATED = 6  # of them at most, those by which a head is judged
-ABLATED_TOKENS = 2000  # and these with and without all the heads
+ABLATED_TOKENS = 2000  # and these with and without all the heads, up to the width `ABLATED_WIDTH`
+ABLATED_WIDTH = 128
 ONE_BY_ONE = 8  # with more heads than this only those are judged that a visitor switches off
 
 Array = NDArray[Any]
@@ -187,7 +188,8 @@ def _without(experiment: Any, without: list[Heads]) -> Tried:
     """Read sequences held out without these heads, one variant after the other, in one pass."""
     variants = list(dict.fromkeys(without))
     n = len(variants)
-    B = max(1, min(ABLATED, ABLATED_TOKENS // (n * experiment.held_out[0].shape[1])))
+    wide = max(1.0, experiment.config.model_width / ABLATED_WIDTH)
+    B = max(1, min(ABLATED, int(ABLATED_TOKENS / wide**2) // (n * experiment.held_out[0].shape[1])))
     tokens, targets, scored = (t[:B] for t in experiment.held_out)
     gates = _gates(experiment, variants)[:, :, None]  # (L, N, 1, H)
     streams, weights = experiment.model.streams(tokens[None], gates=gates, weights=True)  # (1 or N, B, …)

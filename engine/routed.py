@@ -76,8 +76,8 @@ def dense_widths(config: Config, inputs: int, outputs: int) -> tuple[int, int]:
     The first has the neurons of all experts that one token meets (0: a linear map, as linear experts are), the second
     as many parameters as all experts and the router.
     """
-    stored = (config.experts + config.shared) * _parameters(config.width, inputs, outputs) + inputs * config.experts
-    return (config.top_k + config.shared) * config.width, max(1, round(stored / (inputs + outputs)))
+    stored = (config.experts + config.shared) * _parameters(config.neurons, inputs, outputs) + inputs * config.experts
+    return (config.top_k + config.shared) * config.neurons, max(1, round(stored / (inputs + outputs)))
 
 
 def _parameters(width: int, inputs: int, outputs: int) -> int:
@@ -86,9 +86,9 @@ def _parameters(width: int, inputs: int, outputs: int) -> int:
 
 def sizes(config: Config, inputs: int, outputs: int) -> tuple[Size, Size, Size]:
     """The mixture, the dense network of equal compute and the one of equal size."""
-    expert, router = _parameters(config.width, inputs, outputs), inputs * config.experts
+    expert, router = _parameters(config.neurons, inputs, outputs), inputs * config.experts
     used = (config.top_k + config.shared) * expert + router
-    mixture = Size(config.width, (config.experts + config.shared) * expert + router, used, 2 * used)
+    mixture = Size(config.neurons, (config.experts + config.shared) * expert + router, used, 2 * used)
     compute, size = (_parameters(width, inputs, outputs) for width in dense_widths(config, inputs, outputs))
     widths = dense_widths(config, inputs, outputs)
     return mixture, Size(widths[0], compute, compute, 2 * compute), Size(widths[1], size, size, 2 * size)
@@ -173,7 +173,7 @@ def _alike(answers: Tensor) -> float:
 
 def _plane(source: Clusters, experiment: Experiment, chosen: Tensor, seated: Tensor) -> dict[str, Any]:
     moe, E = experiment.moe, experiment.config.experts
-    side = 40 if E <= 16 else 20
+    side = 20 if E > 16 else 28 if experiment.config.neurons > 64 else 40  # so that a frame is quick
     tokens, fine = (source.given(_pixels(n)).to(experiment.device) for n in (side, RULE_SIDE))
     probabilities = (fine @ moe.router).softmax(-1)
     ruler = (probabilities + moe.bias).argmax(1)

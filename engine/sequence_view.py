@@ -20,6 +20,9 @@ SUMMED = {"rnn": ("h",), "gru": ("r", "z", "n"), "lstm": ("i", "f", "g", "o")}  
 WRITTEN = 40  # characters that each cell writes
 ALIKE = 6  # similar spans that are shown
 SURROUNDING = 8  # tokens shown on both sides of such a span
+WIDE = 64  # of cells with more numbers in their state
+UNITS = 32  # the first of them are shown, for rows to be told apart,
+FEW = 4  # and for one frame they read so many sequences, so that it does not take too long
 
 
 class Likeness(NamedTuple):
@@ -35,9 +38,13 @@ class Likeness(NamedTuple):
 
 @dataclass(frozen=True)
 class Frame:
-    """One sequence of T steps, read by the cell on show with H numbers in its state; and all three cells compared."""
+    """One sequence of T steps, read by the cell on show; and all three cells compared.
+
+    H are the numbers in its state that are shown: all `units`, or the first of them.
+    """
 
     cell: str
+    units: int
     cells: tuple[str, ...]
     tokens: tuple[str, ...]  # what comes in, T
     said: tuple[str, ...]  # what the cell answers, T
@@ -70,7 +77,9 @@ def array(tensor: Tensor) -> Array:
 def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callable[..., tuple[Tensor, Tensor]]) -> Frame:
     """What there is to see of `experiment`, of `lstm_gates`, with that lab's equations.  Changes nothing."""
     config, task, kind = experiment.config, experiment.task, experiment.config.cell
-    held: Batch = experiment.shown
+    units, together = (UNITS, FEW) if config.units > WIDE else (config.units, len(experiment.shown.x))
+    first = config.example // together * together  # of those among which the chosen sequence stands
+    held = Batch(*(part[first : first + together] for part in experiment.shown))
     states = {name: gates(reader.cell, held.x) for name, reader in experiment.readers.items()}
     reader = experiment.readers[kind]
 
@@ -80,27 +89,27 @@ def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callabl
         x = torch.nn.functional.one_hot(places, task.inputs).float()[None]
         s, wanted = gates(reader.cell, x), task.answers(places[1:])
     else:
-        x, wanted = held.x[config.example][None], task.answers(held.y[config.example])
-        s = {name: values[config.example][None] for name, values in states[kind].items()}
+        x, wanted = held.x[config.example - first][None], task.answers(held.y[config.example - first])
+        s = {name: values[config.example - first][None] for name, values in states[kind].items()}
     outputs = reader.readout(s["h"])[0]  # (T, K)
     before = torch.cat([torch.zeros_like(s["h"][:, :1]), s["h"][:, :-1]], 1)
     from_input, from_state, bias = _parts(reader.cell, kind, sums, x, before)
     memory = {name: values["c" if name == "lstm" else "h"] for name, values in states.items()}
     found: dict[str, Any] = {}
     if config.task == "brackets":
-        found |= _counting(memory[kind], task.depth(held.x), task.depth(x)[0])
+        found |= _counting(memory[kind][..., :units], task.depth(held.x), task.depth(x)[0])
     if config.task == "text":
         found["labels"], found["logits"] = tuple(task.alphabet.labels()), array(outputs[-1])
         found["writes"] = _writing(experiment, int(x[0, -1].argmax()))
     if config.span_stop > config.span_start:
         found["alike"] = _alike(states[kind]["h"], s["h"][0, config.span_start : config.span_stop],
-                                [task.tokens(one) for one in held.x])  # fmt: skip
+                                [task.tokens(one) for one in held.x], first)  # fmt: skip
     return Frame(
-        cell=kind, cells=tuple(states), tokens=tuple(task.tokens(x[0])),
+        cell=kind, units=config.units, cells=tuple(states), tokens=tuple(task.tokens(x[0])),
         said=tuple(task.answers(sequence_tasks.choices(task, outputs))), wanted=tuple(wanted),
-        asked=task.asked % x.shape[1], gates={name: array(values[0]) for name, values in s.items()},
-        summed=SUMMED[kind], from_input=from_input, from_state=from_state, bias=bias,
-        gradient=np.stack([_relative(experiment, name, states[name]) for name in states]),
+        asked=task.asked % x.shape[1], gates={name: array(values[0, :, :units]) for name, values in s.items()},
+        summed=SUMMED[kind], from_input=from_input[..., :units], from_state=from_state[..., :units],
+        bias=bias[..., :units], gradient=np.stack([_relative(experiment, name, states[name], held) for name in states]),
         guess=task.guess, steps_per_update=experiment.turns, **found,
     )  # fmt: skip
 
@@ -115,14 +124,14 @@ def _parts(cell: Any, kind: str, sums: Any, x: Tensor, before: Tensor) -> tuple[
     return Wx - b[:, None], Uh - b_[:, None], b + b_
 
 
-def _relative(experiment: Any, kind: str, states: dict[str, Tensor]) -> Array:
+def _relative(experiment: Any, kind: str, states: dict[str, Tensor], held: Batch) -> Array:
     """How much of the gradient of the last answer's loss reaches each step, as a share of what the last step gets.
 
-    Lengths are root mean squares over the sequences kept apart, (T,).
+    Lengths are root mean squares over the sequences `held`, (T,).
     """
     task, reader = experiment.task, experiment.readers[kind]
     out = reader.readout(states["h"][:, -1])  # (N, K)
-    y = experiment.shown.y[:, -1]
+    y = held.y[:, -1]
     if task.outputs == 1:
         d_out = 2 * (out - y[:, None])
     else:
@@ -154,10 +163,11 @@ def _writing(experiment: Any, start: int) -> tuple[str, ...]:
     )
 
 
-def _alike(h: Tensor, span: Tensor, tokens: list[list[str]]) -> tuple[Likeness, ...]:
+def _alike(h: Tensor, span: Tensor, tokens: list[list[str]], first: int = 0) -> tuple[Likeness, ...]:
     """Where the states h (N, T, H) run most like those of `span` (L, H), without overlaps, most alike first.
 
-    After LSTMVis: likeness is the mean cosine between states, each seen from the mean of all, step by step.
+    After LSTMVis: likeness is the mean cosine between states, each seen from the mean of all, step by step.  `first` is
+    the number of the first sequence.
     """
     steps, L = h.shape[1], len(span)
     if steps < L:
@@ -171,8 +181,9 @@ def _alike(h: Tensor, span: Tensor, tokens: list[list[str]]) -> tuple[Likeness, 
     while len(found) < ALIKE and np.isfinite(table).any():
         n, start = (int(v) for v in np.unravel_index(table.argmax(), table.shape))
         row, stop = tokens[n], start + L
-        found.append(Likeness(n, start, float(table[n, start]), _joined(row[max(0, start - SURROUNDING) : start]),
-                              _joined(row[start:stop]), _joined(row[stop : stop + SURROUNDING])))  # fmt: skip
+        before, after = row[max(0, start - SURROUNDING) : start], row[stop : stop + SURROUNDING]
+        found.append(Likeness(first + n, start, float(table[n, start]), _joined(before), _joined(row[start:stop]),
+                              _joined(after)))  # fmt: skip
         table[n, max(0, start - L + 1) : stop] = -np.inf
     return tuple(found)
 

@@ -27,11 +27,12 @@ def stage(view: View) -> None:
     """The cell at work; below it how much of the gradient goes back, and what the task has to show."""
     frame, config = view.frame, view.config
     scene = Scene(height=840)
+    drawn = f": {_first(frame)}" if _first(frame) else ""
     scene.cell(
-        "cell", title=f"One {NAMES[frame.cell]} at work, step by step", cell=frame.cell, tokens=frame.tokens,
+        "cell", title=f"One {NAMES[frame.cell]} at work, step by step{drawn}", cell=frame.cell, tokens=frame.tokens,
         said=frame.said, wanted=frame.wanted, asked=frame.asked, gates=frame.gates, from_input=frame.from_input,
         from_state=frame.from_state, bias=frame.bias, span=(config.span_start, config.span_stop),
-        unit=max(frame.counter, 0), weight=1,
+        unit=max(frame.counter, 0), units=frame.units, weight=1,
         note="Point at a step, click to hold it. Drag over the line “reads” to find where the state runs alike.",
     )  # fmt: skip
     scene.row()
@@ -49,6 +50,12 @@ def stage(view: View) -> None:
         st.html(below)
     if pick:
         _picked(view, pick)
+
+
+def _first(frame: Any) -> str:
+    """Which numbers of the state are shown, if these are not all."""
+    count = frame.gates["h"].shape[1]
+    return f"first {count} of {frame.units} numbers" if count < frame.units else ""
 
 
 def _gradient(scene: Scene, frame: Any) -> None:
@@ -176,7 +183,8 @@ def inside(view: View) -> None:
         charts.bars({f"number {k + 1}": float(frame.correlations[k]) for k in order},
                     title="Which numbers of the memory count the open brackets", x_title="correlation with the depth",
                     key=f"{view.key}.counters")  # fmt: skip
-    st.caption("Over all steps and numbers of the sequence on stage, for the cell that is shown.")
+    numbers = f"the {_first(frame)}" if _first(frame) else "numbers"
+    st.caption(f"Over all steps and {numbers} of the sequence on stage, for the cell that is shown.")
 
 
 def extra(player: Player) -> None:

@@ -311,6 +311,37 @@ def test_two_layers_with_one_head_each_form_an_induction_head(seed: int) -> None
     assert experiment.frame().induction[1, 0] > 0.8  # the stripe is in the second layer
 
 
+def test_a_large_model_is_four_times_as_wide_and_forms_an_induction_head() -> None:
+    large, standard = (Experiment(Config(size=size, length=16, batch_size=8)) for size in ("large", "standard"))
+    assert large.model.embedding.weight.shape[1] == 256 and large.frame().head.queries.shape == (16, 128)
+    assert parameters(large) > 14 * parameters(standard)
+    *_, last = engine.train(large, 120)
+    assert last["test_loss"] < 1 and last["induction"] > 0.5
+
+
+def parameters(experiment: Experiment) -> int:
+    return sum(p.numel() for p in experiment.model.parameters())
+
+
+def test_a_large_model_repeats_itself_and_takes_a_quarter_of_the_steps_length() -> None:
+    config = Config(size="large", length=12, batch_size=4, learning_rate=0.01)
+    one, again = (Experiment(config) for _ in range(2))
+    assert list(engine.train(one, 4)) == list(engine.train(again, 4))
+    third = Experiment(config)
+    third.load_state_dict(one.state_dict())
+    assert third.step() == one.step()
+    assert one.optimiser.param_groups[0]["lr"] == 0.0025
+    one.update(dataclasses.replace(config, learning_rate=0.02))
+    assert one.optimiser.param_groups[0]["lr"] == 0.005
+
+
+def test_what_a_large_model_may_take_is_refused_by_its_own_width() -> None:
+    with pytest.raises(ConfigError, match=r"layers of width 512 .* batch of at most [0-9]+ sequences") as caught:
+        Config(size="large", width=128)
+    fits = int(str(caught.value).split("at most ")[1].split()[0])
+    assert Config(size="large", width=128, batch_size=fits).model_width == 512
+
+
 # ------------------------------------------------------------------ panels of the scene
 
 

@@ -328,6 +328,51 @@ def test_of_wide_cells_each_step_updates_one_and_all_see_the_same_batches() -> N
         assert f"loss_{kind}" in metrics and len(metrics) == 2 * (step + 1)
 
 
+def parameters(experiment: Experiment) -> int:
+    return sum(p.numel() for p in experiment.model.parameters())
+
+
+def test_a_large_cell_has_four_times_the_numbers_and_learns() -> None:
+    standard, large, again = (Experiment(Config(size=size, length=20)) for size in ("standard", "large", "large"))
+    assert [reader.cell.hidden_size for reader in large.readers.values()] == [128] * 3
+    assert parameters(large) > 12 * parameters(standard)
+    found = list(engine.train(large, 90))
+    assert found[-1]["loss_gru"] < 0.3 * found[2]["loss_gru"]
+    assert list(engine.train(again, 9)) == found[:9]
+    third = Experiment(large.config)
+    third.load_state_dict(again.state_dict())
+    assert third.step() == again.step() == found[9]
+
+
+@pytest.mark.parametrize("kind", list(recurrent.CELLS))
+def test_of_a_large_cell_the_first_numbers_are_shown(kind: str) -> None:
+    experiment = Experiment(Config(task="brackets", cell=kind, size="large", length=12, example=13))
+    frame, sequence = experiment.frame(), experiment.shown.x[13:14]
+    states = gates(experiment.readers[kind].cell, sequence)
+    assert frame.units == 128 and frame.correlations is not None
+    for name, values in frame.gates.items():
+        np.testing.assert_allclose(values, states[name][0, :, :32], atol=1e-5)
+    assert frame.correlations.shape == (32,) and 0 <= frame.counter < 32
+    assert {a.shape for a in (frame.from_input, frame.from_state)} == {(len(frame.summed), 12, 32)}
+    for place, name in enumerate(frame.summed):
+        if (kind, name) != ("gru", "n"):
+            total = frame.from_input[place] + frame.from_state[place] + frame.bias[place]
+            squashed = np.tanh(total) if name in "gh" else 1 / (1 + np.exp(-total))
+            np.testing.assert_allclose(squashed, frame.gates[name], atol=1e-5)
+
+
+def test_of_a_large_cell_like_states_are_told_with_the_number_of_their_sequence() -> None:
+    experiment = Experiment(Config(task="brackets", size="large", length=20, example=13, span_start=4, span_stop=9))
+    best = experiment.frame().alike[0]
+    assert (best.sequence, best.start) == (13, 4) and best.similarity == pytest.approx(1, abs=1e-5)
+
+
+def test_a_large_cell_and_long_sequences_are_refused_with_what_would_do() -> None:
+    with pytest.raises(ConfigError, match="hidden size of at most 32 or sequences of at most 50 steps"):
+        Config(size="large", hidden=64, length=100)
+    assert Config(size="large", hidden=32, length=100).units == Config(size="large", hidden=64, length=50).units / 2
+
+
 def test_clipping_can_be_turned_while_it_trains_and_leaves_the_seen_gradient_alone() -> None:
     experiment = Experiment(Config(length=12, hidden=6))
     other = Experiment(experiment.config)

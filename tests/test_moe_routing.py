@@ -232,6 +232,26 @@ def test_what_does_not_go_together_is_refused_with_a_way_out() -> None:
     with pytest.raises(ConfigError, match="at most 16 neurons"):
         Config(experts=64, width=17)
     assert Config(experts=64, width=16).width == 16
+    with pytest.raises(ConfigError, match="at most 8 neurons"):
+        Config(experts=64, width=9, size="large")
+    assert Config(experts=64, width=8, size="large").neurons == 32
+
+
+@pytest.mark.parametrize("data", ["clusters", "text"])
+def test_large_experts_have_four_times_the_neurons_and_learn(data: str) -> None:
+    knobs: dict[str, Any] = {"data": data, "width": 8, "top_k": 2, "shared": 1}
+    standard, large, again = (Experiment(Config(size=size, **knobs)) for size in ("standard", "large", "large"))
+    for small, big in zip(standard.frame().sizes[:2], large.frame().sizes[:2], strict=True):
+        assert big.neurons == 4 * small.neurons and big.stored > 3 * small.stored
+    assert large.frame().sizes[2].stored == pytest.approx(large.frame().sizes[0].stored, rel=0.05)
+    first, *_, last = engine.train(large, 60)
+    assert all(last[name] < 0.75 * first[name] for name in moe_routing.NETWORKS)
+    assert next(iter(engine.train(again, 1))) == first
+
+
+def test_linear_experts_are_linear_in_any_size() -> None:
+    standard, large = (Experiment(Config(size=size)) for size in ("standard", "large"))
+    assert list(engine.train(standard, 3)) == list(engine.train(large, 3))
 
 
 # ---------------------------------------------------------------------- what is claimed

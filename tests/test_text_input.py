@@ -86,7 +86,7 @@ def test_a_cell_is_sent_with_short_tokens_and_the_reach_of_each_gate() -> None:
     scene.cell("cell", **cell(), span=(1, 3))
     spec = header(scene)["rows"][0][0]
     assert spec["short"] == ["✓", "", "(", "␣", "x"] and spec["names"] == ["r", "z", "n", "u", "h"]
-    assert spec["reach"] == [2.0] * 5 and spec["span"] == [1, 3]
+    assert spec["reach"] == [2.0] * 5 and spec["span"] == [1, 3] and spec["units"] == 3
     shapes = [shape for _, _, shape in header(scene)["arrays"]]
     assert shapes == [[5, 5, 3], [3, 5, 3], [3, 5, 3], [3, 3]]
 

@@ -340,14 +340,16 @@ class Scene:
         bias: ArrayLike,
         span: tuple[int, int] = (0, 0),
         unit: int = 0,
+        units: int | None = None,
         note: str = "",
         weight: float = 1.0,
     ) -> None:
         """Add a recurrent `cell` ("rnn", "gru" or "lstm") that reads `tokens` (T), with all its numbers, at a cursor.
 
         `gates` are (T, H) each; those that squash a sum get it from `from_input`, `from_state` (gates, T, H) and `bias`
-        (gates, H).  Answers `said` and `wanted` count from step `asked`.  The cursor moves in the browser; brushing the
-        tokens sends kind "span", with `start` and `stop` (equal: no span).
+        (gates, H); the state has `units` numbers if more than these H.  Answers `said` and `wanted` count from step
+        `asked`.  The cursor moves in the browser; brushing the tokens sends kind "span", with `start` and `stop`
+        (equal: no span).
         """
         values = np.stack([np.asarray(gate, dtype=np.float32) for gate in gates.values()])
         parts = [np.asarray(part, dtype=np.float32) for part in (from_input, from_state)]
@@ -358,8 +360,9 @@ class Scene:
         self._add(
             "cell", key, title, weight, cell=cell, tokens=list(tokens), said=list(said), wanted=list(wanted),
             short=[t if len(t) == 1 else t[0] if t[0] == "✓" else "" for t in tokens], asked=asked, names=list(gates),
-            reach=reach, span=list(span), unit=unit, note=note, gates=self._arrays.add(values),
-            from_input=self._arrays.add(parts[0]), from_state=self._arrays.add(parts[1]), bias=self._arrays.add(bias),
+            reach=reach, span=list(span), unit=unit, units=units or values.shape[2], note=note,
+            gates=self._arrays.add(values), from_input=self._arrays.add(parts[0]),
+            from_state=self._arrays.add(parts[1]), bias=self._arrays.add(bias),
         )  # fmt: skip
 
     def head(

@@ -272,7 +272,7 @@ export class Cell {
     }
     context.font = theme.fontOf(12);
     context.fillStyle = quiet;
-    context.fillText(`number ${this.unit + 1} of ${this.units} in the state${this.pinned ? ", held: click to let go" : ""}`, desk.x, desk.y + line * 1.35, desk.w);
+    context.fillText(`number ${this.unit + 1} of ${this.spec.units} in the state${this.pinned ? ", held: click to let go" : ""}`, desk.x, desk.y + line * 1.35, desk.w);
     return { x: desk.x, y: desk.y + line * 1.9, w: desk.w, h: desk.h - line * 1.9 };
   }
 

@@ -36,7 +36,8 @@ from engine.transformer import FEED_FORWARD, NORMS, Transformer, linear, millise
 __all__ = ["Attention", "Config", "Experiment", "Frame", "attend", "batch", "rotary"]
 
 SHARING = ("multi_head", "grouped", "multi_query")
-BUDGET = 20.0  # milliseconds of one core for a step: on a bench others wait for it
+TIMES = {"standard": 1, "large": 4}  # what the width is multiplied by
+BUDGET = {"standard": 20.0, "large": 45.0}  # milliseconds of one core for a step: on a bench others wait for it
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class Config(BaseConfig):
         help="Whether heads share keys and values: multi-head, grouped-query or multi-query attention.",
     )  # fmt: skip
     width: int = knob(64, low=16, high=128, log=True, group="model", help="Numbers that stand for one token.")
+    size: str = knob(
+        "standard", choices=tuple(TIMES), group="model",
+        help="Large has 4 times the width. It is meant for a server with a GPU; without one it learns more slowly.",
+    )  # fmt: skip
     position: str = knob(
         "rotary", choices=("none", "sinusoidal", "learned", "rotary", "alibi"), group="model",
         titles=("none", "sinusoidal", "learned", "rotary", "ALiBi"), help="How the model knows where a token stands.",
@@ -79,8 +84,9 @@ class Config(BaseConfig):
     )
     norm_place: str = knob("pre", choices=("pre", "post"), group="block", help="Before each layer, or after the sum.")
     learning_rate: float = knob(
-        0.005, low=1e-5, high=0.1, log=True, live=True, group="training", help="Size of AdamW's step."
-    )
+        0.005, low=1e-5, high=0.1, log=True, live=True, group="training",
+        help="Size of AdamW's step; with the size “large” a quarter of it, which suits the wider layers.",
+    )  # fmt: skip
     batch_size: int = knob(16, low=4, high=128, log=True, group="training", help="Sequences behind each step.")
     kernel: str = knob(
         "products", choices=("products", "fused"), group="training",
@@ -101,22 +107,34 @@ class Config(BaseConfig):
         except (ShelfError, TextError) as error:
             raise ConfigError("text_key", self.text_key, str(error).rstrip(".")) from None
         takes = self._milliseconds(self.batch_size, vocabulary)
-        if takes > BUDGET:
-            fits = next((n for n in range(self.batch_size, 3, -1) if self._milliseconds(n, vocabulary) <= BUDGET), 0)
+        budget = BUDGET[self.size]
+        if takes > budget:
+            fits = next((n for n in range(self.batch_size, 3, -1) if self._milliseconds(n, vocabulary) <= budget), 0)
             wish = f"a batch of at most {fits} sequences, or " if fits else ""
             raise ConfigError(
                 "batch_size" if wish else "width", self.batch_size if wish else self.width,
-                f"{self.layers} layers of width {self.width} on {self.batch_size} sequences of {self.length} tokens "
-                f"take about {takes:.0f} ms a step, and others wait for it; choose {wish}fewer layers, a smaller width "
-                "or shorter sequences",
+                f"{self.layers} layers of width {self.model_width} on {self.batch_size} sequences of {self.length} "
+                f"tokens take about {takes:.0f} ms a step, and others wait for it; choose {wish}fewer layers, a "
+                "smaller width or shorter sequences",
             )  # fmt: skip
 
     def _milliseconds(self, sequences: int, vocabulary: int) -> float:
         """About what a step takes on one core: forward, twice as much back, the sequences held out, and AdamW."""
         return 2 + self.layers + milliseconds(
-            layers=self.layers, heads=self.heads, width=self.width, feed_forward=self.feed_forward, length=self.length,
-            vocabulary=vocabulary, sequences=3 * sequences + min(sequences, attention_view.HELD_OUT),
+            layers=self.layers, heads=self.heads, width=self.model_width, feed_forward=self.feed_forward,
+            length=self.length, vocabulary=vocabulary,
+            sequences=3 * sequences + min(sequences, attention_view.HELD_OUT),
         )  # fmt: skip
+
+    @property
+    def model_width(self) -> int:
+        """Numbers that stand for one token, W."""
+        return self.width * TIMES[self.size]
+
+    @property
+    def rate(self) -> float:
+        """AdamW's: the wider the layers, the smaller the steps (Yang et al., "Tensor programs V", 2021)."""
+        return self.learning_rate / TIMES[self.size]
 
     @property
     def groups(self) -> int:
@@ -126,7 +144,7 @@ class Config(BaseConfig):
     @property
     def head_width(self) -> int:
         """Numbers in one query: an even share of the width, since rotary positions turn pairs."""
-        return max(2, self.width // self.heads // 2 * 2)
+        return max(2, self.model_width // self.heads // 2 * 2)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -188,7 +206,7 @@ class Attention(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        width, D = config.width, config.head_width
+        width, D = config.model_width, config.head_width
         self.query = linear(width, config.heads * D)
         self.key, self.value = linear(width, config.groups * D), linear(width, config.groups * D)
         self.output = linear(config.heads * D, width)
@@ -248,14 +266,14 @@ class Experiment:
         self.config, self.device, self.step_count = config, torch.device(device), 0
         self.symbols = token_tasks.symbols(config.task, config.text_key)
         self.model = Transformer(
-            lambda: Attention(config), layers=config.layers, width=config.width, vocabulary=len(self.symbols),
+            lambda: Attention(config), layers=config.layers, width=config.model_width, vocabulary=len(self.symbols),
             length=config.length, position=config.position, feed_forward=config.feed_forward, norm=config.norm,
             pre=config.norm_place == "pre",
         )  # fmt: skip
         self.model.initialise(generator(config.seed, "weights"))
         self.model.to(self.device)
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.01,
+            self.model.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.01,
             fused=self.device.type in ("cpu", "cuda"),
         )  # fmt: skip
         count = min(config.batch_size, attention_view.HELD_OUT)
@@ -279,7 +297,7 @@ class Experiment:
         self.config.require_live(config)
         self.config = config
         for group in self.optimiser.param_groups:
-            group["lr"] = config.learning_rate
+            group["lr"] = config.rate
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, the optimiser's averages and the number of the step, from which the batches follow."""

@@ -36,6 +36,8 @@ BATCH = {"adding": 32, "copying": 32, "brackets": 32, "text": 16}  # sequences b
 AT_ONCE = (60, 32)  # length and hidden size up to which one step updates all three cells
 SMOOTH = 16  # updates over which a loss is averaged
 SHOWN = 16  # sequences kept apart, to look at
+TIMES = {"standard": 1, "large": 4}  # what the hidden size is multiplied by
+ROOM = 12_800  # units times length: with more, others would have to wait for a step
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Config(BaseConfig):
     hidden: int = knob(
         32, low=4, high=64, group="cells", label="Hidden size", help="Numbers in the state of each cell."
     )
+    size: str = knob(
+        "standard", choices=tuple(TIMES), group="cells",
+        help="Large has 4 times as many numbers in the state of each cell. It is meant for a server with a GPU; "
+        "without one it learns more slowly.",
+    )  # fmt: skip
     forget_bias: float = knob(1.0, low=-4.0, high=4.0, group="cells", label="Forget-gate bias",
                               help="First bias of the LSTM's forget gate; above 0 it begins by keeping.")  # fmt: skip
     recurrent_scale: float = knob(
@@ -77,6 +84,17 @@ class Config(BaseConfig):
     def check(self) -> None:
         if self.text_key:
             _own_text(self.text_key)
+        if self.units * self.length > ROOM:
+            raise ConfigError(
+                "size", self.size, f"with {self.units} numbers in each state and {self.length} steps in a sequence "
+                f"others would have to wait; choose a hidden size of at most {ROOM // self.length // TIMES[self.size]} "
+                f"or sequences of at most {ROOM // self.units} steps",
+            )  # fmt: skip
+
+    @property
+    def units(self) -> int:
+        """Numbers in the state of each cell, H."""
+        return self.hidden * TIMES[self.size]
 
 
 @lru_cache(maxsize=8)
@@ -169,7 +187,7 @@ class Experiment:
         self.task = task_of(config)
         self.readers: dict[str, Reader] = {}
         for kind in CELLS:
-            reader = Reader(kind, self.task.inputs, self.task.outputs, config.hidden)
+            reader = Reader(kind, self.task.inputs, self.task.outputs, config.units)
             recurrent.initialise(reader, generator(config.seed, f"weights/{kind}"), forget_bias=config.forget_bias,
                                  recurrent_scale=config.recurrent_scale)  # fmt: skip
             self.readers[kind] = reader.to(self.device)
@@ -186,7 +204,7 @@ class Experiment:
     @property
     def turns(self) -> int:
         """Steps that one update of all three cells takes."""
-        return 1 if self.config.length <= AT_ONCE[0] and self.config.hidden <= AT_ONCE[1] else len(CELLS)
+        return 1 if self.config.length <= AT_ONCE[0] and self.config.units <= AT_ONCE[1] else len(CELLS)
 
     def step(self) -> dict[str, float]:
         number, turn = divmod(self.step_count, self.turns)

@@ -32,7 +32,8 @@ from engine.text import TextError
 from engine.tokens import Clusters, Reader, Text, read
 
 BATCH = 256  # tokens of one step
-MAX_STORED = 1024  # experts times width: with more, others would have to wait for a step
+TIMES = {"standard": 1, "large": 4}  # what the expert width is multiplied by
+MAX_STORED = {"standard": 1024, "large": 2048}  # neurons of all experts: with more, others would wait for a step
 NETWORKS = ("moe", "equal_compute", "equal_size")
 
 
@@ -56,6 +57,11 @@ class Config(LabConfig):
     width: int = knob(
         0, low=0, high=64, group="experts", label="Expert width",
         help="Hidden neurons (GELU) of an expert; with 0 it is a linear map.",
+    )  # fmt: skip
+    size: str = knob(
+        "standard", choices=tuple(TIMES), group="experts", when=f"width={'|'.join(map(str, range(1, 65)))}",
+        help="Large has 4 times as many neurons in each expert, and so in the dense networks. It is meant for a server "
+        "with a GPU; without one it learns more slowly.",
     )  # fmt: skip
     shared: int = knob(0, low=0, high=4, group="experts", label="Shared experts", help="Experts for every token.")
     balance_loss: float = knob(
@@ -86,9 +92,10 @@ class Config(LabConfig):
         if self.top_k > self.experts:
             raise ConfigError("top_k", self.top_k, f"with {self.experts} experts a token goes to 1 to {self.experts}")
         together = self.experts + self.shared
-        if together * self.width > MAX_STORED:
+        room = MAX_STORED[self.size] // TIMES[self.size] // together
+        if self.width > room:
             raise ConfigError(
-                "width", self.width, f"{together} experts of at most {MAX_STORED // together} neurons fit here, "
+                "width", self.width, f"{together} experts of at most {room} neurons fit here, "
                 "or a step would keep other visitors waiting",
             )  # fmt: skip
         if self.data == "text":
@@ -96,6 +103,11 @@ class Config(LabConfig):
                 read(self.text_key)
             except (TextError, ShelfError) as error:
                 raise ConfigError("text_key", self.text_key, str(error).rstrip(".")) from None
+
+    @property
+    def neurons(self) -> int:
+        """Hidden neurons of an expert; 0 if it is a linear map."""
+        return self.width * TIMES[self.size]
 
 
 # ---------------------------------------------------------------------- routing
@@ -180,7 +192,7 @@ class MixtureOfExperts(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, config: Config) -> None:
         super().__init__()
-        E, width, seed = config.experts, config.width, config.seed
+        E, width, seed = config.experts, config.neurons, config.seed
         self.top_k = config.top_k
         self.router = nn.Parameter(0.1 * torch.randn(inputs, E, generator=generator(seed, "router")))
         self.experts = Experts(E, inputs, width, outputs, seed=seed)
