@@ -108,8 +108,8 @@ def _risk(scene: Scene, view: View) -> None:
         panel.path(_at(frame, stops, _middle(frame.test_error)), colour="test", name="Test", width=3.2)
         panel.points(_at(frame, stops, _middle(frame.test_error)), colours=["test"], size=3.4)
     else:
-        panel.text(float(np.log10(frame.planned).mean()), (low + high) / 2, "Press Play: one width after the other"
-                   if frame.across == "width" else "Press Play: from the first epoch on", mark=False)  # fmt: skip
+        each = "width" if frame.across == "width" else "epoch"
+        panel.text(float(left), (low + high) / 2, f"Press Play: {each} by {each}", mark=False)
     for k, stop in enumerate(stops):
         with panel.stop(k):
             at = np.log10(stop)
@@ -150,7 +150,7 @@ def _curve(scene: Scene, frame: Any, config: Any) -> None:
                 panel.lines(others, colour="neutral", name="Other seeds, with points of their own")
             panel.path(np.column_stack([grid, fits[0]]), colour="test", name="First seed", head=False, width=3)
     panel.path(frame.truth, colour="text", name="The true curve", head=False, width=1.6)
-    panel.points(frame.train_points, size=5, colours=["train"], name="Training points")
+    panel.points(frame.train_points, size=5 if config.n <= 200 else 2.2, colours=["train"], name="Training points")
 
 
 def _coefficients(scene: Scene, frame: Any, config: Any) -> None:
