@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from engine.portrait import LINES, detail
 
-LONGEST = 60.0  # milliseconds that an epoch, or a picture, of large networks may take
+LONGEST = {"standard": 350.0, "large": 60.0}  # milliseconds that an epoch, or a picture, may take: a look waits for
+# it half a second at most, and the standard size is for everybody's experiments, with one point a batch too
 SAFETY = 1.2  # they differ from the estimate by about so much
 
 

@@ -231,6 +231,10 @@ def test_a_grid_that_would_hold_up_everybody_is_refused_and_the_sentence_says_wh
     assert caught.value.knob == "size"
     assert Config(starts=most, **knobs).side == 4 * most
     Config(starts=most + 1, **knobs | {"basins": False})  # nothing is run there
+    if 4 * most < 255:  # then so many are too many in the standard size too
+        with pytest.raises(ConfigError, match=r"Lower starts to \d+\.$") as caught:
+            Config(**knobs | {"size": "standard"}, starts=256)
+        assert caught.value.knob == "starts"
 
 
 def test_valleys_of_the_monkey_saddle_are_basins():

@@ -367,6 +367,13 @@ def test_a_large_network_that_would_hold_up_everybody_is_refused_in_a_sentence(k
     assert caught.value.knob == "size"
 
 
+def test_sixty_four_of_the_largest_networks_are_refused_too() -> None:
+    with pytest.raises(ConfigError, match="350 are allowed") as caught:
+        Config(hidden=(64,) * 8, seeds=64)
+    assert caught.value.knob == "hidden"
+    assert Config(hidden=(64,) * 8, seeds=8).widths == Config(hidden=(64,) * 8).hidden
+
+
 def test_a_weight_set_by_hand_is_the_one_that_the_shown_network_uses() -> None:
     experiment = Experiment(Config(seeds=3, shown=1))
     experiment.edit({"layer": 1, "source": 3, "target": 2, "value": 1.5})

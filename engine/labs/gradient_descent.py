@@ -35,7 +35,7 @@ __all__ = ["SURFACES", "Config", "Experiment", "Frame"]
 MAX_STEPS = 5_000
 BATCH = {"full": None, "mini-batch": 32, "one sample": 1}
 TIMES = {"standard": 1, "large": 4}  # as many starts along each side as `starts` says
-LONGEST = 60.0  # milliseconds that a step of a large grid may take
+LONGEST = 60.0  # milliseconds that a step of the grid may take
 WITH_MOMENTUM = ("momentum", "nesterov")
 WITH_DECAY = ("adamw", "lamb", "lion", "muon")
 
@@ -138,14 +138,15 @@ class Config(LabConfig):
                 "Muon is for matrices only; choose the surface diabetes, whose two weights are a 1×2 matrix, "
                 "or leave muon out",
             )  # fmt: skip
-        if self.basins and self.size == "large":
-            fits = fitting(SURFACES[self.surface], rows=442 if self.surface == "diabetes" else 1, milliseconds=LONGEST)
-            if self.side > fits:
-                raise ConfigError(
-                    "size", self.size, f"steps of {self.side} × {self.side} starts on this surface would hold up "
-                    f"everybody else on this server; {fits} along each side are allowed. Lower starts to "
-                    f"{fits // TIMES['large']}, or take the standard size",
-                )  # fmt: skip
+        rows = 442 if self.surface == "diabetes" else 1
+        if self.basins and self.side > (fits := fitting(SURFACES[self.surface], rows=rows, milliseconds=LONGEST)):
+            large = self.size == "large"
+            raise ConfigError(
+                "size" if large else "starts", self.size if large else self.starts,
+                f"steps of {self.side} × {self.side} starts on this surface would hold up everybody else on this "
+                f"server; {fits} along each side are allowed. Lower starts to {fits // TIMES[self.size]}"
+                + (", or take the standard size" if large else ""),
+            )  # fmt: skip
 
     @property
     def side(self) -> int:

@@ -99,11 +99,13 @@ class Config(BaseConfig):
             train=round(count * self.train_share), norm=self.norm != "none", dropout=self.dropout > 0,
             fused=self.optimiser in FUSED,
         )  # fmt: skip
-        if self.size == "large" and cost > epoch_cost.LONGEST:
+        if cost > (allowed := epoch_cost.LONGEST[self.size]):
+            large = self.size == "large"
             raise ConfigError(
-                "size", self.size, f"an epoch or a picture of it would take about {cost:.0f} milliseconds, and "
-                f"everybody else on this server would wait; {epoch_cost.LONGEST:.0f} are allowed. Lower hidden, seeds "
-                "or samples, raise batch_size, or take the standard size",
+                "size" if large else "hidden", self.size if large else ",".join(map(str, self.hidden)),
+                f"an epoch or a picture of it would take about {cost:.0f} milliseconds, and everybody else on this "
+                f"server would wait; {allowed:.0f} are allowed. Lower hidden, seeds or samples, raise batch_size"
+                + (", or take the standard size" if large else ""),
             )  # fmt: skip
 
     @property
