@@ -80,8 +80,8 @@ class Config(LabConfig):
     )  # fmt: skip
     size: str = knob(
         "standard", choices=tuple(TIMES), group="networks", when="data=" + "|".join((*point_clouds.SHAPES, "digits")),
-        help="Large has four times as many neurons in each hidden layer of both networks, which want rates about a "
-        "quarter as high. It is meant for a server with a GPU; without one it learns more slowly.",
+        help="Large has four times as many neurons in each hidden layer of both networks. They settle less easily: "
+        "expect fewer modes at first. It is meant for a server with a GPU; without one it learns more slowly.",
     )  # fmt: skip
     generator_optimiser: str = knob(
         "adam", choices=OPTIMISERS, titles=[optim.title(n) for n in OPTIMISERS], group="training",
