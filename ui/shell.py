@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
 
 from ui import theme
 
@@ -68,7 +69,17 @@ def labs() -> list[PageEntry]:
     return [entry for entry in PAGES if entry.slug != "home" and entry.ready]
 
 
+def from_the_top() -> None:
+    """Draw at the top of the page from here on.
+
+    A page that is asked for in the last moment of a fragment's run is run by the same thread, where Streamlit (1.67)
+    still has the place of that fragment: the whole page would be drawn into its own stage.
+    """
+    context_dg_stack.set(get_default_dg_stack_value())
+
+
 def main() -> None:
+    from_the_top()
     theme.read_link()
     st.set_page_config(
         page_title="Deep-learning playground",

@@ -51,6 +51,7 @@ export class Graph {
       column.labels.forEach((label, index) => this.nodes.push({ c, index, label, x, y: top + slot * (index + 0.5), size }));
     });
     this.head = head;
+    this.pitch = pitch;
   }
 
   draw(context, width, height, theme, { hidden, pointer }) {
@@ -65,9 +66,12 @@ export class Graph {
     context.fillStyle = theme.colour("neutral");
     context.textAlign = "center";
     context.textBaseline = "top";
+    // Where columns stand close, "Layer 3" is written "3".
+    const close = this.spec.columns.some(({ title }) => title && context.measureText(title).width > this.pitch - 6);
     let first = 0;
     for (const column of this.spec.columns) {
-      if (column.title) context.fillText(column.title, this.nodes[first].x, 2);
+      const title = close ? column.title?.split(" ").at(-1) : column.title;
+      if (title) context.fillText(title, this.nodes[first].x, 2);
       first += column.labels.length;
     }
   }

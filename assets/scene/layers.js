@@ -85,15 +85,17 @@ export const DRAW = {
     const colour = theme.colour(layer.colour);
     if (layer.mark) drawMarker(context, "cross", 6, [0], () => x, () => y, colour, theme);
     context.font = theme.fontOf(14, 600);
-    const right = x + 12 + context.measureText(layer.text).width < plane.box.x + plane.box.w;
-    context.textAlign = right ? "left" : "right";
+    const { width } = context.measureText(layer.text);
+    const right = x + 12 + width < plane.box.x + plane.box.w;
+    const left = right ? x + 10 : Math.max(plane.box.x + 4, x - 10 - width); // on a phone it may fit on neither side
+    context.textAlign = "left";
     context.textBaseline = "middle";
     context.lineJoin = "round";
     context.strokeStyle = theme.background;
     context.lineWidth = 4;
-    context.strokeText(layer.text, x + (right ? 10 : -10), y - 12);
+    context.strokeText(layer.text, left, y - 12);
     context.fillStyle = colour;
-    context.fillText(layer.text, x + (right ? 10 : -10), y - 12);
+    context.fillText(layer.text, left, y - 12);
   },
 };
 
