@@ -28,6 +28,11 @@ Curves = dict[str, tuple[np.ndarray, np.ndarray]]  # metric -> (steps (N,), valu
 ACTIVE = ("waiting", "running")
 
 
+def newest(curves: Curves, otherwise: int) -> int:
+    """The last step that any of the curves tells of, at least `otherwise`."""
+    return max([otherwise, *(int(steps[-1]) for steps, _ in curves.values() if len(steps))])
+
+
 @dataclass(frozen=True)
 class Look:
     """What `Run.peek` returns: everything a page needs to draw one moment of a run.

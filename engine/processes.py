@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import itertools
 import logging
+import math
 import os
 import pickle
 import subprocess
@@ -24,15 +25,13 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
-from engine.hosted import Look
+from engine.hosted import Look, newest
 from engine.limits import Limits
 from engine.pool import Pool, PoolError, Record
 from engine.worker import PULSE, WARMING, Pulse
 
 log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parent.parent
-
-
 QUICK = 0.25  # seconds between two looks, or less: then the next one is asked for in advance
 
 
@@ -44,7 +43,7 @@ class _Ahead:
     is made.
     """
 
-    asked: float
+    asked: float = -math.inf
     args: tuple[Any, ...] = ()
     answer: Future[Any] | None = None
 
@@ -130,10 +129,9 @@ class ProcessPool(Pool):
         worker = self._workers[place]
         if not worker.ready.wait(min(timeout, 0.2) if verb == "peek" else timeout):
             raise PoolError("A worker is starting; your run begins in a moment.")
-        now, ahead = time.monotonic(), worker.ahead.pop(run_id, None)  # gone, since another verb may change everything
-        quick = verb == "peek" and ahead is not None and now - ahead.asked < QUICK
-        future = ahead.answer if quick and ahead and ahead.args == args else None
-        future = future or worker.ask(verb, run_id, args)
+        now, ahead = time.monotonic(), worker.ahead.pop(run_id, _Ahead())  # gone: another verb may change everything
+        quick = verb == "peek" and now - ahead.asked < QUICK
+        future = (ahead.answer if quick and ahead.args == args else None) or worker.ask(verb, run_id, args)
         try:
             answer = future.result(timeout)
         except FutureTimeout:
@@ -145,8 +143,7 @@ class ProcessPool(Pool):
     def _look_ahead(self, worker: _Worker, run_id: str, args: tuple[Any, ...], look: Look) -> _Ahead:
         """Ask for what `Pool.peek` will ask for after this look."""
         since, drawn = args
-        since = max([since, *(int(steps[-1]) for steps, _ in look.curves.values() if len(steps))])
-        args = (since, drawn if look.frame is None else (look.step, look.version))
+        args = (newest(look.curves, since), drawn if look.frame is None else (look.step, look.version))
         return _Ahead(time.monotonic(), args, worker.ask("peek", run_id, args))
 
     def close(self) -> None:

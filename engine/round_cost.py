@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from engine.forgery import MEASURED
+
 LONGEST = {"standard": 20.0, "large": 60.0}  # milliseconds that a round may take
 MEASURING = 4.0  # of these, for the measures of one pair; large networks need more
-MEASURED = 300  # fakes, and as many real points, behind them
 WITHOUT = 2.0  # milliseconds of the measures that are no work of the networks
 SAFETY = 1.2  # rounds differ from the estimate by about so much
 

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from engine import Config, ConfigError, pool
-from engine.hosted import Curves, Look
+from engine.hosted import Curves, Look, newest
 from engine.lab import Knob
 from engine.pool import PoolError
 from engine.run import Run
@@ -35,8 +35,7 @@ class Watched:
 
     def peek(self) -> Look:
         """Look again, and add what is new to the curves."""
-        last = max((int(steps[-1]) for steps, _ in self.curves.values() if len(steps)), default=-1)
-        look = self.run.peek(last)
+        look = self.run.peek(newest(self.curves, -1))
         if look.version != self.look.version or any(len(steps) > 4_000 for steps, _ in self.curves.values()):
             look = self.run.peek(-1)
             self.curves = look.curves
