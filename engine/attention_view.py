@@ -79,9 +79,8 @@ def scores(weights: list[Tensor], tokens: Tensor) -> tuple[Tensor, Tensor]:
     """
     after = followers(tokens)
     count = after.any(-1).sum().clamp(min=1)
-    stacked = torch.stack(weights)  # (L, B, H, T, T)
-    induction = (stacked * after[:, None]).sum((1, 3, 4)) / count
-    previous = stacked.diagonal(-1, dim1=3, dim2=4).mean((1, 3))
+    induction = torch.stack([(layer * after[:, None]).sum((0, 2, 3)) for layer in weights]) / count
+    previous = torch.stack([layer.diagonal(-1, dim1=2, dim2=3).mean((0, 2)) for layer in weights])
     return induction, previous
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from engine.families_view import EXTENT, TITLES
 from ui import charts
-from ui.page import View, lab_page
+from ui.page import View, lab_page, seldom
 from ui.player import Player
 from ui.points_input import points_input
 from ui.scene import Scene, show
@@ -46,7 +46,7 @@ def stage(view: View) -> None:
     scene.row(0.6)
     _measures(scene, frame)
     show(scene, key=view.key)
-    st.markdown(_table(frame, brief=bool(view.player.compared)))
+    st.markdown(seldom(view, "table", lambda: _table(frame, brief=bool(view.player.compared))))
 
 
 def _samples(scene: Scene, frame: Any, name: str) -> None:

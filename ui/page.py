@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,18 @@ class View:
 
 
 Draw = Callable[[View], None]
+
+
+def seldom(view: View, name: str, write: Callable[[], str]) -> str:
+    """What `write` says, anew every `SLOW` seconds while the run trains: numbers that flicker cannot be read.
+
+    `name` tells apart what stands on one stage.
+    """
+    key = f"{view.key}.{name}.said"
+    said: tuple[float, str] | None = st.session_state.get(key)
+    if said is None or view.look.status != "running" or time.monotonic() - said[0] > SLOW:
+        said = st.session_state[key] = (time.monotonic(), write())
+    return said[1]
 
 
 def lab_page(

@@ -93,5 +93,7 @@ export class Particles extends Plane {
 // Numbers that came as two bytes each, from -span to span.
 function numbers({ data }, span) {
   const words = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
-  return Float32Array.from(words, (word) => (word / 65535) * 2 * span - span);
+  const values = new Float32Array(words.length); // Float32Array.from with a function takes ten times as long
+  for (let i = 0; i < words.length; i++) values[i] = (words[i] / 65535) * 2 * span - span;
+  return values;
 }

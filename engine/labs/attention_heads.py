@@ -217,7 +217,8 @@ class Attention(nn.Module):
         q, k, v = (layer(x).unflatten(-1, (-1, D)).transpose(-3, -2) for layer in (self.query, self.key, self.value))
         if self.config.position == "rotary":
             places = torch.arange(x.shape[-2], device=x.device)
-            q, k = rotary(q, places), rotary(k, places)
+            turned = rotary(torch.cat([q, k], dim=-3), places)  # in one go
+            q, k = turned[..., : q.shape[-3], :, :], turned[..., q.shape[-3] :, :, :]
         return q, k, v
 
     def mask(self, length: int, device: torch.device) -> Tensor:
