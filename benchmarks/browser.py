@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from benchmarks import phenomena
 from benchmarks.engine import PLAYGROUND
+from benchmarks.pages import PROBE, SCREEN, Presses, chromium, playing, until_ready, visit
 from benchmarks.report import Row, Topic
 from benchmarks.server import ROOT, Server, proportional_mb
 from ui import lesson
 
-PROBE = Path(__file__).with_name("probe.js").read_text(encoding="utf-8")
-SCREEN = {"width": 1440, "height": 900}
 TEXT = "[data-testid=stMain] [data-testid=stMarkdownContainer]"
 CLICKS = 5
 TABS = 10
@@ -28,90 +23,11 @@ HEAPS = 6  # looks at the heap, half of them before and half of them after
 HEAP_OF = ("gradient_descent", "neural_network")  # the same machinery draws every page: these two stand for all
 
 
-def _chromium() -> str:
-    """The path of a Chromium or Chrome; the names are those that the Makefile looks for."""
-    for name in (
-        os.environ.get("CHROMIUM", ""),
-        "chromium",
-        "chromium-browser",
-        "google-chrome",
-        "google-chrome-stable",
-    ):
-        path = shutil.which(name)
-        if path:
-            return path
-    raise SystemExit("There is no Chromium or Chrome: install one, or set CHROMIUM to its path.")
-
-
-@contextmanager
-def _visit(browser: Browser, url: str) -> Iterator[Page]:
-    """A page that a new visitor opens, with nothing cached, ready to be played."""
-    context = browser.new_context(viewport=SCREEN)
-    context.add_init_script(PROBE)
-    page = context.new_page()
-    try:
-        page.goto(url, wait_until="domcontentloaded")
-        _until_ready(page)
-        page.wait_for_timeout(2_000)
-        yield page
-        if _playing(page):  # or it would train on for a while, in the next one's time
-            Presses()(page, "Pause", until="true")
-            page.wait_for_timeout(1_000)
-    finally:
-        context.close()
-
-
-def _until_ready(page: Page) -> None:
-    try:
-        page.locator(".st-key-step").wait_for(timeout=60_000)
-    except PlaywrightTimeout:
-        raise RuntimeError(f"{page.url} showed no step counter within a minute; it says: {_said(page)}") from None
-
-
-class Presses:
-    """How many buttons were pressed, and how many presses had to be repeated because nothing came of them."""
-
-    def __init__(self) -> None:
-        self.all = self.lost = 0
-
-    def __call__(self, page: Page, button: str, *, until: str) -> None:
-        """Press `button` until the page meets the condition `until` (JavaScript)."""
-        for _ in range(5):
-            self.all += 1
-            try:
-                page.get_by_text(button, exact=True).first.click(timeout=5_000)
-                page.wait_for_function(until, timeout=5_000)
-                return
-            except PlaywrightTimeout:
-                self.lost += 1
-        raise RuntimeError(f"{button} was pressed five times and nothing came of it; the page says: {_said(page)}")
-
-    def play(self, page: Page) -> None:
-        self(page, "Play", until="probe.step() > 0")
-
-    def reset(self, page: Page) -> None:
-        """Back to step 0, and still."""
-        self(page, "Reset", until="probe.step() === 0")
-        page.wait_for_timeout(1_000)
-        if _playing(page):  # the page offers Pause although the run is at rest
-            self.lost += 1
-            self(page, "Pause", until="true")
-            page.wait_for_timeout(1_000)
-
-
-def _said(page: Page) -> str:
-    return " ".join(page.locator("body").inner_text().split())[:300]
-
-
-def _playing(page: Page) -> bool:
-    return page.get_by_text("Pause", exact=True).count() > 0
-
-
 def _watch(page: Page, seconds: float) -> dict[str, float]:
     """What the probe counts in at most `seconds`; it ends when the run does."""
     page.evaluate("probe.start()")
     until = time.monotonic() + seconds
-    while time.monotonic() < until and _playing(page):
+    while time.monotonic() < until and playing(page):
         page.wait_for_timeout(500)
     seen: dict[str, float] = page.evaluate("probe.stop()")
     return seen
@@ -209,7 +125,7 @@ def _heap_mb(page: Page, press: Presses, seconds: float) -> float:
 def _on_screen(topic: Topic, browser: Browser, server: Server, *, seeds: int, target: float, seconds: float) -> None:
     """TensorFlow Playground's network, trained and drawn."""
     query = urlencode({**PLAYGROUND, "seeds": seeds})
-    with _visit(browser, f"{server.url}/neural_network?{query}") as page:
+    with visit(browser, f"{server.url}/neural_network?{query}") as page:
         Presses().play(page)
         page.wait_for_timeout(3_000)
         seen = _watch(page, seconds)
@@ -227,7 +143,7 @@ def _lessons(topic: Topic, browser: Browser, server: Server, labs: list[str]) ->
         for each in lesson.lessons(slug):
             if each.runs_to is None:
                 continue
-            with _visit(browser, f"{server.url}/{slug}?lesson={each.slug}") as page:
+            with visit(browser, f"{server.url}/{slug}?lesson={each.slug}") as page:
                 presses, began = Presses(), time.perf_counter()
                 presses.play(page)
                 try:
@@ -246,7 +162,7 @@ def _lessons(topic: Topic, browser: Browser, server: Server, labs: list[str]) ->
 def _answers(topic: Topic, browser: Browser, server: Server, labs: list[str]) -> None:
     """What a visitor changes by hand: from the key to the picture that follows from it."""
     if "adversarial_examples" in labs:
-        with _visit(browser, f"{server.url}/adversarial_examples?example=5") as page:
+        with visit(browser, f"{server.url}/adversarial_examples?example=5") as page:
             Presses().play(page)
             page.wait_for_timeout(2_000)
             page.get_by_text("Pause", exact=True).first.click()
@@ -268,7 +184,7 @@ def _answers(topic: Topic, browser: Browser, server: Server, labs: list[str]) ->
                     topic.add(Row(f"adversarial_examples: {knob} to the attacked picture", statistics.median(seen),
                                   "ms", 200.0, at_least=False, note=note))  # fmt: skip
     if "attention_heads" in labs:
-        with _visit(browser, f"{server.url}/attention_heads") as page:
+        with visit(browser, f"{server.url}/attention_heads") as page:
             press = Presses()
             _own_tokens(topic, page, "before the first step")
             page.locator(".st-key-attention_heads-speed").click()
@@ -314,7 +230,7 @@ def _many_tabs(topic: Topic, browser: Browser, server: Server, labs: list[str], 
     for number, page in enumerate(pages):
         page.goto(f"{server.url}/{labs[number % len(labs)]}", wait_until="domcontentloaded")
     for page in pages:
-        _until_ready(page)
+        until_ready(page)
         page.get_by_text("Play", exact=True).first.click()
     pages[0].wait_for_timeout(1_000 * seconds)
     _memory(topic, server, f"{TABS} tabs playing")
@@ -353,22 +269,30 @@ def measure(labs: list[str], *, quick: bool) -> tuple[str, list[Topic]]:
         "Seconds from Play until the lesson's phenomenon is on screen and the page says what happened and why: the "
         "time that its run takes, drawn and shared with the browser. The tests hold what each lesson claims.",
     )
+    promised = Topic(
+        "What a lab promises",
+        "Seconds from Play until the metrics of the page, which it draws at its own speed meanwhile, say that it has "
+        "happened; which step that was is read from the table of metrics that the page gives to take home.",
+    )
     memory = Topic("Memory", "Proportional set size: what a process shares with others counts in parts.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         with Server() as server:
             print("the app in Chromium", flush=True)
             _starting(starting, browser, server, labs)
             for slug in labs:
-                with _visit(browser, f"{server.url}/{slug}") as page:
+                with visit(browser, f"{server.url}/{slug}") as page:
                     _fluency(fluency, page, slug, seconds=seconds, heap_seconds=heap_seconds)
             if "neural_network" in labs:
                 for seeds, target in ((1, 180.0), (64, 8_000.0)):
                     _on_screen(playground, browser, server, seeds=seeds, target=target, seconds=seconds)
             _answers(answers, browser, server, labs)
+            phenomena.measure(promised, browser, server, labs)
             _lessons(learned, browser, server, labs)
             _memory(memory, server, "after all of this")
             _many_tabs(memory, browser, server, labs, seconds=5 if quick else 10)
         version = browser.version
         browser.close()
-    return version, [topic for topic in (starting, fluency, answers, learned, playground, memory) if topic.rows]
+    return version, [
+        topic for topic in (starting, fluency, answers, promised, learned, playground, memory) if topic.rows
+    ]
