@@ -173,6 +173,8 @@ _OPTIMISERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
 
 NAMES: tuple[str, ...] = tuple(_OPTIMISERS)
 """Every optimiser that `make` knows."""
+WITH_MOMENTUM = ("momentum", "nesterov")
+"""Those that take `momentum`."""
 
 TITLES = {"gradient_descent": "gradient descent", "rmsprop": "RMSProp", "adagrad": "Adagrad", "nesterov": "Nesterov",
           "adam": "Adam", "adamw": "AdamW", "adamax": "Adamax", "nadam": "NAdam", "lamb": "LAMB", "lion": "Lion",

@@ -8,12 +8,14 @@ import numpy as np
 import streamlit as st
 
 from ui import charts
+from ui.dissected import attention_head
 from ui.lens_chart import logit_lens
 from ui.page import View, lab_page
 from ui.player import Player
 from ui.press import whole
 from ui.scene import Scene, show
 from ui.text_input import text_input
+from ui.written import next_token
 
 SLUG = "attention_heads"
 SHARING = {"multi_head": "multi-head", "grouped": "grouped by two", "multi_query": "multi-query"}
@@ -35,15 +37,17 @@ def stage(view: View) -> None:
         if layers * heads <= NAMED else [], chosen=(frame.head.layer - 1) * heads + frame.head.head - 1, weight=1.2,
     )  # fmt: skip
     if config.task == "text":
-        scene.sampler("next", title=_next(frame), logits=frame.logits, labels=frame.labels)
+        next_token(scene, "next", title=_next(frame), logits=frame.logits, labels=frame.labels)
     else:
         _moment(scene, view)
     scene.row()
     head, tokens = frame.head, [frame.labels[token] for token in frame.tokens]
     off = "" if head.on else ", switched off"
-    scene.head("head", title=f"Head {head.layer}.{head.head}{off}, stage by stage: point at a pair", tokens=tokens,
-               queries=head.queries, keys=head.keys, values=head.values, scores=head.scores, bias=head.bias,
-               seen=head.seen, weights=head.weights, found=head.found, on=head.on)  # fmt: skip
+    attention_head(
+        scene, "head", title=f"Head {head.layer}.{head.head}{off}, stage by stage: point at a pair", tokens=tokens,
+        queries=head.queries, keys=head.keys, values=head.values, scores=head.scores, bias=head.bias, seen=head.seen,
+        weights=head.weights, found=head.found, on=head.on,
+    )  # fmt: skip
     _picked(view, show(scene, key=view.key))
 
 
@@ -166,13 +170,10 @@ def inside(view: View) -> None:
                     key=f"{view.key}.cache", token="positive")  # fmt: skip
     with right:
         scene = Scene(height=460)
-        scene.sampler(
-            "next",
-            title=_next(frame),
-            logits=frame.logits,
-            labels=frame.labels,
+        next_token(
+            scene, "next", title=_next(frame), logits=frame.logits, labels=frame.labels,
             note="The line in each bar is what the network says; temperature, top-k and top-p change the bars.",
-        )
+        )  # fmt: skip
         pick = show(scene, key=f"{view.key}.sampler")
         if pick and pick["kind"] == "sample":
             _append(view, pick["index"])

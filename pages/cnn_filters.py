@@ -11,6 +11,7 @@ from engine import probe, shelf
 from engine.convnet import POOL, output_size
 from engine.pool import PoolError
 from ui import charts, shell
+from ui.dissected import sliding_kernel
 from ui.network_input import network_input
 from ui.page import View, lab_page
 from ui.picture import dataset_notice, picture_input
@@ -64,8 +65,8 @@ def _reads(scene: Scene, view: View) -> None:
 
 def _slide(scene: Scene, frame: Any) -> None:
     row = frame.rows[frame.layer]
-    scene.slide(
-        "slide", title=f"One number of layer {frame.layer + 1}, kernel {frame.channel + 1}: {_answer(frame)}",
+    sliding_kernel(
+        scene, "slide", title=f"One number of layer {frame.layer + 1}, kernel {frame.channel + 1}: {_answer(frame)}",
         picture=frame.picture, inputs=frame.inputs, kernel=frame.kernel, bias=frame.bias,
         window=(row.window.stride, row.window.padding, row.window.dilation),
         maps=(frame.sums, frame.normed, frame.active, frame.pooled), towards=frame.towards,

@@ -148,5 +148,5 @@ def inside(view: View) -> None:
 
 lab_page(
     "gradient_descent", speed="30 steps/s", stage=stage, curves=curves, inside=inside,
-    sources=("engine.optim", "engine.surfaces", "engine.curvature"),
+    sources=("engine.optim", "engine.surfaces", "engine.curvature", "engine.race_view"),
 )  # fmt: skip

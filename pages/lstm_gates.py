@@ -10,11 +10,13 @@ import streamlit as st
 
 from engine.recurrent import TITLES
 from ui import charts
+from ui.dissected import recurrent_cell
 from ui.link import settings
 from ui.page import View, lab_page
 from ui.player import Player
 from ui.scene import Scene, show
 from ui.text_input import text_input
+from ui.written import next_token
 
 SLUG = "lstm_gates"
 COLOURS = {"rnn": "class_0", "gru": "class_2", "lstm": "class_1"}
@@ -28,18 +30,19 @@ def stage(view: View) -> None:
     frame, config = view.frame, view.config
     scene = Scene(height=840)
     drawn = f": {_first(frame)}" if _first(frame) else ""
-    scene.cell(
-        "cell", title=f"One {NAMES[frame.cell]} at work, step by step{drawn}", cell=frame.cell, tokens=frame.tokens,
-        said=frame.said, wanted=frame.wanted, asked=frame.asked, gates=frame.gates, from_input=frame.from_input,
-        from_state=frame.from_state, bias=frame.bias, span=(config.span_start, config.span_stop),
+    recurrent_cell(
+        scene, "cell", title=f"One {NAMES[frame.cell]} at work, step by step{drawn}", cell=frame.cell,
+        tokens=frame.tokens, said=frame.said, wanted=frame.wanted, asked=frame.asked, gates=frame.gates,
+        from_input=frame.from_input, from_state=frame.from_state, bias=frame.bias,
+        span=(config.span_start, config.span_stop),
         unit=max(frame.counter, 0), units=frame.units, weight=1,
         note="Point at a step, click to hold it. Drag over the line “reads” to find where the state runs alike.",
     )  # fmt: skip
     scene.row()
     _gradient(scene, frame)
     if frame.logits is not None:
-        scene.sampler("next", title="What comes next, after the last character", logits=frame.logits,
-                      labels=frame.labels, note="A drawn character is added to the text it reads.")  # fmt: skip
+        next_token(scene, "next", title="What comes next, after the last character", logits=frame.logits,
+                   labels=frame.labels, note="A drawn character is added to the text it reads.")  # fmt: skip
     elif frame.depth is not None:
         _depth(scene, frame)
     else:

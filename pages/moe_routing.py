@@ -15,6 +15,7 @@ from ui.page import View, lab_page
 from ui.player import Player
 from ui.scene import Scene, show
 from ui.text_input import text_input
+from ui.written import passage
 
 SLUG = "moe_routing"
 PLANE = (-LIMIT, LIMIT)
@@ -62,10 +63,10 @@ def _rulers(scene: Scene, frame: Any, numbers: str) -> None:
 
 def _passage(scene: Scene, frame: Any, numbers: str) -> None:
     text = "".join(WRITTEN.get(c, c) if c != UNKNOWN else c for c in frame.passage)
-    scene.passage("passage", title=f"Each character by its expert: {numbers}", text=text, group=frame.chosen,
-                  names=[f"expert {i + 1}" for i in range(len(frame.load))], strength=frame.sureness,
-                  label="router's probability", crossed=frame.dropped, crossing="dropped: all its experts were full",
-                  weight=1.6)  # fmt: skip
+    passage(scene, "passage", title=f"Each character by its expert: {numbers}", text=text, group=frame.chosen,
+            names=[f"expert {i + 1}" for i in range(len(frame.load))], strength=frame.sureness,
+            label="router's probability", crossed=frame.dropped, crossing="dropped: all its experts were full",
+            weight=1.6)  # fmt: skip
 
 
 def _flow(scene: Scene, frame: Any) -> None:

@@ -17,7 +17,9 @@ from engine import attention_view, token_tasks
 from engine.device import generator
 from engine.lab import ConfigError
 from engine.labs.attention_heads import Config, Experiment, attend, batch, rotary
+from ui.dissected import attention_head
 from ui.scene import Scene
+from ui.written import next_token
 
 
 def draws(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> Tensor:
@@ -347,17 +349,17 @@ def test_what_a_large_model_may_take_is_refused_by_its_own_width() -> None:
 
 def test_a_sampler_takes_a_label_for_each_logit() -> None:
     scene = Scene()
-    scene.sampler("next", title="Next", logits=np.array([0.0, np.inf, np.nan]), labels=list("abc"))
+    next_token(scene, "next", title="Next", logits=np.array([0.0, np.inf, np.nan]), labels=list("abc"))
     assert scene.to_bytes().startswith(b"SCN1")
     with pytest.raises(ValueError, match="V labels"):
-        scene.sampler("other", title="Next", logits=np.zeros(3), labels=["a"])
+        next_token(scene, "other", title="Next", logits=np.zeros(3), labels=["a"])
 
 
 def test_a_head_takes_arrays_that_fit_its_tokens() -> None:
     head = Experiment(Config()).frame().head
     arrays = {f.name: getattr(head, f.name) for f in dataclasses.fields(head) if f.name not in ("layer", "head", "on")}
     scene = Scene()
-    scene.head("head", title="Head", tokens=list("a" * 32), **arrays)
+    attention_head(scene, "head", title="Head", tokens=list("a" * 32), **arrays)
     assert scene.to_bytes().startswith(b"SCN1")
     with pytest.raises(ValueError, match="31 tokens"):
-        scene.head("other", title="Head", tokens=list("a" * 31), **arrays)
+        attention_head(scene, "other", title="Head", tokens=list("a" * 31), **arrays)

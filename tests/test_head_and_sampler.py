@@ -11,7 +11,9 @@ from test_scene import decode
 from visitor import described, visit
 
 from engine.labs.attention_heads import Config, Experiment
+from ui.dissected import attention_head
 from ui.scene import Scene
+from ui.written import next_token
 
 SLUG = "attention_heads"
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -28,9 +30,11 @@ def test_what_is_sent_decodes_to_what_was_given() -> None:
     frame = Experiment(Config()).frame()
     head = frame.head
     scene = Scene()
-    scene.head("h", title="H", tokens=list("a" * 32), queries=head.queries, keys=head.keys, values=head.values,
-               scores=head.scores, bias=head.bias, seen=head.seen, weights=head.weights, found=head.found)  # fmt: skip
-    scene.sampler("n", title="N", logits=frame.logits, labels=frame.labels)
+    attention_head(
+        scene, "h", title="H", tokens=list("a" * 32), queries=head.queries, keys=head.keys, values=head.values,
+        scores=head.scores, bias=head.bias, seen=head.seen, weights=head.weights, found=head.found,
+    )  # fmt: skip
+    next_token(scene, "n", title="N", logits=frame.logits, labels=frame.labels)
     header, arrays = decode(scene.to_bytes())
     sent, sampler = header["rows"][0]
     for name in ("queries", "keys", "values", "scores", "bias", "weights", "found", "seen"):

@@ -23,6 +23,7 @@ from engine.labs import moe_routing
 from engine.labs.moe_routing import Config, Experiment, load_balancing_loss, max_violation, route
 from ui.lesson import lessons
 from ui.scene import Scene
+from ui.written import passage
 
 SEEDS = range(5)
 
@@ -301,10 +302,10 @@ def test_the_frame_says_what_the_networks_do() -> None:
 def test_a_passage_needs_a_class_for_each_character() -> None:
     scene = Scene()
     kept = {"title": "T", "names": ["a", "b"], "label": "p", "crossing": "gone"}
-    scene.passage("p", text="abc", group=[0, 1, 0], strength=[1, 0.5, 0], crossed=[0, 0, 1], **kept)  # type: ignore[arg-type]
+    passage(scene, "p", text="abc", group=[0, 1, 0], strength=[1, 0.5, 0], crossed=[0, 0, 1], **kept)  # type: ignore[arg-type]
     assert scene.to_bytes().startswith(b"SCN1")
     with pytest.raises(ValueError, match="3 characters"):
-        scene.passage("q", text="abc", group=[0, 1], strength=[1, 1, 1], crossed=[0, 0, 0], **kept)  # type: ignore[arg-type]
+        passage(scene, "q", text="abc", group=[0, 1], strength=[1, 1, 1], crossed=[0, 0, 0], **kept)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------- lessons

@@ -12,6 +12,7 @@ from test_scene import decode
 from visitor import Visitor, visit
 
 from engine.labs.cnn_filters import Config, Experiment
+from ui.dissected import sliding_kernel
 from ui.scene import Scene
 
 SLUG = "cnn_filters"
@@ -27,7 +28,7 @@ def drawn(**changes: Any) -> Scene:
         "classes": ["a", "b"], "field": (5, 2, -1), "source": 1, "truth": 0,
     }  # fmt: skip
     scene = Scene()
-    scene.slide("s", title="S", **(given | changes))
+    sliding_kernel(scene, "s", title="S", **(given | changes))
     return scene
 
 

@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine import pool, shelf
+from ui.dissected import recurrent_cell
 from ui.scene import Scene
 
 
@@ -83,7 +84,7 @@ def cell(steps: int = 5, **changes: Any) -> dict[str, Any]:
 
 def test_a_cell_is_sent_with_short_tokens_and_the_reach_of_each_gate() -> None:
     scene = Scene()
-    scene.cell("cell", **cell(), span=(1, 3))
+    recurrent_cell(scene, "cell", **cell(), span=(1, 3))
     spec = header(scene)["rows"][0][0]
     assert spec["short"] == ["✓", "", "(", "␣", "x"] and spec["names"] == ["r", "z", "n", "u", "h"]
     assert spec["reach"] == [2.0] * 5 and spec["span"] == [1, 3] and spec["units"] == 3
@@ -94,4 +95,4 @@ def test_a_cell_is_sent_with_short_tokens_and_the_reach_of_each_gate() -> None:
 @pytest.mark.parametrize("changes", [{"tokens": ["a"]}, {"from_input": np.zeros((3, 4, 3))}])
 def test_a_cell_whose_numbers_do_not_fit_its_tokens_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="need gates"):
-        Scene().cell("cell", **cell(**changes))
+        recurrent_cell(Scene(), "cell", **cell(**changes))

@@ -31,6 +31,7 @@ from ui.transport import status, transport
 
 TEXTS = Path(__file__).resolve().parent.parent / "assets" / "maths"
 SLOW = 1.0  # seconds between two drawings of curves: they move less than what is on stage
+SENT = 0.03  # seconds in which Streamlit has sent what a page drew; it sends every 10 ms
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ def lab_page(
             st.fragment(_live, run_every=player.interval)(player, stage, counter, unit=unit, ends=ends)
         _compared(player)
         _tabs(player, curves, inside, sources)
+    if player.active:
+        time.sleep(SENT)  # docs/decisions/a-page-is-sent-first.md
 
 
 def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: type[Config]) -> None:

@@ -8,6 +8,8 @@
 
 The message is ``b"SCN1"``, the length of the header (uint32), the header (JSON, UTF-8) and the arrays, each at a
 multiple of eight bytes and little-endian.  A layer names its arrays by their index in the header's list.
+
+Panels of one lab or two are functions that are given the scene: `ui.dissected`, `ui.written`, `ui.latent`, `ui.reel`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,13 +51,16 @@ class Column:
 
 
 class Scene:
-    """Panels side by side in rows, `height` pixels tall together; on a narrow screen they stand below each other."""
+    """Panels side by side in rows, `height` pixels tall together; on a narrow screen they stand below each other.
+
+    `arrays` are the numbers that go with them.
+    """
 
     def __init__(self, *, height: int = 560) -> None:
         self.height = height
         self._rows: list[list[dict[str, Any]]] = [[]]
         self._stops: dict[str, Any] | None = None
-        self._arrays = Arrays()
+        self.arrays = Arrays()
         self._share = 1.0
 
     def row(self, share: float = 1.0) -> None:
@@ -104,12 +109,12 @@ class Scene:
         """
         if pick not in (None, "plane"):
             raise ValueError(f"pick is None or 'plane', not {pick!r}.")
-        spec = self._add(
+        spec = self.add(
             "plane", key, title, weight, x=span(x, "x"), y=span(y, "y"), x_label=x_label, y_label=y_label,
             x_names=list(x_names), y_names=list(y_names), equal=equal, pick=pick, draw=draw, layers=[],
             x_log=x_log, y_log=y_log, **({} if aspect is None else {"aspect": aspect}),
         )  # fmt: skip
-        return Panel(spec, self._arrays)
+        return Panel(spec, self.arrays)
 
     def graph(
         self,
@@ -136,11 +141,11 @@ class Scene:
                 raise ValueError(f"Weights {i} have shape {matrix.shape}; their columns need {sizes[i], sizes[i + 1]}.")
         edges, note = strongest(matrices)
         starts = np.concatenate([[0], np.cumsum(sizes)])
-        self._add(
+        self.add(
             "graph", key, title, weight, columns=[self._column(column) for column in columns], editable=editable,
-            source=self._arrays.add(starts[edges["layer"]] + edges["source"], "<u2"),
-            target=self._arrays.add(starts[edges["layer"] + 1] + edges["target"], "<u2"),
-            weights=self._arrays.add(edges["weight"]), note=note,
+            source=self.arrays.add(starts[edges["layer"]] + edges["source"], "<u2"),
+            target=self.arrays.add(starts[edges["layer"] + 1] + edges["target"], "<u2"),
+            weights=self.arrays.add(edges["weight"]), note=note,
         )  # fmt: skip
 
     def heat_grid(
@@ -187,69 +192,12 @@ class Scene:
             if told.shape != (len(array),):
                 raise ValueError(f"There are {len(array)} images but frames of shape {told.shape}.")
             bottom, top = span(frames_range, "the range of frames")
-            values = self._arrays.add(quantise(told, bottom, top), "u1")
+            values = self.arrays.add(quantise(told, bottom, top), "u1")
             framed["frames"] = {"values": values, "name": frames_name, "low": bottom, "high": top,
                                 "palette": _palette.known_map("diverging")}  # fmt: skip
-        self._add(
+        self.add(
             "grid", key, title, weight, captions=list(captions), palette=_palette.known_map(palette), columns=columns,
-            discrete=discrete, chosen=chosen, **framed, **self._arrays.images(array, low=low, high=high),
-        )  # fmt: skip
-
-    def slide(
-        self,
-        key: str,
-        *,
-        title: str,
-        picture: ArrayLike,
-        inputs: ArrayLike,
-        kernel: ArrayLike,
-        bias: float,
-        window: tuple[int, int, int],
-        maps: Sequence[ArrayLike],
-        towards: ArrayLike,
-        probabilities: ArrayLike,
-        classes: Sequence[str],
-        field: tuple[int, int, int] = (1, 1, 0),
-        source: int = 0,
-        pool: str = "none",
-        norm: str = "none",
-        skips: bool = False,
-        last: bool = True,
-        truth: int = -1,
-        weight: float = 1.0,
-    ) -> None:
-        """Add one kernel of a convolution that slides over its input, with every product, to the class.
-
-        `kernel` (I, k, k) and `bias` slide over `inputs` (I, h, w), of which the map `source` is drawn; `window` is
-        (stride, padding, dilation).  `maps` are the sums (H, W), the same with `norm` and skip connection, after relu,
-        and after `pool` ("max" or "average" of 2 x 2, or "none").  `towards` is the slope of the likeliest class's
-        logit by each number of the last map, or its weight if this is the `last` layer.  `field` is (size, distance of
-        neighbours, first pixel) of what one of the sums can see of `picture` (h, w).  `truth` is the class, or -1.
-
-        The kernel slides by itself, stands where the pointer is, and is held and let go by a click; nothing is sent.
-        """
-        pixels, maps_in, taps = (np.asarray(a, dtype=np.float32) for a in (picture, inputs, kernel))
-        stride, padding, dilation = window
-        if maps_in.ndim != 3 or taps.ndim != 3 or len(taps) != len(maps_in) or taps.shape[1] != taps.shape[2]:
-            raise ValueError(f"A kernel (I, k, k) slides over maps (I, h, w), not {taps.shape} over {maps_in.shape}.")
-        sums, normed, active, pooled = (np.asarray(m, dtype=np.float32) for m in maps)
-        reach = dilation * (taps.shape[1] - 1) + 1
-        places = tuple((side + 2 * padding - reach) // stride + 1 for side in maps_in.shape[1:])
-        if not sums.shape == normed.shape == active.shape == places:
-            raise ValueError(f"The kernel finds {places} places, but the maps have shapes {sums.shape}, {normed.shape} "
-                             f"and {active.shape}.")  # fmt: skip
-        chances, slopes = np.asarray(probabilities, dtype=np.float32), np.asarray(towards, dtype=np.float32)
-        if len(chances) != len(classes) or slopes.shape != pooled.shape:
-            raise ValueError(f"There are {len(classes)} classes and {len(chances)} probabilities, {slopes.shape} slopes"
-                             f" and {pooled.shape} pooled numbers.")  # fmt: skip
-        sees, jump, start = field
-        arrays = {"picture": pixels, "inputs": maps_in, "kernel": taps, "sums": sums, "normed": normed,
-                  "active": active, "pooled": pooled, "towards": slopes, "probabilities": chances}  # fmt: skip
-        self._add(
-            "slide", key, title, weight, bias=float(bias), stride=stride, padding=padding, dilation=dilation,
-            sees=sees, jump=jump, start=start, source=source, deep=not np.array_equal(maps_in, pixels[None]), pool=pool,
-            norm=norm, skips=skips, last=last, classes=list(classes), answer=int(chances.argmax()), truth=truth,
-            **{name: self._arrays.add(values) for name, values in arrays.items()},
+            discrete=discrete, chosen=chosen, **framed, **self.arrays.images(array, low=low, high=high),
         )  # fmt: skip
 
     def pen(
@@ -275,146 +223,24 @@ class Scene:
         if cells.ndim != 2 or 0 in cells.shape:
             raise ValueError(f"A pad shows one picture (H, W), not an array of shape {cells.shape}.")
         drawn = [pairs(stroke, "a stroke").astype(np.float64).round(3).tolist() for stroke in strokes]
-        self._add(
+        self.add(
             "pen", key, title, weight, strokes=drawn, revision=revision, caption=list(caption), width=width, draw=True,
-            palette=_palette.known_map(palette), **self._arrays.images(cells[None], low=0.0, high=1.0),
-        )  # fmt: skip
-
-    def passage(
-        self,
-        key: str,
-        *,
-        title: str,
-        text: str,
-        group: ArrayLike,
-        names: Sequence[str],
-        strength: ArrayLike,
-        label: str,
-        crossed: ArrayLike,
-        crossing: str,
-        weight: float = 1.0,
-    ) -> None:
-        """Add a `text` of T characters, each on the colour of its `group` (T,), whose names are `names`.
-
-        `strength` (T,) in [0, 1] says how strong the colour is, and is called `label`; a character that is `crossed`
-        (T,) is struck out, and `crossing` says why.  The pointer picks out all characters of one group.
-        """
-        groups, chosen = np.asarray(group), np.asarray(crossed)
-        strengths = quantise(np.asarray(strength, dtype=np.float32), 0.0, 1.0)
-        if not len(text) == len(groups) == len(chosen) == len(strengths):
-            raise ValueError(f"There are {len(text)} characters, but {len(groups)} groups, {len(strengths)} strengths "
-                             f"and {len(chosen)} marks.")  # fmt: skip
-        self._add(
-            "passage", key, title, weight, text=text, names=list(names), label=label, crossing=crossing,
-            group=self._arrays.add(groups, "u1"), strength=self._arrays.add(strengths, "u1"),
-            crossed=self._arrays.add(chosen, "u1"),
-        )  # fmt: skip
-
-    def sampler(
-        self, key: str, *, title: str, logits: ArrayLike, labels: Sequence[str], note: str = "", weight: float = 1.0
-    ) -> None:
-        """Add the probabilities of the next token as bars, from its `logits` (V,); `labels` (V,) are the tokens.
-
-        Sliders for temperature, top-k and top-p act in the browser.  Its button draws one token: kind "sample", with
-        the index of the token.  `note` stands below.
-        """
-        values = np.asarray(logits, dtype=np.float32)
-        if values.ndim != 1 or not len(values) or len(values) != len(labels):
-            raise ValueError(f"Next tokens take logits (V,) and V labels, not {values.shape} and {len(labels)}.")
-        self._add("sampler", key, title, weight, labels=list(labels), note=note,
-                  logits=self._arrays.add(np.nan_to_num(values, nan=-1e4, posinf=1e4, neginf=-1e4)))  # fmt: skip
-
-    def cell(
-        self,
-        key: str,
-        *,
-        title: str,
-        cell: str,
-        tokens: Sequence[str],
-        said: Sequence[str],
-        wanted: Sequence[str],
-        asked: int,
-        gates: Mapping[str, ArrayLike],
-        from_input: ArrayLike,
-        from_state: ArrayLike,
-        bias: ArrayLike,
-        span: tuple[int, int] = (0, 0),
-        unit: int = 0,
-        units: int | None = None,
-        note: str = "",
-        weight: float = 1.0,
-    ) -> None:
-        """Add a recurrent `cell` ("rnn", "gru" or "lstm") that reads `tokens` (T), with all its numbers, at a cursor.
-
-        `gates` are (T, H) each; those that squash a sum get it from `from_input`, `from_state` (gates, T, H) and `bias`
-        (gates, H); the state has `units` numbers if more than these H.  Answers `said` and `wanted` count from step
-        `asked`.  The cursor moves in the browser; brushing the tokens sends kind "span", with `start` and `stop`
-        (equal: no span).
-        """
-        values = np.stack([np.asarray(gate, dtype=np.float32) for gate in gates.values()])
-        parts = [np.asarray(part, dtype=np.float32) for part in (from_input, from_state)]
-        if values.ndim != 3 or values.shape[1] != len(tokens) or parts[0].shape[1:] != values.shape[1:]:
-            raise ValueError(f"{len(tokens)} tokens need gates (T, H) and sums (gates, T, H), not "
-                             f"{values.shape[1:]} and {parts[0].shape}.")  # fmt: skip
-        reach = [max(1.0, float(np.nan_to_num(np.abs(gate)).max())) for gate in values]
-        self._add(
-            "cell", key, title, weight, cell=cell, tokens=list(tokens), said=list(said), wanted=list(wanted),
-            short=[t if len(t) == 1 else t[0] if t[0] == "✓" else "" for t in tokens], asked=asked, names=list(gates),
-            reach=reach, span=list(span), unit=unit, units=units or values.shape[2], note=note,
-            gates=self._arrays.add(values), from_input=self._arrays.add(parts[0]),
-            from_state=self._arrays.add(parts[1]), bias=self._arrays.add(bias),
-        )  # fmt: skip
-
-    def head(
-        self,
-        key: str,
-        *,
-        title: str,
-        tokens: Sequence[str],
-        queries: ArrayLike,
-        keys: ArrayLike,
-        values: ArrayLike,
-        scores: ArrayLike,
-        bias: ArrayLike,
-        seen: ArrayLike,
-        weights: ArrayLike,
-        found: ArrayLike,
-        on: bool = True,
-        weight: float = 1.0,
-    ) -> None:
-        """Add one attention head over T `tokens`, stage by stage: q k^T, scaled, masked, softmax, times V.
-
-        `queries`, `keys`, `values` and what was `found` are (T, D), and (T, T) are the `scores` q k^T, the `bias` that
-        is added to them scaled, what is `seen` (bool) and the `weights`.  The pair under the pointer or the arrow keys
-        is told in numbers; nothing is sent.
-        """
-        across = {"queries": queries, "keys": keys, "values": values, "found": found}
-        square = {"scores": scores, "bias": bias, "weights": weights}
-        numbers = {name: np.asarray(a, dtype=np.float32) for name, a in {**across, **square}.items()}
-        allowed, count, depth = np.asarray(seen, dtype=bool), len(tokens), numbers["queries"].shape[-1]
-        for name, array in {**numbers, "seen": allowed}.items():
-            if not count or array.shape != ((count, depth) if name in across else (count, count)):
-                raise ValueError(f"A head over {count} tokens cannot have {name} of shape {array.shape}.")
-        scaled = numbers["scores"] / np.sqrt(np.float32(depth))
-        stages = np.stack([numbers["scores"], scaled, np.where(allowed, scaled + numbers["bias"], np.nan)])
-        reach, far = np.nanmax(np.abs(stages), axis=(1, 2)), np.abs(numbers["found"]).max()
-        self._add(
-            "head", key, title, weight, tokens=list(tokens), on=on, seen=self._arrays.add(allowed, "u1"),
-            stages=self._arrays.images(stages, low=-reach, high=reach)["values"],
-            shares=self._arrays.images(numbers["weights"][None], low=0.0, high=1.0)["values"],
-            results=self._arrays.images(numbers["found"][None], low=-far, high=far)["values"],
-            **{name: self._arrays.add(array) for name, array in numbers.items()},
+            palette=_palette.known_map(palette), **self.arrays.images(cells[None], low=0.0, high=1.0),
         )  # fmt: skip
 
     def to_bytes(self) -> bytes:
         """The message for ``assets/scene.js``."""
-        header = {"height": self.height, "rows": [row for row in self._rows if row], "arrays": self._arrays.directory,
+        header = {"height": self.height, "rows": [row for row in self._rows if row], "arrays": self.arrays.directory,
                   "stops": self._stops}  # fmt: skip
         text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
         start = MAGIC + struct.pack("<I", len(text)) + text
-        return b"".join([start, bytes(-len(start) % 8), *self._arrays.chunks])
+        return b"".join([start, bytes(-len(start) % 8), *self.arrays.chunks])
 
-    def _add(self, kind: str, key: str, title: str, weight: float, **fields: Any) -> dict[str, Any]:
+    def add(self, kind: str, key: str, title: str, weight: float, **fields: Any) -> dict[str, Any]:
+        """Add a panel of a `kind` that ``assets/scene.js`` knows, and return its part of the header.
+
+        `fields` are what that kind needs besides; numbers that were added to `arrays` are told by their index there.
+        """
         if any(panel["key"] == key for row in self._rows for panel in row):
             raise ValueError(f"There are two panels with the key '{key}'.")
         spec = {"kind": kind, "key": key, "title": title, "weight": weight, **fields}
@@ -431,12 +257,12 @@ class Scene:
             heat = np.asarray(column.heat, dtype=np.float32)
             if heat.ndim != 3 or len(heat) != count or 0 in heat.shape:
                 raise ValueError(f"A column of {count} nodes takes heatmaps ({count}, R, R), not {heat.shape}.")
-            spec |= self._arrays.images(heat, low=column.low, high=column.high)
+            spec |= self.arrays.images(heat, low=column.low, high=column.high)
         if column.bias is not None:
             bias = np.asarray(column.bias, dtype=np.float32)
             if bias.shape != (count,):
                 raise ValueError(f"A column of {count} nodes takes {count} biases, not {bias.shape}.")
-            spec["bias"] = self._arrays.add(bias)
+            spec["bias"] = self.arrays.add(bias)
         return spec
 
 

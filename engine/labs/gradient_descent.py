@@ -18,17 +18,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine import optim
+from engine import optim, race_view
 from engine.basins import Basins, fitting, off
-from engine.curvature import contraction, curvature
 from engine.device import generator
 from engine.lab import Config as LabConfig
 from engine.lab import ConfigError, knob
-from engine.surfaces import SURFACES, Surface, diabetes_data, find, mean_squared_error, terrain
+from engine.optim import WITH_MOMENTUM
+from engine.race_view import Frame
+from engine.surfaces import SURFACES, Surface, diabetes_data, find, mean_squared_error
 
 __all__ = ["SURFACES", "Config", "Experiment", "Frame"]
 
@@ -36,7 +36,6 @@ MAX_STEPS = 5_000
 BATCH = {"full": None, "mini-batch": 32, "one sample": 1}
 TIMES = {"standard": 1, "large": 4}  # as many starts along each side as `starts` says
 LONGEST = 60.0  # milliseconds that a step of the grid may take
-WITH_MOMENTUM = ("momentum", "nesterov")
 WITH_DECAY = ("adamw", "lamb", "lion", "muon")
 
 
@@ -154,40 +153,6 @@ class Config(LabConfig):
         return TIMES[self.size] * self.starts
 
 
-@dataclass(frozen=True)
-class Frame:
-    """What a page draws.  R racers, G×G heights, S×S starts of the basins (S = 0 when they are off), M ends.
-
-    Grids have y along the rows and x along the columns, and both grow.  Height and shade are read-only.
-    """
-
-    step: int
-    names: tuple[str, ...]  # (R,) the racers, in the order of Config.optimisers
-    points: np.ndarray  # (R, 2) where each is; a stopped one stays at its last point
-    losses: np.ndarray  # (R,) the noiseless loss there
-    diverged: np.ndarray  # (R,) bool: it went beyond 1,000 or was no longer finite
-    left: np.ndarray  # (R,) bool: it left the map of a surface that falls for ever; that is a success
-    paths: np.ndarray  # (R, T, 2) with T <= 400: the first 150 steps, the last 150, and 100 of those between
-    path_steps: np.ndarray  # (T,) int: the step of each point of the paths
-    gradients: np.ndarray  # (R, 2) of the noiseless loss
-    momenta: np.ndarray  # (R, 2) running sum or average of gradients; zero for an optimiser that keeps none
-    last_steps: np.ndarray  # (R, 2) the latest actual step, zero before the first and for a stopped racer
-    learning_rates: np.ndarray  # (R,)
-    eigenvalues: np.ndarray  # (R, 2) of the Hessian at each point: m, then L
-    condition: np.ndarray  # (R,) L / m, NaN where m <= 0
-    edge: np.ndarray  # (R,) 2 / L: gradient descent is stable below; infinite where L <= 0
-    predicted_rate: np.ndarray  # (R,) `contraction` for these eigenvalues; NaN but for GD, momentum and Nesterov
-    measured_rate: np.ndarray  # (R,) see `Experiment._measured_rate`; NaN where there is nothing to measure
-    extent: tuple[float, float, float, float]  # left, right, bottom, top of the map
-    grid_x: np.ndarray  # (G,)
-    grid_y: np.ndarray  # (G,)
-    height: np.ndarray  # (G, G) float32, the loss
-    shade: np.ndarray  # (G, G) float32 in 0..1, the loss on a scale (often logarithmic) that shows all contours
-    ends: np.ndarray  # (M, 2) the minima, or points down each valley of a surface that falls for ever
-    basin_points: np.ndarray  # (S, S, 2) where each start is now; of a large grid, of every fourth row and column
-    basin_ends: np.ndarray  # (S, S) int16: index into `ends`, -1 not arrived, -2 diverged; row and column as the start
-
-
 class Racers(nn.Module):
     """One point in the plane for each optimiser.  Called, it gives the loss at each, (R,)."""
 
@@ -222,13 +187,13 @@ class Experiment:
         self.optimisers = {name: optim.make(name, [point], 0.0) for name, point in self.model.points.items()}
         self.diverged: set[str] = set()
         self.left: set[str] = set()
-        self._path = torch.zeros(MAX_STEPS + 1, len(config.optimisers), 2, dtype=torch.float64)
-        self._path[0] = start.cpu()
+        self.path = torch.zeros(MAX_STEPS + 1, len(config.optimisers), 2, dtype=torch.float64)
+        self.path[0] = start.cpu()
         self._noise = generator(config.seed, "noise")
         self._batches = generator(config.seed, "batches")
-        self._basins = None
+        self.basins = None
         if config.basins:
-            self._basins = Basins(
+            self.basins = Basins(
                 self.surface, starts=config.side, seed=config.seed, like=start,
                 optimiser=lambda points: optim.make(config.basins_by, points, 0.0),
             )  # fmt: skip
@@ -237,8 +202,8 @@ class Experiment:
     def _tune(self) -> None:
         """Give every optimiser the live knobs."""
         optimisers = list(self.optimisers.items())
-        if self._basins:
-            optimisers.append((self.config.basins_by, self._basins.optimiser))
+        if self.basins:
+            optimisers.append((self.config.basins_by, self.basins.optimiser))
         for name, optimiser in optimisers:
             group = optimiser.param_groups[0]
             group["lr"] = getattr(self.config, f"lr_{name}")
@@ -283,9 +248,9 @@ class Experiment:
             if name not in self.diverged and name not in self.left:
                 # A tilted surface is one whose gradient has the tilt added to it.
                 self._move(name, lambda xy: batch_loss(xy) + xy @ tilt)
-        if self._basins:
-            self._basins.step(batch_loss, noise=self.config.noise)
-        self._path[self.step_count] = self.model.stacked().detach().cpu()
+        if self.basins:
+            self.basins.step(batch_loss, noise=self.config.noise)
+        self.path[self.step_count] = self.model.stacked().detach().cpu()
         return self._metrics()
 
     def _move(self, name: str, loss: Callable[[Tensor], Tensor]) -> None:
@@ -320,79 +285,9 @@ class Experiment:
                 metrics[f"distance.{name}"] = distance
         return metrics
 
-    def _measured_rate(self, steps: int = 20) -> np.ndarray:
-        """Geometric mean over the last `steps` steps of the factor by which the distance to the minimum changed, (R,).
-
-        The minimum is the one nearest now.  NaN before the first step, after a stop, and below 1e-12, where rounding
-        decides.
-        """
-        names, k = self.config.optimisers, min(steps, self.step_count)
-        rates = np.full(len(names), math.nan)
-        if k == 0 or not self.surface.bounded:
-            return rates
-        now, then = self._path[self.step_count].numpy(), self._path[self.step_count - k].numpy()  # (R, 2)
-        ends = self.ends.cpu().numpy()
-        for i, name in enumerate(names):
-            distances = np.linalg.norm(ends - now[i], axis=1)
-            before = np.linalg.norm(ends[distances.argmin()] - then[i])
-            if name not in self.diverged and distances.min() > 1e-12 and before > 1e-12:
-                rates[i] = (distances.min() / before) ** (1 / k)
-        return rates
-
-    def _predicted_rate(self, eigenvalues: np.ndarray) -> np.ndarray:
-        rates = np.full(len(eigenvalues), math.nan)
-        for i, name in enumerate(self.config.optimisers):
-            if name == "gradient_descent" or name in WITH_MOMENTUM:
-                lr = getattr(self.config, f"lr_{name}")
-                momentum = self.config.momentum if name in WITH_MOMENTUM else 0.0
-                rates[i] = contraction(eigenvalues[i], lr=lr, momentum=momentum, nesterov=name == "nesterov")
-        return rates
-
     def frame(self) -> Frame:
-        config, names, t = self.config, self.config.optimisers, self.step_count
-        points = self.model.stacked().detach()
-        losses, gradients, hessians = (found.cpu().numpy() for found in curvature(self.surface, points))
-        eigenvalues = np.linalg.eigvalsh(hessians).astype(float)
-        m, L = eigenvalues.T
-        momenta = np.zeros((len(names), 2))
-        for i, (name, optimiser) in enumerate(self.optimisers.items()):
-            state = optimiser.state.get(self.model.points[name], {})
-            buffer = state.get("momentum_buffer", state.get("exp_avg"))
-            if buffer is not None:
-                momenta[i] = buffer.reshape(2).cpu().numpy()
-        kept = np.arange(t + 1)
-        if t >= 400:
-            kept = np.concatenate([kept[:150], np.linspace(150, t - 150, 100).astype(int), kept[-150:]])
-        path = self._path.numpy()
-        basin_ends, basin_points = np.zeros((0, 0), dtype=np.int16), np.zeros((0, 0, 2))
-        if self._basins:
-            basin_ends = self._basins.ended()
-            basin_points = self._basins.places(every=TIMES[config.size])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return Frame(
-                step=t,
-                names=names,
-                points=path[t].copy(),
-                losses=losses.astype(float),
-                diverged=np.array([name in self.diverged for name in names]),
-                left=np.array([name in self.left for name in names]),
-                paths=path[kept].swapaxes(0, 1).copy(),
-                path_steps=kept,
-                gradients=gradients.astype(float),
-                momenta=momenta,
-                last_steps=path[t] - path[max(t - 1, 0)],
-                learning_rates=np.array([getattr(config, f"lr_{name}") for name in names]),
-                eigenvalues=eigenvalues,
-                condition=np.where(m > 0, L / m, math.nan),
-                edge=np.where(L > 0, 2 / L, math.inf),
-                predicted_rate=self._predicted_rate(eigenvalues),
-                measured_rate=self._measured_rate(),
-                extent=self.surface.extent,
-                **terrain(config.surface, condition=config.condition, angle=config.angle),
-                ends=self.ends.cpu().numpy(),
-                basin_points=basin_points,
-                basin_ends=basin_ends,
-            )
+        """What there is to see now.  Changes nothing."""
+        return race_view.draw(self)
 
     def state_dict(self) -> dict[str, Any]:
         state = {
@@ -401,10 +296,10 @@ class Experiment:
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
             "diverged": sorted(self.diverged),
             "left": sorted(self.left),
-            "path": self._path[: self.step_count + 1].clone(),
+            "path": self.path[: self.step_count + 1].clone(),
             "noise": self._noise.get_state(),
             "batches": self._batches.get_state(),
-            "basins": self._basins.state_dict() if self._basins else None,
+            "basins": self.basins.state_dict() if self.basins else None,
         }
         return copy.deepcopy(state)  # later steps change the tensors in place
 
@@ -414,9 +309,9 @@ class Experiment:
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.diverged, self.left = set(state["diverged"]), set(state["left"])
-        self._path[: self.step_count + 1] = state["path"]
+        self.path[: self.step_count + 1] = state["path"]
         self._noise.set_state(state["noise"])
         self._batches.set_state(state["batches"])
-        if self._basins:
-            self._basins.load_state_dict(state["basins"])
+        if self.basins:
+            self.basins.load_state_dict(state["basins"])
         self._tune()

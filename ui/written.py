@@ -1,0 +1,57 @@
+"""Text on a scene: a passage coloured by class, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ui.packing import quantise
+from ui.scene import Scene
+
+
+def passage(
+    scene: Scene,
+    key: str,
+    *,
+    title: str,
+    text: str,
+    group: ArrayLike,
+    names: Sequence[str],
+    strength: ArrayLike,
+    label: str,
+    crossed: ArrayLike,
+    crossing: str,
+    weight: float = 1.0,
+) -> None:
+    """Add a `text` of T characters, each on the colour of its `group` (T,), whose names are `names`.
+
+    `strength` (T,) in [0, 1] says how strong the colour is, and is called `label`; a character that is `crossed`
+    (T,) is struck out, and `crossing` says why.  The pointer picks out all characters of one group.
+    """
+    groups, chosen = np.asarray(group), np.asarray(crossed)
+    strengths = quantise(np.asarray(strength, dtype=np.float32), 0.0, 1.0)
+    if not len(text) == len(groups) == len(chosen) == len(strengths):
+        raise ValueError(f"There are {len(text)} characters, but {len(groups)} groups, {len(strengths)} strengths "
+                         f"and {len(chosen)} marks.")  # fmt: skip
+    scene.add(
+        "passage", key, title, weight, text=text, names=list(names), label=label, crossing=crossing,
+        group=scene.arrays.add(groups, "u1"), strength=scene.arrays.add(strengths, "u1"),
+        crossed=scene.arrays.add(chosen, "u1"),
+    )  # fmt: skip
+
+
+def next_token(
+    scene: Scene, key: str, *, title: str, logits: ArrayLike, labels: Sequence[str], note: str = "", weight: float = 1.0
+) -> None:
+    """Add the probabilities of the next token as bars, from its `logits` (V,); `labels` (V,) are the tokens.
+
+    Sliders for temperature, top-k and top-p act in the browser.  Its button draws one token: kind "sample", with
+    the index of the token.  `note` stands below.
+    """
+    values = np.asarray(logits, dtype=np.float32)
+    if values.ndim != 1 or not len(values) or len(values) != len(labels):
+        raise ValueError(f"Next tokens take logits (V,) and V labels, not {values.shape} and {len(labels)}.")
+    scene.add("sampler", key, title, weight, labels=list(labels), note=note,
+              logits=scene.arrays.add(np.nan_to_num(values, nan=-1e4, posinf=1e4, neginf=-1e4)))  # fmt: skip
