@@ -18,7 +18,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 def main() -> None:
     known = [entry.slug for entry in shell.labs()]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write docs/benchmarks.md.")
-    parser.add_argument("--only", choices=("engine", "browser"), help="one half of it")
+    parser.add_argument("--only", choices=("engine", "browser"), help="one half of it; the other is kept")
     parser.add_argument("--labs", default=",".join(known), help="slugs, separated by commas (default: all)")
     parser.add_argument("--quick", action="store_true", help="shorter and rougher, to see that it works")
     parser.add_argument("--output", type=Path, default=PAGE, help="where the page is written")
@@ -42,7 +42,8 @@ def main() -> None:
         topics += seen
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
     minutes = (time.monotonic() - began) / 60
-    text = report.page(report.machine(chromium, load=load), topics, command=command, minutes=minutes)
+    before = args.output.read_text(encoding="utf-8") if args.only and args.output.exists() else ""
+    text = report.page(report.machine(chromium, load=load), topics, command=command, minutes=minutes, before=before)
     args.output.write_text(text, encoding="utf-8")
     print(f"\n{text}\nWritten to {args.output} after {minutes:.1f} minutes.")
 

@@ -17,12 +17,12 @@ from benchmarks.report import Row, Topic
 from engine.limits import Limits
 from engine.processes import ProcessPool
 from engine.run import Run
+from ui.player import Watched
 
 ROOT = Path(__file__).resolve().parent.parent
 SKIP = 0.3  # seconds of training before each measurement: the first steps of a process are slow
 SHORTEST = 0.2  # seconds; what is over sooner is not compared
 EVERY = 0.05  # seconds between two looks of a client that shows 20 frames a second
-KEPT = 4_000  # points of a curve above which a page asks for all of it anew, thinned
 
 # What playground.tensorflow.org trains when it is opened, on its spiral: 250 of 500 points, in batches of 10.
 PLAYGROUND = {"data": "spiral", "samples": "500", "train_share": "0.5", "batch_size": "10", "features": "x,y",
@@ -90,18 +90,16 @@ def hosted(run: Run, pid: int, seconds: float, *, watched: bool) -> Window:
     run.reset()
     run.play()
     time.sleep(SKIP)
-    look = run.peek(-1)
+    visitor = Watched(run)  # asks as a page does: another question would drop the look that lies ready
+    look = visitor.peek()
     began, first, cpu = time.perf_counter(), look.step, _processor_seconds(pid)
-    frames, last, points, due = 0, look.last_step, 0, began
+    frames, due = 0, began
     while watched and time.perf_counter() < began + seconds - EVERY:
         due = max(due + EVERY, time.perf_counter())  # as a browser's timer: a look that comes late is not made up for
         time.sleep(max(0.0, due - time.perf_counter()))
-        look = run.peek(last if points < KEPT else -1)
-        points = (points if points < KEPT else 0) + max((len(s) for s, _ in look.curves.values()), default=0)
-        last = look.last_step
-        frames += not look.busy
+        frames += not visitor.peek().busy
     time.sleep(max(0.0, began + seconds - time.perf_counter()))
-    look = run.peek(last)
+    look = visitor.peek()
     ended, cpu = time.perf_counter(), _processor_seconds(pid) - cpu
     if look.status != "running":
         raise RuntimeError(f"A run of {run.slug} was {look.status} before {seconds:.1f} s were over: {look.message}")

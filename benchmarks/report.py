@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+YES, NO = "yes", "**no**"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -32,7 +34,7 @@ class Row:
 
     def cells(self) -> list[str]:
         target = "" if self.target is None else f"{'≥' if self.at_least else '≤'} {_number(self.target)} {self.unit}"
-        met = {None: "", True: "yes", False: "**no**"}[self.met]
+        met = {None: "", True: YES, False: NO}[self.met]
         return [
             self.what,
             f"{_number(self.value)} {self.unit}".strip(),
@@ -87,21 +89,27 @@ def _processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def page(machine: list[tuple[str, str]], topics: list[Topic], *, command: str, minutes: float) -> str:
-    """The whole of docs/benchmarks.md."""
-    missed = [row for topic in topics for row in topic.rows if row.met is False]
-    aimed = sum(row.met is not None for topic in topics for row in topic.rows)
+def page(machine: list[tuple[str, str]], topics: list[Topic], *, command: str, minutes: float, before: str = "") -> str:
+    """The whole of docs/benchmarks.md; of the page `before` what was not measured this time is kept."""
+    sections = {part.partition("\n")[0]: f"## {part.rstrip()}\n" for part in before.split("\n## ")[1:]}
+    kept = sections.keys() - {topic.title for topic in topics}
+    sections |= {topic.title: _section(topic) for topic in topics}
+    text = "\n".join(sections.values())
+    met, missed = (text.count(f"| {word} |") for word in (YES, NO))
+    older = f" Kept from the run before: {'; '.join(sorted(kept))}." if kept else ""
     lines = [
         "# Benchmarks", "",
-        f"Written by `{command}` in {minutes:.1f} minutes; do not edit. "
-        f"{aimed - len(missed)} of {aimed} targets are met.",
+        f"Written by `{command}` in {minutes:.1f} minutes; do not edit. {met} of {met + missed} targets are met."
+        + older,
         "",
         "| | |", "|:--|:--|", *(f"| {name} | {text} |" for name, text in machine), "",
         "The last column is the load average over one minute when the number was taken, this benchmark's own work "
         "included: above about the number of cores plus one, something else was running too.", "",
     ]  # fmt: skip
-    for topic in topics:
-        lines += [f"## {topic.title}", "", topic.about, ""]
-        lines += ["| | measured | target | met | how it varied | load |", "|:--|--:|--:|:-:|:--|--:|"]
-        lines += [f"| {' | '.join(row.cells())} |" for row in topic.rows] + [""]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n" + text
+
+
+def _section(topic: Topic) -> str:
+    lines = [f"## {topic.title}", "", topic.about, ""]
+    lines += ["| | measured | target | met | how it varied | load |", "|:--|--:|--:|:-:|:--|--:|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row.cells())} |" for row in topic.rows), ""])
