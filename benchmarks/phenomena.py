@@ -77,7 +77,7 @@ def _row(what: str, each: Phenomenon, page: Page) -> Row:
     passed: list[tuple[float, int]] = []  # seconds since Play, and the step that the page showed
     press, began = Presses(), time.perf_counter()
     press.play(page)
-    while time.perf_counter() - began < 2 * each.within and playing(page):
+    while not passed or (passed[-1][0] < 2 * each.within and playing(page)):  # one look at least: a run may be short
         page.wait_for_timeout(LOOK)
         passed.append((time.perf_counter() - began, int(page.evaluate("probe.step()"))))
     if playing(page):
@@ -87,8 +87,8 @@ def _row(what: str, each: Phenomenon, page: Page) -> Row:
         page.get_by_test_id("stPopoverBody").get_by_role("button", name="Metrics").click()
     rows = list(csv.DictReader(coming.value.path().read_text(encoding="utf-8").splitlines()))
     step = each.shown_at(rows)
-    took = next((seconds for seconds, at in passed if step is not None and at >= step), None)
-    if step is None or took is None:
+    took = None if step is None else next((seconds for seconds, at in passed if at >= step), None)
+    if took is None:
         seconds, last = passed[-1]
         return Row(what, seconds, "s", each.within, at_least=False, note=f"not yet, at step {last:,}")
     return Row(what, took, "s", each.within, at_least=False, note=f"step {step:,}")
