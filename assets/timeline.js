@@ -6,7 +6,8 @@ export function draw(component) {
   const root = parentElement.querySelector('.timeline');
   const input = root.querySelector('input');
   const state = (root.state ??= { held: false, sent: 0, timer: 0 });
-  state.send = (step) => setTriggerValue('seek', { step });
+  // The server may read a trigger several times: it knows one by its id.
+  state.send = (step) => setTriggerValue('seek', { step, id: crypto.getRandomValues(new Uint32Array(2)).join('') });
   if (!input.oninput) listen(input, state);
   input.max = Math.max(1, data.last);
   input.disabled = data.last === 0;

@@ -123,7 +123,8 @@ def lab_page(
         with st.container(key="live"):
             with st.container(key="step"):
                 counter = st.empty()
-            st.fragment(_live, run_every=player.interval)(player, stage, counter, unit=unit, ends=ends)
+            every = player.burst.begin(player.interval)
+            st.fragment(_live, run_every=every)(player, stage, counter, unit=unit, ends=ends)
         _compared(player)
         _tabs(player, curves, inside, sources)
     if player.active:
@@ -151,6 +152,14 @@ def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: ty
 
 def _live(player: Player, stage: Draw, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
     """The part of the page that looks again and again while something moves; at step `ends` a lesson is over."""
+    player.burst.draw(
+        lambda: _look(player, stage, counter, unit=unit, ends=ends),
+        more=lambda: player.active, every=lambda: player.interval,
+    )  # fmt: skip
+
+
+def _look(player: Player, stage: Draw, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
+    """One picture."""
     assert player.on_stage is not None
     look = player.peek()
     if not look.busy and look.config is not None and look.config != player.config:
@@ -240,6 +249,8 @@ def _figures(player: Player, draw: Draw) -> None:
     assert player.on_stage is not None
     if player.on_stage.look.frame is not None:
         draw(_view(player, player.on_stage))
+    if player.active:
+        player.burst.resume()
 
 
 def _sources(slug: str, further: Sequence[str]) -> None:

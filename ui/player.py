@@ -16,6 +16,7 @@ from engine.lab import Knob
 from engine.pool import PoolError
 from engine.run import Run
 from ui import story
+from ui.burst import Burst
 from ui.link import set_config, settings
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "5 steps/s": 5.0, "30 steps/s": 30.0, "100 steps/s": 100.0,
@@ -62,6 +63,7 @@ class Player:
     marked: tuple[float, Look] = (0.0, Look(status="waiting"))  # when the timeline was last moved, and to what
     drawn: tuple[object, ...] = ()  # `showing` when the buttons were drawn
     rounds: int = 0  # grows when another run comes on stage
+    burst: Burst = field(default_factory=Burst)
 
     # ------------------------------------------------------------------ the run
 

@@ -48,8 +48,11 @@ def timeline(*, step: int, last_step: int, marks: Sequence[int], key: str) -> in
     `marks` are the steps at which something was changed by hand.
     """
     data = {"step": step, "last": last_step, "marks": list(marks)}
-    seek = _mount(key=key, data=data, on_seek_change=_nothing).seek
-    return int(seek["step"]) if isinstance(seek, dict) else None
+    seek, seen = _mount(key=key, data=data, on_seek_change=_nothing).seek, f"{key} last seek"
+    if not isinstance(seek, dict) or st.session_state.get(seen) == seek["id"]:
+        return None
+    st.session_state[seen] = seek["id"]
+    return int(seek["step"])
 
 
 def _nothing() -> None:
