@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from ui import player, shell, theme
+from ui import session, shell, theme
 
-player.attend(None)
+session.attend(None)
 MODE = "dark" if theme.dark() else "light"
 
 with st.container(key="home"):

@@ -1,13 +1,14 @@
 """Several pictures in one run of a fragment, as long as the browser keeps pace: docs/decisions/pictures-in-bursts.md.
 
 This is the one place, besides `ui.press`, that reaches into Streamlit (1.67): what has been asked meanwhile, which
-elements this run has drawn, and the browser's timer.
+elements this run has drawn and sent, and the browser's timer.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from streamlit.cursor import RunningCursor
@@ -54,22 +55,23 @@ class Burst:
         before, elements = _registered(context), None
         cursor = context_dg_stack.get()[-1]._cursor  # where the fragment's next element goes
         assert isinstance(cursor, RunningCursor)
-        while True:
-            due = time.monotonic() + every()
-            picture()
-            if not more() or every() > QUICK or elements not in (None, cursor.index):
-                return  # with fewer elements than before, the end of the run takes the rest off the page
-            self.due = due
-            last = self.due >= began + self.seconds  # as many pictures as fit between two calls of the timer
-            until = began + self.seconds + LATE if last else self.due
-            while (left := until - time.monotonic()) > 0 and not _asked(context):
-                time.sleep(min(left, MOMENT))
-            self.in_time = _asked(context)
-            if self.in_time or last:
-                return
-            elements = cursor.index
-            cursor.reset()
-            _register(context, before)
+        with _changes_only(context):
+            while True:
+                due = time.monotonic() + every()
+                picture()
+                if not more() or every() > QUICK or elements not in (None, cursor.index):
+                    return  # with fewer elements than before, the end of the run takes the rest off the page
+                self.due = due
+                last = self.due >= began + self.seconds  # as many pictures as fit between two calls of the timer
+                until = began + self.seconds + LATE if last else self.due
+                while (left := until - time.monotonic()) > 0 and not _asked(context):
+                    time.sleep(min(left, MOMENT))
+                self.in_time = _asked(context)
+                if self.in_time or last:
+                    return
+                elements = cursor.index
+                cursor.reset()
+                _register(context, before)
 
     def resume(self) -> None:
         """Ask for the fragment at once, as its timer would: another one, which has ended it, is drawn."""
@@ -96,6 +98,28 @@ class Burst:
 def _asked(context: ScriptRunContext) -> bool:
     """Whether another run was asked for, by a timer or by a visitor, or this one is to stop."""
     return context.script_requests is not None and context.script_requests._state is not ScriptRequestType.CONTINUE
+
+
+@contextmanager
+def _changes_only(context: ScriptRunContext) -> Iterator[None]:
+    """Send nothing that this run has sent to the same place before: the browser would draw it again all the same."""
+    send, sent = context._enqueue, dict[tuple[int, ...], str]()  # hashes by the path of an element
+
+    def enqueue(message: ForwardMsg) -> None:
+        if message.WhichOneof("type") == "delta":
+            place = tuple(message.metadata.delta_path)
+            if sent.get(place) == message.hash:
+                return
+            for other in [path for path in sent if path[: len(place)] == place]:
+                del sent[other]  # what stood inside may be gone
+            sent[place] = message.hash
+        send(message)
+
+    context._enqueue = enqueue
+    try:
+        yield
+    finally:
+        context._enqueue = send
 
 
 Registered = tuple[frozenset[str], frozenset[str]]

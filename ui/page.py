@@ -25,8 +25,9 @@ from engine.pool import PoolError
 from ui import lesson, story
 from ui.controls import controls
 from ui.link import settings
-from ui.player import Player, Watched, attach, attend, describe, name_in_link
+from ui.player import Player, Watched, describe
 from ui.press import once
+from ui.session import attach, attend, name_in_link
 from ui.transport import status, transport
 
 TEXTS = Path(__file__).resolve().parent.parent / "assets" / "maths"
