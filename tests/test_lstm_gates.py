@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import engine
 from engine import recurrent, sequence_tasks, shelf
-from engine.device import generator
+from engine.device import denormals_as_zero, generator
 from engine.lab import ConfigError
 from engine.labs import lstm_gates
 from engine.labs.lstm_gates import Config, Experiment, gates
@@ -379,6 +379,16 @@ def test_clipping_can_be_turned_while_it_trains_and_leaves_the_seen_gradient_alo
     other.update(dataclasses.replace(other.config, clip=0.0))
     assert experiment.step() == other.step()  # the first gradient is the same, before clipping
     assert experiment.step() != other.step()
+
+
+def test_numbers_too_small_for_the_processor_are_zero_within_the_bounds_of_a_step_alone() -> None:
+    tiny = torch.full((8,), 1.5e-38)  # the smallest normal number is 1.2e-38
+    with pytest.raises(ZeroDivisionError), denormals_as_zero():
+        assert (tiny * 0.5 == 0).all()
+        raise ZeroDivisionError
+    assert (tiny * 0.5 > 0).all()
+    Experiment(Config(forget_bias=-4.0)).step()
+    assert (tiny * 0.5 > 0).all()
 
 
 @pytest.mark.slow

@@ -219,7 +219,7 @@ export class Slide {
       if (unit > 54) {
         const size = Math.min(15, unit / 4.6);
         context.font = theme.fontOf(size);
-        context.fillText(tap.inside ? short(tap.value) : "0 (padding)", middle, y + unit * 0.22, room);
+        context.fillText(tap.inside ? short(tap.value) : "0 (pad)", middle, y + unit * 0.22, room);
         context.fillText(`× ${short(tap.weight)}`, middle, y + unit * 0.48, room);
         context.font = theme.fontOf(size, 600);
         context.fillText(`= ${short(tap.product)}`, middle, y + unit * 0.76, room);
