@@ -80,6 +80,8 @@ class Burst:
             return
         if self.fragment is None or self.seconds > LONGEST:  # no burst so far, or none in a full class
             return
+        if _asked(context):  # perhaps for another page, which would be forgotten over this one
+            return
         context.script_requests.request_rerun(RerunData(
             query_string=context.query_string, page_script_hash=context.page_script_hash, fragment_id=self.fragment,
             is_auto_rerun=True, cached_message_hashes=context.cached_message_hashes, context_info=context.context_info,
