@@ -96,12 +96,12 @@ def test_a_linear_model_is_fooled_too(seed: int) -> None:
 def test_adversarial_training_buys_robustness_and_costs_accuracy(seed: int) -> None:
     found = accuracy(config(SLUG, "price_of_robustness", seed=seed))
     assert found["pgd"][0] < 0.1 and found["pgd"][1] > 0.5  # what the defence is for
-    assert between(found["pgd"][1], 0.59, 0.64)
+    assert between(found["pgd"][1], 0.595, 0.645)
     assert between(found["none"][1], 0.95, 0.972)
     assert found["none"][1] < found["none"][0]
     much = accuracy(config(SLUG, "price_of_robustness", beside=True, seed=seed))
-    assert between(much["none"][1], 0.65, 0.785)
-    assert between(much["pgd"][1], 0.34, 0.53)
+    assert between(much["none"][1], 0.655, 0.805)
+    assert between(much["pgd"][1], 0.34, 0.535)
 
 
 @pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s > 0 else []) for s in range(5)])

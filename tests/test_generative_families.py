@@ -303,7 +303,7 @@ def test_every_lesson_has_three_answers_and_an_end() -> None:
 def test_four_bargains(seed: int) -> None:
     strays = taught("bargains", seed=seed, seeds=5)["strays"]
     assert strays["diffusion"].max() <= 0.4
-    assert strays["flow"].min() >= 0.45 and strays["flow"].max() <= 0.8
+    assert strays["flow"].min() >= 0.43 and strays["flow"].max() <= 0.8
     assert strays["gan"].min() >= 0.55 and strays["gan"].max() <= 0.9
     assert strays["vae"].min() > 0.78
 
@@ -323,7 +323,7 @@ def test_a_flow_covers_all_and_spills(seed: int) -> None:
     start = Experiment(lesson("likelihood").config(Config)).judge.measured["log_likelihood"]["flow"]
     found = taught("likelihood", seed=seed)
     assert found["modes"]["flow"].min() >= 7 and (found["modes"]["flow"] == 8).sum() >= 3
-    assert found["strays"]["flow"].min() >= 0.45 and found["strays"]["flow"].max() <= 0.8
+    assert found["strays"]["flow"].min() >= 0.43 and found["strays"]["flow"].max() <= 0.8
     gained = found["log_likelihood"]["flow"].mean() - np.mean(start)
     assert 1.9 <= gained <= 2.9 and found["log_likelihood"]["flow"].max() < 0.9
 
