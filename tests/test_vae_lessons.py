@@ -62,7 +62,7 @@ def test_codes_for_nothing_leave_holes(seed: int) -> None:
     assert (free.frame().scatter > 2.0).all() and (free.frame().scatter < 3.6).all()
     assert 19.5 < told["test_reconstruction"] < 20.6 and 21.4 < with_price["test_reconstruction"] < 22.2
     assert 15 < told["test_kl"] < 22 and 2.5 < with_price["test_kl"] < 3.2
-    assert told["test_elbo"] < -35 and -25.2 < with_price["test_elbo"] < -24.2
+    assert told["test_elbo"] < -34.5 and -25.2 < with_price["test_elbo"] < -24.2
     assert held.config == config(SLUG, "four_to_nine", seed=seed)
 
 
