@@ -91,20 +91,27 @@ def hosted(run: Run, pid: int, seconds: float, *, watched: bool) -> Window:
     run.play()
     time.sleep(SKIP)
     visitor = Watched(run)  # asks as a page does: another question would drop the look that lies ready
-    look = visitor.peek()
-    began, first, cpu = time.perf_counter(), look.step, _processor_seconds(pid)
+    if watched:
+        visitor.peek()
+    first, began, cpu = _steps(run), time.perf_counter(), _processor_seconds(pid)
     frames, due = 0, began
     while watched and time.perf_counter() < began + seconds - EVERY:
         due = max(due + EVERY, time.perf_counter())  # as a browser's timer: a look that comes late is not made up for
         time.sleep(max(0.0, due - time.perf_counter()))
         frames += not visitor.peek().busy
     time.sleep(max(0.0, began + seconds - time.perf_counter()))
-    look = visitor.peek()
-    ended, cpu = time.perf_counter(), _processor_seconds(pid) - cpu
+    last, ended, cpu = _steps(run), time.perf_counter(), _processor_seconds(pid) - cpu
+    look = run.peek()
     if look.status != "running":
         raise RuntimeError(f"A run of {run.slug} was {look.status} before {seconds:.1f} s were over: {look.message}")
     run.pause()
-    return Window(look.step - first, ended - began, cpu, frames)
+    return Window(last - first, ended - began, cpu, frames)
+
+
+def _steps(run: Run) -> int:
+    """Steps trained until this moment.  A look may be older: it is made in advance."""
+    step: int = run.story()["step"]
+    return step
 
 
 @dataclass

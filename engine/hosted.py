@@ -9,7 +9,6 @@ from __future__ import annotations
 import bisect
 import logging
 import math
-import pickle
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import engine
 from engine.device import resolve
 from engine.lab import Config, ConfigError, Experiment
 from engine.limits import Limits
+from engine.packing import pack, unpack
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class History:
 class Checkpoint:
     step: int
     applied: int  # interventions that were already in it
-    state: bytes  # a pickled state_dict
+    state: bytes  # a packed state_dict
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Hosted:
             at -= 1
             del self.checkpoints[at]
         began = time.perf_counter()
-        state = pickle.dumps(self.experiment.state_dict(), protocol=5)
+        state = pack(self.experiment.state_dict())
         self.checkpoints.insert(at, Checkpoint(step, self.applied, state))
         while len(self.checkpoints) > 3 and (
             len(self.checkpoints) > self.limits.checkpoints
@@ -180,7 +180,7 @@ class Hosted:
             found = before[-1]
             configs = [i.change for i in self.interventions[: found.applied] if isinstance(i.change, Config)]
             self.experiment.update(configs[-1] if configs else self.first_config)
-            self.experiment.load_state_dict(pickle.loads(found.state))
+            self.experiment.load_state_dict(unpack(found.state))
             self.applied = found.applied
         else:
             self.experiment, self.applied = self._fresh(self.first_config), 0

@@ -32,6 +32,11 @@ from engine.worker import PULSE, WARMING, Pulse
 
 log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parent.parent
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, which pandas imports: see `worker._die_with_parent`
+}
 QUICK = 0.25  # seconds between two looks, or less: then the next one is asked for in advance
 
 
@@ -64,12 +69,11 @@ class _Worker:
         with tempfile.TemporaryFile() as shared:
             shared.truncate(PULSE.size)
             self.pulse = Pulse(shared.fileno())
-            self.pulse.beat()
             fds = (theirs.fileno(), shared.fileno(), lifeline)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "engine.worker", *map(str, fds)],
                 cwd=_ROOT, pass_fds=fds, stdin=subprocess.DEVNULL,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"},
+                env={**os.environ, **_ENVIRONMENT},
             )  # fmt: skip
         theirs.close()
         os.close(lifeline)
