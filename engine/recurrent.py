@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -62,25 +64,37 @@ def state_gradients(cell: nn.RNNBase, states: Mapping[str, Tensor], d: Tensor) -
 
     s is h, and for the LSTM c and h together.  `states` is what `lstm_gates.gates` returns for sequences (N, T, …), `d`
     (N, H) is dL/dh of the last step, where L is taken.  This is back-propagation through time (Werbos 1990).
+
+    The steps are walked in NumPy: the numbers are so few that the calls count, and those of torch take longer.
     """
-    dh, dc = d, torch.zeros_like(d)
-    back = {name: factors.unbind(1) for name, factors in _factors(cell, states).items()}  # step by step
-    kept = {name: states[name].unbind(1) for name in ("f", "z") if name in states}
-    U = weights(cell)[1]  # (gates * H, H)
-    felt = [torch.cat([dh, dc], 1) if isinstance(cell, nn.LSTM) else dh]
-    for t in range(states["h"].shape[1] - 1, 0, -1):  # from the state after step t to the one before it
-        of_gates = back["gates"][t]  # (N, gates * H): the slope of what each gate does, at its sum
+    N, T, H = states["h"].shape
+    U = weights(cell)[1].cpu().numpy()  # (gates * H, H)
+    back = {name: _by_step(factors) for name, factors in _factors(cell, states).items()}
+    kept = {name: _by_step(states[name]) for name in ("f", "z") if name in states}
+    slopes = back["gates"].reshape(T, N, -1, H)  # of what each gate does, at its sum
+    dz = np.empty_like(slopes[0])  # (N, gates, H)
+    felt = np.zeros((2, T, N, H), dz.dtype)  # dL/dh and dL/dc
+    felt[0, -1] = d.cpu().numpy()
+    dh, dc = felt[:, -1]
+    for t in range(T - 1, 0, -1):  # from the state after step t to the one before it
+        before = felt[0, t - 1]
         if isinstance(cell, nn.LSTM):
-            dc = torch.addcmul(dc, dh, back["h_by_c"][t])
-            dz = torch.cat([dc, dc, dc, dh], 1) * of_gates
-            dh, dc = dz @ U, dc * kept["f"][t]
+            dc = dc + dh * back["h_by_c"][t]
+            np.multiply(dc[:, None], slopes[t, :, :3], out=dz[:, :3])
+            np.multiply(dh, slopes[t, :, 3], out=dz[:, 3])
+            dc = np.multiply(dc, kept["f"][t], out=felt[1, t - 1])
+            dh = np.matmul(dz.reshape(N, -1), U, out=before)
         elif isinstance(cell, nn.GRU):
-            dh = torch.addmm(dh * kept["z"][t], torch.cat([dh, dh, dh], 1) * of_gates, U)
+            np.multiply(dh[:, None], slopes[t], out=dz)
+            dh = np.add(dh * kept["z"][t], dz.reshape(N, -1) @ U, out=before)
         else:
-            dh = (dh * of_gates) @ U
-        felt.append(torch.cat([dh, dc], 1) if isinstance(cell, nn.LSTM) else dh)
-    lengths: Tensor = torch.linalg.vector_norm(torch.stack(felt[::-1], 1), dim=-1)
-    return lengths
+            dh = np.matmul(dh * slopes[t, :, 0], U, out=before)
+    return torch.from_numpy(np.sqrt(np.einsum("stnh,stnh->nt", felt, felt)))
+
+
+def _by_step(values: Tensor) -> NDArray[Any]:
+    """(N, T, …) as (T, N, …), each step in one piece."""
+    return np.ascontiguousarray(values.cpu().numpy().swapaxes(0, 1))
 
 
 def _factors(cell: nn.RNNBase, s: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -21,8 +21,8 @@ WRITTEN = 40  # characters that each cell writes
 ALIKE = 6  # similar spans that are shown
 SURROUNDING = 8  # tokens shown on both sides of such a span
 WIDE = 64  # of cells with more numbers in their state
-UNITS = 32  # the first of them are shown, for rows to be told apart,
-FEW = 4  # and for one frame they read so many sequences, so that it does not take too long
+UNITS = 32  # the first of them are shown, for rows to be told apart
+TOGETHER, FEW = 8, 4  # sequences that all cells read for one frame, the one on show among them; few of wide cells
 
 
 class Likeness(NamedTuple):
@@ -77,8 +77,9 @@ def array(tensor: Tensor) -> Array:
 def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callable[..., tuple[Tensor, Tensor]]) -> Frame:
     """What there is to see of `experiment`, of `lstm_gates`, with that lab's equations.  Changes nothing."""
     config, task, kind = experiment.config, experiment.task, experiment.config.cell
-    units, together = (UNITS, FEW) if config.units > WIDE else (config.units, len(experiment.shown.x))
-    first = config.example // together * together  # of those among which the chosen sequence stands
+    wide = config.units > WIDE
+    units, together = (UNITS, FEW) if wide else (config.units, TOGETHER)
+    first = config.example // together * together
     held = Batch(*(part[first : first + together] for part in experiment.shown))
     states = {name: gates(reader.cell, held.x) for name, reader in experiment.readers.items()}
     reader = experiment.readers[kind]
@@ -94,16 +95,18 @@ def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callabl
     outputs = reader.readout(s["h"])[0]  # (T, K)
     before = torch.cat([torch.zeros_like(s["h"][:, :1]), s["h"][:, :-1]], 1)
     from_input, from_state, bias = _parts(reader.cell, kind, sums, x, before)
-    memory = {name: values["c" if name == "lstm" else "h"] for name, values in states.items()}
     found: dict[str, Any] = {}
     if config.task == "brackets":
-        found |= _counting(memory[kind][..., :units], task.depth(held.x), task.depth(x)[0])
+        memory = states[kind]["c" if kind == "lstm" else "h"]
+        found |= _counting(memory[..., :units], task.depth(held.x), task.depth(x)[0])
     if config.task == "text":
         found["labels"], found["logits"] = tuple(task.alphabet.labels()), array(outputs[-1])
         found["writes"] = _writing(experiment, int(x[0, -1].argmax()))
     if config.span_stop > config.span_start:
-        found["alike"] = _alike(states[kind]["h"], s["h"][0, config.span_start : config.span_stop],
-                                [task.tokens(one) for one in held.x], first)  # fmt: skip
+        first, among = (first, held.x) if wide else (0, experiment.shown.x)
+        h = states[kind]["h"] if wide else gates(reader.cell, among)["h"]
+        found["alike"] = _alike(h, s["h"][0, config.span_start : config.span_stop],
+                                [task.tokens(one) for one in among], first)  # fmt: skip
     return Frame(
         cell=kind, units=config.units, cells=tuple(states), tokens=tuple(task.tokens(x[0])),
         said=tuple(task.answers(sequence_tasks.choices(task, outputs))), wanted=tuple(wanted),

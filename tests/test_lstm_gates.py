@@ -18,7 +18,7 @@ from engine.device import denormals_as_zero, generator
 from engine.lab import ConfigError
 from engine.labs import lstm_gates
 from engine.labs.lstm_gates import Config, Experiment, gates
-from engine.sequence_view import _alike, _counting
+from engine.sequence_view import TOGETHER, _alike, _counting
 
 N, T, F, H = 3, 20, 4, 7
 
@@ -138,7 +138,7 @@ def test_the_frame_says_how_much_of_the_gradient_of_the_last_answers_loss_arrive
     frame = experiment.frame()
     assert frame.gradient.shape == (3, 12)
     assert (frame.gradient[:, -1] == 1).all()
-    x, y = experiment.shown
+    x, y = (part[:TOGETHER] for part in experiment.shown)
     for row, reader in zip(frame.gradient, experiment.readers.values(), strict=True):
         _, at_5 = reader.cell(x[:, :5])
         parts = [s.detach().requires_grad_() for s in (at_5 if isinstance(at_5, tuple) else (at_5,))]
