@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -83,6 +84,14 @@ class Bare:
 def _processor_seconds(pid: int) -> float:
     """Processor time of a process with all its threads."""
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
+def _settle(pid: int) -> None:
+    """Wait until a worker has used every lab once, as it does in idle moments: not in the middle of a window."""
+    before = -math.inf
+    while (now := _processor_seconds(pid)) - before > 0.1:
+        before = now
+        time.sleep(1.5)
 
 
 def hosted(run: Run, pid: int, seconds: float, *, watched: bool) -> Window:
@@ -195,6 +204,7 @@ def measure(labs: list[str], *, quick: bool) -> list[Topic]:
     pool = ProcessPool(Limits(workers=1), device="cpu")
     try:
         pool.wait_ready()
+        _settle(pool.pids()[0])
         with Bare() as bare:
             for slug in labs:
                 print(f"{slug}: bare, watched, alone", flush=True)
