@@ -187,7 +187,7 @@ def _frames(topic: Topic, slug: str, frame: dict[str, Any]) -> None:
 
 def measure(labs: list[str], *, quick: bool) -> list[Topic]:
     """One topic on what watching costs each lab, one on the network that TensorFlow Playground opens with."""
-    rounds, seconds = (3, 1.0) if quick else (5, 2.0)
+    rounds, seconds = (3, 1.0) if quick else (9, 1.0)  # short ones: a machine's pace drifts
     watching = Topic(
         "What being watched costs",
         "Steps a second of each lab's default config on a bench in a worker process, as a share of those of a bare "

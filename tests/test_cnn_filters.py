@@ -71,6 +71,14 @@ def test_the_receptive_field_is_the_support_of_the_gradient(layers: list[Window]
     assert cnn_filters.receptive_field(modules) == (size, stride)
 
 
+@pytest.mark.parametrize("side", [2, 5, 8])
+def test_maxima_without_a_gradient_are_those_of_torchs_pooling(side: int) -> None:
+    model = ConvNet(Architecture(side=8, classes=3, channels=(4,)), torch.Generator().manual_seed(0))
+    a = torch.randn(3, 4, side, side + 1, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(model.pool(a), torch.nn.functional.max_pool2d(a, 2))
+    assert torch.equal(model.pool(a.clone().requires_grad_()), model.pool(a))
+
+
 def test_pooling_counts_as_a_layer() -> None:
     assert cnn_filters.receptive_field([(3, 1, 1), nn.MaxPool2d(2), (3,)]) == (8, 2)
     assert cnn_filters.receptive_field([]) == (1, 1)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import engine
 from engine.hosted import Look
@@ -554,3 +555,14 @@ def test_workers_die_with_a_parent_that_was_killed(fault: str) -> None:
     parent.kill()
     parent.wait()
     wait_gone(pids)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or torch.cuda.is_available(), reason="counts threads in /proc; CUDA has some"
+)
+def test_a_worker_has_one_thread_also_when_pandas_is_there(processes: ProcessPool) -> None:
+    run = processes.open("cnn_filters", engine.lab("cnn_filters").Config())  # scikit-learn's digits, and so pandas
+    run.step(2)
+    until(run, lambda look: look.last_step == 2)
+    for pid in processes.pids():
+        assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
