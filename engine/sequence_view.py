@@ -96,17 +96,19 @@ def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callabl
     before = torch.cat([torch.zeros_like(s["h"][:, :1]), s["h"][:, :-1]], 1)
     from_input, from_state, bias = _parts(reader.cell, kind, sums, x, before)
     found: dict[str, Any] = {}
+    span = slice(config.span_start, config.span_stop)
+    among, of_all = held.x, states[kind]
+    if not wide and (config.task == "brackets" or span.stop > span.start):  # these two ask every sequence
+        first, among = 0, experiment.shown.x
+        of_all = gates(reader.cell, among)
     if config.task == "brackets":
-        memory = states[kind]["c" if kind == "lstm" else "h"]
-        found |= _counting(memory[..., :units], task.depth(held.x), task.depth(x)[0])
+        memory = of_all["c" if kind == "lstm" else "h"]
+        found |= _counting(memory[..., :units], task.depth(among), task.depth(x)[0])
     if config.task == "text":
         found["labels"], found["logits"] = tuple(task.alphabet.labels()), array(outputs[-1])
         found["writes"] = _writing(experiment, int(x[0, -1].argmax()))
-    if config.span_stop > config.span_start:
-        first, among = (first, held.x) if wide else (0, experiment.shown.x)
-        h = states[kind]["h"] if wide else gates(reader.cell, among)["h"]
-        found["alike"] = _alike(h, s["h"][0, config.span_start : config.span_stop],
-                                [task.tokens(one) for one in among], first)  # fmt: skip
+    if span.stop > span.start:
+        found["alike"] = _alike(of_all["h"], s["h"][0, span], [task.tokens(one) for one in among], first)
     return Frame(
         cell=kind, units=config.units, cells=tuple(states), tokens=tuple(task.tokens(x[0])),
         said=tuple(task.answers(sequence_tasks.choices(task, outputs))), wanted=tuple(wanted),
