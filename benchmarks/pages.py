@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -42,7 +42,8 @@ def visit(browser: Browser, url: str) -> Iterator[Page]:
         page.wait_for_timeout(2_000)
         yield page
         if playing(page):  # or it would train on for a while, in the next one's time
-            Presses()(page, "Pause", until="true")
+            with suppress(PlaywrightTimeout):  # the run may have ended by itself just now
+                page.get_by_text("Pause", exact=True).first.click(timeout=2_000)
             page.wait_for_timeout(1_000)
     finally:
         context.close()
