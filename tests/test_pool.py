@@ -247,10 +247,9 @@ def test_slow_motion_keeps_its_pace(pool: Pool, faulty: type) -> None:
     run.speed(10.0)
     run.play()
     time.sleep(0.5)
-    run.peek()
-    run.speed(None)
     # 10 steps a second for half a second: a few steps, while the same run at full speed makes hundreds
-    assert 1 <= run.peek().step <= 60 or run.pool.__class__ is InlinePool
+    assert 1 <= run.peek().step <= 60
+    run.speed(None)
     until(run, lambda look: look.step > 200)
 
 
@@ -406,6 +405,7 @@ def place(pool: ProcessPool, run: Run) -> int:
 
 def test_looks_that_follow_each_other_tell_everything_once(pool: Pool, faulty: type) -> None:
     run = pool.open("faulty", faulty(seed=2))
+    run.speed(400)  # on no machine does it come so far, before the looks are done, that its history is thinned
     run.play()
     steps: list[int] = []
     looks = 0
@@ -457,8 +457,13 @@ def test_a_picture_that_came_too_late_comes_with_the_next_look(processes: Proces
     run.step(3)
     while processes.send(place(processes, run), "dump", run.id, (), 5.0)["step"] < 3:
         pass
-    with pytest.raises(PoolError, match="one long step"):
-        processes.send(place(processes, run), "peek", run.id, (-1, None), 0.0)
+    worker = processes.pids()[place(processes, run)]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        with pytest.raises(PoolError, match="one long step"):
+            processes.send(place(processes, run), "peek", run.id, (-1, None), 0.1)
+    finally:
+        os.kill(worker, signal.SIGCONT)
     look = run.peek()
     assert look.frame.step == look.step == 3
 
