@@ -34,6 +34,7 @@ EVERY = 8  # rounds between two measurements of a pair
 BETA2 = 0.9  # of Adam, as Gulrajani et al.
 START = (0.8, 0.0)  # of the fake point in the Dirac-GAN; the real one is at 0
 TIMES = {"standard": 1, "large": 4}  # as many neurons as the knobs say
+PIECE = 1024  # points that a network is asked about at a time: more do not fit into a processor's cache
 OPTIMISERS = ("adam", "rmsprop", "momentum", "gradient_descent")
 
 
@@ -370,7 +371,8 @@ class Experiment:
         with torch.no_grad():
             fakes = forward(self.G, self.view_z)
             lines = G(noise).reshape(-1, points, judge.features)
-            logits = D(torch.cat([judge.grid, judge.real, fakes[shown]]))[:, 0]
+            asked = torch.cat([judge.grid, judge.real, fakes[shown]])
+            logits = torch.cat([D(points) for points in asked.split(PIECE)])[:, 0]
             batch_fake = G(self.z[shown]) if self.z.numel() else self.z
         pushed, _ = push(self.D, fakes[:, : judge.pushed], LOSSES[self.config.loss])
         return judge.draw(
