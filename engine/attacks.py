@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.classifiers import Stack
 from engine.device import generator as stream
 
 NAMES = ("random_sign", "fgsm", "bim", "pgd", "deepfool", "cw", "one_pixel")
@@ -52,6 +53,12 @@ class Goal:
         if self.target is None:
             return F.cross_entropy(logits, self.y, reduction="none")
         return -F.cross_entropy(logits, self.target, reduction="none")
+
+    def slope(self, logits: Tensor) -> Tensor:
+        """The derivative of `loss` by the logits, (N, K): softmax minus one-hot, or with a target the opposite."""
+        of = self.y if self.target is None else self.target
+        slope = logits.softmax(1).scatter_add_(1, of[:, None], -torch.ones_like(logits[:, :1]))
+        return slope if self.target is None else -slope
 
     def missing(self, logits: Tensor) -> Tensor:
         """How far each logit is from success, (N,): less than 0 if the picture fools the model.
@@ -188,6 +195,8 @@ def _ascend(model: Model, goal: Goal, ball: Ball, *, start: Tensor, steps: int, 
 
 def gradient(model: Model, goal: Goal, x: Tensor) -> Tensor:
     """dL/dx of each picture, as `x` (N, ...).  Nothing is left in the model's own gradients."""
+    if isinstance(model, Stack):  # half the time of autograd's
+        return model.gradient(x, goal.slope)
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         (found,) = torch.autograd.grad(goal.loss(model(x)).sum(), x)

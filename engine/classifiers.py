@@ -50,23 +50,41 @@ def together(networks: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
 
     Those that `dense` makes are stacked as they are now, and take hardly longer than one of them.
     """
-    if not all(isinstance(network, nn.Sequential) for network in networks):
-        return lambda x: torch.cat([net(part) for net, part in zip(networks, x.chunk(len(networks)), strict=True)])
-    alike = list(
-        zip(*([m for m in network.modules() if isinstance(m, nn.Linear)] for network in networks), strict=True)
-    )
-    weights = [
-        torch.stack([linear.weight.detach() for linear in layer]).mT.contiguous() for layer in alike
-    ]  # (S, n, m)
-    biases = [torch.stack([linear.bias.detach() for linear in layer])[:, None] for layer in alike]  # (S, 1, m)
+    if all(isinstance(network, nn.Sequential) for network in networks):
+        return Stack(networks)
+    return lambda x: torch.cat([net(part) for net, part in zip(networks, x.chunk(len(networks)), strict=True)])
 
-    def stacked(x: Tensor) -> Tensor:
-        h = x.reshape(len(networks), -1, x[0].numel())  # (S, N, n)
-        for W, b in zip(weights[:-1], biases[:-1], strict=True):
-            h = torch.baddbmm(b, h, W).relu()
-        return torch.baddbmm(biases[-1], h, weights[-1]).flatten(0, 1)
 
-    return stacked
+class Stack:
+    """Networks of `dense`, alike in size, as they are now, each for its own pictures; the way back is written out."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        linear = zip(*([m for m in network.modules() if isinstance(m, nn.Linear)] for network in networks), strict=True)
+        layers = [(torch.stack([one.weight.detach() for one in each]), torch.stack([one.bias.detach() for one in each]))
+                  for each in linear]  # fmt: skip
+        self.count = len(networks)
+        self.weights = [W for W, _ in layers]  # (S, m, n) each
+        self.biases = [b[:, None] for _, b in layers]  # (S, 1, m)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Logits (S N, K) of pictures (S N, ...)."""
+        return self._activations(x)[-1].flatten(0, 1)
+
+    def gradient(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> Tensor:
+        """dL/dx, as `x` (S N, ...), where `slope` makes dL/dlogits of the logits (S N, K)."""
+        *hidden, logits = self._activations(x)
+        d = slope(logits.flatten(0, 1)).view_as(logits)
+        for W, h in zip(self.weights[:0:-1], hidden[::-1], strict=True):
+            d = torch.bmm(d, W).mul_(h > 0)  # through the layer, and the relu in front of it
+        return torch.bmm(d, self.weights[0]).view_as(x)
+
+    def _activations(self, x: Tensor) -> list[Tensor]:
+        """What each layer makes, (S, N, m), after the relu; of the last one the logits."""
+        h, made = x.reshape(self.count, -1, x[0].numel()), []  # (S, N, n)
+        for W, b in zip(self.weights, self.biases, strict=True):
+            made.append(torch.baddbmm(b, h, W.mT))
+            h = made[-1].relu_() if len(made) < len(self.weights) else made[-1]
+        return made
 
 
 @lru_cache(maxsize=64)

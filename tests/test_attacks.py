@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from engine import attacks, images
 from engine.attacks import AttackError, Goal, attack
-from engine.classifiers import Rounded, dense
+from engine.classifiers import Rounded, dense, together
 from engine.convnet import Architecture, ConvNet
 from engine.device import generator
 
@@ -164,9 +164,22 @@ def test_pictures_are_attacked_one_by_one(name: str) -> None:
     x, y = digits(4)
     if name in ("random_sign", "one_pixel"):
         return
-    together = attack(name, trained(), x, y, eps=0.2, steps=5)
+    at_once = attack(name, trained(), x, y, eps=0.2, steps=5)
     alone = torch.cat([attack(name, trained(), x[i : i + 1], y[i : i + 1], eps=0.2, steps=5) for i in range(4)])
-    torch.testing.assert_close(together, alone, rtol=0, atol=1e-4)
+    torch.testing.assert_close(at_once, alone, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("hidden", [(), (32, 16)])
+@pytest.mark.parametrize("target", [None, 3])
+def test_the_way_back_through_a_stack_is_autograds(hidden: tuple[int, ...], target: int | None) -> None:
+    networks = [dense((64, *hidden, 10), generator(seed, "weights")) for seed in (1, 2)]
+    both, (x, y) = together(networks), digits(6)
+    goal = attacks.Goal(y, None if target is None else torch.full_like(y, target))
+    found = attacks.gradient(both, goal, x)
+    for network, part in zip(networks, (slice(3), slice(3, 6)), strict=True):
+        own = attacks.Goal(y[part], None if goal.target is None else goal.target[part])
+        torch.testing.assert_close(both(x)[part], network(x[part]), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(found[part], attacks.gradient(network, own, x[part]), rtol=1e-4, atol=1e-6)
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence() -> None:

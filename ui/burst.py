@@ -60,7 +60,7 @@ class Burst:
                 due = time.monotonic() + every()
                 picture()
                 if not more() or every() > QUICK or elements not in (None, cursor.index):
-                    return  # with fewer elements than before, the end of the run takes the rest off the page
+                    return  # with other elements than before: the end of the run takes those left over off the page
                 self.due = due
                 last = self.due >= began + self.seconds  # as many pictures as fit between two calls of the timer
                 until = began + self.seconds + LATE if last else self.due

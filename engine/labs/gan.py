@@ -372,7 +372,7 @@ class Experiment:
             fakes = forward(self.G, self.view_z)
             lines = G(noise).reshape(-1, points, judge.features)
             asked = torch.cat([judge.grid, judge.real, fakes[shown]])
-            logits = torch.cat([D(points) for points in asked.split(PIECE)])[:, 0]
+            logits = torch.cat([D(points) for points in torch.split(asked, PIECE)])[:, 0]
             batch_fake = G(self.z[shown]) if self.z.numel() else self.z
         pushed, _ = push(self.D, fakes[:, : judge.pushed], LOSSES[self.config.loss])
         return judge.draw(
