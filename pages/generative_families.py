@@ -58,7 +58,7 @@ def _samples(scene: Scene, frame: Any, name: str) -> None:
         panel.heatmap(np.maximum(frame.maps[name], LOWEST), extent=EXTENT, low=LOWEST, high=2.5, palette="sequential",
                       name="log p(x)")  # fmt: skip
     panel.points(frame.real, size=1.6, colours=["neutral"], name="Real")
-    panel.points(frame.samples[name], size=1.8, colours=[COLOURS[name]])
+    panel.points(frame.samples[name], size=1.8, colours=[COLOURS[name]], name="Made")
 
 
 def _measures(scene: Scene, frame: Any) -> None:

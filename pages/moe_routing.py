@@ -140,7 +140,7 @@ def _answers(scene: Scene, view: View) -> None:
     E = len(frame.load)
     captions = [f"expert {i + 1}: {load:.0%}" for i, load in enumerate(frame.load)]
     captions += ["shared"] * (len(frame.expert_answers) - E)
-    same = "" if np.isnan(frame.alike) else f": any two correlate by {frame.alike:+.2f}"
+    same = "" if np.isnan(frame.alike) else f": any two correlate by {frame.alike:+.2f}".replace("-", "−")
     scene.heat_grid("experts", title=f"Each expert's own fit{same}", images=frame.expert_answers[:, ::-1],
                     captions=captions if E <= 12 else [], low=-reach, high=reach, palette="diverging",
                     discrete=False)  # fmt: skip
