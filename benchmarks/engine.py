@@ -193,7 +193,8 @@ def measure(labs: list[str], *, quick: bool) -> list[Topic]:
         "Steps a second of each lab's default config on a bench in a worker process, as a share of those of a bare "
         f"loop around `step()` in a process of its own. Medians of {rounds} rounds of {seconds:g} s each, taken in "
         "turns; each is compared with the bare loops before and after it. The share by processor time leaves out what "
-        "other programs took.",
+        "other programs took. The bare loop is a script as anybody would start it; a worker is given huge pages, which "
+        "are 0 to 4 % of these shares (docs/decisions/huge-pages-in-a-worker.md).",
     )
     playground = Topic(
         "The network of TensorFlow Playground",

@@ -37,6 +37,7 @@ _ENVIRONMENT = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, which pandas imports: see `worker._die_with_parent`
 }
+_UNLESS_SET = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # docs/decisions/huge-pages-in-a-worker.md
 QUICK = 0.25  # seconds between two looks, or less: then the next one is asked for in advance
 
 
@@ -73,7 +74,7 @@ class _Worker:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "engine.worker", *map(str, fds)],
                 cwd=_ROOT, pass_fds=fds, stdin=subprocess.DEVNULL,
-                env={**os.environ, **_ENVIRONMENT},
+                env={**_UNLESS_SET, **os.environ, **_ENVIRONMENT},
             )  # fmt: skip
         theirs.close()
         os.close(lifeline)
