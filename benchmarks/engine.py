@@ -194,7 +194,7 @@ def measure(labs: list[str], *, quick: bool) -> list[Topic]:
         f"loop around `step()` in a process of its own. Medians of {rounds} rounds of {seconds:g} s each, taken in "
         "turns; each is compared with the bare loops before and after it. The share by processor time leaves out what "
         "other programs took. The bare loop is a script as anybody would start it; a worker is given huge pages, which "
-        "are 0 to 4 % of these shares (docs/decisions/huge-pages-in-a-worker.md).",
+        "are up to 7 % of these shares (docs/decisions/huge-pages-in-a-worker.md).",
     )
     playground = Topic(
         "The network of TensorFlow Playground",
