@@ -48,16 +48,19 @@ class Goal:
     y: Tensor
     target: Tensor | None
 
+    @property
+    def of(self) -> Tensor:
+        """The classes (N,) that it is about: those to leave, or with a target those to reach."""
+        return self.y if self.target is None else self.target
+
     def loss(self, logits: Tensor) -> Tensor:
         """What is made large, (N,)."""
-        if self.target is None:
-            return F.cross_entropy(logits, self.y, reduction="none")
-        return -F.cross_entropy(logits, self.target, reduction="none")
+        loss = F.cross_entropy(logits, self.of, reduction="none")
+        return loss if self.target is None else -loss
 
     def slope(self, logits: Tensor) -> Tensor:
         """The derivative of `loss` by the logits, (N, K): softmax minus one-hot, or with a target the opposite."""
-        of = self.y if self.target is None else self.target
-        slope = logits.softmax(1).scatter_add_(1, of[:, None], -torch.ones_like(logits[:, :1]))
+        slope = logits.softmax(1).scatter_add_(1, self.of[:, None], -torch.ones_like(logits[:, :1]))
         return slope if self.target is None else -slope
 
     def missing(self, logits: Tensor) -> Tensor:
@@ -65,9 +68,8 @@ class Goal:
 
         Without a target this is the margin f_y - max of the others; with one, the max of the others - f_target.
         """
-        of = self.y if self.target is None else self.target
-        chosen = logits.gather(1, of[:, None])[:, 0]
-        others = logits.scatter(1, of[:, None], -math.inf).amax(1)
+        chosen = logits.gather(1, self.of[:, None])[:, 0]
+        others = logits.scatter(1, self.of[:, None], -math.inf).amax(1)
         return chosen - others if self.target is None else others - chosen
 
     def repeated(self, times: int) -> Goal:
