@@ -317,3 +317,21 @@ def test_a_network_goes_from_page_to_page_and_back_from_its_file(browser: Browse
         visitor.until(lambda: visitor.link.get("network"), "the network from its file")
         visitor.until(lambda: visitor.step_number() == 0, "a run that begins with it")
         assert trained >= 60 and visitor.tracebacks() == 0
+
+
+@pytest.mark.slow
+def test_the_browser_forgets_the_frames_that_have_gone(browser: Browser, server: str) -> None:
+    with visit(browser, server) as visitor:
+        inspector = visitor.page.context.new_cdp_session(visitor.page)
+
+        def megabytes() -> float:
+            inspector.send("HeapProfiler.collectGarbage")
+            used: float = inspector.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+            return used
+
+        visitor.open("gan")  # more curves than any other page
+        visitor.play_to(1500)
+        early = megabytes()
+        for step in (3000, 4500, 6000):
+            visitor.play_to(step)
+        assert megabytes() - early < 8  # 1 as it should be, 42 with marks that stay

@@ -2,6 +2,11 @@
 
 A chart keeps its place on the page (zoom, hover) as long as its specification stays the same, so everything that
 changes from frame to frame is in the data.
+
+What the browser keeps of a frame must go with the next one.  Vega forgets the marks of rows that have gone, unless on
+their way to a mark the rows are derived, grouped or stacked: which Vega-Lite has them for a line coloured by a field,
+for `detail`, for `sort=[...]`, for a bar, and for numbers it may not take for numbers.  So here every curve is a layer
+of its own with a fixed colour, and the domain of a scale orders names (docs/decisions/charts-that-forget.md).
 """
 
 from __future__ import annotations
@@ -48,12 +53,11 @@ def curves(
     `marker` is the step under the timeline, a vertical rule.  On a logarithmic axis only values above
     `floor` are drawn.
     """
-    spec = _curves_spec(
-        tuple((label, token) for label, token in series.values()),
-        title=title, x_title=x_title, y_title=y_title, log_y=log_y, dark=theme.dark(), lecture=theme.lecture(),
-        kinds=(band is not None, any(ghost), marker is not None),
-    )  # fmt: skip
     rows = curve_rows(history, series=series, log_y=log_y, floor=floor, band=band, ghost=ghost, marker=marker)
+    spec = _curves_spec(
+        tuple((label, token) for label, token in series.values()), parts=tuple(rows.part.unique()), title=title,
+        x_title=x_title, y_title=y_title, log_y=log_y, dark=theme.dark(), lecture=theme.lecture(),
+    )  # fmt: skip
     st.vega_lite_chart(rows, spec, key=key, theme=None, width="stretch", height=height)
 
 
@@ -67,36 +71,33 @@ def curve_rows(
     ghost: Sequence[History] = (),
     marker: int | None = None,
 ) -> pd.DataFrame:
-    """The table behind `curves`, a row a point: kind (line, ghost, tip, end, band, mark), label, run, step, value, top.
+    """The table behind `curves`, a row a point: part, label, step, value, top.
 
-    The columns keep their types also when there is nothing to draw.
+    A part is what one layer draws: "line i" and "tip", "end" for the series at place i, "ghost r i" the same of the run
+    r = 1, 2, ..., "band", "mark".  The columns keep their types also when there is nothing to draw.
     """
     parts: list[dict[str, Any]] = []
     for run, past in enumerate((history, *ghost)):
-        for metric, (label, _) in series.items():
+        for place, (metric, (label, _)) in enumerate(series.items()):
             if metric not in past:
                 continue
             step, value = _thinned(*past[metric], log_y=log_y, floor=floor)
             if len(step):
-                kind = "ghost" if run else "line"
-                parts.append({"kind": kind, "label": label, "run": run, "step": step, "value": value, "top": np.nan})
+                part = f"ghost {run} {place}" if run else f"line {place}"
+                parts.append({"part": part, "label": label, "step": step, "value": value, "top": np.nan})
                 if not run:
-                    for kind, kept in (("tip", np.linspace(0, len(step) - 1, TIPS).astype(int)), ("end", [-1])):
+                    for part, kept in (("tip", np.linspace(0, len(step) - 1, TIPS).astype(int)), ("end", [-1])):
                         at = {"step": step[kept], "value": value[kept], "top": np.nan}
-                        parts.append({"kind": kind, "label": label, "run": 0, **at})
+                        parts.append({"part": part, "label": label, **at})
     if band and band[0] in history and band[1] in history:
         step, low = _thinned(*history[band[0]], log_y=log_y, floor=floor)
         step_high, high = _thinned(*history[band[1]], log_y=log_y, floor=floor)
         step, at_low, at_high = np.intersect1d(step, step_high, return_indices=True)
         label = next(iter(series.values()))[0]
-        parts.append(
-            {"kind": "band", "label": label, "run": 0, "step": step, "value": low[at_low], "top": high[at_high]}
-        )
+        parts.append({"part": "band", "label": label, "step": step, "value": low[at_low], "top": high[at_high]})
     if marker is not None:
-        parts.append(
-            {"kind": "mark", "label": "", "run": 0, "step": np.array([marker]), "value": [np.nan], "top": np.nan}
-        )
-    columns = {"kind": str, "label": str, "run": np.int64, "step": np.int64, "value": np.float64, "top": np.float64}
+        parts.append({"part": "mark", "label": "", "step": np.array([marker]), "value": [np.nan], "top": np.nan})
+    columns = {"part": str, "label": str, "step": np.int64, "value": np.float64, "top": np.float64}
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
     lengths = [len(part["step"]) for part in parts]
@@ -125,19 +126,17 @@ def _thinned(steps: np.ndarray, values: np.ndarray, *, log_y: bool, floor: float
 def _curves_spec(
     series: tuple[tuple[str, str], ...],
     *,
+    parts: tuple[str, ...],
     title: str,
     x_title: str,
     y_title: str,
     log_y: bool,
     dark: bool,
     lecture: bool,
-    kinds: tuple[bool, bool, bool],
 ) -> dict[str, Any]:
-    """`kinds`: whether there is a band, a ghost, a marker.  A layer without rows makes Vega complain at every frame."""
-    band, ghost, marker = kinds
+    """`parts` are those among the rows: a layer without rows makes Vega complain at every frame."""
     labels = [label for label, _ in series]
-    colours = alt.Scale(domain=labels, range=[colour(token, dark) for _, token in series])
-    dashes = alt.Scale(domain=labels, range=_cycle(DASHES, len(labels)))
+    colours, dashes = [colour(token, dark) for _, token in series], _cycle(DASHES, len(labels))
     x = alt.X(
         "step:Q", title=x_title, axis=alt.Axis(tickMinStep=1, format=",d", tickCount=6), scale=alt.Scale(nice=False)
     )
@@ -147,33 +146,38 @@ def _curves_spec(
         scale=alt.Scale(type="log" if log_y else "linear", zero=False, nice=True),
         axis=_decades() if log_y else alt.Axis(format="~r", tickCount=5),
     )
-    hue = alt.Color("label:N", scale=colours, title=None)
+    hue = alt.Color("label:N", scale=alt.Scale(domain=labels, range=colours), title=None)
+    dash = alt.StrokeDash("label:N", scale=alt.Scale(domain=labels, range=dashes), title=None)
     tip = [
         alt.Tooltip("label:N", title="curve"),
         alt.Tooltip("step:Q", title=x_title, format=","),
         alt.Tooltip("value:Q", title=y_title, format=".4~g"),
     ]
 
-    def rows(kind: str) -> alt.Chart:
-        return alt.Chart().transform_filter(alt.datum.kind == kind)
+    def layer(part: str) -> alt.Chart:
+        chart = alt.Chart().transform_filter(alt.datum.part == part)
+        match part.split():
+            case ["band"]:
+                return chart.mark_area(opacity=0.2, color=colours[0]).encode(x=x, y=y, y2="top:Q")
+            case ["ghost", _, place]:
+                line = chart.mark_line(strokeWidth=1.8, opacity=0.5, strokeDash=[5, 4], color=colours[int(place)])
+                return line.encode(x=x, y=y)
+            case ["line", place]:
+                how = {"color": colours[int(place)], "strokeDash": dashes[int(place)]}
+                line = chart.mark_line(strokeWidth=2.6, strokeJoin="round", **how)
+                return line.encode(x=x, y=y)
+            case ["tip"]:  # also the legend: a hollow point has the stroke that a line has
+                point = chart.mark_point(size=500, opacity=0)
+                return point.encode(x=x, y=y, color=hue, strokeDash=dash, tooltip=tip)
+            case ["end"]:
+                return chart.mark_point(size=80, filled=True, opacity=1).encode(x=x, y=y, color=hue)
+        return chart.mark_rule(strokeWidth=1.5, color=colour("mark", dark)).encode(x=x)
 
-    dash = alt.StrokeDash("label:N", scale=dashes, title=None)
-    layers = [
-        rows("line").mark_line(strokeWidth=2.6, strokeJoin="round").encode(x=x, y=y, color=hue, strokeDash=dash),
-        rows("tip").mark_point(size=500, opacity=0, filled=True).encode(x=x, y=y, color=hue, tooltip=tip),
-        rows("end").mark_point(size=80, filled=True, opacity=1).encode(x=x, y=y, color=hue),
-    ]
-    if ghost:
-        dashed = rows("ghost").mark_line(strokeWidth=1.8, opacity=0.5, strokeDash=[5, 4])
-        layers.insert(0, dashed.encode(x=x, y=y, color=hue, detail="run:N"))
-    if marker:
-        layers.append(rows("mark").mark_rule(strokeWidth=1.5, color=colour("mark", dark)).encode(x=x))
+    stacked = ("band", "ghost", "line", "tip", "end", "mark")  # from the back to the front
+    ordered = sorted(parts or ("tip",), key=lambda part: stacked.index(part.split()[0]))
     columns = 0 if len(labels) <= 4 else 4
-    if band:
-        layers.insert(0, rows("band").mark_area(opacity=0.2).encode(x=x, y=y, y2="top:Q", color=hue))
-    return _finished(
-        alt.layer(*layers).resolve_scale(color="shared"), title=title, dark=dark, lecture=lecture, columns=columns
-    )
+    layers = alt.layer(*map(layer, ordered)).resolve_scale(color="shared")
+    return _finished(layers, title=title, dark=dark, lecture=lecture, columns=columns)
 
 
 def histograms(
@@ -210,18 +214,16 @@ def _histograms_spec(
 ) -> dict[str, Any]:
     places = list(range(len(names)))
     axis = alt.Axis(values=places, labelExpr=f"{list(names)}[datum.value]", grid=True, labelBaseline="bottom")
-    chart = (
-        alt.Chart()
-        .mark_area(interpolate="step-after", opacity=0.55, line={"color": colour(token, dark), "strokeWidth": 1.5})
-        .encode(
-            x=alt.X("x:Q", title=x_title, scale=alt.Scale(nice=False), axis=alt.Axis(format="~r")),
-            y=alt.Y("base:Q", title=None, axis=axis, scale=alt.Scale(domain=[0, len(names)], nice=False)),
-            y2="top:Q",
-            detail="label:N",
-            color=alt.value(colour(token, dark)),
-        )
-    )
-    return _finished(chart, title=title, dark=dark, lecture=lecture)
+    x = alt.X("x:Q", title=x_title, scale=alt.Scale(nice=False), axis=alt.Axis(format="~r"))
+    scale = alt.Scale(domain=[0, len(names)], nice=False)
+    base, top = (alt.Y(field, title=None, axis=axis, scale=scale) for field in ("base:Q", "top:Q"))
+    layers = []
+    for name in names:
+        chart = alt.Chart().transform_filter(alt.datum.label == name)
+        shape = {"interpolate": "step-after", "color": colour(token, dark)}
+        layers.append(chart.mark_area(opacity=0.55, **shape).encode(x=x, y=base, y2="top:Q"))
+        layers.append(chart.mark_line(strokeWidth=1.5, **shape).encode(x=x, y=top))
+    return _finished(alt.layer(*layers), title=title, dark=dark, lecture=lecture)
 
 
 def confusion(matrix: np.ndarray, labels: Sequence[str], *, key: str, title: str = "Confusion matrix") -> None:
@@ -242,9 +244,10 @@ def confusion(matrix: np.ndarray, labels: Sequence[str], *, key: str, title: str
 @lru_cache(maxsize=64)
 def _confusion_spec(names: tuple[str, ...], *, title: str, dark: bool, lecture: bool) -> dict[str, Any]:
     stops = colour_map("sequential", dark)
+    classes = alt.Scale(domain=list(names))
     cells = alt.Chart().encode(
-        x=alt.X("taken:N", title="taken for", sort=list(names), axis=alt.Axis(labelAngle=0, orient="bottom")),
-        y=alt.Y("true:N", title="true class", sort=list(names)),
+        x=alt.X("taken:N", title="taken for", scale=classes, axis=alt.Axis(labelAngle=0, orient="bottom")),
+        y=alt.Y("true:N", title="true class", scale=classes),
     )
     scale = alt.Scale(domain=[0, 1], range=stops, interpolate="rgb")
     squares = cells.mark_rect(cornerRadius=3).encode(
@@ -277,8 +280,8 @@ def _bars_spec(
     names: tuple[str, ...], *, title: str, x_title: str, token: str, dark: bool, lecture: bool
 ) -> dict[str, Any]:
     rows = alt.Chart().encode(
-        x=alt.X("value:Q", title=x_title, axis=alt.Axis(format="~g", tickCount=5)),
-        y=alt.Y("label:N", title=None, sort=list(names)),
+        x=alt.X("value:Q", title=x_title, stack=None, axis=alt.Axis(format="~g", tickCount=5)),
+        y=alt.Y("label:N", title=None, scale=alt.Scale(domain=list(names))),
     )
     rectangles = rows.mark_bar(cornerRadiusEnd=3, color=colour(token, dark), height={"band": 0.7})
     numbers = rows.mark_text(align="left", dx=6, fontSize=_size(lecture), color=colour("text", dark)).encode(
@@ -374,6 +377,7 @@ def _finished(chart: alt.TopLevelMixin, *, title: str, dark: bool, lecture: bool
         chart.properties(title=alt.TitleParams(title, anchor="start", frame="bounds", offset=14))
         .configure(background="transparent", font=FONT, padding={"left": 4, "right": 12, "top": 6, "bottom": 4})
         .configure_view(stroke=None)
+        .configure_mark(aria=False)  # a canvas has no elements to describe
         .configure_title(color=text, fontSize=size + 2, fontWeight=600)
         .configure_axis(
             labelColor=text, titleColor=text, labelFontSize=size, titleFontSize=size, titleFontWeight=500,
@@ -390,6 +394,7 @@ def _finished(chart: alt.TopLevelMixin, *, title: str, dark: bool, lecture: bool
     spec["usermeta"] = {"embedOptions": {"renderer": "canvas"}}  # half the work of SVG when the data change often
     # Altair gives a chart without data a row of its own; here the data comes from Streamlit, for all layers together.
     spec.pop("datasets", None)
-    for part in (spec, *spec.get("layer", ())):
+    for part in spec["layer"]:
         part.pop("data", None)
+    spec["data"] = {"name": "source", "format": {"parse": None}}  # numbers come as numbers: none is parsed again
     return spec

@@ -47,7 +47,7 @@ def logit_lens(
 def _spec(names: tuple[str, ...], count: int, *, title: str, dark: bool, lecture: bool) -> dict[str, Any]:
     cells = alt.Chart().encode(
         x=alt.X("place:O", title="position", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-        y=alt.Y("row:N", title=None, sort=list(names), scale=alt.Scale(domain=list(names))),
+        y=alt.Y("row:N", title=None, scale=alt.Scale(domain=list(names))),
     )
     tip = [
         alt.Tooltip("row:N", title="layer"),

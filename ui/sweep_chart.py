@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from ui import theme
-from ui.charts import DASHES, _cycle, _decades, _finished
+from ui.charts import DASHES, _cycle, _decades, _finished, _size
 from ui.palette import colour
 
 
@@ -50,8 +50,9 @@ def sweep(
     """
     rows = sweep_rows(lines, ghosts=ghosts, rules=rules or {}, floor=floor if log_y else -np.inf)
     spec = _sweep_spec(
-        tuple((line.label, line.token) for line in lines), title=title, x_title=x_title, y_title=y_title, log_y=log_y,
-        dark=theme.dark(), lecture=theme.lecture(), kinds=tuple(sorted(set(rows.kind))),
+        tuple((line.label, line.token) for line in lines), ghosts=tuple(line.token for line in ghosts),
+        parts=tuple(rows.part.unique()), title=title, x_title=x_title, y_title=y_title, log_y=log_y,
+        dark=theme.dark(), lecture=theme.lecture(),
     )  # fmt: skip
     st.vega_lite_chart(rows, spec, key=key, theme=None, width="stretch", height=height)
 
@@ -59,24 +60,30 @@ def sweep(
 def sweep_rows(
     lines: Sequence[Line], *, ghosts: Sequence[Line] = (), rules: Mapping[str, float] | None = None, floor: float = 0.0
 ) -> pd.DataFrame:
-    """The table behind `sweep`: kind (line, dot, band, ghost, rule), label, run, x, value, top."""
+    """The table behind `sweep`, a row a point: part, label, x, value, top.
+
+    A part is what one layer draws: "line i", "band i" and "ghost i" for the line or the ghost at place i, "dot",
+    "rule", and "name", a point of each line for the legend.
+    """
     parts: list[dict[str, Any]] = []
-    for run, line in enumerate((*lines, *ghosts)):
-        seen = np.isfinite(line.y)
-        x, y = np.asarray(line.x, float)[seen], np.maximum(np.asarray(line.y, float)[seen], floor)
-        base = {"label": line.label, "run": run, "x": x}
-        parts.append(base | {"kind": "ghost" if run >= len(lines) else "line", "value": y, "top": np.nan})
-        if run < len(lines) and line.measured:
-            parts.append(base | {"kind": "dot", "value": y, "top": np.nan})
-        if run < len(lines) and line.low is not None and line.high is not None:
-            edges = (np.maximum(np.asarray(edge, float)[seen], floor) for edge in (line.low, line.high))
-            parts.append(base | dict(zip(("value", "top"), edges, strict=True)) | {"kind": "band"})
-    for words, place in (rules or {}).items():
-        if np.isfinite(place):
-            parts.append(
-                {"kind": "rule", "label": words, "run": 0, "x": [float(place)], "value": np.nan, "top": np.nan}
-            )
-    columns = {"kind": str, "label": str, "run": np.int64, "x": np.float64, "value": np.float64, "top": np.float64}
+    for kind, drawn in (("line", lines), ("ghost", ghosts)):
+        for place, line in enumerate(drawn):
+            seen = np.isfinite(line.y)
+            base = {"label": line.label, "x": np.asarray(line.x, float)[seen], "top": np.nan}
+            base["value"] = np.maximum(np.asarray(line.y, float)[seen], floor)
+            parts.append(base | {"part": f"{kind} {place}"})
+            if kind == "ghost":
+                continue
+            parts.append(base | {"part": "name", "x": base["x"][:1], "value": base["value"][:1]})
+            if line.measured:
+                parts.append(base | {"part": "dot"})
+            if line.low is not None and line.high is not None:
+                edges = (np.maximum(np.asarray(edge, float)[seen], floor) for edge in (line.low, line.high))
+                parts.append(base | {"part": f"band {place}"} | dict(zip(("value", "top"), edges, strict=True)))
+    for words, at in (rules or {}).items():
+        if np.isfinite(at):
+            parts.append({"part": "rule", "label": words, "x": [float(at)], "value": np.nan, "top": np.nan})
+    columns = {"part": str, "label": str, "x": np.float64, "value": np.float64, "top": np.float64}
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
     return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)[list(columns)].astype(columns)
@@ -86,20 +93,20 @@ def sweep_rows(
 def _sweep_spec(
     series: tuple[tuple[str, str], ...],
     *,
+    ghosts: tuple[str, ...],
+    parts: tuple[str, ...],
     title: str,
     x_title: str,
     y_title: str,
     log_y: bool,
     dark: bool,
     lecture: bool,
-    kinds: tuple[str, ...],
 ) -> dict[str, Any]:
-    """`kinds` are those among the rows: a layer without rows makes Vega complain at every frame."""
+    """`ghosts` are their colour tokens, `parts` those among the rows: a layer without rows makes Vega complain."""
     labels = [label for label, _ in series]
-    hue = alt.Color(
-        "label:N", title=None, scale=alt.Scale(domain=labels, range=[colour(token, dark) for _, token in series])
-    )
-    dash = alt.StrokeDash("label:N", title=None, scale=alt.Scale(domain=labels, range=_cycle(DASHES, len(labels))))
+    colours, dashes = [colour(token, dark) for _, token in series], _cycle(DASHES, len(labels))
+    hue = alt.Color("label:N", title=None, scale=alt.Scale(domain=labels, range=colours))
+    dash = alt.StrokeDash("label:N", title=None, scale=alt.Scale(domain=labels, range=dashes))
     x = alt.X("x:Q", title=x_title, axis=alt.Axis(format=",d", tickCount=8), scale=alt.Scale(type="log", nice=False))
     y = alt.Y(
         "value:Q",
@@ -113,25 +120,31 @@ def _sweep_spec(
         alt.Tooltip("value:Q", title=y_title, format=".4~g"),
     ]
 
-    def rows(kind: str) -> alt.Chart:
-        return alt.Chart().transform_filter(alt.datum.kind == kind)
+    def drawn(part: str) -> list[alt.Chart]:
+        chart = alt.Chart().transform_filter(alt.datum.part == part)
+        match part.split():
+            case ["band", place]:
+                band = chart.mark_area(opacity=0.2, color=colours[int(place)])
+                return [band.encode(x=x, y=y, y2="top:Q")]
+            case ["ghost", place]:
+                line = chart.mark_line(
+                    strokeWidth=1.8, opacity=0.6, strokeDash=[5, 4], color=colour(ghosts[int(place)], dark)
+                )
+                return [line.encode(x=x, y=y)]
+            case ["line", place]:
+                how = {"color": colours[int(place)], "strokeDash": dashes[int(place)]}
+                return [chart.mark_line(strokeWidth=2.6, strokeJoin="round", **how).encode(x=x, y=y)]
+            case ["dot"]:
+                return [chart.mark_point(size=42, filled=True, opacity=1).encode(x=x, y=y, color=hue, tooltip=tip)]
+            case ["rule"]:
+                rule = chart.mark_rule(strokeWidth=1.5, strokeDash=[4, 4], color=colour("neutral", dark))
+                words = chart.mark_text(
+                    align="left", dx=6, dy=2, baseline="top", fontSize=_size(lecture), color=colour("text", dark)
+                )
+                return [rule.encode(x=x), words.encode(x=x, y=alt.value(0), text="label:N")]
+        return [chart.mark_point(opacity=0).encode(x=x, y=y, color=hue, strokeDash=dash)]  # the legend
 
-    made = {
-        "band": rows("band").mark_area(opacity=0.2).encode(x=x, y=y, y2="top:Q", color=hue, detail="run:N"),
-        "ghost": rows("ghost")
-        .mark_line(strokeWidth=1.8, opacity=0.6, strokeDash=[5, 4])
-        .encode(x=x, y=y, color=hue, detail="run:N"),
-        "rule": rows("rule").mark_rule(strokeWidth=1.5, strokeDash=[4, 4], color=colour("neutral", dark)).encode(x=x),
-        "words": rows("rule")
-        .mark_text(align="left", dx=6, dy=2, baseline="top", fontSize=19 if lecture else 14, color=colour("text", dark))
-        .encode(x=x, y=alt.value(0), text="label:N"),
-        "line": rows("line")
-        .mark_line(strokeWidth=2.6, strokeJoin="round")
-        .encode(x=x, y=y, color=hue, strokeDash=dash, detail="run:N"),
-        "dot": rows("dot").mark_point(size=42, filled=True, opacity=1).encode(x=x, y=y, color=hue, tooltip=tip),
-    }
-    present = {*kinds, "words"} if "rule" in kinds else set(kinds)
-    layers = [layer for kind, layer in made.items() if kind in present]
-    if not layers:
-        layers = [made["line"]]
-    return _finished(alt.layer(*layers).resolve_scale(color="shared"), title=title, dark=dark, lecture=lecture)
+    stacked = ("band", "ghost", "rule", "line", "name", "dot")  # from the back to the front
+    ordered = sorted(parts or ("name",), key=lambda part: stacked.index(part.split()[0]))
+    layers = alt.layer(*(layer for part in ordered for layer in drawn(part))).resolve_scale(color="shared")
+    return _finished(layers, title=title, dark=dark, lecture=lecture)
