@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from engine import metrics, point_clouds
 from engine.device import generator
 from engine.families import VAE, Diffusion, Family, Flow, gaussian
+from engine.packing import copied
 
 TITLES = {"vae": "Autoencoder (VAE)", "gan": "Adversarial (GAN)", "flow": "Flow (RealNVP)", "diffusion": "Diffusion"}
 EXTENT = (-1.2, 1.2, -1.2, 1.2)  # left, right, bottom, top of what is shown
@@ -238,11 +239,11 @@ class Judge:
         if "diffusion" in self.model:
             state |= {"ready": self.ready, "path": self.path, "kept": self.kept, "x": self.walk.x, "at": self.walk.at,
                       "passes": len(self.walk.route.times)}  # fmt: skip
-        return copy.deepcopy(state)
+        return copied(state)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The inverse; samples that would be drawn in another number of steps begin anew."""
-        state = copy.deepcopy(dict(state))
+        state = copied(dict(state))
         self.measured, self.maps, self.lines = state["measured"], state["maps"], state["lines"]
         self.gan_range, shown, self.shown = state["gan_range"], self.shown, state["shown"]
         if "diffusion" in self.model:

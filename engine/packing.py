@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import pickle
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
+T = TypeVar("T")
 AS_ARRAYS = {
     torch.bool,
     torch.uint8,
@@ -43,3 +44,9 @@ def pack(state: Any) -> bytes:
 def unpack(packed: bytes) -> Any:
     """What `pack` was given.  For bytes of our own only: reading a pickle can do anything."""
     return pickle.loads(packed)
+
+
+def copied(state: T) -> T:
+    """A copy of a state that later steps do not change.  `copy.deepcopy` takes three times as long for tensors."""
+    copy: T = unpack(pack(state))
+    return copy

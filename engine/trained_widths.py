@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from engine.device import generator
 from engine.feature_maps import Problem
+from engine.packing import copied
 from engine.sweeps import SLICE, Point, Setting, empty_linear, setting, share_wrong, shown, squared_error
 
 EPOCHS = 1_200  # for each width
@@ -59,7 +59,7 @@ class TrainedWidth:
         return float(loss.detach().mean())  # the GPU must finish here
 
     def state_dict(self) -> dict[str, Any]:
-        held = copy.deepcopy(self.optimiser.state_dict()["state"])
+        held = copied(self.optimiser.state_dict()["state"])
         return {"epoch": self.epoch, "weights": [w.detach().clone() for w in self.weights], "optimiser": held}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -68,7 +68,7 @@ class TrainedWidth:
             for mine, saved in zip(self.weights, state["weights"], strict=True):
                 mine.copy_(saved)
         groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": copy.deepcopy(state["optimiser"]), "param_groups": groups})
+        self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})
 
 
 class AcrossTraining:

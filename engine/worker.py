@@ -19,6 +19,7 @@ from typing import Any
 
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
 WARMING = "warming up"  # in place of a run's id
+READS = ("peek", "story", "weights")  # verbs after which a run is as it was
 MEASURED_EVERY = 0.25  # seconds between two measurements of the resident memory
 
 log = logging.getLogger(__name__)
@@ -133,7 +134,7 @@ def _answer(bench: Any, pipe: Any, pulse: Pulse) -> None:
     except Exception as error:  # the caller gets it, whatever it is
         answer, ok = error, False
     _send(pipe, (number, ok, answer))
-    if verb != "peek":  # what a visitor did must not be lost
+    if verb not in READS:  # what a visitor did must not be lost
         _send_copy(bench, pipe, pulse, run_id)
 
 

@@ -12,7 +12,6 @@ attacks", 2018; Tsipras et al., "Robustness may be at odds with accuracy", 2019;
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from engine.convnet import Architecture, ArchitectureError, ConvNet
 from engine.device import generator
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, StillMissing, knob
+from engine.packing import copied
 
 __all__ = ["Config", "Experiment", "Frame"]
 
@@ -292,7 +292,7 @@ class Experiment:
             "step_count": self.step_count, "losses": self.losses, "judged": self.judged.clone(),
             "networks": [{n: t.clone() for n, t in network.state_dict().items()}
                          for network in (self.model, self.defended)],
-            "optimisers": [copy.deepcopy(o.state_dict()["state"]) for o in self.optimisers],
+            "optimisers": [copied(o.state_dict()["state"]) for o in self.optimisers],
             "curves": self.curves.state_dict(),
         }  # fmt: skip
 
@@ -303,6 +303,6 @@ class Experiment:
             network.load_state_dict(saved)
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             groups = optimiser.state_dict()["param_groups"]
-            optimiser.load_state_dict({"state": copy.deepcopy(saved), "param_groups": groups})
+            optimiser.load_state_dict({"state": copied(saved), "param_groups": groups})
         self.curves.load_state_dict(state["curves"])
         self._looked = None

@@ -13,7 +13,6 @@ et al., "GQA" (grouped queries), 2023.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from engine.attention_view import Frame
 from engine.device import generator
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
+from engine.packing import copied
 from engine.shelf import ShelfError
 from engine.text import TextError
 from engine.transformer import FEED_FORWARD, NORMS, Transformer, linear, milliseconds
@@ -303,7 +303,7 @@ class Experiment:
     def state_dict(self) -> dict[str, Any]:
         """Weights, the optimiser's averages and the number of the step, from which the batches follow."""
         return {
-            "step_count": self.step_count, "optimiser": copy.deepcopy(self.optimiser.state_dict()["state"]),
+            "step_count": self.step_count, "optimiser": copied(self.optimiser.state_dict()["state"]),
             "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
         }  # fmt: skip
 
@@ -312,7 +312,7 @@ class Experiment:
         self.step_count = state["step_count"]
         self.model.load_state_dict(state["model"])
         groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": copy.deepcopy(state["optimiser"]), "param_groups": groups})
+        self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""

@@ -12,7 +12,6 @@ recognition", CVPR 2016; Zhang, "Making convolutional networks shift-invariant a
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +28,7 @@ from engine.convnet_view import Frame, look
 from engine.device import generator
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
+from engine.packing import copied
 
 __all__ = ["Config", "Experiment", "Frame", "output_size", "receptive_field"]
 
@@ -269,7 +269,7 @@ class Experiment:
         return {
             "step_count": self.step_count, "last": dict(self.last), "results": self.results.state_dict(),
             "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
-            "optimiser": copy.deepcopy(self.optimiser.state_dict()["state"]),
+            "optimiser": copied(self.optimiser.state_dict()["state"]),
             "gradients": [None if p.grad is None else p.grad.clone() for p in self.parameters],
         }  # fmt: skip
 
@@ -279,7 +279,7 @@ class Experiment:
         self.results.load_state_dict(state["results"])
         self.model.load_state_dict(state["model"])
         groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": copy.deepcopy(state["optimiser"]), "param_groups": groups})
+        self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})
         for p, gradient in zip(self.parameters, state["gradients"], strict=True):
             p.grad = None if gradient is None else gradient.clone().to(p.device)
 

@@ -28,6 +28,7 @@ from engine.few_steps import FewSteps
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
 from engine.noise import Denoiser
+from engine.packing import copied
 from engine.sampling import Route, Schedule, Walk, add_noise, route, sample, straight
 
 __all__ = ["Config", "Experiment", "Frame", "Schedule", "add_noise", "sample"]
@@ -321,7 +322,7 @@ class Experiment:
 
     def state_dict(self) -> dict[str, Any]:
         """Both networks, the optimiser, the samples that are ready and those under way, and what was measured."""
-        return copy.deepcopy({
+        return copied({
             "step_count": self.step_count, "network": self.network.state_dict(), "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict()["state"], "few": self.few.state_dict(), "run": self.run,
             "shown_run": self.shown_run, "path": self.path, "path_times": self.path_times, "drawn_at": self.drawn_at,
@@ -331,7 +332,7 @@ class Experiment:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state` was taken, with the live knobs of this config."""
-        state = copy.deepcopy(dict(state))
+        state = copied(dict(state))
         self.network.load_state_dict(state["network"])
         self.model.load_state_dict(state["model"])
         groups = self.optimiser.state_dict()["param_groups"]

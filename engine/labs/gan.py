@@ -10,7 +10,6 @@ for GANs do actually converge?", 2018 (Dirac-GAN); and those in `engine.adversar
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import itertools
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from engine.forgery import Frame
 from engine.lab import Config as LabConfig
 from engine.lab import ConfigError, StillMissing, knob
 from engine.metrics import modes_covered as modes_covered  # the page's measure, under the lab's name too
+from engine.packing import copied
 from engine.stacked import forward
 
 EVERY = 8  # rounds between two measurements of a pair
@@ -343,10 +343,10 @@ class Experiment:
         return {
             "step_count": self.step_count, "rounds": self.rounds, "stage": self.stage,
             "plan": self.config.plan(), "tensors": [t.clone() for t in self._tensors()],
-            "optimisers": {name: copy.deepcopy(o.state_dict()["state"]) for name, o in self.optimisers.items()},
+            "optimisers": {name: copied(o.state_dict()["state"]) for name, o in self.optimisers.items()},
             "streams": [g.get_state() for g in self.streams],
             "batch": [self.real.clone(), self.z.clone()], "trail": self.trail.clone(),
-            "measures": copy.deepcopy(self.measures),
+            "measures": copied(self.measures),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -357,11 +357,11 @@ class Experiment:
             mine.copy_(saved)
         for name, optimiser in self.optimisers.items():
             groups = optimiser.state_dict()["param_groups"]
-            optimiser.load_state_dict({"state": copy.deepcopy(state["optimisers"][name]), "param_groups": groups})
+            optimiser.load_state_dict({"state": copied(state["optimisers"][name]), "param_groups": groups})
         for stream, saved in zip(self.streams, state["streams"], strict=True):
             stream.set_state(saved)
         self.real, self.z = (tensor.clone().to(self.device) for tensor in state["batch"])
-        self.trail, self.measures = state["trail"].clone(), copy.deepcopy(state["measures"])
+        self.trail, self.measures = state["trail"].clone(), copied(state["measures"])
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""

@@ -28,6 +28,7 @@ from engine.families import GAN, VAE, WEIGHTED, Diffusion, Family, Flow
 from engine.families_view import HELD_OUT, MEASURED, ROUND, SIDE, Frame, Judge
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
+from engine.packing import copied
 
 __all__ = ["Config", "Experiment", "Frame"]
 
@@ -205,7 +206,7 @@ class Experiment:
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, their averages, the optimisers, and what was measured and drawn."""
-        return copy.deepcopy({
+        return copied({
             "step_count": self.step_count, "trained": self.trained.state_dict(), "model": self.model.state_dict(),
             "optimisers": {name: o.state_dict()["state"] for name, o in self.optimisers.items()},
             "judge": self.judge.state_dict(),
@@ -213,7 +214,7 @@ class Experiment:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state` was taken, with the live knobs of this config."""
-        state = copy.deepcopy(dict(state))
+        state = copied(dict(state))
         self.step_count = state["step_count"]
         self.trained.load_state_dict(state["trained"])
         self.model.load_state_dict(state["model"])

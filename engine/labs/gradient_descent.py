@@ -12,7 +12,6 @@ engine/surfaces.py, the predicted rate in engine/curvature.py.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from engine.device import generator
 from engine.lab import Config as LabConfig
 from engine.lab import ConfigError, knob
 from engine.optim import WITH_MOMENTUM
+from engine.packing import copied
 from engine.race_view import Frame
 from engine.surfaces import SURFACES, Surface, diabetes_data, find, mean_squared_error
 
@@ -301,7 +301,7 @@ class Experiment:
             "batches": self._batches.get_state(),
             "basins": self.basins.state_dict() if self.basins else None,
         }
-        return copy.deepcopy(state)  # later steps change the tensors in place
+        return copied(state)  # later steps change the tensors in place
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.step_count = state["step_count"]

@@ -12,7 +12,6 @@ Johnson, Fei-Fei, "Visualizing and understanding recurrent networks", 2015; Stro
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +24,7 @@ from engine import optim, recurrent, sequence_tasks, shelf
 from engine.device import denormals_as_zero, generator
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
+from engine.packing import copied
 from engine.recurrent import CELLS, TITLES, Reader
 from engine.sequence_tasks import Task
 from engine.sequence_view import Frame, look
@@ -244,19 +244,19 @@ class Experiment:
     def state_dict(self) -> dict[str, Any]:
         """Weights, the optimisers' averages, last losses, number of steps; batches follow from seed and step."""
         return {
-            "step_count": self.step_count, "losses": copy.deepcopy(self.losses), "norms": dict(self.norms),
+            "step_count": self.step_count, "losses": copied(self.losses), "norms": dict(self.norms),
             "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
-            "optimisers": {kind: copy.deepcopy(o.state_dict()["state"]) for kind, o in self.optimisers.items()},
+            "optimisers": {kind: copied(o.state_dict()["state"]) for kind, o in self.optimisers.items()},
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state` was taken, with the live knobs of this config."""
         self.step_count = state["step_count"]
-        self.losses, self.norms = copy.deepcopy(state["losses"]), dict(state["norms"])
+        self.losses, self.norms = copied(state["losses"]), dict(state["norms"])
         self.model.load_state_dict(state["model"])
         for kind, optimiser in self.optimisers.items():
             groups = optimiser.state_dict()["param_groups"]
-            optimiser.load_state_dict({"state": copy.deepcopy(state["optimisers"][kind]), "param_groups": groups})
+            optimiser.load_state_dict({"state": copied(state["optimisers"][kind]), "param_groups": groups})
 
     @property
     def alphabet(self) -> Alphabet | None:

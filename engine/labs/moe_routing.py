@@ -12,7 +12,6 @@ balancing loss); Dai et al., "DeepSeekMoE", 2024 (shared experts); Wang et al., 
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from engine import routed
 from engine.device import generator
 from engine.lab import Config as LabConfig
 from engine.lab import ConfigError, knob
+from engine.packing import copied
 from engine.routed import Frame
 from engine.shelf import ShelfError
 from engine.text import TextError
@@ -350,8 +350,8 @@ class Experiment:
     def state_dict(self) -> dict[str, Any]:
         """Weights, biases, the optimiser's averages, and the number of the step, from which all randomness follows."""
         return {
-            "step_count": self.step_count, "model": copy.deepcopy(self.model.state_dict()),
-            "optimiser": copy.deepcopy(self.optimiser.state_dict()["state"]),
+            "step_count": self.step_count, "model": copied(self.model.state_dict()),
+            "optimiser": copied(self.optimiser.state_dict()["state"]),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -359,4 +359,4 @@ class Experiment:
         self.step_count = state["step_count"]
         self.model.load_state_dict(state["model"])
         groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": copy.deepcopy(state["optimiser"]), "param_groups": groups})
+        self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})

@@ -11,7 +11,6 @@ manifolds, and topology", 2014; Ioffe and Szegedy, "Batch normalization", 2015; 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from engine import data, epoch_cost, optim, portrait, stacked
 from engine.device import generator
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
+from engine.packing import copied
 from engine.portrait import SCORES, Frame
 from engine.stacked import ACTIVATIONS, LOSSES, Layer, Normalised
 
@@ -344,7 +344,7 @@ class Experiment:
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, running statistics of the norms, the optimiser's averages, and the number of the epoch."""
-        optimiser = copy.deepcopy(self.optimiser.state_dict()["state"])
+        optimiser = copied(self.optimiser.state_dict()["state"])
         return {
             "step_count": self.step_count, "optimiser": optimiser,
             "layers": [t.clone() for layer in self.layers for t in layer.tensors()],
@@ -357,7 +357,7 @@ class Experiment:
         for mine, saved in zip(tensors, state["layers"], strict=True):
             mine.copy_(saved)
         groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": copy.deepcopy(state["optimiser"]), "param_groups": groups})
+        self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""

@@ -11,7 +11,6 @@ Lucas et al., "Don't blame the ELBO! A linear VAE perspective on posterior colla
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from engine.device import generator
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
 from engine.latent_view import Frame
+from engine.packing import copied
 
 __all__ = ["Config", "Experiment", "Frame", "kl", "mmd"]
 
@@ -288,7 +288,7 @@ class Experiment:
         return {
             "step_count": self.step_count, "judged": dict(self.judged), "by_seed": self.by_seed.clone(),
             "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
-            "optimiser": copy.deepcopy(self.optimiser.state_dict()["state"]),
+            "optimiser": copied(self.optimiser.state_dict()["state"]),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -297,4 +297,4 @@ class Experiment:
         self.by_seed = state["by_seed"].clone()
         self.model.load_state_dict(state["model"])
         groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": copy.deepcopy(state["optimiser"]), "param_groups": groups})
+        self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})
