@@ -151,7 +151,7 @@ def curves(view: View) -> None:
     history |= {name: (steps, np.full(2, value)) for name, value in levels.items()}
 
     def series(measure: str) -> dict[str, tuple[str, str]]:
-        return {f"{name}_{measure}": (TITLES[name], COLOURS[name]) for name in names if f"{name}_{measure}" in history}
+        return {f"{name}_{measure}": (SHORT[name], COLOURS[name]) for name in names if f"{name}_{measure}" in history}
 
     left, right = st.columns(2)
     with left:
