@@ -73,15 +73,22 @@ def test_the_same_question_gives_the_same_specification() -> None:
     assert spec() != spec(dark=True)
 
 
-@pytest.mark.parametrize(
-    "made",
-    [
-        spec(),
-        charts._histograms_spec(("a", "b"), title="t", x_title="x", token="train", dark=False, lecture=False),
-        charts._confusion_spec(("a", "b"), title="t", dark=True, lecture=False),
-        charts._bars_spec(("a", "b"), title="t", x_title="x", token="train", dark=True, lecture=True),
-    ],
-)
+SWEEP = ("line 0", "line 1", "name", "dot", "band 0", "ghost 0", "rule")
+SPECS = {
+    "curves": spec(),
+    "histograms": charts._histograms_spec(("a", "b"), title="t", x_title="x", token="train", dark=False, lecture=False),
+    "confusion": charts._confusion_spec(("a", "b"), title="t", dark=True, lecture=False),
+    "bars": charts._bars_spec(("a", "b"), title="t", x_title="x", token="train", dark=True, lecture=True),
+    "lens": lens_chart._spec(("a", "b"), 5, title="t", dark=False, lecture=False),
+    "sweep": sweep_chart._sweep_spec(
+        (("a", "train"), ("b", "test")), ghosts=("train",), parts=SWEEP, title="t", x_title="x", y_title="y",
+        log_y=True, dark=False, lecture=False,
+    ),
+}  # fmt: skip
+every_chart = pytest.mark.parametrize("made", SPECS.values(), ids=SPECS)
+
+
+@every_chart
 def test_specifications_are_valid_bring_no_data_and_are_large_enough_to_read(made: dict) -> None:
     assert "datasets" not in made and "values" not in made["data"]
     assert not any("data" in layer for layer in made["layer"])
@@ -92,7 +99,7 @@ def test_specifications_are_valid_bring_no_data_and_are_large_enough_to_read(mad
 
 
 def transforms(compiled: object) -> set[str]:
-    """Everything that stands between the rows and a mark in a specification of Vega: transforms, facets, signals."""
+    """Everything that stands between the rows and a mark in a specification of Vega: transforms, facets."""
     if isinstance(compiled, list):
         return set().union(*map(transforms, compiled))
     if not isinstance(compiled, dict):
@@ -102,21 +109,7 @@ def transforms(compiled: object) -> set[str]:
     return here.union(*map(transforms, compiled.values()))
 
 
-@pytest.mark.parametrize(
-    "made",
-    [
-        spec(),
-        charts._histograms_spec(("a", "b"), title="t", x_title="x", token="train", dark=False, lecture=False),
-        charts._confusion_spec(("a", "b"), title="t", dark=False, lecture=False),
-        charts._bars_spec(("a", "b"), title="t", x_title="x", token="train", dark=False, lecture=False),
-        lens_chart._spec(("a", "b"), 5, title="t", dark=False, lecture=False),
-        sweep_chart._sweep_spec(
-            (("a", "train"), ("b", "test")), ghosts=("train",), title="t", x_title="x", y_title="y", log_y=True,
-            dark=False, lecture=False, parts=("line 0", "line 1", "name", "dot", "band 0", "ghost 0", "rule"),
-        ),
-    ],
-    ids=["curves", "histograms", "confusion", "bars", "lens", "sweep"],
-)  # fmt: skip
+@every_chart
 def test_rows_reach_their_marks_on_a_way_that_vega_clears_behind_them(made: dict) -> None:
     compiled = vl_convert.vegalite_to_vega(made)
     assert transforms(compiled["data"]) | transforms(compiled["marks"]) <= {"filter"}

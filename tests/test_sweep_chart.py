@@ -47,6 +47,7 @@ def test_the_specification_is_valid_and_made_once(parts: tuple[str, ...], log_y:
                                        parts=parts)  # fmt: skip
 
     assert spec() is spec()
+    assert "values" not in spec()["data"]  # type: ignore[operator]
     assert not any("data" in layer for layer in spec()["layer"])  # type: ignore[attr-defined]
     rows = sweep_chart.sweep_rows(LINES, rules={"n": 10.0}).to_dict("records")
     alt.Chart.from_dict(spec() | {"data": {"values": rows}})  # raises where the schema of Vega-Lite is broken
