@@ -17,7 +17,7 @@ from engine import probe
 from engine.convnet import Architecture, ConvNet
 from engine.device import generator
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ARCHITECTURES = [
     Architecture(side=8, classes=10),
     Architecture(side=8, classes=4, channels=(6,), kernel=5, padding=2, pooling="average", norm="group"),

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Browser
+from scene_format import decode
 from sklearn.decomposition import PCA
-from test_scene import decode
 from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_divergence
 from visitor import Visitor, visit
 

@@ -6,21 +6,21 @@ import itertools
 import json
 import os
 import socket
-import struct
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scene_format import decode
+from small_app import APP, answers
+from visitor import wait_until
 
 from ui import palette
 from ui.scene import Column, Scene
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BACKGROUNDS = {False: "#ffffff", True: "#0e1117"}  # Streamlit's own, light and dark
 WORDS = ("text", "grid")  # not marks that carry a meaning by their colour
 
@@ -61,20 +61,6 @@ def lab(light: np.ndarray) -> np.ndarray:
 def difference(a: str, b: str, vision: str) -> float:
     """Distance in CIELAB as an eye of this kind sees it."""
     return float(np.linalg.norm(lab(VISION[vision] @ linear(a)) - lab(VISION[vision] @ linear(b))))
-
-
-def decode(message: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """The header and arrays of a message, read as the format says."""
-    assert message[:4] == b"SCN1"
-    (length,) = struct.unpack("<I", message[4:8])
-    header = json.loads(message[8 : 8 + length])
-    start = -(-(8 + length) // 8) * 8
-    arrays = []
-    for code, offset, shape in header["arrays"]:
-        assert offset % 8 == 0
-        dtype = {"u1": "u1", "u2": "<u2", "f4": "<f4"}[code]
-        arrays.append(np.frombuffer(message, dtype, count=int(np.prod(shape)), offset=start + offset).reshape(shape))
-    return header, arrays
 
 
 def one_layer(layer: str, *args: Any, **settings: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
@@ -285,14 +271,6 @@ def test_a_graph_whose_parts_do_not_fit_says_so():
         Scene().graph("g", title="G", columns=[Column(["a"], heat=np.zeros((2, 3, 3)))], weights=[])
 
 
-APP = """
-import streamlit as st
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
-
-app = st.App("shell.py", routes=[Mount("/assets", StaticFiles(directory={assets!r}))])
-"""
-
 SHELL = """
 import json
 
@@ -347,20 +325,6 @@ def address(tmp_path_factory):
     finally:
         server.terminate()
         server.wait(timeout=20)
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(true: Callable[[], Any], what: str, seconds: float = 40) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := true():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s for {what}")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator
-from test_scene import decode
+from scene_format import decode
 from visitor import Visitor, visit
 
 from engine.labs.cnn_filters import Config, Experiment

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, expect
-from test_scene import decode
+from scene_format import decode
 from visitor import described, visit
 
 from engine.labs.attention_heads import Config, Experiment

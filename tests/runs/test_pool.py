@@ -24,7 +24,7 @@ from engine.pool import InlinePool, Pool, PoolError, PoolFull
 from engine.processes import ProcessPool
 from engine.run import Run
 
-FOLDER = str(Path(__file__).parent / "labs")
+FOLDER = str(Path(__file__).parent / "outside")
 SMALL = Limits(workers=2, runs_per_worker=2, waiting=2, recovery_seconds=0.2, hang_after=6.0, checkpoint_seconds=0.02)
 
 
@@ -551,7 +551,10 @@ time.sleep(600)
 @pytest.mark.parametrize("fault", ["none", "hang"])
 def test_workers_die_with_a_parent_that_was_killed(fault: str) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, fault], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
+        [sys.executable, "-c", PARENT, fault],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).resolve().parents[2],
     )
     assert parent.stdout is not None
     pids = [int(pid) for pid in parent.stdout.readline().split()]

@@ -16,17 +16,18 @@ import pytest
 import sklearn.datasets
 from PIL import Image
 from playwright.sync_api import Browser, Locator
+from scene_format import decode
+from small_app import APP, answers
 from streamlit.testing.v1 import AppTest
-from test_images import WRITTEN, encoded, paper, served
-from test_scene import APP, answers, decode, wait_until
-from visitor import Visitor, visit
+from visitor import Visitor, visit, wait_until
+from written_digits import WRITTEN, encoded, paper, served
 
 import engine
 from engine import images, openml, pool, shelf
 from ui.player import Player
 from ui.scene import Scene
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SLUG = "cnn_filters"
 PAGE = """
 from ui.network_input import network_input

@@ -20,7 +20,7 @@ import engine
 from engine.lab import Config, ConfigError, Experiment, Knob
 
 LABS = engine.labs()
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 STEPS = 12
 LONG = "9" * 400  # digits
 

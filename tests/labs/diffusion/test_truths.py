@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_scene import decode
+from scene_format import decode
 from torch import Tensor
 
 from engine import class_scores, metrics, point_clouds, sampling

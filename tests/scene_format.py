@@ -1,0 +1,23 @@
+"""Read a scene's message as its format says, for the tests of what is sent."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+
+
+def decode(message: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """The header and arrays of a message, read as the format says."""
+    assert message[:4] == b"SCN1"
+    (length,) = struct.unpack("<I", message[4:8])
+    header = json.loads(message[8 : 8 + length])
+    start = -(-(8 + length) // 8) * 8
+    arrays = []
+    for code, offset, shape in header["arrays"]:
+        assert offset % 8 == 0
+        dtype = {"u1": "u1", "u2": "<u2", "f4": "<f4"}[code]
+        arrays.append(np.frombuffer(message, dtype, count=int(np.prod(shape)), offset=start + offset).reshape(shape))
+    return header, arrays

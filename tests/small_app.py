@@ -1,0 +1,18 @@
+"""A Streamlit app of a few lines that serves the assets, for tests of one part of a page in a real browser."""
+
+from __future__ import annotations
+
+import socket
+
+APP = """
+import streamlit as st
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+app = st.App("shell.py", routes=[Mount("/assets", StaticFiles(directory={assets!r}))])
+"""
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
