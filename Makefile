@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint slow bench docker-lint chromium clean
+.PHONY: help run test slow ci truths lint bench docker-lint chromium clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,17 +16,26 @@ help: ## List these commands
 run: .venv/.installed ## Install what is missing and start the playground on PORT (8501)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: lint chromium ## Lint, then every test that is not slow: JOBS (2) at a time, those with a browser one by one, and once more if one fails
-	$(BIN)/python -m pytest -m "not slow and not browser" -n $(JOBS) --dist loadfile -q
-	$(call browser,browser and not slow)
+test: $(if $(LAB),.venv/.installed-dev,lint chromium) ## Lint, then every test that is not slow, JOBS (2) at a time; LAB=gan: only what concerns that lab, without a browser
+	$(call several,not slow and not truths)
+	$(if $(LAB),,$(call browser,not slow and not truths))
 
-slow: .venv/.installed-dev chromium ## The slow tests, one at a time: what lessons claim; in a browser every lesson, and every page on a phone and in a hall
-	$(BIN)/python -m pytest -m "slow and not browser" -q
-	$(call browser,browser and slow)
+slow: .venv/.installed-dev chromium ## The slow tests: what lessons claim; in a browser a lesson of each lab, and every page on a phone and in a hall
+	$(call several,slow and not truths)
+	$(if $(LAB),,$(call browser,slow and not truths))
 
-# A busy machine can make one look at a page too late: what failed is tried once more.
-browser = $(BIN)/python -m pytest -m "$(1)" -q || \
-	$(BIN)/python -m pytest -m "$(1)" --last-failed --last-failed-no-failures none -q
+# Both in one go: each start of the tests imports every lab.
+ci: lint chromium ## What continuous integration runs: all but the long claims
+	$(call several,not truths)
+	$(call browser,not truths)
+
+truths: .venv/.installed-dev chromium ## The long claims, before a release: more seeds, more examples, every lesson in a browser; the result belongs in docs/truths.md
+	HYPOTHESIS_PROFILE=truths $(call several,truths or not slow)
+	$(if $(LAB),,$(call browser,truths))
+
+# One process for each core; those with a browser one by one, since a browser and a server already share the cores.
+several = $(BIN)/python -m pytest -m "($(1)) and not browser" -n $(JOBS) --dist loadgroup -q $(LAB:%=--lab %)
+browser = $(BIN)/python -m pytest -m "($(1)) and browser" -q
 
 lint: .venv/.installed-dev ## Ruff on everything, mypy on the engine
 	$(BIN)/ruff check .

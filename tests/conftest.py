@@ -18,6 +18,8 @@ import pytest
 import torch
 from playwright.sync_api import Browser, sync_playwright
 
+import engine
+
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_ARGS = [
     "--no-sandbox",  # Chromium's own sandbox does not start as root in a container
@@ -30,8 +32,9 @@ CHROMIUM_ARGS = [
 ]
 SERVER_LOG = pytest.StashKey[Path]()
 
-hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
-hypothesis.settings.load_profile("untimed")
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=25)  # no deadline: a busy machine is no failure
+hypothesis.settings.register_profile("truths", deadline=None, max_examples=300)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 torch.set_num_threads(1)  # as in the workers, and so that sums are added up in one order everywhere
 
 
@@ -115,3 +118,77 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         lines = item.config.stash[SERVER_LOG].read_text().splitlines()
         report.sections.append(("end of the server's log", "\n".join(lines[-60:])))
     return report
+
+
+# ------------------------------------------------------------------ what concerns one lab, and what it costs
+
+BUDGET = 25.0  # CPU seconds of a lab's tests that are fast, and as many again of its slow ones
+SPENT = pytest.StashKey[dict[tuple[str, str], float]]()
+BEGAN = pytest.StashKey[float]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lab", default="", help="only the tests that concern this lab")
+
+
+def _lab(item: pytest.Item) -> str:
+    """The lab that a test is about: its folder says so, or its parameter; else ``""``."""
+    if item.path.parent.parent == ROOT / "tests" / "labs":
+        return item.path.parent.name
+    values = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    return next((v for v in values if isinstance(v, str) and v in engine.labs()), "")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of one file, and of one lab in a file over all labs, run in one process: they share what was trained."""
+    if wanted := config.getoption("--lab"):
+        if wanted not in engine.labs():
+            raise pytest.UsageError(f"--lab {wanted}: there is no such lab; choose one of {', '.join(engine.labs())}")
+        others = [item for item in items if _lab(item) != wanted]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _lab(item) == wanted]
+    for item in items:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        item.add_marker(pytest.mark.xdist_group(file if file.startswith("labs/") else f"{file} {_lab(item)}".strip()))
+
+
+def _cpu() -> float:
+    """CPU seconds of this process and of those that it has waited for."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[BEGAN] = _cpu()
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    yield
+    speed = "slow" if item.get_closest_marker("slow") else "fast"
+    item.user_properties.append(("spent", (_lab(item), speed, _cpu() - item.stash[BEGAN])))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SPENT] = {}
+    config.pluginmanager.register(_Account(config), "what tests cost")
+
+
+class _Account:
+    """Adds up what the tests of each lab took, in whichever process they ran."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.spent = config.stash[SPENT]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "teardown":
+            for lab, speed, seconds in (value for name, value in report.user_properties if name == "spent"):
+                self.spent[lab, speed] = self.spent.get((lab, speed), 0.0) + seconds
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.section("CPU seconds of a lab's tests, fast and slow")
+        for lab in sorted({lab for lab, _ in self.spent}):
+            fast, slow = (self.spent.get((lab, speed), 0.0) for speed in ("fast", "slow"))
+            over = f"  more than its {BUDGET:g}" if lab and max(fast, slow) > BUDGET else ""
+            terminalreporter.write_line(f"{lab or 'shared':24}{fast:7.1f}{slow:7.1f}{over}")

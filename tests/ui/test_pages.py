@@ -7,6 +7,7 @@ import json
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from visitor import ROOT
 
 import engine
 from engine import Config, ConfigError, pool
@@ -39,7 +40,7 @@ def visit(slug: str, **params: str) -> AppTest:
 
 def arrive(slug: str, **params: str) -> AppTest:
     pool.stop()
-    app = AppTest.from_file("../ui/shell.py", default_timeout=60).switch_page(f"../pages/{slug}.py")
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).switch_page(f"../pages/{slug}.py")
     for name, text in params.items():
         app.query_params[name] = text
     return app.run()
@@ -80,7 +81,7 @@ def keys(app: AppTest) -> set[str | None]:
 
 
 def test_the_gallery_names_every_lab():
-    app = sound(AppTest.from_file("../ui/shell.py", default_timeout=60).run())
+    app = sound(AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run())
     said = "\n".join(html.proto.body for html in app.get("html"))
     for entry in shell.labs():
         assert entry.question in said
@@ -176,7 +177,7 @@ def test_values_that_no_knob_takes_give_a_sentence_each_and_the_default(slug):
         assert player(app, slug).config == config_class()
 
 
-@pytest.mark.parametrize("slug", LABS)
+@pytest.mark.parametrize("slug", ["gradient_descent", "neural_network"])  # without and with edits; links know no lab
 @pytest.mark.parametrize(
     "params",
     [

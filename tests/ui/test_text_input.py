@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from visitor import ROOT
 
 from engine import pool, shelf
 from ui.dissected import recurrent_cell
@@ -24,7 +25,7 @@ def _no_run_is_left(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
 
 
 def page() -> AppTest:
-    app = AppTest.from_file("../ui/shell.py", default_timeout=60).switch_page("../pages/lstm_gates.py")
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).switch_page("../pages/lstm_gates.py")
     app.query_params["task"] = "text"
     return app.run()
 

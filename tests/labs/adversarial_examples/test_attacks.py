@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from captum import robust
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -118,7 +118,6 @@ def test_deepfool_goes_as_far_as_foolboxs() -> None:
 # ------------------------------------------------------------------ bounds
 
 
-@settings(max_examples=60)
 @given(
     name=st.sampled_from(attacks.NAMES), norm=st.sampled_from(attacks.NORMS), eps=st.floats(0, 1.5),
     steps=st.integers(1, 6), step=st.none() | st.floats(0.001, 1), target=st.none() | st.integers(0, 9),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scene_format import decode
 from torch import Tensor
@@ -208,7 +208,6 @@ def test_with_the_cosine_schedule_few_steps_explode_unless_x0_is_clipped() -> No
     assert clipped.abs().max() < 4 < 10 < free.abs().max()
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     kind=st.sampled_from(sampling.KINDS), levels=st.integers(2, 1000), steps=st.integers(1, 1200),
     method=st.sampled_from(sampling.METHODS),
