@@ -31,8 +31,11 @@ def decimal_sign(cells: Iterable[str], *, tie: str, separator: str = "") -> str:
     """
     votes = {".": 0, ",": 0}
     unsure = False
-    for cell in map(_bare, cells):
-        fits = [sign for sign, form in _FORMS.items() if form.fullmatch(cell)]
+    for cell in cells:
+        if "," not in cell and "." not in cell:
+            continue
+        bare = _bare(cell)
+        fits = [sign for sign, form in _FORMS.items() if form.fullmatch(bare)]
         if len(fits) == 1:
             votes[fits[0]] += 1
         unsure = unsure or (len(fits) == 2 and "," in cell)
@@ -45,12 +48,20 @@ def numbers(cells: Sequence[str], decimal: str = ".") -> NDArray[np.float64]:
     """What stands in `cells`, (N,): NaN for what is no number, infinities for what is too large for one."""
     import pandas as pd  # half a second, which only those wait for who bring a table
 
-    read = pd.to_numeric(pd.Series([_turned(cell, decimal) for cell in cells], dtype=object), errors="coerce")
-    return np.asarray(read.to_numpy(dtype=np.float64, na_value=np.nan))
+    read = np.full(len(cells), np.nan)
+    if decimal == ".":
+        read[:] = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce")
+    left = np.flatnonzero(np.isnan(read))
+    turned = [_turned(cells[i], decimal) for i in left]
+    read[left] = pd.to_numeric(pd.Series(turned, dtype=object), errors="coerce")
+    return read
 
 
 def _bare(cell: str) -> str:
-    return _THOUSANDS.sub("", cell.strip().replace("\N{MINUS SIGN}", "-"))
+    cell = cell.strip()
+    return (
+        cell if cell.isascii() and " " not in cell and "'" not in cell else _THOUSANDS.sub("", cell.replace("−", "-"))
+    )
 
 
 def _turned(cell: str, decimal: str) -> str:

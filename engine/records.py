@@ -22,6 +22,7 @@ MAX_ROWS = 200_000
 MAX_COLUMNS = 1_000
 MAX_CELLS = 1_000_000  # about 60 MB while the table is read
 MAX_CELL = 10_000  # characters
+MAX_LINE = 500_000  # characters
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas", " ": "spaces"}  # at a tie the first
 
 _HEAD, _HEAD_ROWS = 65_536, 200  # characters and records in which the separator is looked for
@@ -102,6 +103,11 @@ def usual_width(rows: list[list[str]]) -> int:
 
 def records(table: str, separator: str) -> list[list[str]]:
     """All records that are not blank, as lists of cells.  Raises `DataError` where a bound is passed, at once."""
+    at = 0
+    while len(table) - at > MAX_LINE:
+        at = 1 + table.rfind("\n", at, at + MAX_LINE + 1)
+        if not at:
+            raise DataError(f"A line has more than {MAX_LINE:,} characters; each row needs a line of its own.")
     rows: list[list[str]] = []
     cells = 0
     reader = _cells(table, separator)
@@ -111,9 +117,9 @@ def records(table: str, separator: str) -> list[list[str]]:
         except csv.Error:  # the module's own bound on a cell; carriage returns and zero bytes are gone by now
             raise _too_long() from None
         if row is None:
-            return rows
+            break
         cells += len(row)
-        if any(len(cell) > MAX_CELL for cell in row):
+        if len(max(row, key=len)) > MAX_CELL:
             raise _too_long()
         if len(row) > MAX_COLUMNS:
             raise DataError(f"A row has {len(row):,} columns; at most {MAX_COLUMNS:,} are accepted.")
@@ -122,13 +128,18 @@ def records(table: str, separator: str) -> list[list[str]]:
         if cells > MAX_CELLS:
             raise DataError(f"The table has more than {MAX_CELLS:,} cells, the most that are accepted; upload a part.")
         rows.append(row)
+    if rows and table.count('"') % 2 and "\n" in rows[-1][-1].strip():
+        raise DataError(
+            f"The quotation mark before “{rows[-1][-1].split()[0][:40]}” is never closed; close or remove it."
+        )
+    return rows
 
 
 def _cells(table: str, separator: str) -> Iterator[list[str]]:
     if separator == " ":  # columns are lined up with several of them
         table = re.sub(r" *\n *", "\n", re.sub(" {2,}", " ", table.strip(" ")))
     reader = csv.reader(io.StringIO(table, newline="\n"), delimiter=separator, skipinitialspace=separator != " ")
-    return (row for row in reader if any(cell.strip() for cell in row))
+    return (row for row in reader if row and any(map(str.strip, row)))
 
 
 def _too_long() -> DataError:
