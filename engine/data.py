@@ -17,12 +17,13 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from engine.records import MAX_BYTES
+from engine.sheets import Reading
 from engine.square import LIMIT, MAX_CLASSES, MAX_POINTS, DataError
 from engine.tables import Table, read_csv
 
 __all__ = [
-    "DATASETS", "LIMIT", "MAX_BYTES", "MAX_CLASSES", "MAX_POINTS", "DataError", "PlaneData", "Points", "Table",
-    "decode_points", "encode_points", "from_points", "plane", "read_csv", "split",
+    "DATASETS", "LIMIT", "MAX_BYTES", "MAX_CLASSES", "MAX_POINTS", "DataError", "PlaneData", "Points", "Reading",
+    "Table", "decode_points", "encode_points", "from_points", "plane", "read_csv", "split",
 ]  # fmt: skip
 
 Points = tuple[NDArray[np.float64], NDArray[Any]]  # xy (N, 2), labels (N,)

@@ -63,7 +63,7 @@ def read_sheet(raw: bytes, how: Reading = AS_FOUND) -> Sheet:
     rows = records.records(table, separator)
     if not rows:
         raise DataError("The file is empty; give a table with two numeric columns and a class in the last one.")
-    width = records.usual_width(rows)
+    width, lines = records.usual_width(rows), sum(not row[0].startswith("#") for row in rows)
     rows = _without_preamble(rows, width, notes)
     short = len(rows[0]) == width - 1 and all(len(row) == width for row in rows[1:]) and how.header is not False
     while width > 1 and rows[1:] and all(len(row) != width or not row[-1].strip() for row in rows[1:]):
@@ -79,7 +79,7 @@ def read_sheet(raw: bytes, how: Reading = AS_FOUND) -> Sheet:
     if short:  # as R writes its row names
         rows[0].insert(0, "")
     same = [row for row in rows if len(row) == width]
-    if 2 * len(same) < len(rows):
+    if 2 * len(same) < lines:
         raise DataError(f"Rows have different numbers of columns, the most frequent is {width}; all need as many.")
     if len(same) < len(rows):
         notes.append(f"{len(rows) - len(same)} rows were left out because they do not have {width} columns.")

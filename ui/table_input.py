@@ -106,7 +106,7 @@ def _in_use(player: Player, held: Uploaded) -> bool:
 # What can be said of a table, by the names of `Reading`; "as found" stands before each list.
 _CONTROLS: Mapping[str, tuple[str, Mapping[Any, str]]] = {
     "separator": ("Between columns", SEPARATORS),
-    "decimal": ("Decimals", DECIMALS),
+    "decimal": ("Numbers", DECIMALS),
     "header": ("First line", {True: "names", False: "the first row"}),
     "row_numbers": ("First column", {True: "row numbers, passed over", False: "data"}),
     "class_column": ("Class", {}),
@@ -118,10 +118,10 @@ def _controls(slug: str, held: Uploaded) -> None:
     with box:
         for name, (label, choices) in _CONTROLS.items() if box.open else ():
             if name == "class_column":
-                choices = {place: f"{place + 1}: {column}" for place, column in enumerate(held.columns)}
+                choices = {place: f"{column} ({place + 1})" for place, column in enumerate(held.columns)}
             found, key = getattr(held.found, name), f"{slug}.table_{name}"
-            as_found = f"as found: {choices[found]}" if found in choices else "as found"
-            said = {"": as_found, **choices}
+            label = f"{label}: {_plain(choices[found])}" if found in choices else label
+            said = {"": "as found", **choices}  # the same words for every file: the browser remembers words
             value = asked if (asked := getattr(held.how, name)) in choices else ""
             if key not in st.session_state or st.session_state[key] != value:
                 st.session_state[key] = value
@@ -135,4 +135,4 @@ def _ask(held: Uploaded, name: str, key: str) -> None:
 
 def _plain(sentence: str) -> str:
     """`sentence` with names from the file in it, none of which is read as Markdown."""
-    return re.sub(r"([\\`*_\[\]<>$:#~|])", r"\\\1", sentence)
+    return re.sub(r"([\\`*_\[\]<>$#~|]|:(?=\w))", r"\\\1", sentence)
