@@ -51,7 +51,7 @@ def numbers(cells: Sequence[str], decimal: str = ".") -> NDArray[np.float64]:
     read = np.full(len(cells), np.nan)
     if decimal == ".":
         read[:] = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce")
-    left = np.flatnonzero(np.isnan(read))
+    left = np.flatnonzero(np.isnan(read)).tolist()
     turned = [_turned(cells[i], decimal) for i in left]
     read[left] = pd.to_numeric(pd.Series(turned, dtype=object), errors="coerce")
     return read

@@ -58,8 +58,8 @@ def points(sheet: Sheet) -> Table:
     columns, decimals, row_numbers = _features(sheet, kept, notes)
     first, second = columns
     values = np.stack([columns[first], columns[second]], axis=1)  # (rows, 2), NaN if missing
-    whole = np.isfinite(values).all(axis=1)
-    values, words = values[whole], [word for word, good in zip(words, whole, strict=True) if good]
+    whole: NDArray[np.bool_] = np.all(np.isfinite(values), axis=1)
+    values, words = values[whole], [word for word, good in zip(words, whole.tolist(), strict=True) if good]
     if len(words) < len(sheet.rows):
         said = {kept[i][c].strip().lower() for c in columns for i in np.flatnonzero(~np.isfinite(columns[c]))}
         notes.append(f"{len(sheet.rows) - len(words)} of {len(sheet.rows)} rows were left out because a value is "

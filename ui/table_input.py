@@ -33,6 +33,7 @@ class Uploaded:
     notes: tuple[str, ...] = ()
     text: str = ""  # the points, as the knob `points` takes them
     refused: str = ""
+    unfold: bool = False  # it could not be read as it came, so the controls are shown
 
 
 def table_input(player: Player) -> None:
@@ -54,8 +55,9 @@ def table_input(player: Player) -> None:
     held: Uploaded | None = st.session_state.get(key)
     if held is None or held.file_id != file.file_id:
         held = _read(file.file_id, file.getvalue(), AS_FOUND)
+        held.unfold = bool(held.refused)
     elif held.asked != held.how:
-        held = _read(file.file_id, file.getvalue(), held.asked)
+        held = replace(_read(file.file_id, file.getvalue(), held.asked), unfold=held.unfold)
     if held is not st.session_state.get(key):
         used = _use(player, held)
         st.session_state[key] = held  # last: if this run ends early, the next one does it again
@@ -70,8 +72,8 @@ def table_input(player: Player) -> None:
     elif held.text:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption("The table is not in use: other points have taken its place.")
-            st.button("Use the table", key=f"{slug}.use_table", type="tertiary", on_click=once(_use),
-                      args=(player, held))  # fmt: skip
+            st.button("Use the table", key=f"{slug}.use_table", icon=":material/redo:", type="tertiary",
+                      on_click=once(_use), args=(player, held))  # fmt: skip
     _controls(slug, held)
 
 
@@ -114,7 +116,7 @@ _CONTROLS: Mapping[str, tuple[str, Mapping[Any, str]]] = {
 
 
 def _controls(slug: str, held: Uploaded) -> None:
-    box = st.expander("Read it in another way", expanded=bool(held.refused), key=f"{slug}.reading", on_change="rerun")
+    box = st.expander("Read it in another way", expanded=held.unfold, key=f"{slug}.reading", on_change="rerun")
     with box:
         for name, (label, choices) in _CONTROLS.items() if box.open else ():
             if name == "class_column":

@@ -16,6 +16,8 @@ def table(shift: int) -> bytes:
 
 
 @pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # a busy machine is no failure
 def test_after_two_tables_undo_and_back_bring_the_first_one_and_it_stays(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open("neural_network")
