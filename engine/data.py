@@ -1,4 +1,4 @@
-"""Points in the plane: data sets made by formula, points that somebody drew, tables that somebody uploaded.
+"""Points in the plane: data sets made by formula, points that somebody drew; uploaded tables are in `engine.tables`.
 
 Everything lives in the square from -LIMIT to LIMIT, so that a page needs one pair of axes.  Labels are class numbers
 (int64) or, for regression, values in [-1, 1] (float32).
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +16,17 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-LIMIT = 6.0  # the plane is the square [-LIMIT, LIMIT]^2
-MAX_POINTS = 500  # drawn or uploaded
-MAX_CLASSES = 3
-MAX_BYTES = 5_000_000
+from engine.records import MAX_BYTES
+from engine.sheets import Reading
+from engine.square import LIMIT, MAX_CLASSES, MAX_POINTS, DataError
+from engine.tables import Table, read_csv
+
+__all__ = [
+    "DATASETS", "LIMIT", "MAX_BYTES", "MAX_CLASSES", "MAX_POINTS", "DataError", "PlaneData", "Points", "Reading",
+    "Table", "decode_points", "encode_points", "from_points", "plane", "read_csv", "split",
+]  # fmt: skip
 
 Points = tuple[NDArray[np.float64], NDArray[Any]]  # xy (N, 2), labels (N,)
-
-
-class DataError(ValueError):
-    """Data that cannot be used; ``str(error)`` is a sentence for the visitor: what is wrong, and what is accepted."""
 
 
 @dataclass(frozen=True)
@@ -230,154 +229,3 @@ def from_points(text: str) -> PlaneData:
     if counts[counts > 0].min() < 2:
         raise DataError("A class has a single point; each needs at least two, one to train on and one to test with.")
     return PlaneData(xy, labels, max(2, len(counts)))
-
-
-# ---------------------------------------------------------------- uploaded tables
-
-
-@dataclass(frozen=True)
-class Table:
-    """An uploaded table as points of the plane.
-
-    ``xy`` (N, 2) in [-LIMIT, LIMIT]; ``labels`` (N,) numbers from 0; ``names``: of the two features and the label
-    column; ``class_names`` in the order of their numbers; ``notes``: a sentence for each thing that was converted.
-    """
-
-    xy: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    names: tuple[str, str, str]
-    class_names: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "inf", "-inf", "+inf", "infinity", "-infinity"})
-
-
-def read_csv(raw: bytes) -> Table:
-    """Read a table whose last column is the class and whose first two numeric columns are the features.
-
-    Separators: comma, semicolon, tab.  Features are standardised to mean 0 and standard deviation 2.  Rows with
-    missing values are left out, and of more than 500 rows a sample with equal class shares is kept; ``notes`` says
-    so.  Raises `DataError` for what cannot be used.
-    """
-    notes: list[str] = []
-    header, rows = _rows(_text(raw, notes), notes)
-    kept = [row for row in rows if row[-1].strip().lower() not in _MISSING]
-    if len(kept) < 4:
-        raise DataError(f"The table has {len(kept)} rows with a class; at least 4 are needed.")
-    first, second = _features(header, kept, notes)
-    numbers = np.array([[_number(row[first]), _number(row[second])] for row in kept])  # (rows, 2), NaN if missing
-    whole = np.isfinite(numbers).all(axis=1)
-    numbers, words = numbers[whole], [row[-1].strip() for row, good in zip(kept, whole, strict=True) if good]
-    if len(words) < len(rows):
-        notes.append(f"{len(rows) - len(words)} of {len(rows)} rows were left out because a value is missing.")
-    if len(words) < 4:
-        raise DataError(f"Only {len(words)} rows have all their values; at least 4 are needed.")
-    class_names, labels = np.unique(words, return_inverse=True)
-    _require_classes(header[-1], class_names, labels)
-    if len(labels) > MAX_POINTS:
-        notes.append(f"A sample of {MAX_POINTS} of {len(labels)} rows is used, with the same share of each class.")
-        chosen = _stratified(labels, MAX_POINTS)
-        numbers, labels = numbers[chosen], labels[chosen]
-    with np.errstate(over="ignore", invalid="ignore"):
-        scale = numbers.std(axis=0)
-    if not (np.isfinite(scale).all() and (scale > 0).all()):
-        raise DataError(
-            "A feature column has the same value in every row that is complete, or values too large to use."
-        )
-    notes.append(f"{header[first]} and {header[second]} were standardised: mean 0, standard deviation 2.")
-    xy = 2 * (numbers - numbers.mean(axis=0)) / scale
-    if (np.abs(xy) > LIMIT).any():
-        notes.append(f"{int((np.abs(xy) > LIMIT).any(axis=1).sum())} points outside the plane were moved to its edge.")
-    return Table(
-        xy=np.clip(xy, -LIMIT, LIMIT).astype(np.float32), labels=labels.astype(np.int64),
-        names=(header[first], header[second], header[-1]), class_names=tuple(class_names.tolist()), notes=tuple(notes),
-    )  # fmt: skip
-
-
-def _text(raw: bytes, notes: list[str]) -> str:
-    if len(raw) > MAX_BYTES:
-        raise DataError(f"The file has {len(raw) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are accepted.")
-    if b"\0" in raw:
-        raise DataError("The file is not text; save the table as CSV (UTF-8) and upload that.")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        notes.append("The text is not UTF-8; it was read as Latin-1.")
-        return raw.decode("latin-1")
-
-
-def _rows(text: str, notes: list[str]) -> tuple[list[str], list[list[str]]]:
-    first_line = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(",;\t", key=first_line.count)
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise DataError(f"The table cannot be read as CSV ({error}); check its quotes and separators.") from None
-    if not rows:
-        raise DataError("The file is empty; give a table with two numeric columns and a class in the last one.")
-    width = len(rows[0])
-    if width < 3:
-        raise DataError(f"The table has {width} columns; it needs two numeric feature columns and a class in the last.")
-    if separator == ";" and not any("." in cell for row in rows for cell in row[:-1]):
-        decimal = [[cell.replace(",", ".") for cell in row[:-1]] + row[-1:] for row in rows]
-        if decimal != rows:
-            notes.append("Decimal commas were read as decimal points.")
-            rows = decimal
-    same = [row for row in rows if len(row) == width]
-    if len(same) < len(rows):
-        notes.append(f"{len(rows) - len(same)} rows were left out because they do not have {width} columns.")
-    if any(np.isfinite(_number(cell)) for cell in same[0][:-1]):
-        return [f"column {i + 1}" for i in range(width)], same
-    return [cell.strip() or f"column {i + 1}" for i, cell in enumerate(same[0])], same[1:]
-
-
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")
-
-
-def _features(header: list[str], rows: list[list[str]], notes: list[str]) -> tuple[int, int]:
-    """The first two columns before the last that are numbers (in at least half of the rows) and not all the same."""
-    found, passed_over = [], []
-    for column in range(len(header) - 1):
-        numbers = np.array([_number(row[column]) for row in rows])
-        numbers = numbers[np.isfinite(numbers)]
-        if 2 * len(numbers) >= len(rows) and numbers.min() < numbers.max():
-            found.append(column)
-        else:
-            passed_over.append(header[column])
-        if len(found) == 2:
-            break
-    if len(found) < 2:
-        raise DataError(
-            f"The table has {len(found)} numeric feature columns that vary; two are needed before the class."
-        )
-    if passed_over:
-        notes.append(f"Not used, because they are not numeric or do not vary: {', '.join(passed_over)}.")
-    if len(header) > 3 + len(passed_over):
-        notes.append(f"Of {len(header) - 1} feature columns the first two numeric ones are used.")
-    return found[0], found[1]
-
-
-def _require_classes(column: str, names: NDArray[np.str_], labels: NDArray[np.int64]) -> None:
-    if len(names) < 2:
-        raise DataError(
-            f"All rows have the same class in '{column}', the last column; two or three classes are needed."
-        )
-    if len(names) > MAX_CLASSES:
-        raise DataError(f"'{column}', the last column, has {len(names)} different classes; two or three are accepted.")
-    if np.bincount(labels).min() < 2:
-        raise DataError(f"A class in '{column}' has a single row; each needs at least two.")
-
-
-def _stratified(labels: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Indices of about equal class shares, at least two of each class, `n` in all; the same ones every time."""
-    rng = np.random.default_rng(0)
-    counts = np.bincount(labels)
-    wanted = np.maximum(2, np.floor(n * counts / len(labels)).astype(int))
-    wanted[np.argmax(counts)] += n - wanted.sum()
-    groups = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in enumerate(wanted)]
-    return np.sort(np.concatenate(groups))

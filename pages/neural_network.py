@@ -9,12 +9,11 @@ import streamlit as st
 
 from engine import data, portrait
 from ui import charts
-from ui.controls import says
-from ui.link import settings
 from ui.page import View, lab_page
 from ui.player import Player
 from ui.points_input import CLASSES, points_input
 from ui.scene import Column, Scene, show
+from ui.table_input import table_input
 
 LIMIT = data.LIMIT
 PLANE = (-LIMIT, LIMIT)
@@ -201,27 +200,7 @@ def extra(player: Player) -> None:
     """What no knob describes: how the output is coloured, a pad to draw points on, and the upload of a table."""
     st.toggle("Discretise the output", key=f"{SLUG}.discretise")
     points_input(player, CLASSES)
-    if says(SLUG, type(player.wanted), "data") == "csv":
-        _upload(player)
-
-
-def _upload(player: Player) -> None:
-    file = st.file_uploader("A table: two numeric columns, and the class in the last", type=["csv", "tsv", "txt"],
-                            key=f"{SLUG}.file", help="At most 5 MB; 2 or 3 classes.", max_upload_size=5)  # fmt: skip
-    if file is None:
-        return
-    try:
-        table = data.read_csv(file.getvalue())
-        text = data.encode_points(table.xy, table.labels)
-    except data.DataError as error:
-        st.error(f"{error} The network keeps the data it has.", icon=":material/block:")
-        return
-    for note in table.notes:
-        st.caption(note)
-    here = settings(SLUG, type(player.wanted)).config
-    if (here.data, here.points) != ("csv", text):
-        player.turn(data="csv", points=text)
-        st.rerun()
+    table_input(player)
 
 
 lab_page(

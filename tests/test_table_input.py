@@ -1,0 +1,127 @@
+"""What a visitor does with a table of their own: it counts once, and can be read in another way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine import data, pool
+
+ROWS = [(i * 7 % 11, i * 5 % 13, "ab"[i % 2]) for i in range(30)]
+TABLE = "\n".join(["x,y,kind", *(f"{x},{y},{kind}" for x, y, kind in ROWS)]).encode()
+OTHER = "\n".join(["x,y,kind", *(f"{y},{x * x},{kind}" for x, y, kind in ROWS)]).encode()
+
+
+@pytest.fixture(autouse=True)
+def _no_run_is_left():
+    pool.stop()
+    yield
+    pool.stop()
+
+
+def page() -> AppTest:
+    app = AppTest.from_file("../ui/shell.py", default_timeout=60).switch_page("../pages/neural_network.py").run()
+    return app.selectbox(key="neural_network.data").select("csv").run()
+
+
+def upload(app: AppTest, table: bytes) -> None:
+    app.file_uploader(key="neural_network.file").set_value(("table.csv", table, "text/csv")).run()
+    assert not app.exception
+
+
+def config(app: AppTest) -> Any:
+    return app.session_state["neural_network.player"].wanted
+
+
+def packed(table: bytes, **how: Any) -> str:
+    read = data.read_csv(table, data.Reading(**how))
+    return data.encode_points(read.xy, read.labels)
+
+
+def captions(app: AppTest) -> str:
+    return " ".join(caption.value for caption in app.caption)
+
+
+def turn(app: AppTest, name: str, value: Any) -> None:
+    app.session_state["neural_network.reading"] = True  # the controls are unfolded
+    app.run().selectbox(key=f"neural_network.table_{name}").set_value(value).run()
+    assert not app.exception
+
+
+def test_a_table_is_taken_and_says_how_it_was_read() -> None:
+    app = page()
+    upload(app, TABLE)
+    assert config(app).data == "csv" and config(app).points == packed(TABLE)
+    assert "Read as: commas, decimal points, names in the first line, last column kind is the class" in captions(app)
+
+
+def test_a_table_is_parsed_once_and_not_at_each_click() -> None:
+    app = page()
+    upload(app, TABLE)
+    held = app.session_state["neural_network.table"]
+    app.toggle(key="neural_network.discretise").set_value(True).run()
+    assert app.session_state["neural_network.table"] is held
+    upload(app, OTHER)
+    assert app.session_state["neural_network.table"] is not held
+
+
+def test_undo_and_other_points_win_against_the_table_in_the_uploader() -> None:
+    app = page()
+    upload(app, TABLE)
+    upload(app, OTHER)
+    assert config(app).points == packed(OTHER)
+    app.button(key="neural_network.undo").click().run()
+    for _ in range(2):
+        app.run()
+        assert config(app).points == packed(TABLE)
+    assert "The table is not in use" in captions(app) and "Read as" not in captions(app)
+    app.button(key="neural_network.use_table").click().run()
+    assert config(app).points == packed(OTHER) and "Read as" in captions(app)
+
+
+def test_what_is_no_table_gets_a_sentence_and_undo_nothing_to_do() -> None:
+    app = page()
+    upload(app, TABLE)
+    upload(app, b"nothing\n")
+    assert [error.value for error in app.error if "keeps the data it has" in error.value]
+    assert config(app).points == packed(TABLE)
+
+
+def test_a_table_with_its_class_first_is_refused_and_then_read_as_the_visitor_says() -> None:
+    raw = "\n".join(["kind,x,y", *(f"{kind},{x},{y}" for x, y, kind in ROWS)]).encode()
+    app = page()
+    upload(app, raw)
+    assert app.error
+    turn(app, "class_column", 0)
+    assert not app.error and config(app).points == packed(raw, class_column=0)
+    turn(app, "class_column", "")
+    assert app.error and config(app).points == packed(raw, class_column=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("separator", ";"), ("decimal", ","), ("header", False), ("row_numbers", True)]
+)
+def test_every_control_reads_the_same_file_again(name: str, value: Any) -> None:
+    rows = [f"{i}; {x}{'.125' * (i % 2)} ;{y};{kind}" for i, (x, y, kind) in enumerate(ROWS)]
+    raw = "\n".join(["n;2020;2021;2022", *rows]).encode()
+    app = page()
+    upload(app, raw)
+    assert config(app).points == packed(raw)
+    turn(app, name, value)
+    held = app.session_state["neural_network.table"]
+    assert getattr(held.how, name) == value
+    try:
+        assert config(app).points == packed(raw, **{name: value})
+    except data.DataError as error:
+        assert any(str(error) in said.value for said in app.error)
+    upload(app, TABLE)  # and a new file is read as found
+    assert config(app).points == packed(TABLE) and app.selectbox(key=f"neural_network.table_{name}").value == ""
+
+
+def test_names_in_a_file_are_not_read_as_markdown() -> None:
+    raw = TABLE.replace(b"x,", b"![x](https://example.org/x.png),", 1)
+    app = page()
+    upload(app, raw)
+    assert "![x]" not in captions(app) and r"!\[x\]" in captions(app)

@@ -1,0 +1,140 @@
+"""A table of the visitor's own: uploaded, read, and, if it was read wrongly, read in another way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from engine import data
+from engine.data import DataError
+from engine.numerals import DECIMALS
+from engine.records import SEPARATORS
+from engine.sheets import AS_FOUND, Reading, read_sheet
+from engine.tables import points
+from ui.controls import says
+from ui.link import settings
+from ui.player import Player
+from ui.press import once, whole
+
+
+@dataclass
+class Uploaded:
+    """A file as it was read last.  It is read when it comes and when `asked` changes, at no other time."""
+
+    file_id: str
+    how: Reading = AS_FOUND  # as it was to be read
+    asked: Reading = AS_FOUND  # as the visitor wants it read by now
+    found: Reading = AS_FOUND  # as it was read
+    columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    text: str = ""  # the points, as the knob `points` takes them
+    refused: str = ""
+    unfold: bool = False  # it could not be read as it came, so the controls are shown
+
+
+def table_input(player: Player) -> None:
+    """The upload while the knob `data` is "csv": its points are packed into the text knob `points`.
+
+    For the `extra=` hook of `ui.page.lab_page`.  A table counts once, when it comes: whatever takes its place later
+    (Undo, Back, a link, points that are drawn) stays.  What cannot be used gets a sentence, and the run keeps what it
+    has.
+    """
+    slug = player.slug
+    if says(slug, type(player.wanted), "data") != "csv":
+        return
+    file = st.file_uploader("A table: two numeric columns, and a column with the class", type=["csv", "tsv", "txt"],
+                            key=f"{slug}.file", help="At most 5 MB; 2 or 3 classes.", max_upload_size=5)  # fmt: skip
+    key = f"{slug}.table"
+    if file is None:
+        st.session_state.pop(key, None)
+        return
+    held: Uploaded | None = st.session_state.get(key)
+    if held is None or held.file_id != file.file_id:
+        held = _read(file.file_id, file.getvalue(), AS_FOUND)
+        held.unfold = bool(held.refused)
+    elif held.asked != held.how:
+        held = replace(_read(file.file_id, file.getvalue(), held.asked), unfold=held.unfold)
+    if held is not st.session_state.get(key):
+        used = _use(player, held)
+        st.session_state[key] = held  # last: if this run ends early, the next one does it again
+        if used:
+            st.rerun()
+    in_use = _in_use(player, held)
+    if held.refused and not in_use:
+        st.error(f"{_plain(held.refused)} The network keeps the data it has.", icon=":material/block:")
+    if in_use:
+        for note in held.notes:
+            st.caption(_plain(note))
+    elif held.text:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption("The table is not in use: other points have taken its place.")
+            st.button("Use the table", key=f"{slug}.use_table", icon=":material/redo:", type="tertiary",
+                      on_click=once(_use), args=(player, held))  # fmt: skip
+    _controls(slug, held)
+
+
+def _read(file_id: str, raw: bytes, how: Reading) -> Uploaded:
+    held = Uploaded(file_id, how, asked=how)
+    try:
+        sheet = read_sheet(raw, how)
+        held.columns, held.found = sheet.names, sheet.how
+        table = points(sheet)
+        held.text, held.notes, held.found = data.encode_points(table.xy, table.labels), table.notes, table.how
+    except DataError as error:
+        held.refused = str(error)
+    return held
+
+
+def _use(player: Player, held: Uploaded) -> bool:
+    """Put the points of the table in force.  False if there are none, or they are already, or the lab refuses them."""
+    if not held.text or _in_use(player, held):
+        return False
+    player.turn(data="csv", points=held.text)
+    held.refused, player.error = player.error, ""
+    return not held.refused
+
+
+def _in_use(player: Player, held: Uploaded) -> bool:
+    here: Any = settings(player.slug, type(player.wanted)).config
+    return (here.data, here.points) == ("csv", held.text)
+
+
+# ---------------------------------------------------------------- how it is read
+
+# What can be said of a table, by the names of `Reading`; "as found" stands before each list.
+_CONTROLS: Mapping[str, tuple[str, Mapping[Any, str]]] = {
+    "separator": ("Between columns", SEPARATORS),
+    "decimal": ("Numbers", DECIMALS),
+    "header": ("First line", {True: "names", False: "the first row"}),
+    "row_numbers": ("First column", {True: "row numbers, passed over", False: "data"}),
+    "class_column": ("Class", {}),
+}
+
+
+def _controls(slug: str, held: Uploaded) -> None:
+    box = st.expander("Read it in another way", expanded=held.unfold, key=f"{slug}.reading", on_change="rerun")
+    with box:
+        for name, (label, choices) in _CONTROLS.items() if box.open else ():
+            if name == "class_column":
+                choices = {place: f"{column} ({place + 1})" for place, column in enumerate(held.columns)}
+            found, key = getattr(held.found, name), f"{slug}.table_{name}"
+            label = f"{label}: {_plain(choices[found])}" if found in choices else label
+            said = {"": "as found", **choices}  # the same words for every file: the browser remembers words
+            value = asked if (asked := getattr(held.how, name)) in choices else ""
+            if key not in st.session_state or st.session_state[key] != value:
+                st.session_state[key] = value
+            st.selectbox(label, list(said), key=key, format_func=said.__getitem__, on_change=whole(_ask),
+                         args=(held, name, key))  # fmt: skip
+
+
+def _ask(held: Uploaded, name: str, key: str) -> None:
+    held.asked = replace(held.how, **{name: None if (said := st.session_state[key]) == "" else said})
+
+
+def _plain(sentence: str) -> str:
+    """`sentence` with names from the file in it, none of which is read as Markdown."""
+    return re.sub(r"([\\`*_\[\]<>$#~|]|:(?=\w))", r"\\\1", sentence)
