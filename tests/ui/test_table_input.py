@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from visitor import ROOT
 
 from engine import data, pool
 
@@ -22,7 +23,7 @@ def _no_run_is_left():
 
 
 def page() -> AppTest:
-    app = AppTest.from_file("../ui/shell.py", default_timeout=60).switch_page("../pages/neural_network.py").run()
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).switch_page("../pages/neural_network.py").run()
     return app.selectbox(key="neural_network.data").select("csv").run()
 
 
