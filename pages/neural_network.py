@@ -12,6 +12,7 @@ from ui import charts
 from ui.controls import says
 from ui.link import settings
 from ui.page import View, lab_page
+from ui.plain import plain
 from ui.player import Player
 from ui.points_input import CLASSES, points_input
 from ui.scene import Column, Scene, show
@@ -214,10 +215,10 @@ def _upload(player: Player) -> None:
         table = data.read_csv(file.getvalue())
         text = data.encode_points(table.xy, table.labels)
     except data.DataError as error:
-        st.error(f"{error} The network keeps the data it has.", icon=":material/block:")
+        st.error(f"{plain(str(error))} The network keeps the data it has.", icon=":material/block:")
         return
     for note in table.notes:
-        st.caption(note)
+        st.caption(plain(note))
     here = settings(SLUG, type(player.wanted)).config
     if (here.data, here.points) != ("csv", text):
         player.turn(data="csv", points=text)
