@@ -48,8 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
             )
             command.add_argument(
                 "--threads", type=int, default=1,
-                help="threads of the CPU; with 1, the default, a run agrees with `export` and the pages to the digit, "
-                "with more its sums are added up in another order",
+                help="threads of the CPU; with 1, the default, a run agrees to the digit with a file that `export` "
+                "wrote for the same device, with more its sums are added up in another order",
             )  # fmt: skip
     given = parser.parse_args(arguments)
     try:
