@@ -10,12 +10,14 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.report import Topic
+from engine import console, whole_file
 from ui import shell
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 
 def main() -> None:
+    console.speak_utf8()
     known = [entry.slug for entry in shell.labs()]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write docs/benchmarks.md.")
     parser.add_argument("--only", choices=("engine", "browser"), help="one half of it; the other is kept")
@@ -44,7 +46,7 @@ def main() -> None:
     minutes = (time.monotonic() - began) / 60
     before = args.output.read_text(encoding="utf-8") if args.only and args.output.exists() else ""
     text = report.page(report.machine(chromium, load=load), topics, command=command, minutes=minutes, before=before)
-    args.output.write_text(text, encoding="utf-8")
+    whole_file.write(args.output, text.encode())
     print(f"\n{text}\nWritten to {args.output} after {minutes:.1f} minutes.")
 
 

@@ -57,7 +57,7 @@ class Bare:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.bare"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+            text=True, encoding="utf-8", env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
 
     def __enter__(self) -> Bare:
@@ -83,7 +83,10 @@ class Bare:
 
 def _processor_seconds(pid: int) -> float:
     """Processor time of a process with all its threads."""
-    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+    return (
+        sum(int(path.read_text(encoding="utf-8").split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+        / 1e9
+    )
 
 
 def _settle(pid: int) -> None:

@@ -62,7 +62,7 @@ class Server:
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             try:
-                parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+                parent = int((path / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
                 if parent == self.process.pid and b"engine.worker" in (path / "cmdline").read_bytes():
                     found.append(int(path.name))
             except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
@@ -72,5 +72,5 @@ class Server:
 
 def proportional_mb(pid: int) -> float:
     """Memory of a process in MB; what it shares with others counts in parts."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6

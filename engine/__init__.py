@@ -4,6 +4,9 @@
 >>> lab = engine.lab("gradient_descent")
 >>> experiment = lab.Experiment(lab.Config(seed=1), "cpu")
 >>> for metrics in engine.train(experiment, 100): ...
+
+A script agrees with the pages, the command line and exported files to the digit if it says ``torch.set_num_threads(1)``
+first, as they do: see `Experiment`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 python -m engine list
 python -m engine describe gradient_descent
-python -m engine run neural_network --set hidden=8,8 --set seed=3 --steps 200 --device auto --json
+python -m engine run neural_network --set hidden=8,8 --set seed=3 --steps 200 --device auto --threads 1 --json
 python -m engine export neural_network --set hidden=8,8 --steps 200 > run.py
 python -m engine fetch mnist
 """
@@ -10,17 +10,20 @@ python -m engine fetch mnist
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
+import torch
+
 import engine
-from engine import images
+from engine import console, images
 from engine.device import DEVICES, DeviceError, resolve
-from engine.export import script
+from engine.export import json_line, script
 from engine.lab import Config, ConfigError
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line asks for and return its exit status: 0, or 2 after a sentence on standard error."""
+    console.speak_utf8()
     parser = argparse.ArgumentParser(
         "python -m engine", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -40,17 +43,29 @@ def main(arguments: list[str] | None = None) -> int:
             command.add_argument("--steps", type=int, default=100)
             command.add_argument("--device", choices=DEVICES, default="cpu" if name == "export" else "auto")
         if name == "run":
-            command.add_argument("--json", action="store_true", help="one JSON object a line")
+            command.add_argument(
+                "--json", action="store_true", help="one JSON object a line; null for a metric that is not finite"
+            )
+            command.add_argument(
+                "--threads", type=int, default=1,
+                help="threads of the CPU; with 1, the default, a run agrees to the digit with a file that `export` "
+                "wrote for the same device, with more its sums are added up in another order",
+            )  # fmt: skip
     given = parser.parse_args(arguments)
     try:
-        return _do(given)
+        status = _do(given)
+        sys.stdout.flush()
+        return status
     except (ConfigError, DeviceError, images.ImageError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyError as error:
         print(f"error: {error.args[0]}", file=sys.stderr)
     except BrokenPipeError:  # whoever read our output has seen enough
-        sys.stderr.close()
+        console.give_up_output()
         return 0
+    except OSError as error:
+        print(f"error: the output could not be written: {error.strerror or error}", file=sys.stderr)
+        console.give_up_output()
     return 2
 
 
@@ -75,10 +90,13 @@ def _do(given: argparse.Namespace) -> int:
     if given.command == "export":
         print(script(given.lab, config, steps=given.steps, device=given.device), end="")
         return 0
+    if given.threads < 1:
+        raise ConfigError("threads", given.threads, "give a whole number from 1 up")
+    torch.set_num_threads(given.threads)
     experiment = lab.Experiment(config, resolve(given.device))
     for metrics in engine.train(experiment, given.steps):
         if given.json:
-            print(json.dumps({"step": experiment.step_count, **metrics}))
+            print(json_line(experiment.step_count, metrics))
         else:
             print(f"step {experiment.step_count:6}  " + "  ".join(f"{k} {v:.6g}" for k, v in metrics.items()))
     return 0

@@ -136,20 +136,25 @@ def fetch(name: str, report: Callable[[str], None]) -> None:
     try:
         process = subprocess.Popen(
             command, cwd=Path(__file__).resolve().parent.parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip
     except OSError as error:
         raise ImageError(f"{_title(name)} could not be fetched: {error.strerror}.") from None
-    while True:
+    try:
+        while True:
+            try:
+                _, said = process.communicate(timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                report(f"{_title(name)}: {_progress(folder)}, {time.monotonic() - began:.0f} s")
+    except BaseException:
+        process.terminate()  # it removes what has come so far
         try:
-            _, said = process.communicate(timeout=0.5)
-            break
+            process.communicate(timeout=5)
         except subprocess.TimeoutExpired:
-            report(f"{_title(name)}: {_progress(folder)}, {time.monotonic() - began:.0f} s")
-        except BaseException:
             process.kill()
-            process.wait()
-            raise
+            process.communicate()
+        raise
     if process.returncode:
         reason = (said.strip().splitlines() or ["the process ended without a word"])[-1].rstrip(".")
         raise ImageError(f"{_title(name)} could not be fetched ({reason}); the digits need no network.")

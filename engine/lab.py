@@ -291,9 +291,13 @@ def _label(name: str) -> str:
 class Experiment(Protocol):
     """One run of one lab, on one device.
 
-    The same config, seed and device give the same metrics to the last bit, however often somebody looks.  A lab may
-    also have ``edit(change)``, which takes a mapping of plain values and changes the state by hand (a weight, say), and
-    ``about()``, a mapping of str to str that is written into the file when the model is downloaded.
+    The same config, seed and device give the same metrics to the last bit, however often somebody looks, if torch
+    computes with the same number of threads on the same kind of machine: sums that are shared out among threads are
+    added up in another order.  The workers, ``python -m engine run`` and exported files take one thread, and so agree
+    with each other; a script of your own does with ``torch.set_num_threads(1)``, once, before it makes an Experiment.
+
+    A lab may also have ``edit(change)``, which takes a mapping of plain values and changes the state by hand (a weight,
+    say), and ``about()``, a mapping of str to str that is written into the file when the model is downloaded.
     """
 
     config: Any

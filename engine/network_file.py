@@ -47,13 +47,18 @@ def read(data: bytes) -> NetworkFile:
     except (SafetensorError, ValueError, KeyError, OverflowError):
         raise NetworkFileError("The file is damaged or cut off; download the network again.") from None
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
-            raise NetworkFileError(f"In the file, {_short(name)} holds a value that is not finite.")
+        if tensor.is_complex():
+            raise NetworkFileError(f"In the file, {_short(name)} holds complex numbers; real ones are accepted.")
+        _require_finite(name, tensor.float())  # a network computes in single precision
     return NetworkFile(tensors, about)
 
 
 def fit(model: nn.Module, file: NetworkFile) -> None:
-    """Load `file` into `model`.  Raises `NetworkFileError`, and changes nothing, if their shapes differ."""
+    """Load `file` into `model`.
+
+    Raises `NetworkFileError`, and changes nothing, if shapes differ, or if numbers are not what they are here: whole
+    where these are, and finite in the model's own precision.
+    """
     mine = model.state_dict()
     for name, tensor in mine.items():
         if name not in file.tensors:
@@ -67,7 +72,18 @@ def fit(model: nn.Module, file: NetworkFile) -> None:
             raise NetworkFileError(
                 f"The file does not fit: {_short(name)} {_shape(file.tensors[name])} in it has no place here."
             )
+    for name, tensor in mine.items():
+        given = file.tensors[name]
+        if given.is_complex() or (given.is_floating_point() and not tensor.is_floating_point()):
+            kinds = f"{_kind(given)} in it and {_kind(tensor)} here"
+            raise NetworkFileError(f"The file does not fit: {name} holds {kinds}.")
+        _require_finite(name, given.to(tensor.dtype))
     model.load_state_dict(file.tensors)
+
+
+def _require_finite(name: str, tensor: Tensor) -> None:
+    if not bool(torch.isfinite(tensor).all()):
+        raise NetworkFileError(f"In the file, {_short(name)} holds a value that is not finite.")
 
 
 def _about(data: bytes) -> dict[str, str]:
@@ -88,6 +104,10 @@ def _about(data: bytes) -> dict[str, str]:
     if not isinstance(about, dict) or not all(isinstance(v, str) for v in about.values()) or "lab" not in about:
         raise NetworkFileError("The file holds a network, but not one of this playground: it does not say which lab.")
     return dict(about)
+
+
+def _kind(tensor: Tensor) -> str:
+    return "complex numbers" if tensor.is_complex() else "numbers" if tensor.is_floating_point() else "whole numbers"
 
 
 def _shape(tensor: Tensor) -> str:

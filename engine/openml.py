@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine import images
+from engine import console, images
 
 NAMES = {"mnist": ("mnist_784", 1), "fashion_mnist": ("Fashion-MNIST", 1)}  # name and version at OpenML
 SILENCE = 30.0  # seconds without a byte after which the network counts as gone
@@ -46,13 +47,16 @@ def fetch(name: str, folder: Path) -> None:
 
 
 def main() -> None:
+    console.speak_utf8()  # the parent reads what went wrong
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("it was stopped"))  # so that what has come so far is removed
     socket.setdefaulttimeout(SILENCE)
     try:
         fetch(sys.argv[1], Path(sys.argv[2]))
     except urllib.error.URLError:
         sys.exit("OpenML cannot be reached from this server")
     except (OSError, ValueError) as error:
-        sys.exit(" ".join(str(error).split()) or type(error).__name__)
+        said = getattr(error, "strerror", None) or str(error)  # without the path, which is nobody's business
+        sys.exit(" ".join(said.split()) or type(error).__name__)
 
 
 if __name__ == "__main__":

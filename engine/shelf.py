@@ -6,13 +6,15 @@ import contextlib
 import hashlib
 import os
 import re
-import tempfile
+import time
 from pathlib import Path
 
+from engine import whole_file
 from engine.limits import Limits, data_folder
 from engine.network_file import MAX_BYTES
 
 KEY = re.compile(r"[0-9a-f]{20}")
+ABANDONED = 600.0  # seconds after which nobody is still writing a file
 
 
 class ShelfError(ValueError):
@@ -30,11 +32,10 @@ def keep(data: bytes) -> str:
     folder = _folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="coming.", delete=False) as file:
-            file.write(data)
-        os.replace(file.name, folder / key)  # whoever reads meanwhile finds all of it or nothing
+        _tidy(folder)  # a file of a process that was killed makes room for this one
+        whole_file.write(folder / key, data, mode=0o600)
     except OSError as error:
-        raise ShelfError(f"This server cannot keep the network ({error.strerror}).") from None
+        raise ShelfError(f"This server cannot keep the network ({error.strerror or error}).") from None
     _tidy(folder)
     return key
 
@@ -57,11 +58,16 @@ def fetch(key: str) -> bytes:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove the networks that were used longest ago, until the rest are within the limits."""
-    limits, size = Limits.from_environment(), 0.0
-    for place, (_, megabytes, file) in enumerate(sorted(_files(folder), reverse=True)):
-        size += megabytes
-        if place >= limits.shelf_files or (place and size > limits.shelf_mb):
+    """Remove what was never whole, and the networks that were used longest ago until the rest are within the limits."""
+    limits, size, place = Limits.from_environment(), 0.0, 0
+    for used, megabytes, file in sorted(_files(folder), reverse=True):
+        if file.name.startswith(whole_file.COMING):  # still being written, unless whoever did that was killed
+            surplus = time.time() - used > ABANDONED
+        else:
+            size += megabytes
+            surplus = place >= limits.shelf_files or bool(place and size > limits.shelf_mb)
+            place += 1
+        if surplus:
             with contextlib.suppress(OSError):
                 file.unlink()
 

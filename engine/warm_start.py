@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from engine import network_file
+from engine import network_file, whole_file
 from engine.noise import Denoiser
 
 FILE = Path(__file__).parent / "stored" / "diffusion_digits.safetensors"
@@ -32,7 +32,7 @@ def make() -> None:
         experiment.step()
     FILE.parent.mkdir(exist_ok=True)
     about = {"lab": "diffusion", "config": "data=digits", "updates": str(UPDATES)}
-    FILE.write_bytes(network_file.write(experiment.model.half(), about))
+    whole_file.write(FILE, network_file.write(experiment.model.half(), about))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Pulse:
 def resident_mb() -> float:
     """Resident memory of this process; 0 where the system does not tell (not Linux)."""
     try:
-        with open("/proc/self/statm") as file:
+        with open("/proc/self/statm", encoding="utf-8") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     except OSError:
         return 0.0

@@ -11,6 +11,7 @@ from ui import charts
 from ui.dissected import attention_head
 from ui.lens_chart import logit_lens
 from ui.page import View, lab_page
+from ui.plain import plain
 from ui.player import Player
 from ui.press import whole
 from ui.scene import Scene, show
@@ -197,7 +198,7 @@ def extra(player: Player) -> None:
     if config.task == "text":
         text_input(player)
     if look is not None and look.frame is not None and look.frame.ignored and config.tokens:
-        st.caption(f"No tokens of this task, and left out: {look.frame.ignored[:40]}")
+        st.caption(f"No tokens of this task, and left out: {plain(look.frame.ignored, most=40)}")
 
 
 lab_page(

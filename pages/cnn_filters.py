@@ -15,6 +15,7 @@ from ui.dissected import sliding_kernel
 from ui.network_input import network_input
 from ui.page import View, lab_page
 from ui.picture import dataset_notice, picture_input
+from ui.plain import plain
 from ui.player import Player
 from ui.scene import Scene, show
 
@@ -215,7 +216,7 @@ def _take_along(player: Player) -> None:
         try:
             key = shelf.keep(player.on_stage.run.weights())
         except (PoolError, shelf.ShelfError) as error:
-            st.warning(str(error))
+            st.warning(plain(str(error)))
             return
         st.switch_page(entry.page(), query_params={"model": "taken", "network": key})
 

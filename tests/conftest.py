@@ -107,7 +107,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        pytest.fail(f"The server did not end within 20 s of SIGTERM:\n{log.read_text()}")
+        pytest.fail(f"The server did not end within 20 s of SIGTERM:\n{log.read_text(encoding='utf-8')}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -115,7 +115,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Put the end of the server's log below a failed test that used the server."""
     report = yield
     if report.failed and "server" in getattr(item, "fixturenames", ()) and SERVER_LOG in item.config.stash:
-        lines = item.config.stash[SERVER_LOG].read_text().splitlines()
+        lines = item.config.stash[SERVER_LOG].read_text(encoding="utf-8").splitlines()
         report.sections.append(("end of the server's log", "\n".join(lines[-60:])))
     return report
 

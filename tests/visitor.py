@@ -289,7 +289,7 @@ class Server:
         wait_until(self._healthy, "the server to answer")
 
     def _healthy(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
+        assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
         try:
             with urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=2) as answer:
                 return bool(answer.status == 200)
@@ -299,7 +299,7 @@ class Server:
     def workers(self) -> list[int]:
         """Process ids of the children, which are the workers."""
         children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        return sorted(int(pid) for threads in children for pid in threads.read_text().split())
+        return sorted(int(pid) for threads in children for pid in threads.read_text(encoding="utf-8").split())
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.process.poll() is None:
@@ -331,6 +331,6 @@ def wait_until(true: Callable[[], T], what: str) -> T:
 def alive(pid: int) -> bool:
     """Whether a process is running; one that has ended and is not yet reaped is not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False

@@ -14,6 +14,7 @@ from engine import Config, ConfigError
 from engine.lab import Knob, StillMissing, Value
 from ui import theme
 from ui.link import RESERVED, Settings, set_config, settings, share_url, undo, write_link
+from ui.plain import plain
 from ui.press import once, whole
 
 __all__ = ["controls", "set_config", "share_url", "undo"]
@@ -65,11 +66,11 @@ def controls(
 
     with notices or st.container():
         for sentence in here.notices:
-            st.warning(sentence, icon=":material/link_off:")
+            st.warning(plain(sentence), icon=":material/link_off:")
     if missing:
-        st.info(missing, icon=":material/edit:")
+        st.info(plain(missing), icon=":material/edit:")
     if refused:
-        st.error(refused, icon=":material/block:")
+        st.error(plain(refused), icon=":material/block:")
         st.button("Back to those settings", key=f"{slug}.back", on_click=once(_show), args=(here,))
     _toolbar(slug, config_class, here)
     out_of_sight = {

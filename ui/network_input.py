@@ -8,6 +8,7 @@ from engine import network_file, shelf
 from engine.network_file import NetworkFileError
 from engine.shelf import ShelfError
 from ui.link import settings
+from ui.plain import plain
 from ui.player import Player
 from ui.press import once
 
@@ -32,7 +33,7 @@ def network_input(player: Player) -> None:
             st.rerun()
     refused = st.session_state.get(seen, ("", ""))[1]
     if refused:
-        st.error(f"{refused} The page keeps the network it has.", icon=":material/block:")
+        st.error(f"{plain(refused)} The page keeps the network it has.", icon=":material/block:")
     key = settings(slug, type(player.wanted)).config.network
     if key:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -66,6 +67,11 @@ def _origin(key: str) -> str:
     try:
         about = network_file.read(shelf.fetch(key)).about
     except (NetworkFileError, ShelfError) as error:
-        return str(error)
-    data = f", trained on {about['data'].replace('_', '-')}" if "data" in about else ""
-    return f"In use: a network from the page {about['lab'].replace('_', ' ')}{data}."
+        return plain(str(error))
+    data = f", trained on {_named(about['data'].replace('_', '-'))}" if "data" in about else ""
+    return f"In use: a network from the page {_named(about['lab'].replace('_', ' '))}{data}."
+
+
+def _named(name: str) -> str:
+    """A name that the file gives, which may be anybody's."""
+    return plain(name, most=40)

@@ -25,6 +25,7 @@ from engine.pool import PoolError
 from ui import lesson, story
 from ui.controls import controls
 from ui.link import settings
+from ui.plain import plain
 from ui.player import Player, Watched, describe
 from ui.press import once
 from ui.session import attach, attend, name_in_link
@@ -114,7 +115,7 @@ def lab_page(
     name_in_link(player)
     with left:
         if player.on_stage is None:
-            st.warning(player.error, icon=":material/hourglass_top:")
+            st.warning(plain(player.error), icon=":material/hourglass_top:")
             st.button("Try again", icon=":material/refresh:", key=f"{slug}.again")
             return
         player.peek()
@@ -274,7 +275,7 @@ def _share(player: Player) -> None:
         told = run.story()
         compared = [(other.run.story(), other.together) for other in player.compared]
     except PoolError as error:
-        st.warning(str(error))
+        st.warning(plain(str(error)))
         return
     where = urlsplit(st.context.url or "")
     base = f"{where.scheme}://{where.netloc}{where.path.rsplit('/', 1)[0]}/" if where.netloc else ""

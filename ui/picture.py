@@ -14,6 +14,7 @@ import streamlit as st
 from engine import images
 from engine.images import ImageError
 from ui.link import settings
+from ui.plain import plain
 from ui.player import Player
 from ui.press import once, whole
 from ui.scene import Scene, show
@@ -125,7 +126,7 @@ def _draw(player: Player) -> None:
             _show_drawing(player, drawing)
         except ImageError as error:
             drawing.replace([])
-            st.error(str(error), icon=":material/block:")
+            st.error(plain(str(error)), icon=":material/block:")
             return
         st.rerun()
 
@@ -189,14 +190,14 @@ def _upload(player: Player) -> None:
             try:
                 picture, notes = images.read_upload(file.getvalue(), side)
             except ImageError as error:
-                st.error(f"{error} It goes on looking at the picture it has.", icon=":material/block:")
+                st.error(f"{plain(str(error))} It goes on looking at the picture it has.", icon=":material/block:")
                 return
             packed = images.pack(picture)
             st.session_state[f"{slug}.picture_read"] = (what, packed, notes)
             player.turn(data=data, picture=packed)
             st.rerun()
         for note in read[2] if read[1] == _config(player).picture else ():
-            st.caption(note)
+            st.caption(plain(note))
     if _config(player).picture and images.side(_config(player).data) == side:
         scene = Scene(height=190)
         scene.heat_grid("uploaded", title=f"What it sees, {side} × {side}", low=0, high=1,
@@ -254,7 +255,7 @@ def dataset_notice(player: Player) -> None:
     key = f"{slug}.fetching"
     watched: Fetching | None = st.session_state.get(key)
     if watched is not None and watched.error:
-        st.error(f"{watched.error} The page stays with the data it has.", icon=":material/cloud_off:")
+        st.error(f"{plain(watched.error)} The page stays with the data it has.", icon=":material/cloud_off:")
         if name == watched.name and not images.fetched(name):
             st.session_state[f"{slug}.data"] = _config(player).data
         del st.session_state[key]

@@ -11,6 +11,7 @@ import streamlit as st
 from engine import data, point_clouds
 from ui.controls import says
 from ui.link import settings
+from ui.plain import plain
 from ui.player import Player
 from ui.press import once
 from ui.scene import Scene, show
@@ -100,7 +101,7 @@ def points_input(player: Player, paper: Paper = CLOUD) -> None:
             player.turn(data="drawn", points=text)
         st.rerun()
     if drawing.said or not drawing.rows:
-        st.caption(drawing.said or paper.fewest)
+        st.caption(plain(drawing.said or paper.fewest))
 
 
 def _drawing(player: Player, paper: Paper) -> Drawing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +16,7 @@ from engine.sheets import AS_FOUND, Reading, read_sheet
 from engine.tables import points
 from ui.controls import says
 from ui.link import settings
+from ui.plain import plain
 from ui.player import Player
 from ui.press import once, whole
 
@@ -65,10 +65,10 @@ def table_input(player: Player) -> None:
             st.rerun()
     in_use = _in_use(player, held)
     if held.refused and not in_use:
-        st.error(f"{_plain(held.refused)} The network keeps the data it has.", icon=":material/block:")
+        st.error(f"{plain(held.refused)} The network keeps the data it has.", icon=":material/block:")
     if in_use:
         for note in held.notes:
-            st.caption(_plain(note))
+            st.caption(plain(note))
     elif held.text:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption("The table is not in use: other points have taken its place.")
@@ -122,7 +122,7 @@ def _controls(slug: str, held: Uploaded) -> None:
             if name == "class_column":
                 choices = {place: f"{column} ({place + 1})" for place, column in enumerate(held.columns)}
             found, key = getattr(held.found, name), f"{slug}.table_{name}"
-            label = f"{label}: {_plain(choices[found])}" if found in choices else label
+            label = f"{label}: {plain(choices[found])}" if found in choices else label
             said = {"": "as found", **choices}  # the same words for every file: the browser remembers words
             value = asked if (asked := getattr(held.how, name)) in choices else ""
             if key not in st.session_state or st.session_state[key] != value:
@@ -133,8 +133,3 @@ def _controls(slug: str, held: Uploaded) -> None:
 
 def _ask(held: Uploaded, name: str, key: str) -> None:
     held.asked = replace(held.how, **{name: None if (said := st.session_state[key]) == "" else said})
-
-
-def _plain(sentence: str) -> str:
-    """`sentence` with names from the file in it, none of which is read as Markdown."""
-    return re.sub(r"([\\`*_\[\]<>$#~|]|:(?=\w))", r"\\\1", sentence)

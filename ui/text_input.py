@@ -8,6 +8,7 @@ from engine import shelf
 from engine.shelf import ShelfError
 from engine.text import MIN_LENGTH, TextError, read_upload
 from ui.link import settings
+from ui.plain import plain
 from ui.player import Player
 from ui.press import once
 
@@ -32,7 +33,7 @@ def text_input(player: Player, knob: str = "text_key") -> None:
         if _take(player, knob, file.getvalue()):
             st.rerun()
     if refused := st.session_state.get(refused_at):
-        st.error(f"{refused} The page keeps the text it has.", icon=":material/block:")
+        st.error(f"{plain(refused)} The page keeps the text it has.", icon=":material/block:")
     if key := getattr(settings(slug, type(player.wanted)).config, knob):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(_origin(key))
@@ -73,5 +74,4 @@ def _origin(key: str) -> str:
         text = read_upload(shelf.fetch(key))
     except (TextError, ShelfError):
         return "In use: a text that this server no longer has."
-    start = " ".join(text[:60].split()).replace("`", "'")
-    return f"In use: {len(text):,} characters, “`{start}` …”"
+    return f"In use: {len(text):,} characters, “{plain(text[:60])} …”"

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui import theme
+from ui.plain import plain
 from ui.player import SPEEDS, Player, describe
 from ui.press import once, whole
 from ui.timeline import timeline
@@ -61,10 +62,10 @@ def status(player: Player, counter: DeltaGenerator, *, unit: str = "Step") -> No
     if player.rewound:
         _offer_branch(player)
     if player.error:
-        st.error(player.error, icon=":material/block:")
+        st.error(plain(player.error), icon=":material/block:")
     elif look.message:
         show = {"diverged": st.warning, "failed": st.error, "lost": st.error}.get(look.status, st.info)
-        show(look.message)
+        show(plain(look.message))
 
 
 def _detail(player: Player) -> str:

@@ -128,6 +128,7 @@ def _taken(key: str, data: str) -> Architecture:
     try:
         file = network_file.read(shelf.fetch(key))
         architecture = Architecture.from_json(file.about.get("architecture", ""))
+        network_file.fit(ConvNet(architecture, generator(0, "weights")), file)
     except (shelf.ShelfError, network_file.NetworkFileError, ArchitectureError) as error:
         raise ConfigError("network", key, str(error).rstrip(".")) from None
     if (architecture.side, architecture.classes) != (SIDES[data], CLASSES):

@@ -174,7 +174,11 @@ def test_a_link_an_export_and_a_reload_bring_the_same_run(
         pictures, values = visitor.pictures(), visitor.values()
         link = visitor.share()
         assert link.startswith(f"{server}/{slug}?")
-        table = list(csv.DictReader(io.StringIO(visitor.download("Metrics", tmp_path / "metrics.csv").read_text())))
+        table = list(
+            csv.DictReader(
+                io.StringIO(visitor.download("Metrics", tmp_path / "metrics.csv").read_text(encoding="utf-8"))
+            )
+        )
         script = visitor.download("Python", tmp_path / "run.py")
         weights = visitor.download("Weights", tmp_path / "model.safetensors")
         visitor.page.keyboard.press("Escape")
@@ -198,8 +202,9 @@ def test_a_link_an_export_and_a_reload_bring_the_same_run(
 
     assert int(table[-1]["step"]) == at
     said = subprocess.run(
-        [sys.executable, script], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
+        [sys.executable, script], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
     assert said.returncode == 0, said.stderr
     printed = dict(line.split(" = ") for line in said.stdout.splitlines() if " = " in line)
     assert printed == {name: text for name, text in table[-1].items() if name != "step"}

@@ -166,7 +166,12 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], d
     file = tmp_path_factory.mktemp("resumed") / "states"
     file.write_bytes(pickle.dumps(states))
     told = subprocess.run(
-        [sys.executable, "-c", RESUME, str(file)], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", RESUME, str(file)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+        cwd=ROOT,
     )
     return json.loads(told.stdout), here
 

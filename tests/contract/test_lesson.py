@@ -37,7 +37,7 @@ def test_every_lesson_is_one_that_its_lab_takes(file: Path) -> None:
     ],
 )
 def test_a_file_that_lacks_something_is_named_with_what_it_lacks(tmp_path: Path, text: str, said: str) -> None:
-    (tmp_path / "broken.toml").write_text(text)
+    (tmp_path / "broken.toml").write_text(text, encoding="utf-8")
     with pytest.raises(lesson.LessonError, match=rf"broken.toml, lesson a: .*{said}"):
         lesson.lessons("broken", tmp_path)
 

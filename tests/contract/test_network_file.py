@@ -173,7 +173,7 @@ def test_the_oldest_go_when_the_shelf_is_full(folder: Path, monkeypatch: pytest.
 
 
 def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path / "file"))
     with pytest.raises(ShelfError, match="cannot keep the network"):
         shelf.keep(DATA)

@@ -38,7 +38,7 @@ def breaches(folder: str, forbidden: tuple[str, ...]) -> list[str]:
     return [
         f"{file.relative_to(ROOT)}:{line} imports {name}"
         for file in files
-        for line, name in imports(file.read_text(), ".".join(file.relative_to(ROOT).parent.parts))
+        for line, name in imports(file.read_text(encoding="utf-8"), ".".join(file.relative_to(ROOT).parent.parts))
         for package in forbidden
         if within(name, package)
     ]
@@ -58,7 +58,7 @@ def test_labs_do_not_import_each_other() -> None:
     found = [
         f"{slug} imports {name}"
         for slug, file in labs.items()
-        for _, name in imports(file.read_text(), "engine.labs")
+        for _, name in imports(file.read_text(encoding="utf-8"), "engine.labs")
         for other in labs
         if other != slug and within(name, f"engine.labs.{other}")
     ]

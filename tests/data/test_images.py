@@ -148,7 +148,7 @@ def test_offline_is_one_sentence(
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path / "file"))
     with pytest.raises(ImageError, match=r"MNIST could not be fetched \(.*Not a directory"):
         images.fetch("mnist", lambda text: None)
@@ -416,10 +416,10 @@ SIZES = {
 @pytest.mark.parametrize("kind", SIZES)
 def test_a_picture_that_is_too_large_is_refused_before_room_is_made_for_it(kind: str) -> None:
     def peak() -> int:
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
         return int(status.split("VmHWM:")[1].split()[0])
 
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak so far is forgotten
     before = peak()
     with pytest.raises(ImageError, match="4 million"):
         read_upload(SIZES[kind], 28)

@@ -129,5 +129,7 @@ def test_rank_correlation_is_spearmans() -> None:
 
 def test_captum_is_not_imported_before_somebody_asks() -> None:
     code = "import sys, engine; engine.lab('cnn_filters'); import engine.probe; print('captum' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True, cwd=ROOT
+    )
     assert told.stdout.strip() == "False"

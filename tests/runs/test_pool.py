@@ -384,7 +384,7 @@ def test_nobody_watching_means_nothing_is_drawn(faulty: type, monkeypatch: pytes
 
 def gone(pid: int) -> bool:
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return True
     return state == "Z"
@@ -554,6 +554,7 @@ def test_workers_die_with_a_parent_that_was_killed(fault: str) -> None:
         [sys.executable, "-c", PARENT, fault],
         stdout=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
         cwd=Path(__file__).resolve().parents[2],
     )
     assert parent.stdout is not None

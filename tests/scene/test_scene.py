@@ -311,8 +311,8 @@ st.navigation([home, st.Page(page, url_path="deep", title="Deep")]).run()
 def address(tmp_path_factory):
     """A running app whose page /deep shows a scene."""
     folder = tmp_path_factory.mktemp("app")
-    (folder / "app.py").write_text(APP.format(assets=str(ROOT / "assets")))
-    (folder / "shell.py").write_text(SHELL)
+    (folder / "app.py").write_text(APP.format(assets=str(ROOT / "assets")), encoding="utf-8")
+    (folder / "shell.py").write_text(SHELL, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -248,10 +248,10 @@ def test_a_pad_is_sent_with_its_strokes_and_the_picture() -> None:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A running app whose page has these controls, for which no data set has been fetched."""
     folder = tmp_path_factory.mktemp("app")
-    (folder / "app.py").write_text(APP.format(assets=str(ROOT / "assets")))
+    (folder / "app.py").write_text(APP.format(assets=str(ROOT / "assets")), encoding="utf-8")
     home = 'st.Page(lambda: st.text("home"), title="Home", default=True)'
     pages = f'import streamlit as st\n\nst.navigation([{home}, st.Page(page, url_path="{SLUG}", title="Page")]).run()\n'
-    (folder / "shell.py").write_text(PAGE + pages)
+    (folder / "shell.py").write_text(PAGE + pages, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

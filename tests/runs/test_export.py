@@ -1,0 +1,67 @@
+"""What is taken home: strict JSON, plain ASCII, and the same run."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+import engine
+from engine import export
+from engine.__main__ import main
+from engine.hosted import Intervention
+
+
+def strictly(text: str) -> Any:
+    """What a reader makes of it that knows JSON and no more: Python's own takes NaN and Infinity too."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_what_is_not_finite_is_null() -> None:
+    line = export.json_line(3, {"loss": math.nan, "norm": math.inf, "low": -math.inf, "fine": 0.1, "β": 1.0})
+    assert line.isascii() and "\n" not in line
+    assert strictly(line) == {"step": 3, "loss": None, "norm": None, "low": None, "fine": 0.1, "β": 1.0}
+
+
+DIVERGES = {"data": "regression_plane", "hidden": "16,16,16,16", "activation": "relu",
+            "optimiser": "gradient_descent", "learning_rate": "10"}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_run_that_diverges_prints_strict_json(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    knobs = DIVERGES | {"seed": str(seed)}
+    words = [word for name, value in knobs.items() for word in ("--set", f"{name}={value}")]
+    assert main(["run", "neural_network", *words, "--steps", "20", "--device", "cpu", "--json"]) == 0
+    rows = [strictly(line) for line in capsys.readouterr().out.splitlines()]
+    lab = engine.lab("neural_network")
+    told = list(engine.train(lab.Experiment(lab.Config.from_params(knobs)), 20))
+    assert not all(math.isfinite(value) for metrics in told for value in metrics.values())
+    for step, (row, metrics) in enumerate(zip(rows, told, strict=True), 1):
+        assert row == {"step": step} | {n: v if math.isfinite(v) else None for n, v in metrics.items()}
+
+
+@pytest.mark.parametrize("slug", engine.labs())
+def test_files_are_ascii_whatever_was_typed(slug: str) -> None:
+    made = engine.lab(slug).Config
+    texts = {name: "é日\ud800\U0001f600" for name, knob in made.knobs().items() if knob.kind == "text"}
+    config = made()
+    for name, text in texts.items():  # what a Config has checked is beside the point: what it holds is written
+        object.__setattr__(config, name, text)
+    edits = [Intervention(1, {"name": "ü", "value": 1.5})]
+    script = export.script(slug, config, steps=2, interventions=edits)
+    assert script.isascii() and compile(script, "run.py", "exec")
+    assert export.notebook(slug, config, steps=2, interventions=edits).isascii()
+    for name, text in texts.items():
+        assert f"{name}={text!a}" in script
+
+
+@pytest.mark.parametrize("slug", engine.labs())
+def test_every_metric_has_a_name_that_every_table_takes(slug: str) -> None:
+    lab = engine.lab(slug)
+    assert all(name.isascii() and name != "step" for name in lab.Experiment(lab.Config()).step())
