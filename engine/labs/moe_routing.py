@@ -21,15 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine import routed
+from engine import routed, text
 from engine.device import generator
 from engine.lab import Config as LabConfig
 from engine.lab import ConfigError, knob
 from engine.packing import copied
 from engine.routed import Frame
-from engine.shelf import ShelfError
-from engine.text import TextError
-from engine.tokens import Clusters, Reader, Text, read
+from engine.tokens import Clusters, Reader, Text
 
 BATCH = 256  # tokens of one step
 TIMES = {"standard": 1, "large": 4}  # what the expert width is multiplied by
@@ -99,10 +97,7 @@ class Config(LabConfig):
                 "or a step would keep other visitors waiting",
             )  # fmt: skip
         if self.data == "text":
-            try:
-                read(self.text_key)
-            except (TextError, ShelfError) as error:
-                raise ConfigError("text_key", self.text_key, str(error).rstrip(".")) from None
+            text.require(self.text_key)
 
     @property
     def neurons(self) -> int:
