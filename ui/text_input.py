@@ -6,7 +6,7 @@ import streamlit as st
 
 from engine import shelf
 from engine.shelf import ShelfError
-from engine.text import MIN_LENGTH, TextError, own, read_upload
+from engine.text import MIN_LENGTH, TextError, read_upload
 from ui.link import settings
 from ui.player import Player
 from ui.press import once
@@ -70,8 +70,8 @@ def _leave(player: Player, knob: str) -> None:
 def _origin(key: str) -> str:
     """The beginning of the text on the shelf, and how long it is."""
     try:
-        text = own(key)
-    except TextError:
+        text = read_upload(shelf.fetch(key))
+    except (TextError, ShelfError):
         return "In use: a text that this server no longer has."
     start = " ".join(text[:60].split()).replace("`", "'")
     return f"In use: {len(text):,} characters, “`{start}` …”"
