@@ -100,7 +100,7 @@ def look(experiment: Any) -> Frame:
     """The frame of an experiment of the lab `vae`."""
     config, model, observed = experiment.config, experiment.model, experiment.observed
     device, D = experiment.device, config.latent
-    axes = (min(config.across, D) - 1, min(config.up, D) - 1)
+    axes = axes_of(config.across, config.up, D)
     plane = len(observed.shape) == 1 and observed.features == 2
     mu, log_var = model.encode(experiment.x_test)
     codes = flat(mu, axes)
@@ -147,6 +147,17 @@ def look(experiment: Any) -> Frame:
         mesh=array(meshed).reshape(2 * LINES if plane else 0, -1, 2) if plane else np.zeros((0, 2, 2), np.float32),
         place=array(torch.cat([given, exact])) if plane else np.zeros((0, 2), np.float32),
     )  # fmt: skip
+
+
+def axes_of(across: int, up: int, D: int) -> tuple[int, int]:
+    """The two of D latent dimensions, counted from 0, that span the plane; `across` and `up` count from 1.
+
+    The knobs may be left from a longer code: they are clipped, and two that were different stay so if D allows it.
+    """
+    first, second = min(across, D), min(up, D)
+    if first == second and across != up and D > 1:
+        first, second = (D - 1, D) if across < up else (D, D - 1)
+    return first - 1, second - 1
 
 
 def looked_at(experiment: Any) -> tuple[Tensor, int]:

@@ -73,8 +73,9 @@ class Frame:
 def dense_widths(config: Config, inputs: int, outputs: int) -> tuple[int, int]:
     """Hidden neurons of a dense network that computes, and of one that stores, as much as the mixture.
 
-    The first has the neurons of all experts that one token meets (0: a linear map, as linear experts are), the second
-    as many parameters as all experts and the router.
+    The first has the neurons of all experts that one token meets, the second as many parameters as all experts and the
+    router.  Where experts are linear the first has none, and is one linear map, however many a token meets: several
+    that are added up are no more than one.  Then it computes less than the mixture, as `sizes` says.
     """
     stored = (config.experts + config.shared) * _parameters(config.neurons, inputs, outputs) + inputs * config.experts
     return (config.top_k + config.shared) * config.neurons, max(1, round(stored / (inputs + outputs)))

@@ -16,14 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.text import Alphabet
+from engine.text import Alphabet, border
 
 SYMBOLS = "ABCDEFGH"  # to be copied
 REMEMBERED = 4  # symbols in a sequence to copy
 BRACKETS = "()·"  # opens, closes, means nothing
 OPENS = CLOSES = 0.4  # chances of a bracket; the rest means nothing
 DEEPEST = 8  # brackets open at a time
-HELD_OUT = 0.1  # share of a text, its end, that is not trained on
 
 
 class Batch(NamedTuple):
@@ -168,7 +167,10 @@ class Brackets:
 
 
 class NextCharacter:
-    """Characters come in one by one, each as a one in a row of zeros.  After each: which one comes next?"""
+    """Characters come in one by one, each as a one in a row of zeros.  After each: which one comes next?
+
+    The end of the text is never trained on: see `engine.text.border`.  Raises `TextError` if the text is too short.
+    """
 
     asked = 0
 
@@ -176,13 +178,13 @@ class NextCharacter:
         self.alphabet, self.length = alphabet, length
         self.inputs = self.outputs = len(alphabet)
         self.places = torch.from_numpy(alphabet.encode(text))
+        self.border = border(len(self.places), length + 1)
         share = torch.bincount(self.places, minlength=self.inputs) / len(self.places)
         self.guess = float(torch.special.entr(share).sum())  # of who knows how frequent each is
 
     def draw(self, count: int, g: torch.Generator, *, test: bool = False) -> Batch:
         total, window = len(self.places), self.length + 1
-        border = min(int(total * (1 - HELD_OUT)), total - window)
-        low, high = (border, total - window + 1) if test else (0, max(1, border - self.length))
+        low, high = (self.border, total - window + 1) if test else (0, self.border - self.length)
         starts = torch.randint(low, high, (count, 1), generator=g)
         windows = self.places[starts + torch.arange(window)]  # (B, T + 1)
         return Batch(F.one_hot(windows[:, :-1], self.inputs).float(), windows[:, 1:])

@@ -62,6 +62,7 @@ class Frame:
     counts: float = 0.0  # its correlation with the depth
     correlations: Array | None = None  # (H,) of every number in the memory
     depth: Array | None = None  # (T,) brackets open after each step
+    span: tuple[int, int] = (0, 0)  # the brushed steps, from the first to before the second; (0, 0) for none
     alike: tuple[Likeness, ...] = ()
     writes: tuple[str, ...] = ()  # text: what each cell writes
     logits: Array | None = None  # text: (V,) of what comes after the last character
@@ -96,9 +97,9 @@ def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callabl
     before = torch.cat([torch.zeros_like(s["h"][:, :1]), s["h"][:, :-1]], 1)
     from_input, from_state, bias = _parts(reader.cell, kind, sums, x, before)
     found: dict[str, Any] = {}
-    span = slice(config.span_start, config.span_stop)
+    start, stop = spanned(config.span_start, config.span_stop, x.shape[1])
     among, of_all = held.x, states[kind]
-    if not wide and (config.task == "brackets" or span.stop > span.start):  # these two ask every sequence
+    if not wide and (config.task == "brackets" or stop > start):  # these two ask every sequence
         first, among = 0, experiment.shown.x
         of_all = gates(reader.cell, among)
     if config.task == "brackets":
@@ -107,8 +108,9 @@ def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callabl
     if config.task == "text":
         found["labels"], found["logits"] = tuple(task.alphabet.labels()), array(outputs[-1])
         found["writes"] = _writing(experiment, int(x[0, -1].argmax()))
-    if span.stop > span.start:
-        found["alike"] = _alike(of_all["h"], s["h"][0, span], [task.tokens(one) for one in among], first)
+    if stop > start:
+        found["span"] = (start, stop)
+        found["alike"] = _alike(of_all["h"], s["h"][0, start:stop], [task.tokens(one) for one in among], first)
     return Frame(
         cell=kind, units=config.units, cells=tuple(states), tokens=tuple(task.tokens(x[0])),
         said=tuple(task.answers(sequence_tasks.choices(task, outputs))), wanted=tuple(wanted),
@@ -117,6 +119,15 @@ def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callabl
         bias=bias[..., :units], gradient=np.stack([_relative(experiment, name, states[name], held) for name in states]),
         guess=task.guess, steps_per_update=experiment.turns, **found,
     )  # fmt: skip
+
+
+def spanned(start: int, stop: int, length: int) -> tuple[int, int]:
+    """The steps from `start` to before `stop` that a sequence of `length` has; (0, 0) if there is none.
+
+    A span outlives the sequence in which it was brushed: the next one may be shorter.
+    """
+    stop = min(stop, length)
+    return (start, stop) if start < stop else (0, 0)
 
 
 def _parts(cell: Any, kind: str, sums: Any, x: Tensor, before: Tensor) -> tuple[Array, Array, Array]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import shelf
+from engine.lab import ConfigError
+
 UNKNOWN = "\ufffd"  # stands for every character that an alphabet does not have
 MAX_CHARACTERS = 96  # in an alphabet
 MAX_BYTES, MIN_LENGTH = 1_000_000, 200
+TRAIN_SHARE = 0.9  # of a text; the rest is only tested on
 _PLAIN = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u2026": "..."}
 )
@@ -41,6 +45,61 @@ def corpus() -> str:
             if len(line) >= 60 and letters > 0.85 * len(line) and line.isascii() and line.isprintable():
                 paragraphs.append(line)
     return "\n".join(dict.fromkeys(paragraphs))  # some topics repeat each other
+
+
+@lru_cache(maxsize=16)
+def own(key: str) -> str:
+    """The visitor's own text with this key on the shelf; without a key, `corpus`.
+
+    Raises `TextError` if it is no longer there, or no text.
+    """
+    if not key:
+        return corpus()
+    try:
+        return read_upload(shelf.fetch(key))
+    except shelf.ShelfError:
+        raise TextError("This server no longer has that text; give it again.") from None
+
+
+def border(total: int, window: int) -> int:
+    """How many of `total` characters are learned from, in windows of `window`; those after them are only tested on.
+
+    The last tenth is kept for the test, and never less than a window: no window of the test shares a character with
+    one of the training.  Raises `TextError` if fewer than two windows' length is left to learn from.
+    """
+    cut = min(int(TRAIN_SHARE * total), total - window)
+    if cut < 2 * window:
+        raise TextError(
+            f"The text has {total} characters, of which at least the last {window} are kept for testing, and what is "
+            f"left is too little to learn from; give a text of at least {3 * window} characters."
+        )
+    return cut
+
+
+def require(key: str) -> str:
+    """`own`, for a Config's `check`: raises the `ConfigError` of the knob `text_key`."""
+    try:
+        return own(key)
+    except TextError as error:
+        said = str(error).rstrip(".")
+        raise ConfigError("text_key", key, said[0].lower() + said[1:]) from None
+
+
+def require_length(key: str, length: int) -> None:
+    """Raise a `ConfigError` if the text with this key cannot be learned from in sequences of `length` characters.
+
+    It is that of the knob `text_key` if there is no such text, and that of the knob `length` if the text is too short:
+    see `border`.
+    """
+    total = len(require(key))
+    try:
+        border(total, length + 1)
+    except TextError:
+        raise ConfigError(
+            "length", length, f"your text has {total} characters, of which the last {length + 1} are kept for testing, "
+            f"and what is left is too little to learn from; choose at most {total // 3 - 1}, or give a text of at "
+            f"least {3 * (length + 1)} characters",
+        ) from None  # fmt: skip
 
 
 @dataclass(frozen=True)

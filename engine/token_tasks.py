@@ -11,14 +11,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from engine import shelf
-from engine.text import Alphabet, alphabet, corpus, read_upload
+from engine.text import Alphabet, alphabet, border, own
 
 LETTERS = 26
 SYMBOLS = Alphabet("abcdefghijklmnopqrstuvwxyz0123456789_>")  # a blank to be filled, and the end of a question
 BLANK, END, DIGITS = (SYMBOLS.characters.index(character) for character in "_>0")
 TASKS = ("induction", "lookup", "reverse", "sort", "text")
-TRAIN_SHARE = 0.9  # of a text; the rest is held out
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -93,16 +91,16 @@ def answered(letters: Tensor, answer: Tensor, open_answers: bool) -> Batch:
 
 @lru_cache(maxsize=16)
 def source(text_key: str) -> tuple[Alphabet, Tensor]:
-    """The alphabet of a text, and the text as numbers (N,).  Raises `ShelfError` and `TextError`."""
-    text = read_upload(shelf.fetch(text_key)) if text_key else corpus()
+    """The alphabet of a text, and the text as numbers (N,).  Raises `TextError`."""
+    text = own(text_key)
     known = alphabet(text)
     return known, torch.from_numpy(known.encode(text))
 
 
 def _text(count: int, length: int, text_key: str, held_out: bool, generator: torch.Generator) -> Batch:
     text = source(text_key)[1]
-    cut = int(len(text) * TRAIN_SHARE)
-    part = text[cut:] if held_out and len(text) - cut > 2 * length else text[:cut]
+    cut = border(len(text), length + 1)
+    part = text[cut:] if held_out else text[:cut]
     start = torch.randint(len(part) - length, (count, 1), generator=generator)
     s = part[start + torch.arange(length + 1)]  # (B, T + 1)
     return s[:, :-1], s[:, 1:], torch.ones(count, length, dtype=torch.bool)

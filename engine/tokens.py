@@ -13,9 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engine import shelf
 from engine.device import generator
-from engine.text import Alphabet, alphabet, corpus, read_upload
+from engine.text import Alphabet, alphabet, border, own
 
 LIMIT = 1.6  # the plane is the square [-LIMIT, LIMIT]^2
 RADIUS = 0.45  # of a disc; their centres stand on the unit circle
@@ -25,7 +24,6 @@ TEST = 512  # tokens
 CONTEXT = 8  # characters that a network sees
 MODEL = 32  # numbers that stand for a token of text
 EMBEDDING = 16
-TRAIN_SHARE = 0.9
 GROUPS = ("lower case", "upper case", "digit", "space", "punctuation")
 
 
@@ -93,17 +91,16 @@ class Text:
     inputs = outputs = MODEL
 
     def __init__(self, key: str) -> None:
-        """Raises `TextError` and `ShelfError`."""
+        """Raises `TextError`."""
         self.alphabet, self.text = read(key)
         self.names = GROUPS
         self.groups = torch.tensor([_group(character) for character in self.alphabet.characters])
-        self.cut = int(TRAIN_SHARE * len(self.text))
-        start = min(self.cut, len(self.text) - 1 - CONTEXT)
-        self.test = self._at(torch.arange(start, min(start + TEST, len(self.text) - CONTEXT)))
+        self.cut = border(len(self.text), CONTEXT + 1)
+        self.test = self._at(torch.arange(self.cut, min(self.cut + TEST, len(self.text) - CONTEXT)))
 
     def batch(self, count: int, stream: torch.Generator) -> Batch:
         """`count` random places in the first nine tenths of the text."""
-        return self._at(torch.randint(max(1, self.cut - CONTEXT), (count,), generator=stream))
+        return self._at(torch.randint(self.cut - CONTEXT, (count,), generator=stream))
 
     def _at(self, start: Tensor) -> Batch:
         windows = self.text[start[:, None] + torch.arange(CONTEXT + 1)]  # (N, CONTEXT + 1)
@@ -114,9 +111,9 @@ class Text:
 def read(key: str) -> tuple[Alphabet, Tensor]:
     """The embedded text, or the one with this key on the shelf: its alphabet, and its characters as numbers (T,).
 
-    Raises `TextError` and `ShelfError`.
+    Raises `TextError`.
     """
-    text = read_upload(shelf.fetch(key)) if key else corpus()
+    text = own(key)
     known = alphabet(text)
     return known, torch.from_numpy(known.encode(text))
 

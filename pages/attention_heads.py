@@ -138,7 +138,7 @@ def curves(view: View) -> None:
     charts.curves(view.curves, series=scores, title="How much the best head looks where", y_title="share of attention",
                   key=f"{view.key}.scores", **common)  # fmt: skip
     st.caption(
-        "Held out are periods of repetition that training leaves out, or the last tenth of a text; for the other tasks "
+        "Held out are periods of repetition that training leaves out, or the end of a text; for the other tasks "
         "new sequences. The induction score is the attention to what followed the last tokens like this one, the other "
         "that to the token before, each for the best head. Attention was computed by "
         + ("torch's F.scaled_dot_product_attention in training, and written out here." if view.frame.fused else

@@ -27,14 +27,14 @@ FLOOR = -8  # decimal logarithm of the smallest gradient that is drawn
 
 def stage(view: View) -> None:
     """The cell at work; below it how much of the gradient goes back, and what the task has to show."""
-    frame, config = view.frame, view.config
+    frame = view.frame
     scene = Scene(height=840)
     drawn = f": {_first(frame)}" if _first(frame) else ""
     recurrent_cell(
         scene, "cell", title=f"One {NAMES[frame.cell]} at work, step by step{drawn}", cell=frame.cell,
         tokens=frame.tokens, said=frame.said, wanted=frame.wanted, asked=frame.asked, gates=frame.gates,
         from_input=frame.from_input, from_state=frame.from_state, bias=frame.bias,
-        span=(config.span_start, config.span_stop),
+        span=frame.span,
         unit=max(frame.counter, 0), units=frame.units, weight=1,
         note="Point at a step, click to hold it. Drag over the line “reads” to find where the state runs alike.",
     )  # fmt: skip
@@ -48,7 +48,7 @@ def stage(view: View) -> None:
     else:
         _learning(scene, view)
     pick = show(scene, key=view.key)
-    below = _writing(frame) + _alike(frame, config)
+    below = _writing(frame) + _alike(frame)
     if below:
         st.html(below)
     if pick:
@@ -110,12 +110,13 @@ def _writing(frame: Any) -> str:
     return f"<table>{''.join(rows)}</table>" if rows else ""
 
 
-def _alike(frame: Any, config: Any) -> str:
-    if config.span_stop <= config.span_start:
+def _alike(frame: Any) -> str:
+    start, stop = frame.span
+    if stop <= start:
         return ""
     if not frame.alike:
         return "<p>The brushed span is longer than the sequences that are searched; brush a shorter one.</p>"
-    tokens = frame.tokens[config.span_start : config.span_stop]
+    tokens = frame.tokens[start:stop]
     brushed = html.escape(("" if all(len(token) == 1 for token in tokens) else " ").join(tokens))
     rows = "".join(
         f"<tr><td style='padding-right:1em'>{found.similarity:.2f}</td><td style='padding-right:1em'>sequence"
@@ -161,7 +162,14 @@ def curves(view: View) -> None:
     turns = ""
     if view.frame.steps_per_update > 1:
         turns = " One step updates one of the three cells, so that nobody else has to wait."
-    st.caption(f"Every sequence is new, so the loss is that on sequences it has not seen.{turns}")
+    if view.config.task == "text":
+        said = (
+            "The loss is that on the part of the text that it learns from: in a short one the same sequences come "
+            "again and again. What it reads on stage, if not your own, is the end of the text, which it never learns."
+        )
+    else:
+        said = "Every sequence is new, so the loss is that on sequences it has not seen."
+    st.caption(said + turns)
 
 
 def inside(view: View) -> None:

@@ -190,8 +190,12 @@ def inside(view: View) -> None:
         neurons = f"{size.neurons:,}" if size.neurons else "linear"
         rows.append(f"| {name} | {neurons} | {size.stored:,} | {size.used:,} | {size.flops:,} | {score:.3f} |")
     st.markdown("\n".join(rows))
+    linear = ""
+    if not view.config.width and view.config.top_k + view.config.shared > 1:
+        linear = (" Linear maps that are added up are no more than one: that is why the dense network of equal compute "
+                  "is a single one, and computes less than the mixture.")  # fmt: skip
     st.caption("Only the layer in question counts, with its router. A multiplication and its addition are two "
-               "operations. The hidden neurons of the mixture are those of one expert.")  # fmt: skip
+               f"operations. The hidden neurons of the mixture are those of one expert.{linear}")  # fmt: skip
     st.markdown("##### Experts")
     rows = ["| expert | load | error where it is first choice | bias |", "|:--|--:|--:|--:|"]
     for i, (load, error, bias) in enumerate(zip(frame.load, frame.errors, frame.bias, strict=True)):

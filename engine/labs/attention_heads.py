@@ -23,14 +23,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine import attention_view, token_tasks
+from engine import attention_view, text, token_tasks
 from engine.attention_view import Frame
 from engine.device import generator
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
 from engine.packing import copied
-from engine.shelf import ShelfError
-from engine.text import TextError
 from engine.transformer import FEED_FORWARD, NORMS, Transformer, linear, milliseconds
 
 __all__ = ["Attention", "Config", "Experiment", "Frame", "attend", "batch", "rotary"]
@@ -102,10 +100,9 @@ class Config(BaseConfig):
         if self.heads % 2 and self.key_value_heads == "grouped":
             raise ConfigError("key_value_heads", "grouped", "here two heads share keys and values, so choose an even "
                               f"number of heads and not {self.heads}, or another way of sharing")  # fmt: skip
-        try:
-            vocabulary = len(token_tasks.symbols(self.task, self.text_key))
-        except (ShelfError, TextError) as error:
-            raise ConfigError("text_key", self.text_key, str(error).rstrip(".")) from None
+        if self.task == "text":
+            text.require_length(self.text_key, self.length)
+        vocabulary = len(token_tasks.symbols(self.task, self.text_key))
         takes = self._milliseconds(self.batch_size, vocabulary)
         budget = BUDGET[self.size]
         if takes > budget:
@@ -245,7 +242,7 @@ def batch(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Sequences of the task: tokens and the targets wanted at each, (B, T), and where they can be known, (B, T) bool.
 
-    With `held_out` they are of a kind that is never trained on: other periods, the last tenth of a text; of the tasks
+    With `held_out` they are of a kind that is never trained on: other periods, the end of a text; of the tasks
     that have no such kind they are only new.  `count` overrides the size of the batch.
     """
     return token_tasks.batch(

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine import optim, recurrent, sequence_tasks, shelf
+from engine import optim, recurrent, sequence_tasks, text
 from engine.device import denormals_as_zero, generator
 from engine.lab import Config as BaseConfig
 from engine.lab import ConfigError, knob
@@ -28,7 +28,7 @@ from engine.packing import copied
 from engine.recurrent import CELLS, TITLES, Reader
 from engine.sequence_tasks import Task
 from engine.sequence_view import Frame, look
-from engine.text import Alphabet, TextError, alphabet, corpus, read_upload
+from engine.text import Alphabet, alphabet
 
 __all__ = ["Config", "Experiment", "Frame", "gates"]
 
@@ -82,8 +82,8 @@ class Config(BaseConfig):
     span_stop: int = knob(0, low=0, high=100, live=True, group="view", help="The step after the span; 0 for none.")
 
     def check(self) -> None:
-        if self.text_key:
-            _own_text(self.text_key)
+        if self.task == "text":
+            text.require_length(self.text_key, self.length)
         if self.units * self.length > ROOM:
             raise ConfigError(
                 "size", self.size, f"with {self.units} numbers in each state and {self.length} steps in a sequence "
@@ -97,22 +97,11 @@ class Config(BaseConfig):
         return self.hidden * TIMES[self.size]
 
 
-@lru_cache(maxsize=8)
-def _own_text(key: str) -> str:
-    """The visitor's text on the shelf.  Raises `ConfigError`."""
-    try:
-        return read_upload(shelf.fetch(key))
-    except TextError as error:
-        raise ConfigError("text_key", key, str(error).rstrip(".")) from None
-    except shelf.ShelfError:
-        raise ConfigError("text_key", key, "this server no longer has that text; give it again") from None
-
-
 def task_of(config: Config) -> Task:
     """The task that `config` names, with sequences of its length."""
     if config.task == "text":
-        text = _own_text(config.text_key) if config.text_key else corpus()
-        return sequence_tasks.NextCharacter(text, _alphabet(text), config.length)
+        letters = text.require(config.text_key)
+        return sequence_tasks.NextCharacter(letters, _alphabet(letters), config.length)
     made: dict[str, Any] = {"adding": sequence_tasks.Adding, "copying": sequence_tasks.Copying,
                             "brackets": sequence_tasks.Brackets}  # fmt: skip
     task: Task = made[config.task](config.length)

@@ -2,7 +2,7 @@
 
 A router sends each token to a few of many experts, and all of them learn together.  Watch the plane being divided among
 the experts while the routing forms, some experts starve, and what it takes to keep all of them at work.  Two dense
-networks learn from the same batches: one that computes as much for each token, and one that stores as much.
+networks learn from the same batches: one with the neurons that a token meets, and one that stores as much.
 
 References: Jacobs et al., "Adaptive mixtures of local experts", 1991; Shazeer et al., "Outrageously large neural
 networks", ICLR 2017; Lepikhin et al., "GShard", 2020 (capacity); Fedus et al., "Switch transformers", JMLR 2022 (the
@@ -21,15 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine import routed
+from engine import routed, text
 from engine.device import generator
 from engine.lab import Config as LabConfig
 from engine.lab import ConfigError, knob
 from engine.packing import copied
 from engine.routed import Frame
-from engine.shelf import ShelfError
-from engine.text import TextError
-from engine.tokens import Clusters, Reader, Text, read
+from engine.tokens import Clusters, Reader, Text
 
 BATCH = 256  # tokens of one step
 TIMES = {"standard": 1, "large": 4}  # what the expert width is multiplied by
@@ -99,10 +97,7 @@ class Config(LabConfig):
                 "or a step would keep other visitors waiting",
             )  # fmt: skip
         if self.data == "text":
-            try:
-                read(self.text_key)
-            except (TextError, ShelfError) as error:
-                raise ConfigError("text_key", self.text_key, str(error).rstrip(".")) from None
+            text.require(self.text_key)
 
     @property
     def neurons(self) -> int:
@@ -127,10 +122,11 @@ def route(logits: Tensor, top_k: int, bias: Tensor | None = None) -> tuple[Tenso
 
 
 def load_balancing_loss(logits: Tensor, experts: Tensor) -> Tensor:
-    """E sum_i f_i P_i, from `logits` (N, E) and the chosen `experts` (N, k): 1 at perfect balance, E at collapse.
+    """E sum_i f_i P_i, from `logits` (N, E) and the chosen `experts` (N, k): 1 at perfect balance, E / k at collapse.
 
-    f_i is the share of all N k choices that fell on expert i, P_i the mean probability that the router gives it.  Only
-    P has a gradient (Fedus et al., equations 4 to 6).
+    f_i is the share of all N k choices that fell on expert i, P_i the mean probability that the router gives it.  A
+    token goes to k different experts, so no f_i is above 1 / k.  Only P has a gradient (Fedus et al., equations 4 to
+    6).
     """
     E = logits.shape[-1]
     f = torch.bincount(experts.flatten(), minlength=E) / experts.numel()
@@ -140,7 +136,8 @@ def load_balancing_loss(logits: Tensor, experts: Tensor) -> Tensor:
 def max_violation(load: Tensor) -> float:
     """How far the busiest expert is over its fair share: max / mean - 1 of `load` (E,), tokens or shares.
 
-    0 at perfect balance, E - 1 if one expert has everything (Wang et al., equation 4).
+    0 at perfect balance; E / k - 1, the most there is, if one expert is among the k of every token (Wang et al.,
+    equation 4).
     """
     load = torch.as_tensor(load, dtype=torch.float64)
     mean = load.mean()

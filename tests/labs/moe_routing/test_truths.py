@@ -70,13 +70,19 @@ def test_the_bias_steers_the_choice_and_never_enters_the_weights(seed: int, k: i
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
-def test_the_balancing_loss_is_one_at_perfect_balance_and_e_at_collapse(k: int) -> None:
+def test_the_balancing_loss_is_one_at_perfect_balance_and_e_over_k_at_collapse(k: int) -> None:
     E = 6
     experts = torch.stack([(torch.arange(60) + j) % E for j in range(k)], dim=1)
     assert float(load_balancing_loss(torch.zeros(60, E), experts)) == pytest.approx(1)
     sure = torch.full((60, E), -100.0)
     sure[:, 2] = 100.0
-    assert float(load_balancing_loss(sure, torch.full((60, 1), 2))) == pytest.approx(E)
+    collapsed = route(sure, k)[1]
+    assert (collapsed[:, 0] == 2).all()
+    assert float(load_balancing_loss(sure, collapsed)) == pytest.approx(E / k)
+    assert max_violation(torch.bincount(collapsed.flatten(), minlength=E)) == pytest.approx(E / k - 1)
+    for seed in range(5):  # and that is the most, whatever the router says
+        logits = random(60, E, seed=seed) * 10
+        assert float(load_balancing_loss(logits, route(logits, k)[1])) <= E / k
     # Where every expert is chosen equally often, the router's probabilities do not matter.
     assert float(load_balancing_loss(random(60, E), experts)) == pytest.approx(1)
 
