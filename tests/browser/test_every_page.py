@@ -174,11 +174,8 @@ def test_a_link_an_export_and_a_reload_bring_the_same_run(
         pictures, values = visitor.pictures(), visitor.values()
         link = visitor.share()
         assert link.startswith(f"{server}/{slug}?")
-        table = list(
-            csv.DictReader(
-                io.StringIO(visitor.download("Metrics", tmp_path / "metrics.csv").read_text(encoding="utf-8"))
-            )
-        )
+        metrics = visitor.download("Metrics", tmp_path / "metrics.csv").read_text(encoding="utf-8")
+        table = list(csv.DictReader(io.StringIO(metrics)))
         script = visitor.download("Python", tmp_path / "run.py")
         weights = visitor.download("Weights", tmp_path / "model.safetensors")
         visitor.page.keyboard.press("Escape")

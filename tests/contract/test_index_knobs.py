@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from visitor import ROOT
 
 import engine
 from engine import data, point_clouds, pool, shelf
@@ -177,7 +178,7 @@ def test_an_index_that_is_turned_up_in_a_run_draws_a_frame(slug: str, small: dic
 @pytest.mark.parametrize(("slug", "small"), CASES)
 def test_its_page_is_drawn(slug: str, small: dict[str, Any]) -> None:
     lab = engine.lab(slug)
-    app = AppTest.from_file("../ui/shell.py", default_timeout=60).switch_page(f"../pages/{slug}.py")
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).switch_page(f"../pages/{slug}.py")
     for name, text in lab.Config(**given(small), **turned(slug)).to_params().items():
         app.query_params[name] = text
     app.run()

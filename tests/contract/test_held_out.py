@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
+from visitor import ROOT
 
 import engine
 from engine import data, images, observations, point_clouds, pool, shelf, text
@@ -147,7 +148,7 @@ def test_a_text_that_is_gone_is_called_a_text(slug: str, key: str) -> None:
     with pytest.raises(ConfigError, match=r"this server no longer has that text; give it again\.$") as caught:
         config_class(**{task: "text"}, text_key=key)
     assert caught.value.knob == "text_key" and "network" not in str(caught.value)
-    app = AppTest.from_file("../ui/shell.py", default_timeout=60).switch_page(f"../pages/{slug}.py")
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).switch_page(f"../pages/{slug}.py")
     app.query_params[task], app.query_params["text_key"] = "text", key
     app.run()
     assert not app.exception
@@ -158,7 +159,7 @@ def test_a_text_that_is_gone_is_called_a_text(slug: str, key: str) -> None:
 
 
 def test_a_page_says_what_a_text_is_too_short_for_and_keeps_what_it_has() -> None:
-    app = AppTest.from_file("../ui/shell.py", default_timeout=60).switch_page("../pages/lstm_gates.py")
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).switch_page("../pages/lstm_gates.py")
     app.query_params["task"], app.query_params["length"] = "text", "100"
     app.run()
     app.text_area(key="lstm_gates.text_typed").set_value(letters(250))
