@@ -19,6 +19,21 @@ from engine.device import generator
 LIKELIHOODS = ("gaussian", "bernoulli")
 CLEAR, UNSURE = -12.0, 8.0  # bounds of the log-variances that the encoder gives
 POINT = -8.0  # log-variance that stands for a code without noise
+SHARP = -8.0  # lower bound of the decoder's log-variance, or it would run away where everything is reconstructed
+
+
+def above(v: Tensor, low: float) -> Tensor:
+    """`v` where it is well above `low`, and never below: low + softplus(v - low).
+
+    Unlike a clamp it has a slope on the other side too, so that what ended up there finds its way back.  Rybkin et al.
+    2021, section 4.
+    """
+    return low + F.softplus(v - low)
+
+
+def below(v: Tensor, high: float) -> Tensor:
+    """`v` where it is well below `high`, and never above."""
+    return high - F.softplus(high - v)
 
 
 class Stack(nn.Module):
@@ -78,7 +93,8 @@ class Autoencoders(nn.Module):
         self.decoder = Stack((latent, *reversed(hidden), features), seeds, "decoder")
         self.register_buffer("mean", mean)
         self.scale = math.sqrt(variance)
-        self.log_variance = nn.Parameter(torch.full((len(seeds), 1, 1), math.log(variance)))  # of x given z
+        # Of x given z, before its bound; chosen so that what comes out of the bound is `variance`.
+        self.log_variance = nn.Parameter(torch.full((len(seeds), 1, 1), _before(math.log(variance), SHARP)))
         start = mean.clamp(0.01, 0.99).logit() if likelihood == "bernoulli" else mean
         with torch.no_grad():
             self.decoder.biases[-1].copy_(start.expand_as(self.decoder.biases[-1]))
@@ -107,20 +123,26 @@ class Autoencoders(nn.Module):
     @property
     def variance(self) -> float:
         """sigma^2 of the Gaussian p(x|z) of the shown network.  Waits for the GPU."""
-        return float(self._clear(self.log_variance[self.shown].detach()).exp())
+        return float(above(self.log_variance[self.shown].detach(), SHARP).exp())
+
+    @property
+    def deviation(self) -> Tensor:
+        """sigma of the Gaussian p(x|z) of every network, (S, 1, 1)."""
+        return (above(self.log_variance, SHARP) / 2).exp()
 
     def _posterior(self, out: Tensor) -> tuple[Tensor, Tensor]:
         if not self.cloudy:
             return out, torch.full_like(out, POINT)
         mu, log_var = out.chunk(2, dim=-1)
-        return mu, log_var.clamp(CLEAR, UNSURE)
-
-    @staticmethod
-    def _clear(log_variance: Tensor) -> Tensor:
-        return log_variance.clamp_min(POINT)  # or it would run away where everything is reconstructed
+        return mu, above(below(log_var, UNSURE), CLEAR)
 
     def _nll(self, x: Tensor, out: Tensor, log_variance: Tensor) -> Tensor:
         if self.likelihood == "bernoulli":
             return F.binary_cross_entropy_with_logits(out, x, reduction="none")
-        log_v = self._clear(log_variance)
+        log_v = above(log_variance, SHARP)
         return 0.5 * (math.log(2 * math.pi) + log_v + (x - out).square() / log_v.exp())
+
+
+def _before(v: float, low: float) -> float:
+    """The number from which `above` makes `v`; if `v` is not above `low`, one that makes a little more than `low`."""
+    return low + math.log(math.expm1(max(v - low, 1e-3)))

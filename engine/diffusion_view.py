@@ -39,7 +39,10 @@ class Frame:
     methods: tuple[str, ...]
     calls: Array  # (methods, counts) of the network for one sample
     quality: Array  # (methods, counts) energy distance, -1 where it is not measured yet
+    clipped: Array  # (methods, counts) share of the samples' numbers at ±`clip`
     floor: float  # the energy distance of two halves of the real points
+    clip: float  # what the network expects of x_0 is held to ± this
+    held: int  # betas that the schedule asks for and cannot have; the last one of the cosine schedule always
     alpha: Array  # (L,) share of the data at each of L times from 0 to 1
     sigma: Array  # (L,) and of the noise
     variety: Array  # (classes,) variance of the samples over that of real digits
@@ -63,7 +66,8 @@ def draw(experiment: Experiment) -> Frame:
         flying_steps=len(drawn.route.times), grid=_array(experiment.grid), field=_array(experiment.field),
         field_times=np.array([experiment.time_of(time) for time, _, _ in experiment.moments()], np.float32),
         methods=experiment.few.methods, calls=np.array(experiment.few.calls, np.float32),
-        quality=_array(experiment.few.values), floor=experiment.floor, alpha=alphas, sigma=sigmas,
+        quality=_array(experiment.few.values), clipped=_array(experiment.few.clipped), floor=experiment.floor,
+        clip=experiment.clip, held=experiment.schedule.held, alpha=alphas, sigma=sigmas,
         variety=_array(experiment.variety), scores=dict(experiment.scores),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ References: Kingma and Welling, "Auto-encoding variational Bayes", 2014; Burda, 
 weighted autoencoders", 2016; Goodfellow et al., "Generative adversarial nets", 2014; Gulrajani et al., "Improved
 training of Wasserstein GANs", 2017; Dinh, Sohl-Dickstein, Bengio, "Density estimation using Real NVP", 2017; Ho, Jain,
 Abbeel, "Denoising diffusion probabilistic models", 2020; Song, Meng, Ermon, "Denoising diffusion implicit models",
-2021.
+2021; Lipman et al., "Flow matching for generative modeling", 2023.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine import flow
 from engine.adversarial_losses import LOSSES, gradient_penalty
 from engine.autoencoders import Autoencoders, Stack
 from engine.noise import CLOCK, WAVES, clock, waves
-from engine.sampling import Schedule, Walk, add_noise, route
+from engine.sampling import Schedule, Walk, add_noise, route, straight
 
 LEVELS = 1000  # of noise, from data to pure noise
 FAR = 1.25  # hardly a real point lies further out, so what diffusion expects is clipped there
@@ -117,7 +117,7 @@ class VAE(Family):
     @property
     def blur(self) -> Tensor:
         """The standard deviation of p(x|z), (S, 1, 1)."""
-        return (self.model.log_variance.clamp_min(-8.0) / 2).exp()
+        return self.model.deviation
 
     def log_density(self, x: Tensor, streams: Streams) -> Tensor:
         """A lower bound of log p(x) in nats, (S, N): log of the mean of p(x|z) p(z) / q(z|x) over `WEIGHTED` codes.
@@ -208,35 +208,47 @@ class Flow(Family):
 
 
 class Diffusion(Family):
-    """A network says which noise was added to a point, in squared error; a sampler takes it away step by step."""
+    """A network learns what noise did to a point, in squared error; a sampler takes it away step by step.
 
-    def __init__(self, *, width: int, seeds: Sequence[int], steps: int) -> None:
+    With the objective "noise" it says which noise was added, with "flow" in which direction the noise lies, seen from
+    the data, on the straight line between the two (flow matching).
+    """
+
+    def __init__(self, *, width: int, seeds: Sequence[int], steps: int, objective: str = "noise") -> None:
         super().__init__()
         self.network = Stack((2 + 4 * WAVES + 2 * CLOCK, width, width, width, 2), seeds, "denoiser")
-        self.schedule, self.passes = Schedule("cosine", LEVELS), steps
+        self.schedule, self.passes, self.objective = Schedule("cosine", LEVELS), steps, objective
 
     def update(self, x: Tensor, streams: Streams, optimiser: Optimizer) -> Tensor:
-        levels = [torch.randint(LEVELS, x.shape[1:2], generator=g, device=g.device) for g in streams]
-        t, noise = torch.cat(levels), gaussian(streams, x.shape[1], 2)
-        noisy = add_noise(x.flatten(0, 1), t, noise.flatten(0, 1), self.schedule).view_as(x)
-        predicted = self.predict(noisy, ((t + 1) / LEVELS).view(x.shape[:2]))
-        return _descend((predicted - noise).square().mean((1, 2)), optimiser, self.parameters())
+        if self.objective == "flow":
+            time = torch.stack([torch.rand(x.shape[1], generator=g, device=g.device) for g in streams])
+            noise = gaussian(streams, x.shape[1], 2)
+            noisy, wanted = torch.lerp(x, noise, time[..., None]), noise - x
+        else:
+            levels = [torch.randint(LEVELS, x.shape[1:2], generator=g, device=g.device) for g in streams]
+            t, noise = torch.cat(levels), gaussian(streams, x.shape[1], 2)
+            noisy = add_noise(x.flatten(0, 1), t, noise.flatten(0, 1), self.schedule).view_as(x)
+            time, wanted = ((t + 1) / LEVELS).view(x.shape[:2]), noise
+        return _descend((self.predict(noisy, time) - wanted).square().mean((1, 2)), optimiser, self.parameters())
 
     def predict(self, x: Tensor, time: Tensor) -> Tensor:
-        """The noise in points x (S, N, 2) at times (S, N) from 0 to 1."""
+        """The noise in points x (S, N, 2) at times (S, N) from 0 to 1; with flow matching, its direction."""
         place = waves(x.flatten(0, 1)).view(*x.shape[:2], -1)
         told = clock(time.flatten()).view(*time.shape, -1).expand(*x.shape[:2], -1)
-        noise: Tensor = self.network(torch.cat([place, told], -1))
-        return noise
+        answer: Tensor = self.network(torch.cat([place, told], -1))
+        return answer
 
     def expect(self, x: Tensor, time: float, alpha: float, sigma: float) -> Tensor:
         """The x_0 to be expected on seeing x; what a sampler of `engine.sampling` asks for."""
+        if self.objective == "flow":
+            return x - sigma * self.predict(x, torch.full((1, 1), time, device=x.device))
         clock_time = torch.full((1, 1), (time + 1) / LEVELS, device=x.device)
         return (x - sigma * self.predict(x, clock_time)) / alpha
 
     def begin(self, noise: Tensor) -> Walk:
-        """DDIM from noise (S, N, 2) to samples, to be taken step by step."""
-        return Walk(noise, route(self.schedule, self.passes), method="ddim", clip=FAR)
+        """DDIM, with flow matching Euler's method, from noise (S, N, 2) to samples, to be taken step by step."""
+        way = straight(self.passes) if self.objective == "flow" else route(self.schedule, self.passes)
+        return Walk(noise, way, method="ddim", clip=FAR)
 
     def sample(self, noise: Tensor) -> Tensor:
         walk, unused = self.begin(noise), torch.Generator()

@@ -20,7 +20,7 @@ from engine.families import VAE, Diffusion, Family, Flow, gaussian
 from engine.packing import copied
 
 TITLES = {"vae": "Autoencoder (VAE)", "gan": "Adversarial (GAN)", "flow": "Flow (RealNVP)", "diffusion": "Diffusion"}
-EXTENT = (-1.2, 1.2, -1.2, 1.2)  # left, right, bottom, top of what is shown
+EXTENT = (-1.35, 1.35, -1.35, 1.35)  # left, right, bottom, top of what is shown: all that diffusion can draw
 MEASURED, HELD_OUT = 300, 120  # samples and real points behind a measure; points behind a likelihood
 SPLITS = 8  # of the real points, behind the floor
 SIDE, CODES = 40, 300  # cells along a map; codes behind the autoencoder's density
@@ -50,6 +50,7 @@ class Frame:
     update_work: dict[str, float]  # multiplications in one update of one network
     sample_work: dict[str, float]  # multiplications for one sample
     speed: dict[str, float]  # samples a second on this machine, the fastest so far; 0 before any were drawn
+    alpha: float  # share of the data at the level where diffusion begins to draw
     shown: int
 
 
@@ -271,7 +272,7 @@ class Judge:
             update_work={name: work[0] for name, work in self.work.items()},
             sample_work={name: work[1] for name, work in self.work.items()},
             speed={name: 1 / self.seconds[name] if self.seconds.get(name) else 0.0 for name in self.model},
-            shown=shown,
+            alpha=self.walk.route.alpha[0] if "diffusion" in self.model else 1.0, shown=shown,
         )  # fmt: skip
 
 

@@ -27,7 +27,8 @@ class Schedule:
     """How much of the data is left after t = 0, …, steps - 1: `alpha_bar` (steps,), falling from nearly 1 to nearly 0.
 
     "linear" is Ho et al.'s, with beta from 0.0001 to 0.02 at 1,000 steps and scaled for others; "cosine" is Nichol and
-    Dhariwal's, equation 17.  Raises `ValueError` for another kind, and for fewer than two steps.
+    Dhariwal's, equation 17.  A beta above 0.999 is held there: `held` says how many.  "linear" asks for such ones
+    below 21 steps.  Raises `ValueError` for another kind, and for fewer than two steps.
     """
 
     def __init__(self, kind: str, steps: int) -> None:
@@ -43,6 +44,7 @@ class Schedule:
             left = torch.cos((t + 0.008) / 1.008 * math.pi / 2).square()
             beta = 1 - left[1:] / left[:-1]
         self.beta = beta.clamp(max=0.999)  # (steps,)
+        self.held = int((beta > 0.999).sum())
         self.alpha_bar = (1 - self.beta).cumprod(0).float()  # (steps,)
 
 

@@ -9,7 +9,8 @@ import streamlit as st
 
 from engine.warm_start import UPDATES
 from ui import charts
-from ui.page import View, lab_page
+from ui.clipped import clipped, clipped_pixels, small
+from ui.page import View, lab_page, seldom
 from ui.player import Player
 from ui.points_input import points_input
 from ui.reel import film, particles
@@ -20,6 +21,8 @@ REACH = 2.4  # what is shown of the plane; noise reaches further, the data do no
 COLOURS = {"ddim": "positive", "ddpm": "negative", "heun": "class_2"}
 NAMES = {"noise": {"ddim": "DDIM", "ddpm": "DDPM", "heun": "Heun"}, "flow": {"ddim": "Euler", "heun": "Heun"}}
 LOWEST = 1e-4  # an energy distance below is drawn here
+FEW = 5  # steps, among which the first counts for much
+CLIPPED = 0.75  # share of numbers at the bounds from which on a distance says nothing of the network
 
 
 def stage(view: View) -> None:
@@ -33,6 +36,29 @@ def stage(view: View) -> None:
     _few_steps(scene, view)
     _schedule(scene, view)
     show(scene, key=view.key)
+    if said := seldom(view, "notes", lambda: _notes(view)):
+        st.caption(said)
+
+
+def _notes(view: View) -> str:
+    """What on stage is due to a bound and not to the network."""
+    frame, config = view.frame, view.config
+    if config.objective != "noise":
+        return ""
+    said = []
+    if frame.drawn_at:
+        why = clipped_pixels if config.data == "digits" else clipped
+        said.append(why(frame.path[-1], limit=frame.clip, alpha=float(frame.alpha[-1])))
+        if not said[0] and config.sampling_steps <= FEW and frame.clipped[0, 0] > CLIPPED:
+            said.append(f"The first of these {config.sampling_steps} steps begins in pure noise, where α is only "
+                        f"{small(frame.alpha[-1])}: its guess x̂₀ = (x − σ ε̂) / α is clipped for nearly every sample, "
+                        "and the others must make up for it.")  # fmt: skip
+    if config.schedule == "linear" and frame.held:
+        first = round((config.steps - frame.held + 1) / config.steps * (len(frame.alpha) - 1))
+        said.append(f"With {config.steps} levels the linear schedule asks for a β of 1 or more in the last "
+                    f"{frame.held}; it is held at 0.999, so next to nothing is left of the data there (α is "
+                    f"{frame.alpha[first]:.2g} at most). From 21 levels on no β is held.")  # fmt: skip
+    return "\n\n".join(filter(None, said))
 
 
 def _plane(scene: Scene, view: View) -> None:
@@ -101,7 +127,11 @@ def _few_steps(scene: Scene, view: View) -> None:
         there = frame.quality[number] >= 0
         line = np.column_stack([frame.calls[number], np.maximum(frame.quality[number], LOWEST)])[there]
         panel.path(np.log10(line), colour=COLOURS[method], name=NAMES[view.config.objective][method])
-        panel.points(np.log10(line), colours=[COLOURS[method]], size=4)
+        bound = frame.clipped[number][there] > CLIPPED  # at the bounds, whatever the network says
+        panel.points(np.log10(line[~bound]), colours=[COLOURS[method]], size=4)
+        if bound.any():
+            panel.points(np.log10(line[bound]), colours=[COLOURS[method]], size=5, shape="cross",
+                         name="x̂₀ clipped" if method == frame.methods[-1] else "")  # fmt: skip
 
 
 def _schedule(scene: Scene, view: View) -> None:
@@ -170,11 +200,15 @@ def inside(view: View) -> None:
         charts.bars({str(k): float(v) for k, v in enumerate(frame.variety)}, key=f"{view.key}.variety",
                     title="Variance kept by each class", x_title="variance of samples / of real ones")  # fmt: skip
     rows = ["| sampler | " + " | ".join(f"{s} steps" for s in (1, 2, 3, 5, 10, 20, 50)) + " |", "|:--|" + "--:|" * 7]
-    for method, values in zip(frame.methods, frame.quality, strict=True):
-        cells = " | ".join(f"{v:.3g}" if v >= 0 else "–" for v in values)
+    for method, values, bound in zip(frame.methods, frame.quality, frame.clipped > CLIPPED, strict=True):
+        cells = " | ".join(f"{v:.3g}{' *' if b else ''}" if v >= 0 else "–" for v, b in zip(values, bound, strict=True))
         rows.append(f"| {NAMES[view.config.objective][method]} | {cells} |")
     st.markdown("##### Energy distance by sampler and steps\n" + "\n".join(rows))
-    st.caption(f"Two halves of the real points are at {frame.floor:.3g}. Heun asks the network twice in each step.")
+    said = f"Two halves of the real points are at {frame.floor:.3g}. Heun asks the network twice in each step."
+    if (frame.clipped > CLIPPED).any():
+        said += (" \\* Nearly every number of these samples is at a bound, where x̂₀ is clipped: this is the distance "
+                 "of the bounds, and not of what the network expects.")  # fmt: skip
+    st.caption(said)
 
 
 def extra(player: Player) -> None:

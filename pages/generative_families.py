@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from engine.families import FAR
 from engine.families_view import EXTENT, TITLES
 from ui import charts
+from ui.clipped import clipped
 from ui.page import View, lab_page, seldom
 from ui.player import Player
 from ui.points_input import points_input
@@ -24,6 +26,7 @@ GOALS = {
     "flow": "makes log p(x) itself large: exact, since every step can be undone",
     "diffusion": "makes the squared error in guessing the added noise small",
 }
+DIRECTION = "makes the squared error in guessing the direction of the noise small"  # diffusion by flow matching
 FOLDED = {"vae": "Decoded", "gan": "Folded", "flow": "Bent", "diffusion": "Paths"}
 LEAST = 10**-2.5  # an energy distance below is drawn here
 LOWEST = -3.0  # nats: a log likelihood below is drawn here, and a map below is of one colour
@@ -46,11 +49,12 @@ def stage(view: View) -> None:
     scene.row(0.6)
     _measures(scene, frame)
     show(scene, key=view.key)
-    st.markdown(seldom(view, "table", lambda: _table(frame, brief=bool(view.player.compared))))
+    st.markdown(seldom(view, "table", lambda: _table(view, brief=bool(view.player.compared))))
 
 
 def _samples(scene: Scene, frame: Any, name: str) -> None:
-    panel = scene.panel(name, title=TITLES[name], x=X, y=Y)
+    out = int((np.abs(frame.samples[name]) > EXTENT[1]).any(axis=1).sum())
+    panel = scene.panel(name, title=TITLES[name] + (f": {out} outside" if out else ""), x=X, y=Y)
     if name == "gan":
         low, high = frame.gan_range
         panel.heatmap(frame.maps[name], extent=EXTENT, low=low, high=high, palette="diverging", name="D(x)")
@@ -103,8 +107,10 @@ def _dots(panel: Any, measured: dict[str, Any], names: list[str]) -> None:
             panel.points(np.column_stack([place + side, values]), size=4.5, colours=[COLOURS[name]])
 
 
-def _table(frame: Any, *, brief: bool) -> str:
+def _table(view: View, *, brief: bool) -> str:
     """One row a family: what it optimises, unless `brief`, how good it is, and what it costs."""
+    frame, flow = view.frame, view.config.objective == "flow"
+    goals = GOALS | ({"diffusion": DIRECTION} if flow else {})
     many = len(next(iter(frame.measured["energy"].values()))) > 1
     star = " *" if many else ""
     ceiling = f"{frame.ceiling:.2f}" if np.isfinite(frame.ceiling) else "–"
@@ -121,7 +127,7 @@ def _table(frame: Any, *, brief: bool) -> str:
         modes = f"{np.mean(frame.measured['modes'][name]):.3g}" if "modes" in frame.measured else "–"
         speed = f"{float(f'{frame.speed[name]:.2g}'):,.0f}" if frame.speed[name] else "–"
         rows.append(
-            f"| **{TITLES[name]}** {'' if brief else GOALS[name]} | {modes} | "
+            f"| **{TITLES[name]}** {'' if brief else goals[name]} | {modes} | "
             f"{np.mean(frame.measured['energy'][name]):.4f} | {likelihood} | {speed} | {frame.passes[name]} | "
             f"{frame.sample_work[name]:,.0f}, {frame.update_work[name] / 1e6:.1f} million |"
         )
@@ -134,6 +140,8 @@ def _table(frame: Any, *, brief: bool) -> str:
         said += f"A code of the autoencoder tells {told:.2f} nats; the blur that it adds has σ = {frame.blur:.2f}. "
     if "diffusion" in frame.samples:
         said += "Diffusion's likelihood is not computed here. "
+        if not flow and (why := clipped(frame.samples["diffusion"], limit=FAR, alpha=frame.alpha)):
+            said += f"**Diffusion: {why}** "
     said += "Equal updates are not equal work: see the last column."
     return "\n".join(rows) + f"\n\n:gray[{said}]"
 

@@ -50,6 +50,11 @@ class Config(BaseConfig):
     sampling_steps: int = knob(20, low=1, high=100, log=True, live=True, label="Diffusion: steps to a sample",
                                group="drawing", when="families=diffusion",
                                help="How often the network is asked on the way from noise to a sample.")  # fmt: skip
+    objective: str = knob(
+        "noise", choices=("noise", "flow"), titles=("Noise prediction", "Flow matching"), label="Diffusion: objective",
+        group="drawing", when="families=diffusion",
+        help="What its network is asked: which noise was added, or in which direction noise lies, seen from the data.",
+    )  # fmt: skip
     beta: float = knob(1.0, low=0.0, high=10.0, live=True, group="autoencoder", label="Price of a code β",
                        when="families=vae", help="1 is the evidence lower bound. Less is a finer code, more a blunter "
                        "one.")  # fmt: skip
@@ -146,7 +151,7 @@ class Experiment:
             return GAN(width=config.neurons, seeds=seeds, loss=config.gan_loss, critic_steps=config.critic_steps)
         if name == "flow":
             return Flow(width=config.neurons, seeds=seeds, layers=config.couplings)
-        return Diffusion(width=config.neurons, seeds=seeds, steps=config.sampling_steps)
+        return Diffusion(width=config.neurons, seeds=seeds, steps=config.sampling_steps, objective=config.objective)
 
     def family(self, name: str) -> Family:
         """The networks that are trained, S of them."""

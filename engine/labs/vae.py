@@ -31,6 +31,7 @@ from engine.packing import copied
 __all__ = ["Config", "Experiment", "Frame", "kl", "mmd"]
 
 BATCH = 64
+STEEPEST = 100.0  # a longer gradient is shortened to this; few are longer in ordinary training
 JUDGE = 20  # steps from one look at test rows to the next
 TRIED = 256  # test rows, and samples, of one such look
 MMD_WEIGHT = 200.0  # nats for each unit of MMD, times beta
@@ -70,7 +71,8 @@ class Config(BaseConfig):
     likelihood: str = knob(
         "bernoulli", choices=LIKELIHOODS, titles=("Gaussian, learned σ", "Bernoulli"), group="network",
         when="data=digits|mnist|fashion_mnist", help="What the decoder says about each pixel: a Gaussian around it, or "
-        "how likely it is white. Data that are no pictures always get the Gaussian.",
+        "how likely it is white. The ELBOs of the two cannot be compared: Bernoulli on grey pixels is a score and no "
+        "probability. Data that are no pictures always get the Gaussian.",
     )  # fmt: skip
     learning_rate: float = knob(0.005, low=1e-4, high=0.1, log=True, live=True, group="network",
                                 help="Step size of Adam.")  # fmt: skip
@@ -189,12 +191,26 @@ class Experiment:
         loss = nll + price * divergence if price else nll
         self.optimiser.zero_grad()
         loss.sum().backward()  # type: ignore[no-untyped-call]
+        self._shorten_gradients()
         self.optimiser.step()
         if self.step_count % JUDGE == 0:
             self._judge()
         self.step_count += 1
         told = torch.stack([part.detach().mean() for part in (loss, nll, divergence)]).tolist()  # waits for the GPU
         return dict(zip(("loss", "reconstruction", self.divergence), told, strict=True)) | self.judged
+
+    @torch.no_grad()
+    def _shorten_gradients(self) -> None:
+        """Bring the gradient of each network to a length of at most `STEEPEST`.
+
+        Without a price codes may fly apart.  When the price comes back, their gradients are huge, and Adam, which
+        divides by the size of the last thousand, would hardly move any more once they have become ordinary.
+        """
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]  # (S, n, m) each
+        length = torch.stack([g.square().sum((1, 2)) for g in gradients]).sum(0).sqrt()  # (S,)
+        share = (STEEPEST / length).clamp(max=1).view(-1, 1, 1)
+        for gradient in gradients:
+            gradient *= share
 
     @property
     def divergence(self) -> str:

@@ -329,11 +329,70 @@ def test_a_flow_covers_all_and_spills(seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_one_step_of_diffusion_draws_nothing() -> None:
+def test_one_step_of_diffusion_draws_the_mean() -> None:
     one, twenty = (taught("steps", beside=beside, seeds=6) for beside in (False, True))
-    assert one["strays"]["diffusion"].min() == 1 and one["modes"]["diffusion"].max() == 0
-    assert one["energy"]["diffusion"].min() >= 0.5 and twenty["energy"]["diffusion"].max() <= 0.03
-    assert taught("steps", seeds=6, sampling_steps=5)["modes"]["diffusion"].mean() >= 5
+    assert one["strays"]["diffusion"].min() >= 0.98
+    assert one["energy"]["diffusion"].min() >= 0.25 and twenty["energy"]["diffusion"].max() <= 0.03
+    assert twenty["modes"]["diffusion"].min() == 8
+    assert taught("steps", seeds=6, sampling_steps=5)["modes"]["diffusion"].min() == 8
+    samples = one_step("flow")
+    away = samples.norm(dim=2).mean(1)  # (S,) from the centre
+    assert away.min() >= 0.2 and away.max() <= 0.3 and point_clouds.RADIUS == 0.8
+    assert samples.mean(1).norm(dim=1).max() < 0.1  # in the middle of them all, and not beside it
+
+
+@pytest.mark.slow
+def test_one_step_of_noise_prediction_draws_the_corners_and_says_so() -> None:
+    corners = (one_step("noise").abs() == families.FAR).all(2).float().mean(1)
+    assert corners.min() > 0.99
+    alpha = sampling.route(sampling.Schedule("cosine", families.LEVELS), 1).alpha[0]
+    assert alpha == pytest.approx(5e-5, rel=0.05)
+
+
+def one_step(objective: str) -> torch.Tensor:
+    """What is drawn in one step when the lesson is over, (6, 300, 2)."""
+    config = dataclasses.replace(lesson("steps").config(Config), seeds=6, objective=objective)  # type: ignore[type-var]
+    experiment = Experiment(config)
+    for _ in engine.train(experiment, lesson("steps").runs_to or 0):
+        pass
+    assert len(experiment.judge.walk.route.times) == 1
+    return experiment.judge.ready
+
+
+@pytest.mark.parametrize("objective", ["noise", "flow"])
+def test_no_sample_of_diffusion_lies_outside_the_picture(objective: str) -> None:
+    left, right, bottom, top = families_view.EXTENT
+    for steps in (1, 2, 20):
+        experiment = Experiment(Config(families=("diffusion",), objective=objective, sampling_steps=steps))
+        for _ in engine.train(experiment, 40):
+            pass
+        x = experiment.frame().samples["diffusion"]
+        assert (x[:, 0] > left).all() and (x[:, 0] < right).all() and (x[:, 1] > bottom).all() and (x[:, 1] < top).all()
+
+
+def test_a_link_from_before_predicts_noise() -> None:
+    assert Config.from_params({"families": "diffusion", "sampling_steps": "1"}).objective == "noise"
+
+
+def test_flow_matching_divides_by_nothing_and_finds_the_mean_of_the_data() -> None:
+    """A network that knows the answer: seen from pure noise the direction is noise less the mean, here (0.3, -0.2)."""
+    mean = torch.tensor([0.3, -0.2])
+    family = Diffusion(width=16, seeds=[3], steps=1, objective="flow").requires_grad_(False)
+    family.predict = lambda x, time: x - mean  # type: ignore[method-assign]
+    drawn = family.sample(torch.randn(1, 50, 2, generator=generator(0, "x")))
+    assert torch.allclose(drawn, mean.expand(1, 50, 2), atol=1e-6)
+    loss = [
+        m["diffusion_loss"] for m in engine.train(Experiment(Config(families=("diffusion",), objective="flow")), 150)
+    ]
+    assert np.mean(loss[-20:]) < 0.9 < 1.1 < loss[0]  # who says nothing errs by the variances of noise and data
+
+
+@pytest.mark.parametrize("blur", [0.02, 0.05, 0.2, 1.0])
+def test_the_blur_begins_as_the_knob_says_and_stays_if_it_is_not_learned(blur: float) -> None:
+    experiment = Experiment(Config(families=("vae",), blur=blur, learn_blur=False, width=8))
+    for _ in engine.train(experiment, 3):
+        pass
+    assert experiment.frame().blur == pytest.approx(blur, rel=1e-5)
 
 
 @pytest.mark.slow

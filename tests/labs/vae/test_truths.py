@@ -19,9 +19,10 @@ from visitor import Visitor, visit
 
 import engine
 from engine import images, latent_view, observations
+from engine.autoencoders import CLEAR, UNSURE, above, below
 from engine.device import generator
 from engine.lab import ConfigError
-from engine.labs.vae import Config, Experiment, kl, mmd
+from engine.labs.vae import STEEPEST, Config, Experiment, kl, mmd
 from ui.latent import latent_plane
 from ui.scene import Scene
 
@@ -173,6 +174,41 @@ def test_kl_falls_monotonically_in_beta() -> None:
         found.append(experiment.by_seed[1])
     falls = torch.stack(found).diff(dim=0)
     assert (falls < 0).all(), found
+
+
+# ------------------------------------------------------------------ soft bounds
+
+
+def test_a_bound_keeps_what_is_inside_and_has_a_slope_outside() -> None:
+    v = torch.linspace(-24, 16, 81, dtype=torch.float64, requires_grad=True)
+    found = above(below(v, UNSURE), CLEAR)
+    assert (found > CLEAR).all() and (found < UNSURE).all() and (found.diff() > 0).all()
+    inside = (v > CLEAR + 7) & (v < UNSURE - 7)
+    assert (found - v)[inside].abs().max() < 1e-3
+    (slope,) = torch.autograd.grad(found.sum(), v)
+    assert (slope > 1e-6).all() and (slope[inside] > 0.999).all()
+    far = torch.tensor([-1e4, 1e4])
+    assert above(below(far, UNSURE), CLEAR).tolist() == [CLEAR, UNSURE]
+
+
+@pytest.mark.parametrize("knobs", [{"likelihood": "gaussian"}, {"data": "wine"}, {"data": "moons"}, {"data": "digits"}])
+def test_the_decoder_begins_with_the_variance_of_the_data(knobs: dict[str, Any]) -> None:
+    experiment = trained(0, **knobs)
+    assert experiment.model.variance == pytest.approx(float(experiment.x[:5000].var(0).mean()), rel=1e-5)
+    assert float(experiment.model.deviation.square()) == pytest.approx(experiment.model.variance, rel=1e-5)
+
+
+def test_a_long_gradient_is_shortened_in_its_own_network_alone() -> None:
+    experiment = trained(1, seeds=3, width=16)
+    for p in experiment.model.parameters():
+        p.grad = torch.ones_like(p) * torch.tensor([1e-3, 50.0, 1e-3]).view(3, 1, 1)
+    experiment._shorten_gradients()
+    gradients = [p.grad for p in experiment.model.parameters() if p.grad is not None]
+    length = torch.stack([g.square().sum((1, 2)) for g in gradients]).sum(0).sqrt()
+    assert float(length[1]) == pytest.approx(STEEPEST, rel=1e-4)
+    for g in gradients:
+        assert (g[0] == 1e-3).all() and (g[2] == 1e-3).all()
+        assert g[1].unique().numel() == 1  # its direction stays
 
 
 # ------------------------------------------------------------------ training
