@@ -21,6 +21,7 @@ from visitor import ROOT, serve, visit
 from tests.cases.behind_a_proxy import PREFIX
 from ui import serving
 
+SLOW = pytest.mark.slow
 ASSETS = sorted(
     file.relative_to(ROOT).as_posix() for file in (ROOT / "assets").rglob("*") if file.suffix in (".js", ".woff2")
 )
@@ -105,10 +106,7 @@ def test_the_app_mounts_nothing_beside_the_base_path(base: str) -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("base", "asgi"),
-    [
-        ("/uni/play/", ""),
-        *(pytest.param(*how, marks=pytest.mark.slow) for how in [("course", ""), ("a/b/c", "app:app")]),
-    ],
+    [("/uni/play/", ""), pytest.param("course", "", marks=SLOW), pytest.param("a/b/c", "app:app", marks=SLOW)],
 )
 def test_under_a_base_path_a_page_draws_its_stage(browser: Browser, tmp_path: Path, base: str, asgi: str) -> None:
     """A visitor comes to the gallery, and from there to a page; nothing is asked for outside the base path."""
