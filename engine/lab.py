@@ -129,7 +129,7 @@ class Knob:
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise error from None
         assert self.low is not None and self.high is not None
-        if not math.isfinite(number) or not self.low <= number <= self.high:
+        if not self.low <= number <= self.high or not math.isfinite(number):
             raise error
         return number
 

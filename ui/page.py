@@ -279,11 +279,12 @@ def _share(player: Player) -> None:
     where = urlsplit(st.context.url or "")
     base = f"{where.scheme}://{where.netloc}{where.path.rsplit('/', 1)[0]}/" if where.netloc else ""
     others = ", with those beside it" if compared else ""
-    if refused := next(filter(None, map(story.too_many, [told, *(other for other, _ in compared)])), ""):
+    address = base + story.link(slug, told, compared)
+    if refused := story.too_much(address, [told, *(other for other, _ in compared)]):
         st.warning(f"{refused} The Python file and the notebook below repeat it.", icon=":material/link_off:")
     else:
         st.markdown(f"**This link** repeats the run on screen{others}, seed and changes included.")
-        st.code(base + story.link(slug, told, compared), language=None, wrap_lines=True)
+        st.code(address, language=None, wrap_lines=True)
     config, steps, did = told["config"], told["step"], told["interventions"]
     name = f"{slug}-seed{config.seed}-step{steps}"
     with st.container(horizontal=True, gap="small"):

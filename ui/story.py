@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FURTHEST = 1_000_000  # steps that a link may ask for
 CHANGES = 500  # things done to a run that a link may tell of: each costs the web process up to half a millisecond
 COMPARED = 3  # runs that fit beside the one on stage
-LONGEST = 2_000_000  # characters: what browsers take for an address
+LONGEST = 500_000  # characters of a link: a little less than Streamlit (1.67) reads, which passes over longer ones
 
 
 def link(slug: str, told: dict[str, Any], compared: Sequence[tuple[dict[str, Any], bool]] = ()) -> str:
@@ -60,12 +60,14 @@ def _params(told: dict[str, Any]) -> dict[str, str]:
     return params
 
 
-def too_many(told: dict[str, Any]) -> str:
-    """A sentence if more was done to the run of which `Run.story` told this than a link may tell, or ""."""
-    done = len(told["interventions"]) + len(told["later"])
-    if done <= CHANGES:
-        return ""
-    return f"This run was changed {done:,} times on the way, and a link tells of {CHANGES} changes at most."
+def too_much(address: str, told: Iterable[dict[str, Any]]) -> str:
+    """A sentence if nobody could open the link `address` to runs of which `Run.story` told this, or ""."""
+    done = max(len(each["interventions"]) + len(each["later"]) for each in told)
+    if done > CHANGES:
+        return f"This run was changed {done:,} times on the way, and a link tells of {CHANGES} changes at most."
+    if len(address) > LONGEST:
+        return f"The link to this run has {len(address):,} characters, and {LONGEST:,} are read at most."
+    return ""
 
 
 def open_link(player: Player, config_class: type[Config]) -> None:
@@ -133,10 +135,9 @@ def read(text: str, config: Config) -> list[Intervention]:
     for step, change in _pairs("did", text, CHANGES, allowed):
         if type(step) is not int or not 0 <= step <= FURTHEST or not isinstance(change, dict):
             raise ConfigError("did", text, allowed)
-        edit = change.get("edit")
-        if isinstance(edit, dict):  # nothing nested, which could be endlessly deep: the lab will say what it misses
-            plain = {name: value for name, value in edit.items() if isinstance(value, (str, int, float))}
-            found.append(Intervention(step, plain))
+        if "edit" in change:  # nothing nested, which could be endlessly deep: the lab will say what it misses
+            edit = change["edit"] if isinstance(change["edit"], dict) else {}
+            found.append(Intervention(step, {n: v for n, v in edit.items() if isinstance(v, (str, int, float))}))
             continue
         if not all(isinstance(value, (str, int, float)) and not isinstance(value, bool) for value in change.values()):
             raise ConfigError("did", text, allowed)
