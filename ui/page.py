@@ -166,7 +166,10 @@ def _look(player: Player, stage: Draw, counter: DeltaGenerator, *, unit: str, en
     if not look.busy and look.config is not None and look.config != player.config:
         # The run took other knobs: an earlier moment, a link's story, or another tab that steers it too.
         player.config = look.config
+        here = settings(player.slug, type(look.config))
+        said = here.notices  # about the link: they stay until the visitor turns something
         player.turn(**{name: getattr(look.config, name) for name in look.config.knobs()})
+        here.notices = said
         st.rerun(scope="app")
     status(player, counter, unit=unit)  # may have looked again, at the moment that the timeline was dragged to
     look = player.on_stage.look
