@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -214,6 +213,9 @@ def knob(
     return dataclasses.field(default=default, metadata={"knob": spec})
 
 
+_KNOBS: dict[type[Config], dict[str, Knob]] = {}  # of each Config: asked for several times whenever one is made
+
+
 @dataclass(frozen=True)
 class Config:
     """What can be turned.  Each lab derives its own: a frozen dataclass in which every field is a `knob()`.
@@ -234,7 +236,16 @@ class Config:
     @classmethod
     def knobs(cls) -> dict[str, Knob]:
         """Every knob by name, in the order of declaration with the seed last."""
-        return dict(_knobs(cls))
+        if cls not in _KNOBS:
+            found = {
+                f.name: dataclasses.replace(
+                    f.metadata["knob"], name=f.name, label=f.metadata["knob"].label or _label(f.name)
+                )
+                for f in dataclasses.fields(cls)
+            }
+            found["seed"] = found.pop("seed")
+            _KNOBS[cls] = found
+        return dict(_KNOBS[cls])
 
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> Self:
@@ -281,16 +292,6 @@ class Config:
         for name in self.changed(other):
             if not self.knobs()[name].live:
                 raise ConfigError(name, getattr(other, name), "it cannot change during a run; reset to use it")
-
-
-@functools.cache  # asked for several times with every Config that is made
-def _knobs(of: type[Config]) -> dict[str, Knob]:
-    found = {
-        f.name: dataclasses.replace(f.metadata["knob"], name=f.name, label=f.metadata["knob"].label or _label(f.name))
-        for f in dataclasses.fields(of)
-    }
-    found["seed"] = found.pop("seed")
-    return found
 
 
 def _label(name: str) -> str:
