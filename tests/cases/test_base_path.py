@@ -18,10 +18,10 @@ from starlette.types import Message
 from streamlit import config
 from visitor import ROOT, serve, visit
 
-from tests.cases.behind_a_proxy import PREFIX
 from ui import serving
 
 SLOW = pytest.mark.slow
+PREFIX = "/uni/play"  # as in behind_a_proxy.py, which is not imported here: it makes the app
 ASSETS = sorted(
     file.relative_to(ROOT).as_posix() for file in (ROOT / "assets").rglob("*") if file.suffix in (".js", ".woff2")
 )
