@@ -39,7 +39,7 @@ COPY . .
 USER 10001
 EXPOSE 8501
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/_stcore/health', timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request; base = os.environ.get('STREAMLIT_SERVER_BASE_URL_PATH', '').strip('/'); urllib.request.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/' + (base and base + '/') + '_stcore/health', timeout=4)"]
 # A shell only because PORT is known when the container starts; exec hands its place, and its signals, to Streamlit.
 # Without its welcome message Streamlit does not ask an outside service for this machine's address.
 CMD ["sh", "-c", "exec streamlit run app.py --server.address=0.0.0.0 --server.port=\"$PORT\" --server.headless=true --logger.hideWelcomeMessage=true"]

@@ -1,4 +1,4 @@
-"""The playground as one ASGI app: `streamlit run app.py`, or `uvicorn app:app`.
+"""The playground as one ASGI app: `streamlit run app.py`, or `uvicorn app:app`, from any folder.
 
 The worker pool starts here and not in a page: a process started from a script thread would run the script again.
 """
@@ -14,6 +14,8 @@ from pathlib import Path
 import streamlit as st
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+
+from ui import serving
 
 ROOT = Path(__file__).resolve().parent
 log = logging.getLogger("playground")
@@ -45,9 +47,10 @@ def on_script_error(error: Exception) -> bool:
     return True
 
 
+serving.configure(Path(__file__).resolve())
 app = st.App(
     ROOT / "ui" / "shell.py",
     lifespan=lifespan,
-    routes=[Mount("/assets", StaticFiles(directory=ROOT / "assets"))],
+    routes=serving.routes(lambda base: Mount(f"{base}/assets", StaticFiles(directory=ROOT / "assets"))),
     on_script_error=on_script_error,
 )

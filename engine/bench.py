@@ -7,6 +7,7 @@ A bench knows no process, no thread and no visitor.  Its owner calls `Bench.call
 from __future__ import annotations
 
 import json
+import logging
 import pickle
 import time
 from collections import deque
@@ -17,6 +18,8 @@ from engine import network_file
 from engine.hosted import Hosted, Intervention, Look
 from engine.lab import Config, ConfigError
 from engine.limits import Limits
+
+log = logging.getLogger(__name__)
 
 
 class Bench:
@@ -95,8 +98,6 @@ class Bench:
             hosted.intervene(config)
 
     def _do_edit(self, hosted: Hosted, change: Mapping[str, Any]) -> None:
-        if not hasattr(hosted.experiment, "edit"):
-            raise ConfigError("edit", dict(change), "this lab has nothing that can be set by hand")
         hosted.intervene(dict(change))
 
     def _do_seek(self, hosted: Hosted, step: int) -> None:
@@ -104,12 +105,26 @@ class Bench:
 
     def _do_retell(
         self, hosted: Hosted, interventions: Sequence[Intervention], step: int, at: int | None = None
-    ) -> None:
-        """From the beginning to `step`, doing again what a visitor did on the way, and back to `at`; used by links."""
+    ) -> str:
+        """From the beginning to `step`, doing again what a visitor did on the way, and back to `at`; used by links.
+
+        Edits that the lab refuses are left out.  Returns what to say about them, after "In the link," or "".
+        """
         hosted.begin(hosted.first_config)
-        hosted.interventions = sorted(interventions, key=lambda i: i.step)
+        told = sorted(interventions, key=lambda i: i.step)
+        refused: dict[int, ConfigError] = {}
+        if not all(isinstance(i.change, Config) for i in told):
+            refused = _refused(hosted, told)
+            hosted.begin(hosted.first_config)
+        hosted.interventions = [i for place, i in enumerate(told) if place not in refused]
         hosted.last_step = hosted.target = step
         hosted.back_to = at
+        if not refused:
+            return ""
+        place, error = next(iter(refused.items()))
+        if len(refused) == 1:
+            return f"the change by hand at step {told[place].step:,} is left out: {error}"
+        return f"{len(refused)} changes by hand are left out; the first, at step {told[place].step:,}: {error}"
 
     def _do_peek(self, hosted: Hosted, since: int, drawn: tuple[int, int] | None = None) -> Look:
         return hosted.look(since, drawn)
@@ -193,3 +208,20 @@ class Bench:
         now = time.monotonic()
         due = [h.due - now for h in self.runs.values() if h.status == "running"]
         return max(0.0, min([0.25, *due]))
+
+
+def _refused(hosted: Hosted, told: Sequence[Intervention]) -> dict[int, ConfigError]:
+    """What the lab says to each of `told` that it refuses, by place.  All are tried: the run is no longer as it was."""
+    found: dict[int, ConfigError] = {}
+    editable = hasattr(hosted.experiment, "edit")
+    for place, intervention in enumerate(told):
+        if isinstance(intervention.change, Config) and not editable:
+            continue
+        try:
+            hosted.apply(intervention.change)
+        except ConfigError as error:
+            found[place] = error
+        except Exception:  # the lab's own code: a link must not take its run down
+            log.exception("The lab %s cannot make the change %r of a link.", hosted.slug, intervention.change)
+            found[place] = ConfigError("edit", intervention.change, "the lab cannot read it")
+    return found

@@ -220,8 +220,10 @@ class Hosted:
         if isinstance(change, Config):
             self.experiment.update(change)
             self.config = change
+        elif hasattr(self.experiment, "edit"):
+            self.experiment.edit(change)
         else:
-            self.experiment.edit(change)  # type: ignore[attr-defined]
+            raise ConfigError("edit", change, "this lab has nothing that can be set by hand")
 
     def _apply_due(self) -> None:
         step = self.experiment.step_count

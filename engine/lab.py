@@ -20,6 +20,7 @@ from torch import nn
 Value = bool | int | float | str | tuple[int, ...] | tuple[str, ...]
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
+_DIGITS = 1_000  # characters that a number may be written with: the longest exact double has some 770
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
@@ -35,10 +36,15 @@ class ConfigError(ValueError):
         self.knob, self.value, self.allowed = knob, value, allowed
 
     def __str__(self) -> str:
-        shown = repr(self.value)
-        if len(shown) > 60:
-            shown = shown[:57] + "..."
-        return f"{self.knob} = {shown} is not accepted: {self.allowed}."
+        return f"{self.knob} = {_shown(self.value)} is not accepted: {self.allowed}."
+
+
+def _shown(value: object) -> str:
+    """`value` in at most 60 characters."""
+    if isinstance(value, int) and abs(value) >= 10**60:  # Python writes out none of thousands of digits
+        return "a number of more than 60 digits"
+    shown = repr(value[:60] if isinstance(value, str) else value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 class StillMissing(ConfigError):
@@ -118,11 +124,11 @@ class Knob:
         if isinstance(value, (bool, str)):
             raise error
         try:
-            number: int | float = value.__index__() if integer else float(value)
+            number: int | float = value.__index__() if integer else float(value) + 0.0  # no minus zero
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise error from None
         assert self.low is not None and self.high is not None
-        if not math.isfinite(number) or not self.low <= number <= self.high:
+        if not self.low <= number <= self.high or not math.isfinite(number):
             raise error
         return number
 
@@ -134,13 +140,13 @@ class Knob:
                 raise error
             return text == "1"
         if self.kind in ("int", "float"):
-            if not (_INTEGER if self.kind == "int" else _NUMBER).fullmatch(text):
+            if len(text) > _DIGITS or not (_INTEGER if self.kind == "int" else _NUMBER).fullmatch(text):
                 raise error
             value: Any = int(text) if self.kind == "int" else float(text)
         elif self.kind in ("choice", "text"):
             value = text
         else:
-            items = text.split(",") if text else []
+            items = text.split(",", self.length[1]) if text else []  # one too many already does not fit
             if self.kind == "ints" and not all(_INTEGER.fullmatch(item) for item in items):
                 raise error
             value = tuple(int(item) if self.kind == "ints" else item for item in items)
@@ -207,6 +213,9 @@ def knob(
     return dataclasses.field(default=default, metadata={"knob": spec})
 
 
+_KNOBS: dict[type[Config], dict[str, Knob]] = {}  # of each Config: asked for several times whenever one is made
+
+
 @dataclass(frozen=True)
 class Config:
     """What can be turned.  Each lab derives its own: a frozen dataclass in which every field is a `knob()`.
@@ -227,14 +236,16 @@ class Config:
     @classmethod
     def knobs(cls) -> dict[str, Knob]:
         """Every knob by name, in the order of declaration with the seed last."""
-        found = {
-            f.name: dataclasses.replace(
-                f.metadata["knob"], name=f.name, label=f.metadata["knob"].label or _label(f.name)
-            )
-            for f in dataclasses.fields(cls)
-        }
-        found["seed"] = found.pop("seed")
-        return found
+        if cls not in _KNOBS:
+            found = {
+                f.name: dataclasses.replace(
+                    f.metadata["knob"], name=f.name, label=f.metadata["knob"].label or _label(f.name)
+                )
+                for f in dataclasses.fields(cls)
+            }
+            found["seed"] = found.pop("seed")
+            _KNOBS[cls] = found
+        return dict(_KNOBS[cls])
 
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> Self:
@@ -245,7 +256,7 @@ class Config:
         knobs = cls.knobs()
         for name in params:
             if name not in knobs:
-                close = difflib.get_close_matches(name, knobs, n=1)
+                close = difflib.get_close_matches(name[:40], knobs, n=1)
                 hint = f"; did you mean {close[0]}" if close else ""
                 raise ConfigError(name, params[name], f"there is no such knob{hint}. The knobs are {', '.join(knobs)}")
         return cls(**{name: knobs[name].parse(text) for name, text in params.items()})  # type: ignore[arg-type]

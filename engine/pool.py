@@ -258,7 +258,9 @@ class Pool(abc.ABC):
         try:
             self.send(record.place, "open", record.run_id, (record.slug, record.config), self.limits.start_timeout)
             for verb, args in record.queued:
-                self.send(record.place, verb, record.run_id, args, 5.0)
+                said = self.send(record.place, verb, record.run_id, args, 5.0)
+                if verb == "retell" and said:
+                    record.notice, record.notice_until = f"In the link, {said}", math.inf
             record.queued.clear()
             record.asked = time.monotonic()
         except Exception:

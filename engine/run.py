@@ -61,9 +61,13 @@ class Run:
         """Show the moment after `step` steps, exactly as it was."""
         self.pool.call("seek", self.id, step)
 
-    def retell(self, interventions: Sequence[Intervention], step: int, at: int | None = None) -> None:
-        """From the beginning to `step` with what was done on the way, as `story` returned it, and back to step `at`."""
-        self.pool.call("retell", self.id, list(interventions), step, at)
+    def retell(self, interventions: Sequence[Intervention], step: int, at: int | None = None) -> str:
+        """From the beginning to `step` with what was done on the way, as `story` returned it, and back to step `at`.
+
+        Edits that the lab refuses are left out; returns a sentence about them, to be begun with "In the link,", or "".
+        """
+        said: str | None = self.pool.call("retell", self.id, list(interventions), step, at)
+        return said or ""  # a run that waits for a place says it when it has one
 
     def branch(self, step: int, config: Config) -> Run:
         """A new run with the same past up to `step` and `config` (live knobs) from there on, paused."""

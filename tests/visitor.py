@@ -272,19 +272,27 @@ def visit(browser: Browser, address: str, **context: Any) -> Iterator[Visitor]:
 
 
 class Server:
-    """The whole app with settings of its own, in a process group of its own."""
+    """The whole app with settings of its own, in a process group of its own.
 
-    def __init__(self, log: Path, **environment: str) -> None:
+    It is started in `folder`, by Streamlit's command or, if `asgi` names an ASGI app such as "app:app", by uvicorn.
+    `address` ends with STREAMLIT_SERVER_BASE_URL_PATH.
+    """
+
+    def __init__(self, log: Path, *, folder: Path = ROOT, asgi: str = "", **environment: str) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
-        self.address, self.log = f"http://127.0.0.1:{port}", log
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+        base = environment.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+        self.address, self.log = f"http://127.0.0.1:{port}/{base}".rstrip("/"), log
+        if asgi:
+            command = ["uvicorn", asgi, f"--app-dir={ROOT}", f"--port={port}", "--host=127.0.0.1"]
+        else:
+            command = ["streamlit", "run", str(ROOT / "app.py"), f"--server.port={port}", "--server.address=127.0.0.1",
+                       "--server.headless=true"]  # fmt: skip
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [*command, "--server.address=127.0.0.1", "--server.headless=true"], cwd=ROOT,
-                env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                start_new_session=True,
+                [sys.executable, "-m", *command], cwd=folder, env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         wait_until(self._healthy, "the server to answer")
 
@@ -308,9 +316,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(log: Path, **environment: str) -> Iterator[Server]:
+def serve(log: Path, *, folder: Path = ROOT, asgi: str = "", **environment: str) -> Iterator[Server]:
     """A server of one's own, which is stopped at the end."""
-    server = Server(log, **environment)
+    server = Server(log, folder=folder, asgi=asgi, **environment)
     try:
         yield server
     finally:

@@ -18,6 +18,7 @@ from engine import Config
 RESERVED = frozenset(
     {"run", "step", "did", "at", "view", "hide", "lesson", "compare"}
 )  # keys of a link that are not knobs
+STRANGERS = 3  # names in a link that are no knobs and get a sentence each
 KEPT = 20  # earlier Configs that Undo can bring back
 
 
@@ -111,20 +112,23 @@ def _identity(params: dict[str, str], lesson: str | None) -> frozenset[tuple[str
 
 
 def _take(here: Settings, config_class: type[Config], params: dict[str, str]) -> None:
-    config, errors = config_class.salvage(params)
+    knobs = config_class.knobs()
+    strangers = [name for name in params if name not in knobs]
+    config, errors = config_class.salvage({name: text for name, text in params.items() if name in knobs})
     here.replace(config)
     here.stale, here.notices = True, []
-    knobs = config_class.knobs()
     for error in errors:
-        if error.knob in knobs and error.knob not in params:  # what the link does say needs what it does not say
+        if error.knob not in params:  # what the link does say needs what it does not say
             here.notices.append(f"This link is not complete: {error.allowed}. Its settings are left out.")
-        elif error.knob in knobs:
+        else:
             used = knobs[error.knob].format(getattr(config, error.knob))
             here.notices.append(f"In the link, {error} {f'Using {used} instead' if used else 'It is left out'}.")
-        else:
-            close = difflib.get_close_matches(error.knob, knobs, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            here.notices.append(f"In the link, {error.knob[:40]} is not a knob of this page{hint}; it is left out.")
+    for name in strangers[:STRANGERS]:
+        close = difflib.get_close_matches(name[:40], knobs, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        here.notices.append(f"In the link, {name[:40]} is not a knob of this page{hint}; it is left out.")
+    if (further := len(strangers) - STRANGERS) > 0:
+        here.notices.append(f"In the link, {further:,} more are no knobs of this page, and are left out too.")
 
 
 def _went_back() -> bool:

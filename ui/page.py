@@ -167,7 +167,10 @@ def _look(player: Player, stage: Draw, counter: DeltaGenerator, *, unit: str, en
     if not look.busy and look.config is not None and look.config != player.config:
         # The run took other knobs: an earlier moment, a link's story, or another tab that steers it too.
         player.config = look.config
+        here = settings(player.slug, type(look.config))
+        said = here.notices  # about the link: they stay until the visitor turns something
         player.turn(**{name: getattr(look.config, name) for name in look.config.knobs()})
+        here.notices = said
         st.rerun(scope="app")
     status(player, counter, unit=unit)  # may have looked again, at the moment that the timeline was dragged to
     look = player.on_stage.look
@@ -280,8 +283,12 @@ def _share(player: Player) -> None:
     where = urlsplit(st.context.url or "")
     base = f"{where.scheme}://{where.netloc}{where.path.rsplit('/', 1)[0]}/" if where.netloc else ""
     others = ", with those beside it" if compared else ""
-    st.markdown(f"**This link** repeats the run on screen{others}, seed and changes included.")
-    st.code(base + story.link(slug, told, compared), language=None, wrap_lines=True)
+    address = base + story.link(slug, told, compared)
+    if refused := story.too_much(address, [told, *(other for other, _ in compared)]):
+        st.warning(f"{refused} The Python file and the notebook below repeat it.", icon=":material/link_off:")
+    else:
+        st.markdown(f"**This link** repeats the run on screen{others}, seed and changes included.")
+        st.code(address, language=None, wrap_lines=True)
     config, steps, did = told["config"], told["step"], told["interventions"]
     name = f"{slug}-seed{config.seed}-step{steps}"
     with st.container(horizontal=True, gap="small"):

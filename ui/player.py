@@ -261,14 +261,16 @@ class Player:
             self._keep(Watched(pool.current().open(self.slug, config), label, together=True))
             self.compared[0].run.speed(self.speed)
 
-    def set_beside(self, told: story.Story, *, together: bool) -> None:
-        """Put a run that a link tells of beside the one on stage, as far as it had come."""
+    def set_beside(self, told: story.Story, *, together: bool) -> str:
+        """Put a run that a link tells of beside the one on stage, as far as it had come; returns what it says."""
         label = describe(told.config, self.config) or f"another run, to step {told.step:,}"
+        said = ""
         with self._told():
             run = pool.current().open(self.slug, told.config)
             run.speed(self.speed)
-            run.retell(told.interventions, told.step, told.at)
+            said = run.retell(told.interventions, told.step, told.at)
             self.compared.append(Watched(run, label, together=together))
+        return said
 
     def swap(self, number: int) -> None:
         """Bring a compared run on stage, and what is there to its place."""

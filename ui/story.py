@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 
-import engine
 from engine import Config, ConfigError
 from engine.hosted import Intervention
 from ui.link import settings
@@ -23,7 +22,9 @@ if TYPE_CHECKING:
     from ui.player import Player
 
 FURTHEST = 1_000_000  # steps that a link may ask for
+CHANGES = 500  # things done to a run that a link may tell of: each costs the web process up to half a millisecond
 COMPARED = 3  # runs that fit beside the one on stage
+LONGEST = 500_000  # characters of a link: a little less than Streamlit (1.67) reads, which passes over longer ones
 
 
 def link(slug: str, told: dict[str, Any], compared: Sequence[tuple[dict[str, Any], bool]] = ()) -> str:
@@ -59,6 +60,16 @@ def _params(told: dict[str, Any]) -> dict[str, str]:
     return params
 
 
+def too_much(address: str, told: Iterable[dict[str, Any]]) -> str:
+    """A sentence if nobody could open the link `address` to runs of which `Run.story` told this, or ""."""
+    done = max(len(each["interventions"]) + len(each["later"]) for each in told)
+    if done > CHANGES:
+        return f"This run was changed {done:,} times on the way, and a link tells of {CHANGES} changes at most."
+    if len(address) > LONGEST:
+        return f"The link to this run has {len(address):,} characters, and {LONGEST:,} are read at most."
+    return ""
+
+
 def open_link(player: Player, config_class: type[Config]) -> None:
     """Open the runs that the link tells of and let each go as far as it went.  What cannot be read gets a sentence."""
     here = settings(player.slug, config_class)
@@ -66,19 +77,21 @@ def open_link(player: Player, config_class: type[Config]) -> None:
     try:
         told = _read_story(here.config, query)
     except ConfigError as error:
-        here.notices.append(f"The link asks for {error} The run starts from the beginning.")
+        here.notices.append(f"In the link, {error} The run starts from the beginning.")
         return
     try:
         compared = _read_compared(config_class, query.get("compare", ""))
     except ConfigError as error:
-        here.notices.append(f"The link asks for {error} The runs beside this one are left out.")
+        here.notices.append(f"In the link, {error} The runs beside this one are left out.")
         compared = []
     player.follow(told.config)
     if player.on_stage is not None:
-        player.on_stage.run.retell(told.interventions, told.step, told.at)
+        if said := player.on_stage.run.retell(told.interventions, told.step, told.at):
+            here.notices.append(f"In the link, {said}")
         player.on_stage.peek()
         for other, together in compared:
-            player.set_beside(other, together=together)
+            if said := player.set_beside(other, together=together):
+                here.notices.append(f"In the link, for a run beside this one, {said}")
 
 
 @dataclass(frozen=True)
@@ -92,53 +105,63 @@ class Story:
 
 
 def _read_story(config: Config, query: dict[str, str]) -> Story:
-    editable = hasattr(engine.lab(type(config).__module__.rsplit(".", 1)[1]).Experiment, "edit")
     step, at = (_step(name, query.get(name, "0")) for name in ("step", "at"))
-    return Story(config, step, read(query.get("did", ""), config, editable=editable), at if "at" in query else None)
+    return Story(config, step, read(query.get("did", ""), config), at if "at" in query else None)
 
 
 def _read_compared(config_class: type[Config], text: str) -> list[tuple[Story, bool]]:
     """The runs in `compare`, and whether each obeys the buttons of the one on stage.  Raises `ConfigError`."""
-    if not text:
-        return []
     allowed = f'a list of at most {COMPARED} like [["learning_rate=0.1&step=50",0]], as "Link and export" writes it'
-    try:
-        told = [(dict(parse_qsl(query, strict_parsing=True)), bool(together)) for query, together in json.loads(text)]
-    except (TypeError, ValueError, AttributeError, RecursionError):
-        raise ConfigError("compare", text, allowed) from None
-    if len(told) > COMPARED:
-        raise ConfigError("compare", text, allowed)
     found = []
-    for query, together in told:
-        knobs = {name: value for name, value in query.items() if name not in ("step", "did", "at")}
-        found.append((_read_story(config_class.from_params(knobs), query), together))
+    for query, together in _pairs("compare", text, COMPARED, allowed):
+        if not isinstance(query, str) or together not in (0, 1):
+            raise ConfigError("compare", text, allowed)
+        try:
+            told = dict(parse_qsl(query, strict_parsing=True, max_num_fields=100))
+        except ValueError:
+            raise ConfigError("compare", text, allowed) from None
+        knobs = {name: value for name, value in told.items() if name not in ("step", "did", "at")}
+        found.append((_read_story(config_class.from_params(knobs), told), bool(together)))
     return found
 
 
-def read(text: str, config: Config, *, editable: bool) -> list[Intervention]:
-    """The interventions in `did`, each with the Config that it led to.  Raises `ConfigError` if they make no sense."""
-    allowed = 'a list like [[120,{"learning_rate":"0.1"}]], as "Copy link" writes it'
-    if not text:
-        return []
-    try:
-        told = [(step, dict(change)) for step, change in json.loads(text)]
-    except (TypeError, ValueError, RecursionError):
-        raise ConfigError("did", text, allowed) from None
+def read(text: str, config: Config) -> list[Intervention]:
+    """The interventions in `did`, each with the Config that it led to.  Raises `ConfigError` if they make no sense.
+
+    Whether the lab takes an edit, only the lab knows: see `Run.retell`.
+    """
+    allowed = f'a list of at most {CHANGES} like [[120,{{"learning_rate":"0.1"}}]], as "Link and export" writes it'
     found = []
-    for step, change in told:
-        if not isinstance(step, int) or not 0 <= step <= FURTHEST:
+    for step, change in _pairs("did", text, CHANGES, allowed):
+        if type(step) is not int or not 0 <= step <= FURTHEST or not isinstance(change, dict):
             raise ConfigError("did", text, allowed)
-        if editable and isinstance(change.get("edit"), dict):
-            found.append(Intervention(step, change["edit"]))
+        if "edit" in change:  # nothing nested, which could be endlessly deep: the lab will say what it misses
+            edit = change["edit"] if isinstance(change["edit"], dict) else {}
+            found.append(Intervention(step, {n: v for n, v in edit.items() if isinstance(v, (str, int, float))}))
             continue
-        after = type(config).from_params({**config.to_params(), **{str(k): str(v) for k, v in change.items()}})
+        if not all(isinstance(value, (str, int, float)) and not isinstance(value, bool) for value in change.values()):
+            raise ConfigError("did", text, allowed)
+        after = type(config).from_params({**config.to_params(), **{name: str(v) for name, v in change.items()}})
         config.require_live(after)
         found.append(Intervention(step, after))
         config = after
     return found
 
 
+def _pairs(name: str, text: str, most: int, allowed: str) -> list[list[Any]]:
+    """The JSON list of at most `most` pairs that the key `name` of the link holds.  Raises `ConfigError`."""
+    try:
+        told = json.loads(text or "[]") if len(text) <= LONGEST else None
+    except (ValueError, RecursionError):  # also for a number of more digits than Python converts
+        told = None
+    if not isinstance(told, list) or len(told) > most or not all(isinstance(p, list) and len(p) == 2 for p in told):
+        raise ConfigError(name, text, allowed)
+    return told
+
+
 def _step(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:9]) > FURTHEST:
-        raise ConfigError(name, text, f"give a whole number from 0 to {FURTHEST}")
-    return int(text)
+    digits = text.lstrip("0") or text[:1]  # before anything is converted: Python refuses numbers of thousands of digits
+    fits = text.isascii() and text.isdigit() and len(digits) <= len(str(FURTHEST)) and int(digits) <= FURTHEST
+    if not fits:
+        raise ConfigError(name, text, f"give a whole number from 0 to {FURTHEST:,}")
+    return int(digits)
