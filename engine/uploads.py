@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.pictures import FINE, INK, Cells, ImageError, Picture, fit_factors, inked
+from engine.surround import ground_of, without_ring, without_surround
 
 MAX_BYTES = 5_000_000
 MAX_PIXELS = 4_000_000
 MIN_EDGE = 8  # pixels
+FAINT = 0.1  # of all brightness: less does not stand out
 
 
 def read_upload(data: bytes, side: int) -> tuple[Picture, list[str]]:
@@ -35,16 +37,25 @@ def read_upload(data: bytes, side: int) -> tuple[Picture, list[str]]:
     transparent                       laid on white, or on black if what is drawn is light
     EXIF says it is rotated           rotated upright
     dark ink on a light ground        inverted: the data are light on dark
+    a frame, bars, a dark edge        left out
     of one brightness                 a sentence
     any size but side x side          ink cut out, fitted and centred as the data are; thin lines thickened
     ================================  ==============================================================================
     """
     notes: list[str] = []
     grey = _brightness(data, notes)
+    low, high = float(min(grey.min(), np.percentile(grey, 0.5))), float(np.percentile(grey, 99.5))
+    ground = ground_of(grey, high - low)
+    if max(high - ground, ground - low) >= FAINT:
+        cleared = grey if grey.shape == (side, side) else without_surround(grey, ground, high - low)
+        cleared = without_ring(cleared, ground, high - low)
+        if cleared is not grey:
+            grey = cleared
+            notes.append("What surrounds it, a frame or a dark edge, was left out.")
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ground, low, high = float(np.median(border)), float(grey.min()), float(np.percentile(grey, 99.5))
     low = min(low, float(np.percentile(grey, 0.5)))
-    if max(high - ground, ground - low) < 0.1:
+    if max(high - ground, ground - low) < FAINT:
         raise ImageError("The picture is almost of one brightness; something must stand out from its ground.")
     if ground - low > high - ground:
         grey, ground, high = 1 - grey, 1 - ground, 1 - low
