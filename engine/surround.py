@@ -77,7 +77,12 @@ def without_surround(grey: Grey, ground: float, spread: float) -> Grey:
                 frames |= spots == spot
     left = other & within & ~frames
     edge = np.concatenate([left[0], left[-1], left[:, 0], left[:, -1]])
-    if not frames.any() or left.sum() <= _DUST * within.sum() or edge.mean() > 0.05 or not _is_a_sheet(within, darkness):
+    if (
+        not frames.any()
+        or left.sum() <= _DUST * within.sum()
+        or edge.mean() > 0.05
+        or not _is_a_sheet(within, darkness)
+    ):
         return grey
     # A blurred frame ends in pixels that hardly stand out.
     blurred = ndimage.binary_dilation(~within | frames, iterations=2) & ~ndimage.binary_dilation(left)

@@ -32,7 +32,7 @@ def read_upload(data: bytes, side: int) -> tuple[Picture, list[str]]:
     corrupt or truncated              a sentence
     an edge below 8 pixels (1xN)      a sentence
     animated, or several pictures     the first
-    16 bits a channel                 8 bits
+    16 bits a channel                 8 bits: the upper ones of those that its values use (12 of 16, for one)
     colour, palette, CMYK             brightness
     transparent                       laid on white, or on black if what is drawn is light
     EXIF says it is rotated           rotated upright
@@ -110,15 +110,14 @@ def _brightness(data: bytes, notes: list[str]) -> NDArray[np.float64]:
         _require_size(*sheet.size)
         if getattr(sheet, "n_frames", 1) > 1:
             notes.append(f"It holds {sheet.n_frames} pictures: the first is used.")
-        if sheet.mode in ("I;16", "I;16B", "I") or (kind == "PNG" and data[24:25] == b"\x10"):
-            notes.append("It has 16 bits a channel, of which the upper 8 are used.")
+        deep = sheet.mode in ("I;16", "I;16B", "I") or (kind == "PNG" and data[24:25] == b"\x10")
         if sheet.mode == "CMYK":
             notes.append("Its inks (CMYK) were turned into brightness.")
         sheet.load()
         upright = ImageOps.exif_transpose(sheet)
         if sheet.getexif().get(0x0112, 1) in range(2, 9):
             notes.append("It was turned upright, as its EXIF data say.")
-        return _grey(upright, notes)
+        return _grey(_eight_bits(upright, notes) if deep else upright, notes)
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -129,9 +128,29 @@ def _brightness(data: bytes, notes: list[str]) -> NDArray[np.float64]:
         raise ImageError(f"The {kind} file is damaged or cut off; save the picture again and upload that.") from None
 
 
+def _eight_bits(sheet: Any, notes: list[str]) -> Any:
+    """A sheet of 16 bits a channel with 8 of them: the upper ones of those that are used.
+
+    Cameras and scanners write 10, 12 or 14 bits into the lower end of 16.  Of colours Pillow keeps the upper 8 alone.
+    """
+    from PIL import Image
+
+    values = np.atleast_3d(np.asarray(sheet, dtype=np.int64))
+    given = 16 if sheet.mode.startswith("I") else 8
+    colours = values.shape[2] - (sheet.mode in ("LA", "RGBA"))
+    used = given
+    for channels in (
+        values[..., colours:],
+        values[..., :colours],
+    ):  # what is opaque may use other bits than the colours
+        bits = int(channels.max(initial=0)).bit_length()
+        used = bits if bits >= max(1, given - 8) else given  # fewer are no picture: all is dark
+        channels[:] = np.rint(np.clip(channels / (2**used - 1), 0, 1) * 255)
+    notes.append(f"It has 16 bits a channel, of which {used + 16 - given} are used.")
+    return Image.fromarray(values.astype(np.uint8).squeeze())
+
+
 def _grey(sheet: Any, notes: list[str]) -> NDArray[np.float64]:
-    if sheet.mode.startswith("I"):
-        return np.clip(np.asarray(sheet, dtype=np.float64) / 65_535, 0, 1)
     if sheet.mode not in ("L", "1") and sheet.mode != "CMYK":
         coloured = np.asarray(sheet.convert("RGBA"), dtype=np.float64) / 255
         grey = coloured[..., :3] @ np.array([0.299, 0.587, 0.114])

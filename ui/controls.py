@@ -15,6 +15,7 @@ from engine.lab import Knob, StillMissing, Value
 from ui import theme
 from ui.link import RESERVED, Settings, set_config, settings, share_url, undo, write_link
 from ui.press import once, whole
+from ui.words import capital
 
 __all__ = ["controls", "set_config", "share_url", "undo"]
 
@@ -131,7 +132,7 @@ def _grouped(knobs: Mapping[str, Knob], groups: Mapping[str, Sequence[str]] | No
     if groups is None:
         found: dict[str, list[str]] = {}
         for name, spec in knobs.items():
-            found.setdefault(spec.group[:1].upper() + spec.group[1:], []).append(name)
+            found.setdefault(capital(spec.group), []).append(name)
         return found
     named = {name for names in groups.values() for name in names}
     rest = [name for name in knobs if name not in named]

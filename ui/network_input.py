@@ -10,6 +10,7 @@ from engine.shelf import ShelfError
 from ui.link import settings
 from ui.player import Player
 from ui.press import once
+from ui.words import capital
 
 
 def network_input(player: Player) -> None:
@@ -53,7 +54,7 @@ def _take(player: Player, data: bytes) -> str:
     player.turn(network=key, **model)
     refused, player.error = player.error, ""
     refused = refused.removeprefix(f"network = {key!r} is not accepted: ")
-    return refused[:1].upper() + refused[1:]
+    return capital(refused)
 
 
 def _leave(player: Player) -> None:
