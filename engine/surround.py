@@ -16,6 +16,7 @@ STANDS_OUT = 0.15  # of the contrast: what is this far from the ground is not gr
 _MOST_LOST = 0.35  # of the picture may lie behind a frame, besides the frame itself
 _LEAST_LEFT = 0.25  # of the picture must lie within it
 _DENTS = 0.1  # of a frame may lie within the hull of what it surrounds
+_STILL_OUT = 0.05  # of the edge: if more of it is no ground even then, a thick digit was taken for the ground
 _RECTANGLE = 0.92  # of its box a sheet fills, though its corners be round
 _DUST = 0.005  # of what is surrounded: less ink than this is no digit
 
@@ -80,7 +81,7 @@ def without_surround(grey: Grey, ground: float, spread: float) -> Grey:
     if (
         not frames.any()
         or left.sum() <= _DUST * within.sum()
-        or edge.mean() > 0.05
+        or edge.mean() > _STILL_OUT
         or not _is_a_sheet(within, darkness)
     ):
         return grey
@@ -94,7 +95,7 @@ def _reaches_out(place: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
     near = [0.2 * n for n in shape]
     starts = [p.start <= n for p, n in zip(place, near, strict=True)]
     ends = [p.stop >= size - n for p, n, size in zip(place, near, shape, strict=True)]
-    return (starts[0] or ends[0]) and (starts[1] or ends[1])
+    return bool((starts[0] or ends[0]) and (starts[1] or ends[1]))
 
 
 def _room(frame: Mask) -> Mask | None:
@@ -107,7 +108,7 @@ def _room(frame: Mask) -> Mask | None:
     largest = int(np.bincount(regions.ravel())[1:].argmax()) + 1
     smooth = max(1, round(0.01 * min(frame.shape)))
     padded = np.pad(regions == largest, smooth, mode="edge")
-    room = ndimage.binary_opening(padded, np.ones((2 * smooth + 1,) * 2))[smooth:-smooth, smooth:-smooth]
+    room: Mask = ndimage.binary_opening(padded, np.ones((2 * smooth + 1,) * 2))[smooth:-smooth, smooth:-smooth]
     if room.mean() < _LEAST_LEFT or (~room & ~frame).mean() > _MOST_LOST:
         return None
     # The hull without its rim, or the steps of a slanting line would be dents.
