@@ -68,6 +68,7 @@ class Knob:
     group: str = ""
     when: str = ""  # "other_knob=value|value": shown only while it has, or chose, one of these; all stay valid
     titles: tuple[str, ...] = ()  # how the choices are written for a visitor, one for each
+    called: str = ""  # its name away from its group, if the label does not say enough there
     name: str = ""
 
     def title(self, choice: str) -> str:
@@ -178,6 +179,7 @@ def knob(
     group: str = "",
     when: str = "",
     titles: Sequence[str] = (),
+    called: str = "",
 ) -> Any:
     """Declare a field of a Config: default, bounds, widget, help text and URL key in one place.
 
@@ -185,7 +187,8 @@ def knob(
     with `choices` (choose several) or without (whole numbers, each from `low` to `high`).  `length` bounds the items
     of a tuple or the characters of a text.  `live` marks what may change while training; `log` asks for a logarithmic
     slider; `group` and `when` ("knob=value|value") place the widget and never change what is valid.  `titles`
-    are how the choices are written for a visitor, if not as they are.
+    are how the choices are written for a visitor, if not as they are, and `called` is its name in a sentence, away from
+    its group, if that is not its label.
     """
     if isinstance(default, bool):
         kind = "bool"
@@ -208,7 +211,7 @@ def knob(
     spec = Knob(
         default=default, kind=kind, low=low, high=high, choices=tuple(choices),
         length=length or (0, len(choices)), log=log, live=live, help=help, label=label, group=group, when=when,
-        titles=tuple(titles),
+        titles=tuple(titles), called=called,
     )  # fmt: skip
     return dataclasses.field(default=default, metadata={"knob": spec})
 

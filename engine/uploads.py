@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.pictures import FINE, INK, Cells, ImageError, Picture, fit_factors, inked
+from engine.surround import ground_of, without_ring, without_surround
 
 MAX_BYTES = 5_000_000
 MAX_PIXELS = 4_000_000
 MIN_EDGE = 8  # pixels
+FAINT = 0.1  # of all brightness: less does not stand out
 
 
 def read_upload(data: bytes, side: int) -> tuple[Picture, list[str]]:
@@ -30,21 +32,30 @@ def read_upload(data: bytes, side: int) -> tuple[Picture, list[str]]:
     corrupt or truncated              a sentence
     an edge below 8 pixels (1xN)      a sentence
     animated, or several pictures     the first
-    16 bits a channel                 8 bits
+    16 bits a channel                 8 bits: the upper ones of those that its values use (12 of 16, for one)
     colour, palette, CMYK             brightness
     transparent                       laid on white, or on black if what is drawn is light
     EXIF says it is rotated           rotated upright
     dark ink on a light ground        inverted: the data are light on dark
+    a frame, bars, a dark edge        left out
     of one brightness                 a sentence
     any size but side x side          ink cut out, fitted and centred as the data are; thin lines thickened
     ================================  ==============================================================================
     """
     notes: list[str] = []
     grey = _brightness(data, notes)
+    low, high = float(min(grey.min(), np.percentile(grey, 0.5))), float(np.percentile(grey, 99.5))
+    ground = ground_of(grey, high - low)
+    if max(high - ground, ground - low) >= FAINT:
+        cleared = grey if grey.shape == (side, side) else without_surround(grey, ground, high - low)
+        cleared = without_ring(cleared, ground, high - low)
+        if cleared is not grey:
+            grey = cleared
+            notes.append("What surrounds it, a frame or a dark edge, was left out.")
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ground, low, high = float(np.median(border)), float(grey.min()), float(np.percentile(grey, 99.5))
     low = min(low, float(np.percentile(grey, 0.5)))
-    if max(high - ground, ground - low) < 0.1:
+    if max(high - ground, ground - low) < FAINT:
         raise ImageError("The picture is almost of one brightness; something must stand out from its ground.")
     if ground - low > high - ground:
         grey, ground, high = 1 - grey, 1 - ground, 1 - low
@@ -99,15 +110,14 @@ def _brightness(data: bytes, notes: list[str]) -> NDArray[np.float64]:
         _require_size(*sheet.size)
         if getattr(sheet, "n_frames", 1) > 1:
             notes.append(f"It holds {sheet.n_frames} pictures: the first is used.")
-        if sheet.mode in ("I;16", "I;16B", "I") or (kind == "PNG" and data[24:25] == b"\x10"):
-            notes.append("It has 16 bits a channel, of which the upper 8 are used.")
+        deep = sheet.mode in ("I;16", "I;16B", "I") or (kind == "PNG" and data[24:25] == b"\x10")
         if sheet.mode == "CMYK":
             notes.append("Its inks (CMYK) were turned into brightness.")
         sheet.load()
         upright = ImageOps.exif_transpose(sheet)
         if sheet.getexif().get(0x0112, 1) in range(2, 9):
             notes.append("It was turned upright, as its EXIF data say.")
-        return _grey(upright, notes)
+        return _grey(_eight_bits(upright, notes) if deep else upright, notes)
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -118,9 +128,29 @@ def _brightness(data: bytes, notes: list[str]) -> NDArray[np.float64]:
         raise ImageError(f"The {kind} file is damaged or cut off; save the picture again and upload that.") from None
 
 
+def _eight_bits(sheet: Any, notes: list[str]) -> Any:
+    """A sheet of 16 bits a channel with 8 of them: the upper ones of those that are used.
+
+    Cameras and scanners write 10, 12 or 14 bits into the lower end of 16.  Of colours Pillow keeps the upper 8 alone.
+    """
+    from PIL import Image
+
+    values = np.atleast_3d(np.asarray(sheet, dtype=np.int64))
+    given = 16 if sheet.mode.startswith("I") else 8
+    colours = values.shape[2] - (sheet.mode in ("LA", "RGBA"))
+    used = given
+    for channels in (
+        values[..., colours:],
+        values[..., :colours],
+    ):  # what is opaque may use other bits than the colours
+        bits = int(channels.max(initial=0)).bit_length()
+        used = bits if bits >= max(1, given - 8) else given  # fewer are no picture: all is dark
+        channels[:] = np.rint(np.clip(channels / (2**used - 1), 0, 1) * 255)
+    notes.append(f"It has 16 bits a channel, of which {used + 16 - given} are used.")
+    return Image.fromarray(values.astype(np.uint8).squeeze())
+
+
 def _grey(sheet: Any, notes: list[str]) -> NDArray[np.float64]:
-    if sheet.mode.startswith("I"):
-        return np.clip(np.asarray(sheet, dtype=np.float64) / 65_535, 0, 1)
     if sheet.mode not in ("L", "1") and sheet.mode != "CMYK":
         coloured = np.asarray(sheet.convert("RGBA"), dtype=np.float64) / 255
         grey = coloured[..., :3] @ np.array([0.299, 0.587, 0.114])

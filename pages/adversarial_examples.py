@@ -13,6 +13,7 @@ from ui.page import View, lab_page
 from ui.picture import dataset_notice, picture_input
 from ui.player import Player
 from ui.scene import Scene, show
+from ui.words import counted
 
 COLOURS = ("negative", "positive")  # of the two networks
 NAMES = ("plain", "defended")
@@ -105,7 +106,7 @@ def _accuracy(scene: Scene, view: View, number: int) -> None:
             panel.path(line, colour=colour, name=title, width=3 if name == "pgd" else 2, head=False)
     if not frame.asked.any():
         left = max(0, frame.training_steps - frame.step)
-        panel.text(frame.radii[-1] * 0.1, 0.5, f"measured after training, in {left:,} steps", mark=False)
+        panel.text(frame.radii[-1] * 0.1, 0.5, f"measured after training, in {counted(left, 'step')}", mark=False)
 
 
 # ---------------------------------------------------------------------- below the stage

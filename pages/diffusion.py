@@ -15,6 +15,7 @@ from ui.player import Player
 from ui.points_input import points_input
 from ui.reel import film, particles
 from ui.scene import Scene, show
+from ui.words import counted
 
 SLUG = "diffusion"
 REACH = 2.4  # what is shown of the plane; noise reaches further, the data do not
@@ -199,7 +200,10 @@ def inside(view: View) -> None:
     if frame.variety.size:
         charts.bars({str(k): float(v) for k, v in enumerate(frame.variety)}, key=f"{view.key}.variety",
                     title="Variance kept by each class", x_title="variance of samples / of real ones")  # fmt: skip
-    rows = ["| sampler | " + " | ".join(f"{s} steps" for s in (1, 2, 3, 5, 10, 20, 50)) + " |", "|:--|" + "--:|" * 7]
+    rows = [
+        "| sampler | " + " | ".join(counted(s, "step") for s in (1, 2, 3, 5, 10, 20, 50)) + " |",
+        "|:--|" + "--:|" * 7,
+    ]
     for method, values, bound in zip(frame.methods, frame.quality, frame.clipped > CLIPPED, strict=True):
         cells = " | ".join(f"{v:.3g}{' *' if b else ''}" if v >= 0 else "–" for v, b in zip(values, bound, strict=True))
         rows.append(f"| {NAMES[view.config.objective][method]} | {cells} |")

@@ -14,6 +14,7 @@ from ui.player import Player
 from ui.points_input import CLASSES, points_input
 from ui.scene import Column, Scene, show
 from ui.table_input import table_input
+from ui.words import signed
 
 LIMIT = data.LIMIT
 PLANE = (-LIMIT, LIMIT)
@@ -189,8 +190,8 @@ def _followed(frame: Any) -> None:
         count = len(layer["z"])
         rows = ["| neuron | z = Wx + b | a = f(z) | δ = dL/dz | dL/db | dL/dW |", "|:--|--:|--:|--:|--:|:--|"]
         for i in range(min(count, SHOWN_NEURONS)):
-            numbers = " | ".join(f"{layer[name][i]:+.4f}" for name in ("z", "a", "delta", "db"))
-            gradients = ", ".join(f"{g:+.4f}" for g in layer["dW"][i][:6]) + (" …" if layer["dW"].shape[1] > 6 else "")
+            numbers = " | ".join(signed(layer[name][i]) for name in ("z", "a", "delta", "db"))
+            gradients = ", ".join(signed(g) for g in layer["dW"][i][:6]) + (" …" if layer["dW"].shape[1] > 6 else "")
             rows.append(f"| {i + 1} | {numbers} | {gradients} |")
         more = f" · {count - SHOWN_NEURONS} more neurons" if count > SHOWN_NEURONS else ""
         st.markdown(f"**{'Output' if last else f'Layer {depth + 1}'}**{more}\n\n" + "\n".join(rows))

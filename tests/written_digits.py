@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -55,3 +57,7 @@ def encoded(sheet: Image.Image, kind: str = "PNG", **settings: Any) -> bytes:
     out = io.BytesIO()
     sheet.save(out, kind, **settings)
     return out.getvalue()
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

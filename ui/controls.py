@@ -16,6 +16,7 @@ from ui import theme
 from ui.link import RESERVED, Settings, set_config, settings, share_url, undo, write_link
 from ui.plain import plain
 from ui.press import once, whole
+from ui.words import capital
 
 __all__ = ["controls", "set_config", "share_url", "undo"]
 
@@ -132,7 +133,7 @@ def _grouped(knobs: Mapping[str, Knob], groups: Mapping[str, Sequence[str]] | No
     if groups is None:
         found: dict[str, list[str]] = {}
         for name, spec in knobs.items():
-            found.setdefault(spec.group[:1].upper() + spec.group[1:], []).append(name)
+            found.setdefault(capital(spec.group), []).append(name)
         return found
     named = {name for names in groups.values() for name in names}
     rest = [name for name in knobs if name not in named]

@@ -11,6 +11,7 @@ from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
 from ui.press import once
+from ui.words import capital
 
 
 def network_input(player: Player) -> None:
@@ -54,7 +55,7 @@ def _take(player: Player, data: bytes) -> str:
     player.turn(network=key, **model)
     refused, player.error = player.error, ""
     refused = refused.removeprefix(f"network = {key!r} is not accepted: ")
-    return refused[:1].upper() + refused[1:]
+    return capital(refused)
 
 
 def _leave(player: Player) -> None:

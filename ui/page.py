@@ -30,6 +30,7 @@ from ui.player import Player, Watched, describe
 from ui.press import once
 from ui.session import attach, attend, name_in_link
 from ui.transport import status, transport
+from ui.words import capital
 
 TEXTS = Path(__file__).resolve().parent.parent / "assets" / "maths"
 SLOW = 1.0  # seconds between two drawings of curves: they move less than what is on stage
@@ -195,7 +196,7 @@ def _difference(player: Player, watched: Watched) -> str:
     if watched.look.config is None or other.look.config is None:
         return ""
     words = describe(watched.look.config, other.look.config) or ("on stage" if other.label else watched.label)
-    return words[:1].upper() + words[1:]
+    return capital(words)
 
 
 def _beside(player: Player) -> bool:

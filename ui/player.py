@@ -18,6 +18,7 @@ from engine.run import Run
 from ui import story
 from ui.burst import Burst
 from ui.link import set_config, settings
+from ui.words import uncapital
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "5 steps/s": 5.0, "30 steps/s": 30.0, "100 steps/s": 100.0,
                                    "full speed": None}  # fmt: skip
@@ -322,7 +323,7 @@ def describe(config: Config, other: Config) -> str:
 
 def _setting(knob: Knob, value: Any) -> str:
     """A knob and what it is set to, as a visitor reads it on its widget."""
-    label = knob.label.lower()
+    label = knob.called or uncapital(knob.label)
     if knob.kind == "text":  # packed points, a key: nothing to read
         return f"{label} {'changed' if value else 'empty'}"
     if knob.kind == "bool":
@@ -330,5 +331,7 @@ def _setting(knob: Knob, value: Any) -> str:
     if knob.kind == "choice":
         return f"{label} {knob.title(value)}"
     if knob.kind == "choices":
-        return f"{label} {', '.join(knob.title(choice) for choice in value)}"
+        return f"{label} {', '.join(knob.title(choice) for choice in value) or 'none'}"
+    if knob.kind == "ints":
+        return f"{label} {knob.format(value) or 'none'}"
     return f"{label} {knob.format(value).removesuffix('.0').replace('e-0', 'e-')}"

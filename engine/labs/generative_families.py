@@ -70,14 +70,17 @@ class Config(BaseConfig):
     couplings: int = knob(8, low=2, high=12, group="flow", label="Coupling layers", when="families=flow",
                           help="Steps from noise to a point; each moves one of the two coordinates.")  # fmt: skip
     vae_rate: float = knob(0.005, low=1e-4, high=0.05, log=True, live=True, group="learning rates",
-                           label="Autoencoder", when="families=vae", help="Step size of Adam.")  # fmt: skip
+                           label="Autoencoder", called="learning rate of the autoencoder",
+                           when="families=vae", help="Step size of Adam.")  # fmt: skip
     gan_rate: float = knob(0.001, low=1e-4, high=0.05, log=True, live=True, group="learning rates", label="Generator",
-                           when="families=gan", help="Step size of Adam; the discriminator's is three times as "
-                           "large.")  # fmt: skip
+                           called="learning rate of the generator", when="families=gan",
+                           help="Step size of Adam; the discriminator's is three times as large.")  # fmt: skip
     flow_rate: float = knob(0.002, low=1e-4, high=0.05, log=True, live=True, group="learning rates", label="Flow",
-                            when="families=flow", help="Step size of Adam.")  # fmt: skip
+                            called="learning rate of the flow", when="families=flow",
+                            help="Step size of Adam.")  # fmt: skip
     diffusion_rate: float = knob(0.004, low=1e-4, high=0.05, log=True, live=True, group="learning rates",
-                                 label="Diffusion", when="families=diffusion", help="Step size of Adam.")  # fmt: skip
+                                 label="Diffusion", called="learning rate of diffusion",
+                                 when="families=diffusion", help="Step size of Adam.")  # fmt: skip
     width: int = knob(32, low=8, high=128, log=True, group="networks", help="Neurons in each hidden layer, of all.")
     size: str = knob("standard", choices=tuple(TIMES), group="networks",
                      help="Large has four times as many neurons in each hidden layer of every network. It is meant for "

@@ -43,7 +43,7 @@ def _rate(name: str, default: float) -> Any:
     label = optim.title(name)
     return knob(
         default, low=1e-5, high=10.0, log=True, live=True, group="learning rates", when=f"optimisers={name}",
-        label=label[0].upper() + label[1:],
+        label=label[0].upper() + label[1:], called=f"learning rate of {label}",
         help=f"Learning rate of {label}: the length of a step, compared with what drives it.",
     )  # fmt: skip
 

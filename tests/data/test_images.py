@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
-from written_digits import WRITTEN, encoded, paper, served
+from written_digits import WRITTEN, chunk, encoded, paper, served
 
 import engine
 from engine import images, openml
@@ -269,10 +269,6 @@ def test_what_is_no_stroke_is_refused(stroke: Any) -> None:
 
 
 # ---------------------------------------------------------------- uploaded
-
-
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def png_header(width: int, height: int) -> bytes:

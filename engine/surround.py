@@ -1,0 +1,161 @@
+"""What surrounds a picture and is no part of it: an outline, bars, the lines of a table, a vignette.
+
+A frame is told from a digit that touches the edge by the room it leaves.  Take away the frame, and what remains is one
+region without dents, with the digit inside.  Take away a digit that runs to the edge, and the rest is full of dents, or
+empty.  That holds for lines that are not quite straight, for rounded corners and for dark corners alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+STANDS_OUT = 0.15  # of the contrast: what is this far from the ground is not ground
+_MOST_LOST = 0.35  # of the picture may lie behind a frame, besides the frame itself
+_LEAST_LEFT = 0.25  # of the picture must lie within it
+_DENTS = 0.1  # of a frame may lie within the hull of what it surrounds
+_STILL_OUT = 0.05  # of the edge: if more of it is no ground even then, a thick digit was taken for the ground
+_RECTANGLE = 0.92  # of its box a sheet fills, though its corners be round
+_DUST = 0.005  # of what is surrounded: less ink than this is no digit
+
+Grey = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def ground_of(grey: Grey, spread: float) -> float:
+    """The brightness of the ground: that of the border, or what is most frequent in the middle if that differs.
+
+    `spread` is the brightness from the ground to the ink.  The border counts if much of the middle looks like it.
+    """
+    rows, columns = (max(1, round(0.15 * n)) for n in grey.shape)
+    middle = grey[rows:-rows, columns:-columns]
+    border = float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+    if np.mean(np.abs(middle - border) < STANDS_OUT * spread) > 0.4:
+        return border
+    counts, edges = np.histogram(middle, bins=64, range=(0.0, 1.0))
+    peak = int(np.convolve(counts, np.ones(5), mode="same").argmax())
+    low, high = edges[max(0, peak - 2)], edges[min(64, peak + 3)]
+    return float(np.median(middle[(middle >= low) & (middle <= high)]))
+
+
+def without_ring(grey: Grey, ground: float, spread: float) -> Grey:
+    """`grey` with the ground in place of an outline that runs all round at the very edge, even where ink touches it."""
+    other = np.abs(grey - ground) > STANDS_OUT * spread
+    wide = 0
+    while wide < 0.1 * min(grey.shape):
+        inner = other[wide : len(other) - wide, wide : other.shape[1] - wide]
+        if min(line.mean() for line in (inner[0], inner[-1], inner[:, 0], inner[:, -1])) < 0.95:
+            break
+        wide += 1
+    if not wide or not other[wide:-wide, wide:-wide].any():
+        return grey
+    inner = other[wide:-wide, wide:-wide]
+    if np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).mean() > 0.4:  # a thick digit on paper
+        return grey
+    cleared = np.full_like(grey, ground)
+    cleared[wide:-wide, wide:-wide] = grey[wide:-wide, wide:-wide]
+    return cleared
+
+
+def without_surround(grey: Grey, ground: float, spread: float) -> Grey:
+    """`grey` with the ground in place of all that surrounds a digit; the same array if nothing does."""
+    from scipy import ndimage
+
+    darkness = np.abs(grey - ground) / spread
+    other = darkness > STANDS_OUT
+    spots, count = ndimage.label(other, structure=np.ones((3, 3)))
+    places = ndimage.find_objects(spots)
+    sizes = np.bincount(spots.ravel(), minlength=count + 1)
+    within = np.ones_like(other)
+    frames = np.zeros_like(other)
+    for spot in np.argsort(-sizes[1:])[:12] + 1:
+        if _reaches_out(places[spot - 1], grey.shape):
+            room = _room(spots == spot)
+            if room is not None:
+                within &= room
+                frames |= spots == spot
+    left = other & within & ~frames
+    edge = np.concatenate([left[0], left[-1], left[:, 0], left[:, -1]])
+    if (
+        not frames.any()
+        or left.sum() <= _DUST * within.sum()
+        or edge.mean() > _STILL_OUT
+        or not _is_a_sheet(within, darkness)
+    ):
+        return grey
+    # A blurred frame ends in pixels that hardly stand out.
+    blurred = ndimage.binary_dilation(~within | frames, iterations=2) & ~ndimage.binary_dilation(left)
+    return np.where(~within | frames | blurred, ground, grey)
+
+
+def _reaches_out(place: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
+    """Whether something spans most of one side of the picture, near that side, or stands in a corner."""
+    near = [0.2 * n for n in shape]
+    starts = [p.start <= n for p, n in zip(place, near, strict=True)]
+    ends = [p.stop >= size - n for p, n, size in zip(place, near, shape, strict=True)]
+    return bool((starts[0] or ends[0]) and (starts[1] or ends[1]))
+
+
+def _room(frame: Mask) -> Mask | None:
+    """The region that `frame` surrounds, or None if it is no frame."""
+    from scipy import ndimage
+
+    regions, count = ndimage.label(~frame)
+    if not count:
+        return None
+    largest = int(np.bincount(regions.ravel())[1:].argmax()) + 1
+    smooth = max(1, round(0.01 * min(frame.shape)))
+    room = _grown(_shrunk(regions == largest, smooth), smooth)  # without what is thinner
+    if room.mean() < _LEAST_LEFT or (~room & ~frame).mean() > _MOST_LOST:
+        return None
+    # The hull without its rim, or the steps of a slanting line would be dents.
+    dented = _shrunk(_hull(room), smooth + 1)
+    if (frame & dented).sum() > _DENTS * frame.sum():
+        return None
+    return room
+
+
+def _is_a_sheet(within: Mask, darkness: Grey) -> bool:
+    """Whether the region is nearly a rectangle, or what lies around it darkens slowly; else it might be a thick digit.
+
+    `darkness` is how far each pixel is from the ground, as a share of the contrast.
+    """
+    rows, columns = (np.flatnonzero(within.any(axis=axis)) for axis in (1, 0))
+    if within.sum() > _RECTANGLE * (np.ptp(rows) + 1) * (np.ptp(columns) + 1):
+        return True
+    wide = max(2, round(0.03 * min(within.shape)))
+    rim = _grown(within, wide) & ~within
+    return bool(darkness[rim].mean() < 0.35)
+
+
+def _hull(region: Mask) -> Mask:
+    """The smallest region without dents around this one."""
+    from PIL import Image, ImageDraw
+    from scipy.spatial import ConvexHull
+
+    rows = np.flatnonzero(region.any(axis=1))
+    first = region[rows].argmax(axis=1)
+    last = region.shape[1] - 1 - region[rows, ::-1].argmax(axis=1)
+    points = np.concatenate([np.stack([first, rows], 1), np.stack([last, rows], 1)])
+    if len(rows) < 2 or np.ptp(points[:, 0]) == 0:
+        return region
+    sheet: Any = Image.new("1", (region.shape[1], region.shape[0]))
+    corners = points[ConvexHull(points).vertices]
+    ImageDraw.Draw(sheet).polygon([(int(x), int(y)) for x, y in corners], fill=1)
+    hull: Mask = np.asarray(sheet, dtype=bool)
+    return hull
+
+
+def _grown(region: Mask, by: int) -> Mask:
+    """Each pixel that has one of the region at most `by` rows and columns away."""
+    from scipy import ndimage
+
+    grown: Mask = ndimage.maximum_filter(region, 2 * by + 1, mode="nearest")  # a row, then a column: fast for any `by`
+    return grown
+
+
+def _shrunk(region: Mask, by: int) -> Mask:
+    """Each pixel that has nothing but the region at most `by` rows and columns away, within the picture."""
+    return ~_grown(~region, by)
