@@ -96,7 +96,9 @@ def test_the_app_mounts_nothing_beside_the_base_path(base: str) -> None:
     """Whatever is mounted later too: each route of `st.App` at the root has its double below the base path."""
     code = "import app; print(*(route.path for route in app.app._user_routes))"
     environment = {"STREAMLIT_SERVER_BASE_URL_PATH": base, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, encoding="utf-8", check=True
+    )
     paths, below = done.stdout.split(), f"/{base.strip('/')}"
     own = [path for path in paths if not path.startswith(f"{below}/")]
     assert "/assets" in own

@@ -35,7 +35,7 @@ def start(folder: Path, *, first: str = "", **environment: str) -> subprocess.Co
     code = f"{first}\nimport app, json, streamlit\nprint(json.dumps({{n: streamlit.get_option(n) for n in {names}}}))"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")}
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True,
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, encoding="utf-8",
         env={**inherited, "PYTHONPATH": str(ROOT), **environment},
     )  # fmt: skip
 
