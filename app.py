@@ -24,16 +24,16 @@ log = logging.getLogger("playground")
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Start the pool, import what pages need before the first visitor comes, and stop the pool at the end."""
-    from engine import pool
+    from engine import runs
     from ui import charts, controls, lesson  # noqa: F401
 
-    pool.start()
+    runs.start()
     gc.collect()
     gc.freeze()  # what is imported stays: later collections need not look at it again
     try:
         yield
     finally:
-        pool.stop()
+        runs.stop()
 
 
 def on_script_error(error: Exception) -> bool:

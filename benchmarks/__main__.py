@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.report import Topic
-from engine import console, whole_file
+from engine.contract import whole_file
+from engine.runs import console
 from ui import shell
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"

@@ -15,9 +15,9 @@ from typing import Any
 
 import engine
 from benchmarks.report import Row, Topic
-from engine.limits import Limits
-from engine.processes import ProcessPool
-from engine.run import Run
+from engine.runs.limits import Limits
+from engine.runs.processes import ProcessPool
+from engine.runs.run import Run
 from ui.player import Watched
 
 ROOT = Path(__file__).resolve().parent.parent

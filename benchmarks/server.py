@@ -63,7 +63,7 @@ class Server:
         for path in Path("/proc").glob("[0-9]*"):
             try:
                 parent = int((path / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-                if parent == self.process.pid and b"engine.worker" in (path / "cmdline").read_bytes():
+                if parent == self.process.pid and b"engine.runs.worker" in (path / "cmdline").read_bytes():
                     found.append(int(path.name))
             except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
                 continue

@@ -12,26 +12,20 @@ first, as they do: see `Experiment`.
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import sys
 from collections.abc import Iterator
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-import engine.labs as _labs
-from engine.lab import Config, ConfigError, Experiment, knob
+from engine import former
+from engine.contract.knobs import Config, ConfigError, knob
+from engine.contract.registry import lab, labs
+
+if TYPE_CHECKING:
+    from engine.contract.experiment import Experiment
 
 __all__ = ["Config", "ConfigError", "Experiment", "knob", "lab", "labs", "train"]
 
-
-def labs() -> tuple[str, ...]:
-    """The slugs of all labs, sorted.  Imports none of them."""
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(_labs.__path__)))
-
-
-def lab(slug: str) -> ModuleType:
-    """The module of one lab, with its `Config`, `Frame` and `Experiment`.  Raises `KeyError` for an unknown slug."""
-    if slug not in labs():
-        raise KeyError(f"There is no lab '{slug}'; the labs are {', '.join(labs())}.")
-    return importlib.import_module(f"engine.labs.{slug}")
+sys.meta_path.append(former.Names())
 
 
 def train(experiment: Experiment, steps: int) -> Iterator[dict[str, float]]:
@@ -40,3 +34,11 @@ def train(experiment: Experiment, steps: int) -> Iterator[dict[str, float]]:
         if experiment.done:
             return
         yield experiment.step()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Experiment":  # whoever only wants knobs does not wait for torch
+        return importlib.import_module("engine.contract.experiment").Experiment
+    if name in former.MODULES:
+        return importlib.import_module(f"engine.{former.MODULES[name]}")
+    raise AttributeError(f"module 'engine' has no attribute '{name}'")

@@ -15,10 +15,11 @@ import sys
 import torch
 
 import engine
-from engine import console, images
-from engine.device import DEVICES, DeviceError, resolve
-from engine.export import json_line, script
-from engine.lab import Config, ConfigError
+from engine.contract.device import DEVICES, DeviceError, resolve
+from engine.contract.knobs import Config, ConfigError
+from engine.data import images
+from engine.runs import console
+from engine.runs.export import json_line, script
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from engine import robustness
-from engine.attacked import PLANE_X, PLANE_Y
+from engine.labs.adversarial_examples import robustness
+from engine.labs.adversarial_examples.frame import PLANE_X, PLANE_Y
 from ui import charts
 from ui.network_input import network_input
 from ui.page import View, lab_page
@@ -216,5 +216,5 @@ def extra(player: Player) -> None:
 
 lab_page(
     "adversarial_examples", stage=stage, curves=curves, inside=inside, extra=extra, speed="100 steps/s",
-    sources=("engine.attacks", "engine.robustness"), hidden=("example", "picture", "network"),
+    hidden=("example", "picture", "network"),
 )  # fmt: skip

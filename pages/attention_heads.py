@@ -203,5 +203,5 @@ def extra(player: Player) -> None:
 
 lab_page(
     SLUG, stage=stage, curves=curves, inside=inside, extra=extra, speed="30 steps/s", show=("tokens",),
-    hidden=("shown", "off"), sources=("engine.transformer", "engine.token_tasks"),
+    hidden=("shown", "off"), sources=("engine.nets.transformer",),
 )  # fmt: skip

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine import probe, shelf
-from engine.convnet import POOL, output_size
-from engine.pool import PoolError
+from engine.data import shelf
+from engine.measures import attribution
+from engine.nets.convnet import POOL, output_size
+from engine.runs.pool import PoolError
 from ui import charts, shell
 from ui.dissected import sliding_kernel
 from ui.network_input import network_input
@@ -116,7 +117,7 @@ def _attributions(scene: Scene, frame: Any) -> None:
         ("twin", "The same with random weights: what stays was not learned", frame.twin_attributions),
     ):
         reach = np.maximum(np.abs(maps).max(axis=(1, 2)), 1e-9)
-        names = [METHODS[method] for method in probe.METHODS]
+        names = [METHODS[method] for method in attribution.METHODS]
         if key == "twin":
             names = [f"{name}: {alike:+.2f}" for name, alike in zip(names, frame.alike, strict=True)]
         # Saliency and Grad-CAM know no sign: they use the upper half of the colours.
@@ -223,5 +224,5 @@ def _take_along(player: Player) -> None:
 
 lab_page(
     SLUG, speed="100 steps/s", stage=stage, curves=curves, inside=inside, extra=extra,
-    sources=("engine.convnet", "engine.probe"), hidden=("example",),
+    sources=("engine.nets.convnet", "engine.measures.attribution",), hidden=("example",),
 )  # fmt: skip

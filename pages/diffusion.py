@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine.warm_start import UPDATES
+from engine.labs.diffusion.warm_start import UPDATES
 from ui import charts
 from ui.clipped import clipped, clipped_pixels, small
 from ui.page import View, lab_page, seldom
@@ -222,5 +222,5 @@ def extra(player: Player) -> None:
 
 lab_page(
     SLUG, stage=stage, curves=curves, inside=inside, extra=extra, unit="Update",
-    sources=("engine.sampling", "engine.noise", "engine.few_steps"),
+    sources=("engine.nets.sampling", "engine.nets.denoiser",),
 )  # fmt: skip

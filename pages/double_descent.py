@@ -264,6 +264,4 @@ def _unit(config: Any) -> str:
 lab_page(
     SLUG, speed="5 steps/s", stage=stage, curves=curves, inside=inside, extra=extra,
     unit=_unit(settings(SLUG, engine.lab(SLUG).Config).config),
-    sources=("engine.sweeps", "engine.spectrum", "engine.feature_maps", "engine.risk_theory", "engine.trained_widths",
-             "engine.two_speeds"),
-)  # fmt: skip
+    )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine.forgery import EXTENT
+from engine.labs.gan.frame import EXTENT
 from ui import charts
 from ui.controls import says
 from ui.forged_digits import digits
@@ -205,5 +205,5 @@ def _suit(player: Player) -> None:
 
 lab_page(
     SLUG, stage=stage, curves=curves, inside=inside, extra=extra, unit="Step", hidden=("shown",),
-    sources=("engine.adversarial_losses", "engine.forgery", "engine.metrics"),
+    sources=("engine.nets.gan_losses", "engine.measures.distances",),
 )  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine.families import FAR
-from engine.families_view import EXTENT, TITLES
+from engine.labs.generative_families.families import FAR
+from engine.labs.generative_families.frame import EXTENT, TITLES
 from ui import charts
 from ui.clipped import clipped
 from ui.page import View, lab_page, seldom
@@ -203,5 +203,5 @@ def extra(player: Player) -> None:
 
 lab_page(
     SLUG, stage=stage, curves=curves, inside=inside, extra=extra, unit="Update",
-    sources=("engine.families", "engine.flow", "engine.families_view", "engine.metrics"),
+    sources=("engine.nets.flow", "engine.measures.distances",),
 )  # fmt: skip

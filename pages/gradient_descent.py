@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from scipy.interpolate import RegularGridInterpolator
 
-from engine import optim
+from engine.nets import optim
 from ui import charts
 from ui.page import View, lab_page
 from ui.scene import Scene, show
@@ -148,5 +148,5 @@ def inside(view: View) -> None:
 
 lab_page(
     "gradient_descent", speed="30 steps/s", stage=stage, curves=curves, inside=inside,
-    sources=("engine.optim", "engine.surfaces", "engine.curvature", "engine.race_view"),
+    sources=("engine.nets.optim",),
 )  # fmt: skip

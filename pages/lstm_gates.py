@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine.recurrent import TITLES
+from engine.labs.lstm_gates.cells import TITLES
 from ui import charts
 from ui.dissected import recurrent_cell
 from ui.link import settings
@@ -207,5 +207,4 @@ def extra(player: Player) -> None:
 
 lab_page(
     SLUG, stage=stage, curves=curves, inside=inside, extra=extra, show=("reading",),
-    hidden=("span_start", "span_stop"), sources=("engine.recurrent", "engine.sequence_tasks"),
-)  # fmt: skip
+    hidden=("span_start", "span_stop"), )  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine.text import UNKNOWN
-from engine.tokens import LIMIT
+from engine.data.text import UNKNOWN
+from engine.labs.moe_routing.tokens import LIMIT
 from ui import charts
 from ui.controls import says
 from ui.page import View, lab_page
@@ -210,6 +210,5 @@ def extra(player: Player) -> None:
 
 
 lab_page(
-    SLUG, stage=stage, curves=curves, inside=inside, extra=extra, sources=("engine.tokens", "engine.routed"),
-    speed="100 steps/s",
+    SLUG, stage=stage, curves=curves, inside=inside, extra=extra, speed="100 steps/s",
 )  # fmt: skip

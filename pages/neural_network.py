@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine import data, portrait
+from engine.data import plane
+from engine.labs.neural_network import frame as portrait
 from ui import charts
 from ui.page import View, lab_page
 from ui.player import Player
@@ -16,7 +17,7 @@ from ui.scene import Column, Scene, show
 from ui.table_input import table_input
 from ui.words import signed
 
-LIMIT = data.LIMIT
+LIMIT = plane.LIMIT
 PLANE = (-LIMIT, LIMIT)
 SLUG = "neural_network"
 SHOWN_NEURONS = 10  # rows of numbers for a layer of the followed point
@@ -206,5 +207,5 @@ def extra(player: Player) -> None:
 
 lab_page(
     SLUG, stage=stage, curves=curves, inside=inside, extra=extra, unit="Epoch",
-    sources=("engine.stacked", "engine.data"), hidden=("shown", "follow"),
+    sources=("engine.nets.stacked", "engine.data.plane",), hidden=("shown", "follow"),
 )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine import images
-from engine.latent_view import DEAD
+from engine.data import images
+from engine.labs.vae.frame import DEAD
 from ui import charts
 from ui.latent import latent_plane
 from ui.link import settings
@@ -255,5 +255,5 @@ def _redraw(player: Player, before: int) -> None:
 
 lab_page(
     SLUG, stage=stage, curves=curves, inside=inside, extra=extra, speed="full speed",
-    sources=("engine.autoencoders",), hidden=("example", "picture", "draw", "z1", "z2"),
+    sources=("engine.nets.autoencoders",), hidden=("example", "picture", "draw", "z1", "z2"),
 )  # fmt: skip

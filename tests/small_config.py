@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine import Config, ConfigError
-from engine.lab import knob
+from engine.contract.knobs import knob
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from engine import Config, ConfigError
-from engine.lab import Knob, StillMissing, Value
+from engine.contract.knobs import Knob, StillMissing, Value
 from ui import theme
 from ui.link import RESERVED, Settings, set_config, settings, share_url, undo, write_link
 from ui.plain import plain

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from engine import network_file, shelf
-from engine.network_file import NetworkFileError
-from engine.shelf import ShelfError
+from engine.contract import weights
+from engine.contract.weights import NetworkFileError
+from engine.data import shelf
+from engine.data.shelf import ShelfError
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
@@ -46,7 +47,7 @@ def network_input(player: Player) -> None:
 def _take(player: Player, data: bytes) -> str:
     """Put the network on the shelf and turn the knob.  Returns why not, or nothing."""
     try:
-        network_file.read(data)
+        weights.read(data)
         key = shelf.keep(data)
     except (NetworkFileError, ShelfError) as error:
         return str(error)
@@ -66,7 +67,7 @@ def _leave(player: Player) -> None:
 def _origin(key: str) -> str:
     """Where a network on the shelf comes from, in a few words."""
     try:
-        about = network_file.read(shelf.fetch(key)).about
+        about = weights.read(shelf.fetch(key)).about
     except (NetworkFileError, ShelfError) as error:
         return plain(str(error))
     data = f", trained on {_named(about['data'].replace('_', '-'))}" if "data" in about else ""

@@ -19,9 +19,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import engine
-from engine import Config, export
-from engine.hosted import Curves, Look
-from engine.pool import PoolError
+from engine import Config
+from engine.runs import export
+from engine.runs.history import Curves, Look
+from engine.runs.pool import PoolError
 from ui import lesson, story
 from ui.controls import controls
 from ui.link import settings

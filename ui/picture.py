@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine import images
-from engine.images import ImageError
+from engine.data import images
+from engine.data.images import ImageError
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player

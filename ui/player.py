@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine import Config, ConfigError, pool
-from engine.hosted import Curves, Look, newest
-from engine.lab import Knob
-from engine.pool import PoolError
-from engine.run import Run
+from engine import Config, ConfigError, runs
+from engine.contract.knobs import Knob
+from engine.runs.history import Curves, Look, newest
+from engine.runs.pool import PoolError
+from engine.runs.run import Run
 from ui import story
 from ui.burst import Burst
 from ui.link import set_config, settings
@@ -80,7 +80,7 @@ class Player:
                 self._turn(config)
 
     def _open(self, config: Config) -> None:
-        run = pool.current().open(self.slug, config)
+        run = runs.current().open(self.slug, config)
         run.speed(self.speed)
         self._put_on_stage(Watched(run), config)
 
@@ -125,8 +125,8 @@ class Player:
         When nothing moves nobody looks, but for a sign of life that keeps the lease of a run on an open page.
         """
         if not self.active:
-            return pool.current().limits.pause_after / 2
-        return min(SLOWEST, max(FASTEST, FASTEST * pool.current().stats()["watched"] / 3))
+            return runs.current().limits.pause_after / 2
+        return min(SLOWEST, max(FASTEST, FASTEST * runs.current().stats()["watched"] / 3))
 
     def peek(self) -> Look:
         """Look at the run on stage and those beside it."""
@@ -259,7 +259,7 @@ class Player:
     def beside(self, config: Config, label: str) -> None:
         """Train a second run with another Config beside the one on stage, under the same buttons."""
         with self._told():
-            self._keep(Watched(pool.current().open(self.slug, config), label, together=True))
+            self._keep(Watched(runs.current().open(self.slug, config), label, together=True))
             self.compared[0].run.speed(self.speed)
 
     def set_beside(self, told: story.Story, *, together: bool) -> str:
@@ -267,7 +267,7 @@ class Player:
         label = describe(told.config, self.config) or f"another run, to step {told.step:,}"
         said = ""
         with self._told():
-            run = pool.current().open(self.slug, told.config)
+            run = runs.current().open(self.slug, told.config)
             run.speed(self.speed)
             said = run.retell(told.interventions, told.step, told.at)
             self.compared.append(Watched(run, label, together=together))

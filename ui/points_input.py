@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from engine import data, point_clouds
+from engine.data import plane, point_clouds
 from ui.controls import says
 from ui.link import settings
 from ui.plain import plain
@@ -33,8 +33,8 @@ class Paper:
 
 
 def _pack_classes(xy: np.ndarray, labels: np.ndarray) -> str:
-    text = data.encode_points(xy, labels)
-    data.from_points(text)
+    text = plane.encode_points(xy, labels)
+    plane.from_points(text)
     return text
 
 
@@ -48,8 +48,8 @@ CLOUD = Paper(
     pack=lambda xy, _: point_clouds.pack(xy), unpack=_unpack_cloud,
 )  # fmt: skip
 CLASSES = Paper(
-    reach=data.LIMIT, classes=3, fewest="Draw points of at least two classes, then press Play.",
-    pack=_pack_classes, unpack=data.decode_points,
+    reach=plane.LIMIT, classes=3, fewest="Draw points of at least two classes, then press Play.",
+    pack=_pack_classes, unpack=plane.decode_points,
 )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def points_input(player: Player, paper: Paper = CLOUD) -> None:
                                        format_func=lambda k: f"class {k}", label_visibility="collapsed",
                                        width="content")  # fmt: skip
         else:
-            st.caption(f"{len(points)} points; the last {data.MAX_POINTS} count.")
+            st.caption(f"{len(points)} points; the last {plane.MAX_POINTS} count.")
         st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", disabled=not len(points),
                   on_click=once(_clear), args=(slug,))  # fmt: skip
     scene = Scene(height=300)
@@ -90,7 +90,7 @@ def points_input(player: Player, paper: Paper = CLOUD) -> None:
     pick = show(scene, key=f"{slug}.pad")
     if pick and pick["kind"] == "draw":
         drawing.rows += [[*np.clip(point, *frame), pen] for point in pick["points"]]
-        del drawing.rows[: -data.MAX_POINTS]  # the oldest make room
+        del drawing.rows[: -plane.MAX_POINTS]  # the oldest make room
         points = np.array(drawing.rows)
         try:
             text = paper.pack(points[:, :2], points[:, 2].astype(int))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from engine import Config, pool
+from engine import Config, runs
 from ui import story
 from ui.link import set_config
 from ui.player import SPEEDS, Player, Watched
@@ -44,7 +44,7 @@ def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:
         player: Player = st.session_state[key]
         return player
     player = st.session_state[key] = Player(slug, config_class(), config_class(), speed=SPEEDS[speed])
-    run = pool.current().find(st.query_params.get("run", ""))
+    run = runs.current().find(st.query_params.get("run", ""))
     if run is not None and run.slug == slug:
         player.on_stage = Watched(run)
         look = player.on_stage.peek()

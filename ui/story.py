@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 import streamlit as st
 
 from engine import Config, ConfigError
-from engine.hosted import Intervention
+from engine.runs.history import Intervention
 from ui.link import settings
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from engine import data
-from engine.data import DataError
-from engine.numerals import DECIMALS
-from engine.records import SEPARATORS
-from engine.sheets import AS_FOUND, Reading, read_sheet
-from engine.tables import points
+from engine.data import plane
+from engine.data.numerals import DECIMALS
+from engine.data.plane import DataError
+from engine.data.records import SEPARATORS
+from engine.data.sheets import AS_FOUND, Reading, read_sheet
+from engine.data.tables import points
 from ui.controls import says
 from ui.link import settings
 from ui.plain import plain
@@ -83,7 +83,7 @@ def _read(file_id: str, raw: bytes, how: Reading) -> Uploaded:
         sheet = read_sheet(raw, how)
         held.columns, held.found = sheet.names, sheet.how
         table = points(sheet)
-        held.text, held.notes, held.found = data.encode_points(table.xy, table.labels), table.notes, table.how
+        held.text, held.notes, held.found = plane.encode_points(table.xy, table.labels), table.notes, table.how
     except DataError as error:
         held.refused = str(error)
     return held

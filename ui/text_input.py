@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from engine import shelf
-from engine.shelf import ShelfError
-from engine.text import MIN_LENGTH, TextError, read_upload
+from engine.data import shelf
+from engine.data.shelf import ShelfError
+from engine.data.text import MIN_LENGTH, TextError, read_upload
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player

@@ -1,4 +1,4 @@
-"""The labs, one module each.  `engine.labs()` finds them by their file names.
+"""The labs, a folder each.  `engine.labs()` finds them by their names.
 
 ``PLAYGROUND_LABS`` may name further folders with labs, separated like ``PATH``.
 """

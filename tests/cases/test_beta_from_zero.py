@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import engine
-from engine.autoencoders import CLEAR
 from engine.labs.vae import Config, Experiment
+from engine.nets.autoencoders import CLEAR
 
 
 @pytest.mark.slow

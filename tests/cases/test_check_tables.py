@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.data import read_csv
+from engine.data.plane import read_csv
 
 TABLES = Path(__file__).parent / "tables"
 WANTED = {

@@ -11,12 +11,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import engine
-from engine import pool
-from engine.hosted import Intervention, Look
-from engine.lab import Config
-from engine.limits import Limits
-from engine.pool import InlinePool
-from engine.run import Run
+from engine import runs
+from engine.contract.knobs import Config
+from engine.runs.history import Intervention, Look
+from engine.runs.inline import InlinePool
+from engine.runs.limits import Limits
+from engine.runs.run import Run
 
 NETWORK = engine.lab("neural_network").Config
 GOOD = {"layer": 1, "source": 0, "target": 2, "value": 1.5}
@@ -44,11 +44,11 @@ BAD = {  # as JSON, since some of it is no number that Python would write
 @pytest.fixture(autouse=True)
 def _no_run_is_left() -> Iterator[None]:
     yield
-    pool.stop()
+    runs.stop()
 
 
 def arrive(slug: str, **params: str) -> AppTest:
-    pool.stop()
+    runs.stop()
     app = AppTest.from_file("../../ui/shell.py", default_timeout=60).switch_page(f"../pages/{slug}.py")
     for name, text in params.items():
         app.query_params[name] = text

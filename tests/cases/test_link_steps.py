@@ -11,8 +11,8 @@ from streamlit.runtime.state.query_params import CLIENT_STATE_QUERY_STRING_MAX_L
 from streamlit.testing.v1 import AppTest
 
 import engine
-from engine import ConfigError, pool
-from engine.hosted import Intervention
+from engine import ConfigError, runs
+from engine.runs.history import Intervention
 from ui import link, story
 
 DIGITS = "9" * 5_000  # more than Python converts
@@ -24,11 +24,11 @@ NETWORK, RACE = engine.lab("neural_network").Config, engine.lab("gradient_descen
 @pytest.fixture(autouse=True)
 def _no_run_is_left():
     yield
-    pool.stop()
+    runs.stop()
 
 
 def arrive(slug: str, **params: str) -> AppTest:
-    pool.stop()
+    runs.stop()
     app = AppTest.from_file("../../ui/shell.py", default_timeout=60).switch_page(f"../pages/{slug}.py")
     for name, text in params.items():
         app.query_params[name] = text

@@ -9,8 +9,8 @@ import tracemalloc
 
 import pytest
 
-from engine.data import DataError, read_csv
-from engine.tables import MAX_CLASS_NAME
+from engine.data.plane import DataError, read_csv
+from engine.data.tables import MAX_CLASS_NAME
 
 ROWS = "x,y,kind\n" + "".join(f"{i % 97},{i % 89},{'uv'[i % 2]}\n" for i in range(4_000))
 FILES = {

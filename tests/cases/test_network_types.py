@@ -11,8 +11,10 @@ import safetensors.torch
 import torch
 
 import engine
-from engine import ConfigError, network_file, shelf
-from engine.network_file import NetworkFileError
+from engine import ConfigError
+from engine.contract import weights
+from engine.contract.weights import NetworkFileError
+from engine.data import shelf
 
 LAB = engine.lab("cnn_filters")
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.float8_e4m3fn, torch.float8_e5m2)
@@ -31,7 +33,7 @@ def load(data: bytes) -> Any:
     model = LAB.Experiment(LAB.Config(norm="batch")).model
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # torch warns where it drops a part of a number
-        network_file.fit(model, network_file.read(data))
+        weights.fit(model, weights.read(data))
     return model
 
 
@@ -53,10 +55,10 @@ def test_what_is_not_a_finite_real_number_is_refused_whatever_its_type(kind: tor
     wrong = tensors()[FIRST].to(kind)
     wrong.view(-1)[0] = value
     with pytest.raises(NetworkFileError, match=rf"In the file, {FIRST} holds (a value that is not finite|complex num)"):
-        network_file.read(saved({FIRST: wrong}))
+        weights.read(saved({FIRST: wrong}))
     with pytest.raises(NetworkFileError, match=FIRST):  # also for whoever comes with tensors and no file
-        network_file.fit(
-            LAB.Experiment(LAB.Config(norm="batch")).model, network_file.NetworkFile({**tensors(), FIRST: wrong}, {})
+        weights.fit(
+            LAB.Experiment(LAB.Config(norm="batch")).model, weights.NetworkFile({**tensors(), FIRST: wrong}, {})
         )
 
 

@@ -10,8 +10,8 @@ import altair as alt
 import pytest
 
 import engine
-from engine.export import notebook
-from engine.hosted import Intervention
+from engine.runs.export import notebook
+from engine.runs.history import Intervention
 
 SHOWN = 5_000  # rows that Altair draws
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.uploads import read_upload
+from engine.data.uploads import read_upload
 
 PICTURES = Path(__file__).parent / "pictures"
 

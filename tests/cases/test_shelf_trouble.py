@@ -19,10 +19,11 @@ import numpy as np
 import pytest
 import sklearn.datasets
 
-from engine import images, openml, shelf, whole_file
 from engine.__main__ import main
-from engine.limits import data_folder
-from engine.shelf import ShelfError
+from engine.contract import whole_file
+from engine.contract.folder import data_folder
+from engine.data import images, openml, shelf
+from engine.data.shelf import ShelfError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -91,7 +92,7 @@ def test_a_full_disk_keeps_nothing_of_a_data_set_and_names_no_folder(
     monkeypatch.setattr(
         sklearn.datasets, "fetch_openml", lambda *_, **__: SimpleNamespace(data=pixels, target=labels)
     )  # what OpenML sends: there is no network here
-    monkeypatch.setattr(sys, "argv", ["engine.openml", "mnist", str(folder / "images" / "mnist")])
+    monkeypatch.setattr(sys, "argv", ["engine.data.openml", "mnist", str(folder / "images" / "mnist")])
     heard = signal.getsignal(signal.SIGTERM)
     try:
         with full_disk(), pytest.raises(SystemExit) as ended:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import engine
-from engine import shelf
+from engine.data import shelf
 from engine.labs.attention_heads import Config, Experiment
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from engine import pool
+from engine import runs
 from engine.labs.lstm_gates import Config, Experiment
-from engine.recurrent import CELLS
+from engine.labs.lstm_gates.cells import CELLS
 
 SPANS = [(50, 10, 20), (50, 45, 60), (50, 50, 51), (12, 60, 70), (50, 99, 100), (12, 0, 100), (12, 11, 12), (12, 7, 3)]
 
@@ -23,9 +23,9 @@ SPANS = [(50, 10, 20), (50, 45, 60), (50, 50, 51), (12, 60, 70), (50, 99, 100), 
 @pytest.fixture(autouse=True)
 def _no_run_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
-    pool.stop()
+    runs.stop()
     yield
-    pool.stop()
+    runs.stop()
 
 
 def seen(**knobs: Any) -> Any:

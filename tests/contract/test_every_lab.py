@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine
-from engine.lab import Config, ConfigError, Experiment, Knob
+from engine.contract.experiment import Experiment
+from engine.contract.knobs import Config, ConfigError, Knob
 
 LABS = engine.labs()
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,11 +17,13 @@ from torch import Tensor
 from visitor import ROOT
 
 import engine
-from engine import data, images, observations, point_clouds, pool, shelf, text
-from engine.device import generator
-from engine.feature_maps import digits
-from engine.lab import ConfigError
+from engine import runs
+from engine.contract.device import generator
+from engine.contract.knobs import ConfigError
+from engine.data import images, plane, point_clouds, shelf, text
 from engine.labs import attention_heads, lstm_gates
+from engine.labs.double_descent.feature_maps import digits
+from engine.labs.vae import rows as observations
 
 CHARACTERS = (200, 201, 303, 420, 640, 1500)
 WINDOWS = 400  # of training and of test, each
@@ -30,9 +32,9 @@ WINDOWS = 400  # of training and of test, each
 @pytest.fixture(autouse=True)
 def _no_run_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
-    pool.stop()
+    runs.stop()
     yield
-    pool.stop()
+    runs.stop()
 
 
 def letters(count: int) -> str:
@@ -187,7 +189,7 @@ def distinct(count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_point_of_ones_own_is_learned_or_tested(kind: str, count: int, classes: int, share: float) -> None:
     lab = engine.lab("neural_network")
-    points = data.encode_points(*distinct(count, classes))
+    points = plane.encode_points(*distinct(count, classes))
     experiment = lab.Experiment(lab.Config(data=kind, points=points, train_share=share, batch_size=1000))
     n, rows = experiment.n_train, [tuple(row) for row in experiment.xy.tolist()]
     assert len(rows) == count and not set(rows[:n]) & set(rows[n:]) and len(set(rows)) == count
@@ -197,11 +199,11 @@ def test_a_point_of_ones_own_is_learned_or_tested(kind: str, count: int, classes
 
 def test_what_is_tested_on_does_not_move_a_weight() -> None:
     lab, (xy, labels) = engine.lab("neural_network"), distinct(40, 2)
-    config = lab.Config(data="drawn", points=data.encode_points(xy, labels))
-    held_out = data.split(data.from_points(config.points), config.train_share, seed=config.data_seed)[1]
+    config = lab.Config(data="drawn", points=plane.encode_points(xy, labels))
+    held_out = plane.split(plane.from_points(config.points), config.train_share, seed=config.data_seed)[1]
     moved = xy.copy()
     moved[held_out] *= -0.5
-    one, two = (lab.Experiment(lab.Config(data="drawn", points=data.encode_points(p, labels))) for p in (xy, moved))
+    one, two = (lab.Experiment(lab.Config(data="drawn", points=plane.encode_points(p, labels))) for p in (xy, moved))
     for _ in range(3):
         first, second = one.step(), two.step()
     assert first["train_loss"] == second["train_loss"] and first["test_loss"] != second["test_loss"]

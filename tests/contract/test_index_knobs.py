@@ -17,10 +17,11 @@ from streamlit.testing.v1 import AppTest
 from visitor import ROOT
 
 import engine
-from engine import data, point_clouds, pool, shelf
-from engine.lab import ConfigError, Knob
-from engine.latent_view import axes_of
-from engine.sequence_view import spanned
+from engine import runs
+from engine.contract.knobs import ConfigError, Knob
+from engine.data import plane, point_clouds, shelf
+from engine.labs.lstm_gates.frame import spanned
+from engine.labs.vae.frame import axes_of
 
 # Which one: a picture, a step, a head, a layer, a channel, a network, a class, a dimension.
 INDICES = {
@@ -60,7 +61,7 @@ AMOUNTS = {
 }
 TEXT = shelf.KEY.pattern  # stands for the key of a text of the visitor's own, as short as one may be
 CLOUD = point_clouds.pack(np.linspace([-0.9, -0.5], [0.9, 0.5], point_clouds.FEWEST))
-FOUR = data.encode_points([(-1, -1), (-2, -1), (1, 1), (2, 1)], [0, 0, 1, 1])
+FOUR = plane.encode_points([(-1, -1), (-2, -1), (1, 1), (2, 1)], [0, 0, 1, 1])
 # What can shrink, at its smallest.
 SMALL: dict[str, list[dict[str, Any]]] = {
     "adversarial_examples": [{"training_steps": 50, "model": model} for model in ("linear", "cnn")],
@@ -123,9 +124,9 @@ CASES = [pytest.param(slug, one, id=f"{slug}-{k}") for slug, all_of in SMALL.ite
 @pytest.fixture(autouse=True)
 def _no_run_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
-    pool.stop()
+    runs.stop()
     yield
-    pool.stop()
+    runs.stop()
 
 
 def given(small: dict[str, Any]) -> dict[str, Any]:

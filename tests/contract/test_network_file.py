@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 import engine
-from engine import network_file, pool, shelf
-from engine.network_file import NetworkFileError
-from engine.shelf import ShelfError
+from engine.contract import weights
+from engine.contract.weights import NetworkFileError
+from engine.data import shelf
+from engine.data.shelf import ShelfError
+from engine.runs import inline
 
 ABOUT = {"lab": "neural_network", "config": "{}"}
 
@@ -31,10 +33,10 @@ def network(outputs: int = 3) -> nn.Module:
 def test_a_network_comes_back_to_the_last_bit_and_any_reader_of_the_format_understands_it(tmp_path: Path) -> None:
     model, other = network(), nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Linear(5, 3))
     model(torch.randn(8, 4))
-    data = network_file.write(model, ABOUT | {"architecture": "ä {}"})
-    file = network_file.read(data)
+    data = weights.write(model, ABOUT | {"architecture": "ä {}"})
+    file = weights.read(data)
     assert file.about == ABOUT | {"architecture": "ä {}"}
-    network_file.fit(other, file)
+    weights.fit(other, file)
     x = torch.randn(2, 4)
     assert torch.equal(model.eval()(x), other.eval()(x))
     (tmp_path / "n.safetensors").write_bytes(data)
@@ -48,10 +50,10 @@ def test_tied_weights_are_written_too() -> None:
     model[2] = nn.Linear(5, 5)
     model.append(nn.Linear(5, 5))
     model[3].weight = model[2].weight
-    assert torch.equal(network_file.read(network_file.write(model, ABOUT)).tensors["3.weight"], model[2].weight)
+    assert torch.equal(weights.read(weights.write(model, ABOUT)).tensors["3.weight"], model[2].weight)
 
 
-DATA = network_file.write(network(), ABOUT)
+DATA = weights.write(network(), ABOUT)
 
 
 def header(fields: object) -> bytes:
@@ -77,13 +79,13 @@ def header(fields: object) -> bytes:
         (safetensors.torch.save({"w": torch.ones(2)}), "not one of this playground"),
         (safetensors.torch.save({"w": torch.ones(2)}, {"format": "pt"}), "not one of this playground"),
         (safetensors.torch.save({"w": torch.tensor([1.0, float("nan")])}, ABOUT), "w holds a value that is not finite"),
-        (bytes(network_file.MAX_BYTES + 1), "25.0 MB; at most 25 MB"),
+        (bytes(weights.MAX_BYTES + 1), "25.0 MB; at most 25 MB"),
     ],
     ids=lambda given: given if isinstance(given, str) else None,
 )  # fmt: skip
 def test_what_is_no_network_of_ours_gets_a_sentence(data: bytes, sentence: str) -> None:
     with pytest.raises(NetworkFileError, match=sentence) as caught:
-        network_file.read(data)
+        weights.read(data)
     assert str(caught.value).endswith(".")
 
 
@@ -91,7 +93,7 @@ def test_what_is_no_network_of_ours_gets_a_sentence(data: bytes, sentence: str) 
 def test_any_bytes_are_a_network_or_a_sentence(noise: bytes, at: int) -> None:
     for data in (noise, DATA[:at] + noise + DATA[at + len(noise) :]):
         try:
-            network_file.read(data)
+            weights.read(data)
         except NetworkFileError as error:
             assert str(error).endswith(".")
 
@@ -99,29 +101,29 @@ def test_any_bytes_are_a_network_or_a_sentence(noise: bytes, at: int) -> None:
 def test_a_network_that_does_not_fit_is_told_by_its_first_tensor_and_changes_nothing() -> None:
     here = network(4)
     before = {name: tensor.clone() for name, tensor in here.state_dict().items()}
-    file = network_file.read(DATA)
+    file = weights.read(DATA)
     with pytest.raises(NetworkFileError, match=r"2\.weight is \(3, 5\) in it and \(4, 5\) here"):
-        network_file.fit(here, file)
+        weights.fit(here, file)
     with pytest.raises(NetworkFileError, match=r"1\.weight \(5\) is missing"):
-        network_file.fit(nn.Sequential(nn.Linear(4, 5), nn.LayerNorm(5)), network_file.read(
-            network_file.write(nn.Sequential(nn.Linear(4, 5)), ABOUT)))  # fmt: skip
+        weights.fit(nn.Sequential(nn.Linear(4, 5), nn.LayerNorm(5)), weights.read(
+            weights.write(nn.Sequential(nn.Linear(4, 5)), ABOUT)))  # fmt: skip
     with pytest.raises(NetworkFileError, match=r"1\.bias \(5\) in it has no place"):
-        network_file.fit(nn.Sequential(nn.Linear(4, 5)), file)
+        weights.fit(nn.Sequential(nn.Linear(4, 5)), file)
     assert all(torch.equal(before[name], tensor) for name, tensor in here.state_dict().items())
 
 
 def test_the_download_says_where_it_comes_from() -> None:
     lab = engine.lab("neural_network")
-    place = pool.InlinePool()
+    place = inline.InlinePool()
     run = place.open("neural_network", lab.Config(seed=5, hidden=(3,)))
     run.step(2)
     run.peek()
     run.update(lab.Config(seed=5, hidden=(3,), learning_rate=0.3))
-    file = network_file.read(run.weights())
+    file = weights.read(run.weights())
     assert file.about["lab"] == "neural_network"
     config = lab.Config.from_params(json.loads(file.about["config"]))
     assert config == lab.Config(seed=5, hidden=(3,), learning_rate=0.3)
-    network_file.fit(lab.Experiment(config).model, file)
+    weights.fit(lab.Experiment(config).model, file)
     place.close()
 
 
@@ -169,7 +171,7 @@ def test_the_oldest_go_when_the_shelf_is_full(folder: Path, monkeypatch: pytest.
     large = shelf.keep(bytes(20_000))
     assert [file.name for file in folder.iterdir()] == [large]
     with pytest.raises(ShelfError, match="at most 25 MB"):
-        shelf.keep(bytes(network_file.MAX_BYTES + 1))
+        shelf.keep(bytes(weights.MAX_BYTES + 1))
 
 
 def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

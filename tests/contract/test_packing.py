@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import engine
-from engine.packing import pack, unpack
+from engine.contract.states import pack, unpack
 
 NUMBERS = torch.arange(-6.0, 6.0).reshape(3, 4)
 TENSORS = {

@@ -81,7 +81,7 @@ def lazy():
         "torch.optim",
         "engine.labs.vae",
         "engine.labs.gan.Config",
-        "engine.device.resolve",
+        "engine.contract.device.resolve",
         "engine.lab",
         "streamlit",
     ]

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from engine import data
-from engine.data import DataError, decode_points, encode_points, from_points, read_csv
+from engine.data import plane
+from engine.data.plane import DataError, decode_points, encode_points, from_points, read_csv
 
 
-@pytest.mark.parametrize("name", data.DATASETS)
+@pytest.mark.parametrize("name", plane.DATASETS)
 @pytest.mark.parametrize("n", [20, 501])
 def test_a_data_set_has_what_was_asked_for_inside_the_plane(name: str, n: int) -> None:
-    made = data.plane(name, n, noise=0.0, seed=3)
+    made = plane.plane(name, n, noise=0.0, seed=3)
     assert made.xy.shape == (n, 2) and made.labels.shape == (n,)
-    assert np.abs(made.xy).max() <= data.LIMIT + 1
+    assert np.abs(made.xy).max() <= plane.LIMIT + 1
     if made.classes:
         counts = np.bincount(made.labels, minlength=made.classes)
         assert len(counts) == made.classes and counts.max() - counts.min() <= 1
@@ -25,34 +25,34 @@ def test_a_data_set_has_what_was_asked_for_inside_the_plane(name: str, n: int) -
         assert np.abs(made.labels).max() <= 1
 
 
-@pytest.mark.parametrize("name", data.DATASETS)
+@pytest.mark.parametrize("name", plane.DATASETS)
 def test_a_data_set_follows_from_its_seed(name: str) -> None:
-    one, same, other = (data.plane(name, 100, noise=0.1, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (plane.plane(name, 100, noise=0.1, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one.xy, same.xy) and np.array_equal(one.labels, same.labels)
     assert not np.array_equal(one.xy, other.xy)
 
 
 def test_the_labels_are_what_the_names_say() -> None:
-    x, y = data.plane("xor", 400).xy.T
-    assert np.array_equal(data.plane("xor", 400).labels, (x * y > 0).astype(int))
-    circle = data.plane("circle", 400)
+    x, y = plane.plane("xor", 400).xy.T
+    assert np.array_equal(plane.plane("xor", 400).labels, (x * y > 0).astype(int))
+    circle = plane.plane("circle", 400)
     assert np.array_equal(circle.labels, (np.linalg.norm(circle.xy, axis=1) < 3).astype(int))
-    board = data.plane("checkerboard", 400)
+    board = plane.plane("checkerboard", 400)
     assert np.array_equal(board.labels, np.floor((board.xy + 5) / 2.5).sum(axis=1) % 2)
-    slope = data.plane("regression_plane", 400)
+    slope = plane.plane("regression_plane", 400)
     assert np.allclose(slope.labels, slope.xy.sum(axis=1) / 10, atol=1e-6)
 
 
 def test_noise_has_the_standard_deviation_that_was_asked_for() -> None:
-    clean, noisy = (data.plane("spiral", 20_000, noise=noise) for noise in (0.0, 0.7))
+    clean, noisy = (plane.plane("spiral", 20_000, noise=noise) for noise in (0.0, 0.7))
     assert (noisy.xy - clean.xy).std() == pytest.approx(0.7, rel=0.02)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("name", ["spiral", "three_spirals", "regression_plane"])
 def test_a_split_uses_every_point_once_and_leaves_each_class_on_both_sides(name: str, share: float) -> None:
-    made = data.plane(name, 20)
-    train, test = data.split(made, share, seed=1)
+    made = plane.plane(name, 20)
+    train, test = plane.split(made, share, seed=1)
     assert sorted([*train, *test]) == list(range(20))
     for side in (train, test):
         assert len(side) and set(made.labels[side]) >= (set(range(made.classes)))
@@ -61,13 +61,13 @@ def test_a_split_uses_every_point_once_and_leaves_each_class_on_both_sides(name:
 
 def test_a_data_set_that_does_not_exist_is_refused_with_the_names_of_those_that_do() -> None:
     with pytest.raises(DataError, match="spiral"):
-        data.plane("torus", 10)
+        plane.plane("torus", 10)
 
 
 # ---------------------------------------------------------------- points in a link
 
 
-coordinates = st.floats(-data.LIMIT, data.LIMIT, width=32)
+coordinates = st.floats(-plane.LIMIT, plane.LIMIT, width=32)
 
 
 @given(xy=arrays(np.float32, st.tuples(st.integers(0, 60), st.just(2)), elements=coordinates), seed=st.integers(0, 99))
@@ -94,7 +94,7 @@ def test_any_other_text_is_points_or_a_sentence(text: str) -> None:
     except DataError as error:
         assert str(error).endswith(".")
     else:
-        assert xy.shape == (len(labels), 2) and np.abs(xy).max(initial=0) <= data.LIMIT
+        assert xy.shape == (len(labels), 2) and np.abs(xy).max(initial=0) <= plane.LIMIT
 
 
 @pytest.mark.parametrize("labels", [[3, 0], [-1, 0], [255, 0]])
@@ -201,7 +201,7 @@ def test_any_bytes_are_a_table_or_a_sentence(raw: bytes) -> None:
     except DataError as error:
         assert str(error).endswith(".")
     else:
-        assert np.isfinite(read.xy).all() and np.abs(read.xy).max() <= data.LIMIT
+        assert np.isfinite(read.xy).all() and np.abs(read.xy).max() <= plane.LIMIT
 
 
 cells = st.sampled_from(["1", "2.5", "-3e300", "1e309", "a", "b", "", "nan", '"'])

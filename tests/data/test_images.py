@@ -22,10 +22,10 @@ from PIL import Image
 from written_digits import WRITTEN, chunk, encoded, paper, served
 
 import engine
-from engine import images, openml
 from engine.__main__ import main as command_line
-from engine.images import ImageError, pack, rasterise, read_upload, unpack
-from engine.lab import ConfigError, StillMissing
+from engine.contract.knobs import ConfigError, StillMissing
+from engine.data import images, openml
+from engine.data.images import ImageError, pack, rasterise, read_upload, unpack
 
 
 @pytest.fixture

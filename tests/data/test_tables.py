@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.data import DataError, read_csv
-from engine.numerals import numbers
-from engine.records import SEPARATORS
-from engine.sheets import Reading
+from engine.data.numerals import numbers
+from engine.data.plane import DataError, read_csv
+from engine.data.records import SEPARATORS
+from engine.data.sheets import Reading
 
 RNG = np.random.default_rng(0)
 ROWS = [(float(x), float(y), "ab"[i % 2]) for i, (x, y) in enumerate(RNG.normal(size=(24, 2)).round(2) + 3)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.text import MAX_BYTES, MAX_CHARACTERS, UNKNOWN, TextError, alphabet, corpus, read_upload
+from engine.data.text import MAX_BYTES, MAX_CHARACTERS, UNKNOWN, TextError, alphabet, corpus, read_upload
 
 LONG = "The quick brown fox jumps over the lazy dog. " * 6
 

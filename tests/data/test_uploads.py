@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageDraw
 from written_digits import WRITTEN, chunk, encoded
 
-from engine import images
-from engine.images import ImageError, read_upload
-from engine.surround import ground_of, without_ring, without_surround
+from engine.data import images
+from engine.data.images import ImageError, read_upload
+from engine.data.surround import ground_of, without_ring, without_surround
 
 Sheet = np.ndarray  # (H, W) of uint8
 WIDTH, HEIGHT = 90, 120

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine import probe
-from engine.convnet import Architecture, ConvNet
-from engine.device import generator
+from engine.contract.device import generator
+from engine.measures import attribution
+from engine.nets.convnet import Architecture, ConvNet
 
 ROOT = Path(__file__).resolve().parents[2]
 ARCHITECTURES = [
@@ -43,7 +43,7 @@ def test_saliency_is_the_size_of_the_gradient(architecture: Architecture) -> Non
         leaf = x.clone().requires_grad_()
         model(leaf)[:, moved].sum().backward()
         assert leaf.grad is not None
-        found = probe.attribute(model, x, moved, "saliency")
+        found = attribution.attribute(model, x, moved, "saliency")
         assert np.allclose(found, leaf.grad.abs(), atol=1e-6)
 
 
@@ -54,7 +54,7 @@ def test_integrated_gradients_are_complete(architecture: Architecture, seed: int
     model, x = network(architecture, seed), pictures(architecture)
     with torch.no_grad():
         difference = (model(x) - model(torch.zeros_like(x)))[:, 1]
-    found = probe.attribute(model, x, 1, "integrated_gradients")
+    found = attribution.attribute(model, x, 1, "integrated_gradients")
     assert found.sum(axis=(1, 2, 3)) == pytest.approx(difference.numpy(), abs=1e-3)
 
 
@@ -70,7 +70,7 @@ def test_grad_cam_is_the_weighted_sum_of_the_last_maps(architecture: Architectur
     alpha = gradient.mean((2, 3), keepdim=True)
     cam = F.relu((alpha * maps[0]).sum(1, keepdim=True))
     expected = F.interpolate(cam, size=x.shape[-2:], mode="bilinear", align_corners=False)
-    found = probe.attribute(model, x, 2, "grad_cam")
+    found = attribution.attribute(model, x, 2, "grad_cam")
     assert np.allclose(found, expected.detach(), atol=1e-6)
     assert found.any()
 
@@ -79,7 +79,7 @@ def test_grad_cam_is_the_weighted_sum_of_the_last_maps(architecture: Architectur
 def test_occlusion_is_what_a_black_square_costs(side: int) -> None:
     """Every pixel gets the mean fall of the logit over the squares that cover it."""
     model, x = network(Architecture(side=side, classes=10)), pictures(Architecture(side=side, classes=10), 1)
-    square, stride = probe.occluder(side)
+    square, stride = attribution.occluder(side)
     falls, covered = torch.zeros(side, side), torch.zeros(side, side)
     with torch.no_grad():
         starts = [min(start, side - square) if stride == 1 else start for start in range(0, side, stride)]
@@ -92,16 +92,16 @@ def test_occlusion_is_what_a_black_square_costs(side: int) -> None:
                 fall = (model(x) - model(hidden))[0, 3]
                 falls[top : top + square, left : left + square] += fall
                 covered[top : top + square, left : left + square] += 1
-    assert np.allclose(probe.attribute(model, x, 3, "occlusion")[0, 0], falls / covered, atol=1e-5)
+    assert np.allclose(attribution.attribute(model, x, 3, "occlusion")[0, 0], falls / covered, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", probe.METHODS)
+@pytest.mark.parametrize("method", attribution.METHODS)
 def test_each_picture_has_its_own_target_and_nothing_is_left_behind(method: str) -> None:
     architecture = Architecture(side=8, classes=3, channels=(4,), norm="batch")
     model, x = network(architecture).train(), pictures(architecture)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    together = probe.attribute(model, x, torch.tensor([0, 1, 2]), method)
-    alone = [probe.attribute(model, x[i : i + 1], i, method)[0] for i in range(3)]
+    together = attribution.attribute(model, x, torch.tensor([0, 1, 2]), method)
+    alone = [attribution.attribute(model, x[i : i + 1], i, method)[0] for i in range(3)]
     assert together.shape == x.shape and together.dtype == np.float32
     assert np.allclose(together, np.stack(alone), atol=2e-3 if method == "integrated_gradients" else 1e-5)
     assert model.training and not x.requires_grad and all(p.grad is None for p in model.parameters())
@@ -112,10 +112,10 @@ def test_each_picture_has_its_own_target_and_nothing_is_left_behind(method: str)
 def test_what_cannot_be_attributed_gets_a_sentence() -> None:
     linear, x = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), torch.rand(1, 1, 8, 8)
     with pytest.raises(ValueError, match="this network has none"):
-        probe.attribute(linear, x, 0, "grad_cam")
-    assert probe.attribute(linear, x, 0, "saliency").shape == (1, 1, 8, 8)
+        attribution.attribute(linear, x, 0, "grad_cam")
+    assert attribution.attribute(linear, x, 0, "saliency").shape == (1, 1, 8, 8)
     with pytest.raises(ValueError, match="saliency, integrated_gradients, grad_cam, occlusion"):
-        probe.attribute(linear, x, 0, "guesswork")
+        attribution.attribute(linear, x, 0, "guesswork")
 
 
 def test_rank_correlation_is_spearmans() -> None:
@@ -123,12 +123,12 @@ def test_rank_correlation_is_spearmans() -> None:
     for _ in range(5):
         a, b = rng.integers(-4, 5, (2, 8, 8)).astype(np.float32)  # with ties
         expected = scipy.stats.spearmanr(np.abs(a).ravel(), np.abs(b).ravel()).statistic
-        assert probe.rank_correlation(a, b) == pytest.approx(expected, abs=1e-9)
-    assert probe.rank_correlation(np.zeros((8, 8), np.float32), b) == 0
+        assert attribution.rank_correlation(a, b) == pytest.approx(expected, abs=1e-9)
+    assert attribution.rank_correlation(np.zeros((8, 8), np.float32), b) == 0
 
 
 def test_captum_is_not_imported_before_somebody_asks() -> None:
-    code = "import sys, engine; engine.lab('cnn_filters'); import engine.probe; print('captum' in sys.modules)"
+    code = "import sys, engine; engine.lab('cnn_filters'); import engine.measures.attribution; print('captum' in sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True, cwd=ROOT
     )

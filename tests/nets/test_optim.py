@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine import optim
+from engine.nets import optim
 
 STEPS = 8
 CURVATURES = torch.linspace(1, 100, 50, dtype=torch.float64)  # k = L / m = 100

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import engine
-from engine import export
 from engine.__main__ import main
-from engine.hosted import Intervention
+from engine.runs import export
+from engine.runs.history import Intervention
 
 
 def strictly(text: str) -> Any:

@@ -17,12 +17,13 @@ import pytest
 import torch
 
 import engine
-from engine.hosted import Look
-from engine.lab import ConfigError
-from engine.limits import Limits
-from engine.pool import InlinePool, Pool, PoolError, PoolFull
-from engine.processes import ProcessPool
-from engine.run import Run
+from engine.contract.knobs import ConfigError
+from engine.runs.history import Look
+from engine.runs.inline import InlinePool
+from engine.runs.limits import Limits
+from engine.runs.pool import Pool, PoolError, PoolFull
+from engine.runs.processes import ProcessPool
+from engine.runs.run import Run
 
 FOLDER = str(Path(__file__).parent / "outside")
 SMALL = Limits(workers=2, runs_per_worker=2, waiting=2, recovery_seconds=0.2, hang_after=6.0, checkpoint_seconds=0.02)

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 from visitor import visit
 
 from engine.labs.diffusion import Config, Experiment
-from engine.sampling import Schedule
+from engine.nets.sampling import Schedule
 from ui.clipped import clipped, clipped_pixels, on_border
 
 HOW = {"limit": 1.25, "alpha": 5e-5}

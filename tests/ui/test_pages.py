@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from visitor import ROOT
 
 import engine
-from engine import Config, ConfigError, pool
-from engine.lab import Knob
+from engine import Config, ConfigError, runs
+from engine.contract.knobs import Knob
 from ui import lesson, shell
 from ui.page import TEXTS
 from ui.player import Player
@@ -30,7 +30,7 @@ BAD = "\u202e<script>'\x00"
 @pytest.fixture(autouse=True)
 def _no_run_is_left():
     yield
-    pool.stop()
+    runs.stop()
 
 
 def visit(slug: str, **params: str) -> AppTest:
@@ -39,7 +39,7 @@ def visit(slug: str, **params: str) -> AppTest:
 
 
 def arrive(slug: str, **params: str) -> AppTest:
-    pool.stop()
+    runs.stop()
     app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).switch_page(f"../pages/{slug}.py")
     for name, text in params.items():
         app.query_params[name] = text

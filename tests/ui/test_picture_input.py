@@ -23,7 +23,8 @@ from visitor import Visitor, visit, wait_until
 from written_digits import WRITTEN, encoded, paper, served
 
 import engine
-from engine import images, openml, pool, shelf
+from engine import runs
+from engine.data import images, openml, shelf
 from ui.player import Player
 from ui.scene import Scene
 
@@ -63,7 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
     images.load.cache_clear()
     yield tmp_path
-    pool.stop()
+    runs.stop()
     images.load.cache_clear()
 
 
@@ -160,7 +161,7 @@ def test_an_uploaded_picture_is_looked_at_and_a_bad_one_gets_a_sentence(folder: 
 
 def test_a_network_from_a_file_is_gone_on_from_and_a_bad_one_gets_a_sentence(folder: Path) -> None:
     config = engine.lab(SLUG).Config(channels=(4, 4), seed=3)
-    run = pool.current().open(SLUG, config)
+    run = runs.current().open(SLUG, config)
     run.step(3)
     run.peek()
     data = run.weights()
@@ -181,7 +182,7 @@ def test_a_network_from_a_file_is_gone_on_from_and_a_bad_one_gets_a_sentence(fol
 
 
 def test_a_network_of_another_lab_does_not_fit_and_says_so(folder: Path) -> None:
-    run = pool.current().open("neural_network", engine.lab("neural_network").Config())
+    run = runs.current().open("neural_network", engine.lab("neural_network").Config())
     app = upload(arrive(), "network_file", run.weights())
     [said] = notices(app)
     assert (

@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from visitor import ROOT
 
-from engine import data, pool
+from engine import runs
+from engine.data import plane
 from ui.plain import plain
 
 ROWS = [(i * 7 % 11, i * 5 % 13, "ab"[i % 2]) for i in range(30)]
@@ -18,9 +19,9 @@ OTHER = "\n".join(["x,y,kind", *(f"{y},{x * x},{kind}" for x, y, kind in ROWS)])
 
 @pytest.fixture(autouse=True)
 def _no_run_is_left():
-    pool.stop()
+    runs.stop()
     yield
-    pool.stop()
+    runs.stop()
 
 
 def page() -> AppTest:
@@ -42,8 +43,8 @@ def config(app: AppTest) -> Any:
 
 
 def packed(table: bytes, **how: Any) -> str:
-    read = data.read_csv(table, data.Reading(**how))
-    return data.encode_points(read.xy, read.labels)
+    read = plane.read_csv(table, plane.Reading(**how))
+    return plane.encode_points(read.xy, read.labels)
 
 
 def captions(app: AppTest) -> str:
@@ -120,7 +121,7 @@ def test_every_control_reads_the_same_file_again(name: str, value: Any) -> None:
     assert getattr(held.how, name) == value
     try:
         assert config(app).points == packed(raw, **{name: value})
-    except data.DataError as error:
+    except plane.DataError as error:
         assert any(str(error) in said.value for said in app.error)
     upload(app, TABLE)  # and a new file is read as found
     assert config(app).points == packed(TABLE) and app.selectbox(key=f"neural_network.table_{name}").value == ""

@@ -11,7 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from visitor import ROOT
 
-from engine import pool, shelf
+from engine import runs
+from engine.data import shelf
 from ui.dissected import recurrent_cell
 from ui.scene import Scene
 
@@ -19,9 +20,9 @@ from ui.scene import Scene
 @pytest.fixture(autouse=True)
 def _no_run_is_left(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
-    pool.stop()
+    runs.stop()
     yield
-    pool.stop()
+    runs.stop()
 
 
 def page() -> AppTest:

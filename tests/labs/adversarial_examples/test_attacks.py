@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from engine import attacks, images
-from engine.attacks import AttackError, Goal, attack
-from engine.classifiers import Rounded, dense, together
-from engine.convnet import Architecture, ConvNet
-from engine.device import generator
+from engine.contract.device import generator
+from engine.data import images
+from engine.labs.adversarial_examples import attacks
+from engine.labs.adversarial_examples.attacks import AttackError, Goal, attack
+from engine.labs.adversarial_examples.classifiers import Rounded, dense, together
+from engine.nets.convnet import Architecture, ConvNet
 
 FOOLBOX = {
     ("fgsm", "inf"): lambda: foolbox.attacks.LinfFastGradientAttack(random_start=False),

@@ -13,12 +13,13 @@ import torch
 from lesson_runs import config
 
 import engine
-from engine import network_file, robustness, shelf
-from engine.attacks import attack
-from engine.convnet import Architecture, ConvNet
-from engine.device import generator
-from engine.lab import ConfigError, StillMissing
-from engine.labs.adversarial_examples import Config, Experiment
+from engine.contract import weights
+from engine.contract.device import generator
+from engine.contract.knobs import ConfigError, StillMissing
+from engine.data import shelf
+from engine.labs.adversarial_examples import Config, Experiment, robustness
+from engine.labs.adversarial_examples.attacks import attack
+from engine.nets.convnet import Architecture, ConvNet
 from ui.lesson import lessons
 
 SLUG = "adversarial_examples"
@@ -222,7 +223,7 @@ def folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def shelved(made: Architecture, **about: str) -> tuple[str, ConvNet]:
     model = ConvNet(made, generator(5, "weights"))
     told = {"lab": "cnn_filters", "architecture": made.to_json(), "data": "digits"} | about
-    return shelf.keep(network_file.write(model, told)), model
+    return shelf.keep(weights.write(model, told)), model
 
 
 @pytest.mark.usefixtures("folder")
@@ -238,7 +239,7 @@ def test_a_network_that_was_taken_over_is_attacked_as_it_came() -> None:
     again = Experiment(Config(model="taken", network=key))
     again.load_state_dict(pickle.loads(pickle.dumps(experiment.state_dict())))
     assert again.step() == experiment.step()
-    file = network_file.read(network_file.write(experiment.model, {"lab": SLUG, **experiment.about()}))
+    file = weights.read(weights.write(experiment.model, {"lab": SLUG, **experiment.about()}))
     assert Architecture.from_json(file.about["architecture"]) == model.architecture
 
 
@@ -262,4 +263,4 @@ def test_a_file_of_this_lab_says_how_its_network_is_built() -> None:
     experiment = Experiment(Config(model="cnn"))
     architecture = Architecture.from_json(experiment.about()["architecture"])
     network = ConvNet(architecture, generator(0, "weights"))
-    network_file.fit(network, network_file.read(network_file.write(experiment.model, {"lab": SLUG})))
+    weights.fit(network, weights.read(weights.write(experiment.model, {"lab": SLUG})))

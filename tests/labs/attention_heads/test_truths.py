@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import engine
-from engine import attention_view, token_tasks
-from engine.device import generator
-from engine.lab import ConfigError
-from engine.labs.attention_heads import Config, Experiment, attend, batch, rotary
+from engine.contract.device import generator
+from engine.contract.knobs import ConfigError
+from engine.labs.attention_heads import Config, Experiment, attend, batch, rotary, tasks
+from engine.labs.attention_heads import frame as attention_view
 from ui.dissected import attention_head
 from ui.scene import Scene
 from ui.written import next_token
@@ -196,7 +196,7 @@ def test_the_cache_is_as_large_as_the_keys_and_values() -> None:
 
 
 def words(tokens: Tensor) -> list[str]:
-    return [token_tasks.SYMBOLS.decode(row.numpy()) for row in tokens]
+    return [tasks.SYMBOLS.decode(row.numpy()) for row in tokens]
 
 
 def test_repeated_sequences_have_periods_of_their_own_and_no_shortcut() -> None:
@@ -241,7 +241,7 @@ def test_a_text_is_followed_by_its_next_characters() -> None:
     config = Config(task="text")
     tokens, targets, scored = batch(config, generator(0, "test"))
     assert tokens.shape == (16, 32) and (targets[:, :-1] == tokens[:, 1:]).all() and scored.all()
-    known, text = token_tasks.source("")
+    known, text = tasks.source("")
     whole = known.decode(text.numpy())
     assert known.decode(tokens[0].numpy()) in whole[: int(len(whole) * 0.9) + 1]
     held = batch(config, generator(0, "test"), held_out=True)[0]

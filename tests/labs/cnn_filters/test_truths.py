@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 import engine
-from engine import convnet, images, network_file, shelf
-from engine.convnet import Architecture, ArchitectureError, ConvNet, Window
-from engine.device import generator
-from engine.judged import shifted
-from engine.lab import ConfigError
+from engine.contract import weights as network_file
+from engine.contract.device import generator
+from engine.contract.knobs import ConfigError
+from engine.data import images, shelf
 from engine.labs import cnn_filters
 from engine.labs.cnn_filters import Config, Experiment
+from engine.labs.cnn_filters.accuracy import shifted
+from engine.nets import convnet
+from engine.nets.convnet import Architecture, ArchitectureError, ConvNet, Window
 
 SEEDS = range(5)
 windows = st.builds(

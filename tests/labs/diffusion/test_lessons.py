@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.device import generator
+from engine.contract.device import generator
 from engine.labs.diffusion import Config, Experiment
 from ui.lesson import lessons
 

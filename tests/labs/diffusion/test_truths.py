@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from scene_format import decode
 from torch import Tensor
 
-from engine import class_scores, metrics, point_clouds, sampling
-from engine.device import generator
-from engine.lab import ConfigError
+from engine.contract.device import generator
+from engine.contract.knobs import ConfigError
+from engine.data import point_clouds
 from engine.labs import diffusion
 from engine.labs.diffusion import Config, Experiment, Schedule
-from engine.noise import Denoiser
-from engine.sampling import Walk, route, straight
+from engine.measures import class_scores, distances
+from engine.nets import sampling
+from engine.nets.denoiser import Denoiser
+from engine.nets.sampling import Walk, route, straight
 from ui.reel import SPAN, film, particles
 from ui.scene import Scene
 
@@ -437,7 +439,7 @@ def test_the_nearest_real_digit_is_a_good_judge_and_variety_is_one_for_real_digi
     experiment = Experiment(Config(data="digits", size="small"))
     real, labels, data = experiment.real, experiment.labels, experiment.data
     assert labels is not None
-    from engine import images
+    from engine.data import images
 
     truth = torch.from_numpy(images.load("digits").test_y[: len(real)])
     assert class_scores.recognised(real, truth, data, labels) > 0.97
@@ -514,8 +516,8 @@ def test_the_ring_of_eight_is_learned(seed: int) -> None:
     centres = point_clouds.centres("ring")
     assert centres is not None
     real = point_clouds.sample("ring", 2000, generator(seed, "test real"))
-    assert metrics.modes_covered(x, centres, point_clouds.SIGMA) == 8
-    assert metrics.energy_distance(x, real) <= 0.01
+    assert distances.modes_covered(x, centres, point_clouds.SIGMA) == 8
+    assert distances.energy_distance(x, real) <= 0.01
     assert (torch.cdist(x, centres).min(1).values <= 3 * point_clouds.SIGMA).float().mean() >= 0.85
 
 

@@ -11,12 +11,11 @@ from scipy.special import eval_legendre
 from sklearn.linear_model import Ridge
 
 import engine
-from engine import risk_theory, spectrum, two_speeds
-from engine.feature_maps import Legendre, Problem
-from engine.lab import ConfigError
+from engine.contract.knobs import ConfigError
 from engine.labs import double_descent
-from engine.labs.double_descent import Config, Experiment, min_norm_fit, risk_curve
-from engine.trained_widths import AcrossTraining, TrainedWidth, network_threshold
+from engine.labs.double_descent import Config, Experiment, min_norm_fit, risk_curve, risk_theory, spectrum, two_speeds
+from engine.labs.double_descent.feature_maps import Legendre, Problem
+from engine.labs.double_descent.trained_widths import AcrossTraining, TrainedWidth, network_threshold
 
 CPU = torch.device("cpu")
 SHAPES = [(20, 8), (20, 20), (20, 60)]  # narrower than samples, as wide, wider

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 import engine
-from engine import images, point_clouds
-from engine.adversarial_losses import LOSSES, gradient_penalty
-from engine.device import generator
-from engine.lab import ConfigError, StillMissing
+from engine.contract.device import generator
+from engine.contract.knobs import ConfigError, StillMissing
+from engine.data import images, point_clouds
 from engine.labs import gan
 from engine.labs.gan import Config, Experiment
-from engine.round_cost import LONGEST
-from engine.stacked import forward
+from engine.labs.gan.cost import LONGEST
+from engine.nets.gan_losses import LOSSES, gradient_penalty
+from engine.nets.stacked import forward
 
 SMALL: dict[str, Any] = {"generator_hidden": (16,), "discriminator_hidden": (16,), "batch_size": 32}
 DIRAC: dict[str, Any] = {

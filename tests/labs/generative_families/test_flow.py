@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import point_clouds
-from engine.autoencoders import Stack
-from engine.device import generator
-from engine.flow import STRETCH, Coupling, Flow
+from engine.contract.device import generator
+from engine.data import point_clouds
+from engine.nets.autoencoders import Stack
+from engine.nets.flow import STRETCH, Coupling, Flow
 
 
 def bent(layers: int = 6, seeds: range = range(2)) -> Flow:
@@ -123,7 +123,7 @@ def test_a_flow_in_a_stack_is_the_flow_of_a_run_of_its_own() -> None:
 
 def test_noise_and_points_of_the_ring_are_told_apart_by_the_true_density() -> None:
     """`families_view.log_density` against torch's own mixture."""
-    from engine.families_view import log_density
+    from engine.labs.generative_families.frame import log_density
 
     middles = point_clouds.centres("grid")
     assert middles is not None

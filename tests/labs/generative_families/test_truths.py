@@ -13,11 +13,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import engine
-from engine import families, families_view, point_clouds, sampling
-from engine.device import generator
-from engine.families import GAN, VAE, Diffusion
-from engine.lab import ConfigError, StillMissing
-from engine.labs.generative_families import NAMES, Config, Experiment
+from engine.contract.device import generator
+from engine.contract.knobs import ConfigError, StillMissing
+from engine.data import point_clouds
+from engine.labs.generative_families import NAMES, Config, Experiment, families
+from engine.labs.generative_families import frame as families_view
+from engine.labs.generative_families.families import GAN, VAE, Diffusion
+from engine.nets import sampling
 from ui.lesson import Lesson, lessons
 
 SMALL: dict[str, Any] = {"width": 8, "batch_size": 16, "couplings": 2, "sampling_steps": 4}

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 import engine
-from engine import optim
-from engine.curvature import contraction, curvature
-from engine.lab import ConfigError
+from engine.contract.knobs import ConfigError
 from engine.labs.gradient_descent import SURFACES, Config, Experiment, Frame
-from engine.surfaces import diabetes_data, quadratic
+from engine.labs.gradient_descent.curvature import contraction, curvature
+from engine.labs.gradient_descent.surfaces import diabetes_data, quadratic
+from engine.nets import optim
 
 ANYWHERE = tuple(name for name in optim.NAMES if name != "muon")
 

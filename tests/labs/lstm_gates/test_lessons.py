@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from lesson_runs import config, lesson
 
-from engine.device import generator
+from engine.contract.device import generator
 from engine.labs.lstm_gates import BATCH, Experiment
 from ui.lesson import lessons
 

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 import engine
-from engine import recurrent, sequence_tasks, shelf
-from engine.device import denormals_as_zero, generator
-from engine.lab import ConfigError
+from engine.contract.device import denormals_as_zero, generator
+from engine.contract.knobs import ConfigError
+from engine.data import shelf
 from engine.labs import lstm_gates
-from engine.labs.lstm_gates import Config, Experiment, gates
-from engine.sequence_view import TOGETHER, _alike, _counting
+from engine.labs.lstm_gates import Config, Experiment, cells, gates, tasks
+from engine.labs.lstm_gates.frame import TOGETHER, _alike, _counting
 
 N, T, F, H = 3, 20, 4, 7
 
@@ -107,7 +107,7 @@ def test_cells_with_more_than_one_layer_or_direction_are_refused(cell: Any) -> N
 def test_gradients_of_states_are_those_of_autograd_through_torchs_own_cell(kind: type[nn.RNNBase]) -> None:
     cell, x = drawn(kind(F, H, batch_first=True)), sequences(N, T, F)
     states, d = gates(cell, x), sequences(N, H, seed=5)
-    lengths = recurrent.state_gradients(cell, states, d)
+    lengths = cells.state_gradients(cell, states, d)
     assert lengths.shape == (N, T)
     torch.testing.assert_close(lengths[:, -1], d.norm(dim=1))
     for t in (0, 1, T // 2, T - 2):  # cut the sequence after step t and hand its state on by hand
@@ -127,7 +127,7 @@ def test_a_linear_recurrence_with_orthogonal_weights_scales_gradients_by_rho_to_
     x = 10.0 ** torch.arange(steps, dtype=torch.float64)[None, :, None]  # so large that no sum is ever negative: linear
     states, d = gates(cell, x), sequences(1, hidden)
     assert (states["h"] > 0).all()
-    lengths = recurrent.state_gradients(cell, states, d)[0]
+    lengths = cells.state_gradients(cell, states, d)[0]
     expected = d.norm() * rho ** torch.arange(steps - 1, -1, -1, dtype=torch.float64)
     torch.testing.assert_close(lengths, expected, rtol=1e-12, atol=0)
 
@@ -157,7 +157,7 @@ def test_the_forget_gates_two_biases_add_up_to_the_knob_and_the_recurrent_weight
     for experiment, wanted in ((plain, 1.0), (other, -2.5)):
         cell = experiment.readers["lstm"].cell
         torch.testing.assert_close((cell.bias_ih_l0 + cell.bias_hh_l0)[9:18], torch.full((9,), wanted))
-    for kind in recurrent.CELLS:
+    for kind in cells.CELLS:
         one, three = (e.readers[kind].cell.weight_hh_l0 for e in (plain, other))
         torch.testing.assert_close(3 * one, three)
         assert float(one.detach().abs().max()) <= 9**-0.5
@@ -169,7 +169,7 @@ def test_the_forget_gates_two_biases_add_up_to_the_knob_and_the_recurrent_weight
 
 
 def test_adding_asks_for_the_sum_of_two_marked_numbers_and_guessing_costs_a_sixth() -> None:
-    task = sequence_tasks.Adding(15)
+    task = tasks.Adding(15)
     x, y = task.draw(40_000, generator(0, "test"))
     value, mark = x.unbind(-1)
     assert (mark[:, :7].sum(1) == 1).all() and (mark[:, 7:].sum(1) == 1).all()
@@ -177,26 +177,26 @@ def test_adding_asks_for_the_sum_of_two_marked_numbers_and_guessing_costs_a_sixt
     assert float((y[:, -1] - 1).square().mean()) == pytest.approx(task.guess, rel=0.02) and task.guess == 1 / 6
     said = torch.zeros(2, 15, 1)
     said[:, -1, 0] = y[:2, -1] + torch.tensor([0.5, -0.5])
-    assert float(sequence_tasks.loss(task, said, y[:2])) == pytest.approx(0.25)  # and no other step counts
+    assert float(tasks.loss(task, said, y[:2])) == pytest.approx(0.25)  # and no other step counts
 
 
 def test_copying_asks_for_the_letters_from_before_the_pause() -> None:
-    task = sequence_tasks.Copying(14)
+    task = tasks.Copying(14)
     x, y = task.draw(50, generator(0, "test"))
     for one, wanted in zip(x, y, strict=True):
         tokens = task.tokens(one)
         assert tokens[:4] == task.answers(wanted)[-4:] and tokens[4:] == ["·"] * 6 + ["?"] * 4
     right = torch.nn.functional.one_hot(y, task.outputs).float() * 100
-    assert float(sequence_tasks.loss(task, right, y)) < 1e-6
-    assert float(sequence_tasks.loss(task, torch.zeros_like(right), y)) == pytest.approx(task.guess)
+    assert float(tasks.loss(task, right, y)) < 1e-6
+    assert float(tasks.loss(task, torch.zeros_like(right), y)) == pytest.approx(task.guess)
 
 
 @pytest.mark.parametrize("length", [12, 50, 100])
 def test_brackets_never_close_what_is_not_open_and_the_guess_is_the_entropy_of_the_answers(length: int) -> None:
-    task = sequence_tasks.Brackets(length)
+    task = tasks.Brackets(length)
     x, y = task.draw(20_000, generator(0, "test"))
     depth = task.depth(x)
-    assert depth.min() == 0 and depth.max() == sequence_tasks.DEEPEST
+    assert depth.min() == 0 and depth.max() == tasks.DEEPEST
     assert torch.equal(y, (depth > 0).long())
     share = float(y.float().mean())
     assert task.guess == pytest.approx(-share * math.log(share) - (1 - share) * math.log(1 - share), abs=0.005)
@@ -204,7 +204,7 @@ def test_brackets_never_close_what_is_not_open_and_the_guess_is_the_entropy_of_t
 
 def test_the_next_character_is_the_next_character_and_the_end_of_the_text_is_kept_apart() -> None:
     task = lstm_gates.task_of(Config(task="text", length=30))
-    assert isinstance(task, sequence_tasks.NextCharacter)
+    assert isinstance(task, tasks.NextCharacter)
     letters = task.places.numpy()
     border, windows = int(0.9 * len(letters)), {True: set(), False: set()}
     for test, found in windows.items():
@@ -241,12 +241,12 @@ def test_a_text_to_read_stands_under_the_cursor() -> None:
     assert frame.said[-1] == frame.labels[int(frame.logits.argmax())]
 
 
-@pytest.mark.parametrize("kind", list(recurrent.CELLS))
+@pytest.mark.parametrize("kind", list(cells.CELLS))
 def test_writing_draws_each_character_from_what_the_network_expects_after_all_before(kind: str) -> None:
-    reader = recurrent.Reader(kind, 6, 6, 5)
-    recurrent.initialise(reader, generator(1, "w"), forget_bias=1.0, recurrent_scale=2.0)
+    reader = cells.Reader(kind, 6, 6, 5)
+    cells.initialise(reader, generator(1, "w"), forget_bias=1.0, recurrent_scale=2.0)
     noise = -torch.empty(30, 6).exponential_(generator=generator(0, "noise")).log()
-    written = recurrent.write(reader, 2, noise, temperature=0.7)
+    written = cells.write(reader, 2, noise, temperature=0.7)
     x = torch.nn.functional.one_hot(torch.tensor([[2, *written[:-1]]]), 6).float()
     assert (reader(x)[0] / 0.7 + noise).argmax(-1).tolist() == written
     assert len(set(written)) > 2
@@ -255,7 +255,7 @@ def test_writing_draws_each_character_from_what_the_network_expects_after_all_be
 # ---------------------------------------------------------------------- what is seen
 
 
-@pytest.mark.parametrize("kind", list(recurrent.CELLS))
+@pytest.mark.parametrize("kind", list(cells.CELLS))
 def test_the_parts_of_a_sum_and_its_squashing_make_the_gate(kind: str) -> None:
     experiment = Experiment(Config(task="brackets", cell=kind, length=12, hidden=5))
     experiment.step()
@@ -299,7 +299,7 @@ def test_a_number_that_counts_is_found_whatever_its_sign_and_scale() -> None:
 def test_the_three_cells_learn_from_the_same_batch_as_three_single_networks_would() -> None:
     config = Config(length=12, hidden=6, clip=0.05)
     experiment = Experiment(config)
-    alone = {kind: Experiment(config).readers[kind] for kind in recurrent.CELLS}
+    alone = {kind: Experiment(config).readers[kind] for kind in cells.CELLS}
     optimisers = {
         kind: torch.optim.Adam(reader.parameters(), lr=config.learning_rate) for kind, reader in alone.items()
     }
@@ -321,10 +321,10 @@ def test_of_wide_cells_each_step_updates_one_and_all_see_the_same_batches() -> N
     experiment = Experiment(Config(hidden=33, length=12))
     before = {kind: reader.cell.weight_hh_l0.clone() for kind, reader in experiment.readers.items()}
     assert experiment.turns == 3
-    for step, kind in enumerate(recurrent.CELLS):
+    for step, kind in enumerate(cells.CELLS):
         metrics = experiment.step()
         moved = [k for k, reader in experiment.readers.items() if not torch.equal(reader.cell.weight_hh_l0, before[k])]
-        assert moved == list(recurrent.CELLS)[: step + 1]
+        assert moved == list(cells.CELLS)[: step + 1]
         assert f"loss_{kind}" in metrics and len(metrics) == 2 * (step + 1)
 
 
@@ -344,7 +344,7 @@ def test_a_large_cell_has_four_times_the_numbers_and_learns() -> None:
     assert third.step() == again.step() == found[9]
 
 
-@pytest.mark.parametrize("kind", list(recurrent.CELLS))
+@pytest.mark.parametrize("kind", list(cells.CELLS))
 def test_of_a_large_cell_the_first_numbers_are_shown(kind: str) -> None:
     experiment = Experiment(Config(task="brackets", cell=kind, size="large", length=12, example=13))
     frame, sequence = experiment.frame(), experiment.shown.x[13:14]

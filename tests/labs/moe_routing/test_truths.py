@@ -17,10 +17,11 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import normalized_mutual_info_score
 
 import engine
-from engine import routed, shelf, tokens
-from engine.lab import ConfigError
+from engine.contract.knobs import ConfigError
+from engine.data import shelf
 from engine.labs import moe_routing
-from engine.labs.moe_routing import Config, Experiment, load_balancing_loss, max_violation, route
+from engine.labs.moe_routing import Config, Experiment, load_balancing_loss, max_violation, route, tokens
+from engine.labs.moe_routing import frame as routed
 from ui.lesson import lessons
 from ui.scene import Scene
 from ui.written import passage

@@ -15,7 +15,7 @@ from lesson_runs import config, lesson
 from sklearn.linear_model import LogisticRegression
 
 import engine
-from engine import data
+from engine.data import plane
 from engine.labs import neural_network
 from ui.lesson import lessons
 
@@ -66,7 +66,7 @@ def test_xor_needs_a_hidden_layer_or_the_product(draw: int) -> None:
 
 
 def test_the_best_line_gets_71_percent_of_xor() -> None:
-    xor = data.plane("xor", 500, noise=0.0, seed=0)
+    xor = plane.plane("xor", 500, noise=0.0, seed=0)
     best = 0.0
     for angle in np.radians(np.arange(360)):
         right = xor.labels[np.argsort(xor.xy @ [np.cos(angle), np.sin(angle)])]

@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine import data, optim, stacked
-from engine.lab import ConfigError
+from engine.contract.knobs import ConfigError
+from engine.data import plane
 from engine.labs.neural_network import Config, Experiment, Frame, backprop, forward
+from engine.nets import optim, stacked
 
 TORCH_LOSSES = {"squared": F.mse_loss, "huber": F.huber_loss}
 
@@ -195,7 +196,7 @@ def test_features_are_what_their_names_say(name: str) -> None:
 
 
 def drawn(labels: list[int]) -> str:
-    return data.encode_points(np.random.default_rng(0).uniform(-5, 5, (len(labels), 2)), labels)
+    return plane.encode_points(np.random.default_rng(0).uniform(-5, 5, (len(labels), 2)), labels)
 
 
 def boundary_values() -> list[dict[str, Any]]:

@@ -18,11 +18,13 @@ from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_diverg
 from visitor import Visitor, visit
 
 import engine
-from engine import images, latent_view, observations
-from engine.autoencoders import CLEAR, UNSURE, above, below
-from engine.device import generator
-from engine.lab import ConfigError
+from engine.contract.device import generator
+from engine.contract.knobs import ConfigError
+from engine.data import images
 from engine.labs.vae import STEEPEST, Config, Experiment, kl, mmd
+from engine.labs.vae import frame as latent_view
+from engine.labs.vae import rows as observations
+from engine.nets.autoencoders import CLEAR, UNSURE, above, below
 from ui.latent import latent_plane
 from ui.scene import Scene
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.device import generator
-from engine.lab import Config as AnyConfig
-from engine.lab import ConfigError, knob
+from engine.contract.device import generator
+from engine.contract.knobs import Config as AnyConfig
+from engine.contract.knobs import ConfigError, knob
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What a lab promises, and what it may rely on."""

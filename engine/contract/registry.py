@@ -1,0 +1,43 @@
+"""Which labs there are, and how to get at one."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+PARTS = ("config", "experiment", "frame")  # where a lab's public names stand
+
+
+def labs() -> tuple[str, ...]:
+    """The slugs of all labs, sorted.  Imports none of them."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(importlib.import_module("engine.labs").__path__)))
+
+
+def lab(slug: str) -> ModuleType:
+    """One lab, with its `Config`, `Frame` and `Experiment`.  Raises `KeyError` for an unknown slug."""
+    if slug not in labs():
+        raise KeyError(f"There is no lab '{slug}'; the labs are {', '.join(labs())}.")
+    return importlib.import_module(f"engine.labs.{slug}")
+
+
+def lazily(package: str) -> Callable[[str], Any]:
+    """``__getattr__`` for a lab's package: its names come from its `PARTS`, imported when the first one is asked for.
+
+    So knobs can be read without torch, and a module of the lab goes before a function of the same name.
+    """
+
+    def look_up(name: str) -> Any:
+        if not name.startswith("__"):
+            if importlib.util.find_spec(f"{package}.{name}"):
+                return importlib.import_module(f"{package}.{name}")
+            for part in PARTS:
+                module = importlib.import_module(f"{package}.{part}")
+                if hasattr(module, name):
+                    return getattr(module, name)
+        raise AttributeError(f"module '{package}' has no attribute '{name}'")
+
+    return look_up

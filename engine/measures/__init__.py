@@ -1,0 +1,1 @@
+"""What labs measure: distances, scores, attributions."""

@@ -1,0 +1,228 @@
+"""A bench: many experiments in one process, taking turns.
+
+A bench knows no process, no thread and no visitor.  Its owner calls `Bench.call` for what somebody wants and
+`Bench.tick` for training, in any order, from one thread.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engine.contract import weights
+from engine.contract.knobs import Config, ConfigError
+from engine.runs.history import Intervention, Look
+from engine.runs.limits import Limits
+from engine.runs.timeline import Timeline
+
+log = logging.getLogger(__name__)
+
+
+class Bench:
+    """Hosts runs and shares this thread among them in slices."""
+
+    def __init__(self, limits: Limits | None = None, device: str = "auto") -> None:
+        self.limits, self.device = limits or Limits(), device
+        self.runs: dict[str, Timeline] = {}
+        self._turns: deque[str] = deque()
+        self.interrupted: Callable[[], bool] = lambda: False
+
+    def call(self, verb: str, run_id: str, *args: Any) -> Any:
+        """Do `verb` for a run.
+
+        Raises `KeyError` for a run that is not here and `ConfigError` for a config that the lab refuses; an error
+        inside the lab ends in status ``failed`` instead.
+        """
+        handler: Callable[..., Any] = getattr(self, f"_do_{verb}")
+        if verb in ("open", "adopt"):
+            return handler(run_id, *args)
+        hosted = self.runs[run_id]
+        try:
+            return handler(hosted, *args)
+        except ConfigError:
+            raise
+        except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
+            hosted.fail(error)
+            return hosted.look(0) if verb == "peek" else None
+
+    # ---------------------------------------------------------------- verbs
+
+    def _do_open(self, run_id: str, slug: str, config: Config) -> None:
+        self._host(run_id, Timeline(slug, config, self.device, self.limits))
+
+    def _do_adopt(self, run_id: str, dump: Mapping[str, Any]) -> None:
+        self._host(run_id, Timeline.from_dump(dump, self.limits))
+
+    def _host(self, run_id: str, hosted: Timeline) -> None:
+        if run_id not in self.runs:
+            self._turns.append(run_id)
+        self.runs[run_id] = hosted
+
+    def _do_close(self, hosted: Timeline) -> None:
+        run_id = next(name for name, other in self.runs.items() if other is hosted)
+        del self.runs[run_id]
+        self._turns.remove(run_id)
+
+    def _do_play(self, hosted: Timeline, steps: int | None = None) -> None:
+        if hosted.status in ("paused", "diverged") and hosted.target is not None:
+            hosted.arrive()
+        if hosted.status == "done" and hosted.experiment.step_count < hosted.last_step:
+            hosted.status = "paused"
+        if hosted.status in ("paused", "running"):
+            hosted.forget_future()
+            hosted.to_do, hosted.message = steps, ""
+            hosted.status = "done" if hosted.experiment.done else "running"
+            hosted.due, hosted.dirty = 0.0, True
+
+    def _do_pause(self, hosted: Timeline, message: str = "") -> None:
+        if hosted.status == "running":
+            hosted.status, hosted.to_do, hosted.message = "paused", None, message
+            hosted.save()
+            hosted.dirty = True
+        elif hosted.then == "running":
+            hosted.then, hosted.message = "paused", message
+
+    def _do_speed(self, hosted: Timeline, steps_per_second: float | None) -> None:
+        hosted.speed, hosted.due = steps_per_second, 0.0
+
+    def _do_reset(self, hosted: Timeline, config: Config | None = None) -> None:
+        hosted.begin(config or hosted.config)
+
+    def _do_update(self, hosted: Timeline, config: Config) -> None:
+        hosted.config.require_live(config)
+        if config != hosted.config:
+            hosted.intervene(config)
+
+    def _do_edit(self, hosted: Timeline, change: Mapping[str, Any]) -> None:
+        hosted.intervene(dict(change))
+
+    def _do_seek(self, hosted: Timeline, step: int) -> None:
+        hosted.seek(step)
+
+    def _do_retell(
+        self, hosted: Timeline, interventions: Sequence[Intervention], step: int, at: int | None = None
+    ) -> str:
+        """From the beginning to `step`, doing again what a visitor did on the way, and back to `at`; used by links.
+
+        Edits that the lab refuses are left out.  Returns what to say about them, after "In the link," or "".
+        """
+        hosted.begin(hosted.first_config)
+        told = sorted(interventions, key=lambda i: i.step)
+        refused: dict[int, ConfigError] = {}
+        if not all(isinstance(i.change, Config) for i in told):
+            refused = _refused(hosted, told)
+            hosted.begin(hosted.first_config)
+        hosted.interventions = [i for place, i in enumerate(told) if place not in refused]
+        hosted.last_step = hosted.target = step
+        hosted.back_to = at
+        if not refused:
+            return ""
+        place, error = next(iter(refused.items()))
+        if len(refused) == 1:
+            return f"the change by hand at step {told[place].step:,} is left out: {error}"
+        return f"{len(refused)} changes by hand are left out; the first, at step {told[place].step:,}: {error}"
+
+    def _do_peek(self, hosted: Timeline, since: int, drawn: tuple[int, int] | None = None) -> Look:
+        return hosted.look(since, drawn)
+
+    def _do_dump(self, hosted: Timeline) -> dict[str, Any]:
+        return hosted.dump()
+
+    def _do_branch(self, hosted: Timeline, new_id: str, step: int, config: Config) -> None:
+        """A new run with the same past up to `step`, and `config` from there on."""
+        hosted.arrive()
+        hosted.config.require_live(config)
+        if hosted.experiment.step_count == hosted.last_step and hosted.status != "diverged":
+            hosted.save()
+        step = max(0, min(int(step), hosted.last_step))
+        branch = Timeline(hosted.slug, hosted.first_config, hosted.device, hosted.limits)
+        branch.history = pickle.loads(pickle.dumps(hosted.history))
+        branch.history.cut(step)
+        branch.checkpoints = [c for c in hosted.checkpoints if c.step <= step]
+        branch.interventions = [i for i in hosted.interventions if i.step <= step]
+        branch.last_step = branch.recorded = step
+        branch.speed = hosted.speed
+        branch.restore(step)
+        branch.arrive()
+        if config != branch.config:
+            branch.intervene(config)
+        self._host(new_id, branch)
+
+    def _do_weights(self, hosted: Timeline) -> bytes:
+        """The model as a safetensors file that says which lab made it, with which config, and what the lab adds."""
+        hosted.arrive()
+        about = {"lab": hosted.slug, "config": json.dumps(hosted.config.to_params())}
+        if hasattr(hosted.experiment, "about"):
+            about |= hosted.experiment.about()
+        return weights.write(hosted.experiment.model, about)
+
+    def _do_story(self, hosted: Timeline) -> dict[str, Any]:
+        """What was done to get here: the first config, the interventions so far, the step; and how it went on."""
+        hosted.arrive()
+        return {
+            "config": hosted.first_config, "interventions": hosted.interventions[: hosted.applied],
+            "step": hosted.experiment.step_count, "later": hosted.interventions[hosted.applied :],
+            "last_step": hosted.last_step,
+        }  # fmt: skip
+
+    # ------------------------------------------------------------- training
+
+    def next_run(self) -> str | None:
+        """The id of the run whose turn is next, or None if nothing is to do."""
+        now = time.monotonic()
+        for _ in range(len(self._turns)):
+            hosted = self.runs[self._turns[0]]
+            if hosted.target is not None or (hosted.status == "running" and hosted.due <= now):
+                return self._turns[0]
+            self._turns.rotate(-1)
+        return None
+
+    def tick(self) -> bool:
+        """Give the next run that has something to do its slice.  False if there is none."""
+        run_id = self.next_run()
+        if run_id is None:
+            return False
+        self._turns.rotate(-1)
+        hosted = self.runs[run_id]
+        deadline = time.monotonic() + self.limits.slice_ms / 1000
+        try:
+            if hosted.target is not None:
+                hosted.replay(deadline)
+            else:
+                hosted.advance(deadline, self.interrupted)
+        except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
+            hosted.fail(error)
+        return True
+
+    @property
+    def resting(self) -> bool:
+        """Whether no run trains or is on its way to another step."""
+        return not any(h.status == "running" or h.target is not None for h in self.runs.values())
+
+    def idle_for(self) -> float:
+        """Seconds until a slowed-down run is due again, at most a quarter of a second."""
+        now = time.monotonic()
+        due = [h.due - now for h in self.runs.values() if h.status == "running"]
+        return max(0.0, min([0.25, *due]))
+
+
+def _refused(hosted: Timeline, told: Sequence[Intervention]) -> dict[int, ConfigError]:
+    """What the lab says to each of `told` that it refuses, by place.  All are tried: the run is no longer as it was."""
+    found: dict[int, ConfigError] = {}
+    editable = hasattr(hosted.experiment, "edit")
+    for place, intervention in enumerate(told):
+        if isinstance(intervention.change, Config) and not editable:
+            continue
+        try:
+            hosted.apply(intervention.change)
+        except ConfigError as error:
+            found[place] = error
+        except Exception:  # the lab's own code: a link must not take its run down
+            log.exception("The lab %s cannot make the change %r of a link.", hosted.slug, intervention.change)
+            found[place] = ConfigError("edit", intervention.change, "the lab cannot read it")
+    return found

@@ -1,0 +1,32 @@
+"""A pool in this process, for tests, scripts and notebooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.runs.bench import Bench
+from engine.runs.limits import Limits
+from engine.runs.pool import Pool
+
+
+class InlinePool(Pool):
+    """A bench in this process.  A look trains for one slice first, so that whoever watches sees it move."""
+
+    def __init__(self, limits: Limits | None = None, device: str = "auto") -> None:
+        super().__init__(limits)
+        self._bench = Bench(self.limits, device)
+
+    def places(self) -> dict[int, int]:
+        return {0: self.limits.runs_per_worker}
+
+    def send(self, place: int, verb: str, run_id: str, args: tuple[Any, ...], timeout: float) -> Any:
+        with self._lock:
+            if verb == "peek":
+                for _ in self._bench.runs:
+                    self._bench.tick()
+            return self._bench.call(verb, run_id, *args)
+
+    def close(self) -> None:
+        with self._lock:
+            self._records.clear()
+            self._bench.runs.clear()

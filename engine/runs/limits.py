@@ -1,0 +1,62 @@
+"""Every bound on memory, time and number of runs, in one place.
+
+Each can be set by an environment variable, ``PLAYGROUND_`` and its name in capitals: ``PLAYGROUND_WORKERS=4``.
+``PLAYGROUND_DATA`` is the folder for what is kept on disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds for a pool and its benches.
+
+    Memory that they allow, at most: in each worker ``runs_per_worker`` times (one experiment, ``checkpoint_mb`` of
+    checkpoints, ``history_points`` rows of metrics); in the web process one frame and one checkpoint for each run.
+    """
+
+    workers: int = max(1, min(8, (os.cpu_count() or 2) - 1))  # one core is left for the pages
+    runs_per_worker: int = 64  # open runs, playing or not: a class of fifty, and what some of them compare
+    waiting: int = 40  # runs in the queue; beyond that the answer is "full"
+    worker_memory_mb: int = 6_000  # resident size above which a worker takes no new run
+
+    slice_ms: float = 20.0  # how long one run trains before the next has its turn
+    history_points: int = 2_000  # rows of metrics kept for a run; older ones are thinned
+    checkpoints: int = 100  # kept for a run's timeline; older ones are thinned
+    checkpoint_mb: float = 24.0  # and never more than this for a run
+    checkpoint_seconds: float = 0.25  # of training between two checkpoints
+    recovery_seconds: float = 2.0  # between two copies sent to the parent, from which a lost run goes on
+
+    leave_after: float = 15.0  # seconds after the page was closed or left until its runs pause
+    pause_after: float = 90.0  # seconds without anybody asking; a hidden browser tab asks once a minute
+    drop_after: float = 900.0  # seconds without anybody asking until the run is closed
+    hang_after: float = 20.0  # seconds without a heartbeat until a worker is replaced
+    start_timeout: float = 90.0  # seconds a worker may take to import torch and report
+    crashes: int = 3  # workers that one run may bring down before it is not started again
+
+    shelf_files: int = 200  # networks kept for the way from page to page; the oldest go
+    shelf_mb: float = 500.0  # and never more than this
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if not getattr(self, field.name) > 0:
+                raise ValueError(f"{field.name} must be greater than 0, not {getattr(self, field.name)!r}.")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Limits:
+        """Limits with what the environment sets.  Raises `ValueError`, naming a variable that is no number."""
+        given: dict[str, int | float] = {}
+        for field in dataclasses.fields(cls):
+            variable = f"PLAYGROUND_{field.name.upper()}"
+            if variable in environment:
+                number = int if field.type == "int" else float
+                try:
+                    given[field.name] = number(environment[variable])
+                except ValueError:
+                    raise ValueError(f"{variable}={environment[variable]!r} is not {number.__name__}.") from None
+        return cls(**given)  # type: ignore[arg-type]

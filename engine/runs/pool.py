@@ -1,0 +1,270 @@
+"""Pools: where benches live, and who is let in.
+
+`Pool` holds what is common to every home: the records of runs, admission, leases.  A home says where a run can be
+placed and carries calls there: `InlinePool` in this process, `engine.runs.processes.ProcessPool` in worker processes.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import logging
+import math
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.contract.knobs import Config
+from engine.runs.history import Look
+from engine.runs.limits import Limits
+from engine.runs.run import Run
+
+log = logging.getLogger(__name__)
+
+
+class PoolError(RuntimeError):
+    """A run could not be reached.  The message is a sentence for the visitor."""
+
+
+class PoolFull(PoolError):
+    """There is no place for another run, not even in the queue."""
+
+
+@dataclass
+class Record:
+    """What the pool knows of one run without asking its bench."""
+
+    run_id: str
+    slug: str
+    config: Config
+    place: int | None = None  # None: waiting
+    asked: float = field(default_factory=time.monotonic)
+    look: Look = field(default_factory=lambda: Look(status="waiting"))
+    drawn: tuple[int, int] | None = None  # step and version of the frame in `look`
+    queued: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # wishes of a run that waits
+    dump: dict[str, Any] | None = None  # the newest copy from which a lost run goes on
+    crashes: int = 0
+    notice: str = ""
+    notice_until: float = 0.0
+    left: float = math.inf  # when the page that watched it was left
+    leased_out: bool = False  # paused because nobody asked
+
+
+class Pool(abc.ABC):
+    """Places runs on benches.  Thread-safe."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._lock = threading.RLock()
+        self._records: dict[str, Record] = {}
+
+    # --------------------------------------------------------- what a home does
+
+    @abc.abstractmethod
+    def places(self) -> dict[int, int]:
+        """Each bench that takes new runs, with the number that it can hold."""
+
+    @abc.abstractmethod
+    def send(self, place: int, verb: str, run_id: str, args: tuple[Any, ...], timeout: float) -> Any:
+        """Carry a call to a bench and return its answer.  Raises what the bench raises, or `PoolError`."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """End every run and every process."""
+
+    # --------------------------------------------------------------- public
+
+    def open(self, slug: str, config: Config) -> Run:
+        """A new run at step 0, paused; it waits if all places are taken.
+
+        Raises `PoolFull` if the queue is full too, and `ConfigError` if the lab refuses the config.
+        """
+        record = Record(secrets.token_urlsafe(9), slug, config)
+        if self._free_place() is None:
+            self._make_room()
+        with self._lock:
+            if self._waiting() or self._free_place() is None:
+                if len(self._waiting()) >= self.limits.waiting:
+                    raise PoolFull(
+                        "The playground is full: every place is taken and the queue is full too. "
+                        "Please try again in a few minutes; what you set stays in the link."
+                    )
+                self._records[record.run_id] = record
+                return Run(self, record.run_id, slug)
+            record.place = self._free_place()
+            self._records[record.run_id] = record
+        self._start(record)
+        return Run(self, record.run_id, slug)
+
+    def find(self, run_id: str) -> Run | None:
+        """The run with this id, or None if its lease has ended."""
+        with self._lock:
+            record = self._records.get(run_id)
+        return None if record is None or record.look.status == "lost" else Run(self, run_id, record.slug)
+
+    def call(self, verb: str, run_id: str, *args: Any, timeout: float = 5.0) -> Any:
+        """Do something to a run; see `engine.runs.bench.Bench` for the verbs."""
+        record = self._record(run_id)
+        record.asked, record.left, record.leased_out = time.monotonic(), math.inf, False
+        with self._lock:
+            if record.place is None:
+                if verb in ("weights", "story", "branch"):
+                    raise PoolError("This run has not started yet: it is waiting for a place.")
+                record.queued.append((verb, args))
+                return None
+        answer = self.send(record.place, verb, run_id, args, timeout)
+        if verb != "peek":
+            record.notice = ""
+        return answer
+
+    def peek(self, run_id: str, since: int = -1) -> Look:
+        """Like `Run.peek`.  An unknown run gives status ``lost``."""
+        with self._lock:
+            record = self._records.get(run_id)
+            if record is None:
+                return Look(
+                    status="lost", message="This run was put away because nobody watched it. Reset starts it again."
+                )
+            record.asked, record.left = time.monotonic(), math.inf
+            if record.place is None:
+                return self._waiting_look(record)
+        if record.look.status == "lost":
+            return record.look
+        try:
+            look: Look = self.send(record.place, "peek", run_id, (since, record.drawn), 0.5)
+        except PoolError as error:  # what was known last is shown until the bench answers again
+            return dataclasses.replace(record.look, message=str(error), curves={}, busy=True)
+        except KeyError:
+            return dataclasses.replace(record.look, curves={}, busy=True)
+        if look.frame is None:
+            look = dataclasses.replace(look, frame=record.look.frame)
+        else:
+            record.drawn = (look.step, look.version)
+        record.look = dataclasses.replace(look, curves={})
+        if record.notice and time.monotonic() < record.notice_until:
+            look = dataclasses.replace(look, message=f"{record.notice} {look.message}".strip())
+        return look
+
+    def leave(self, run_id: str) -> None:
+        """Like `Run.leave`.  Takes no lock and no time."""
+        record = self._records.get(run_id)
+        if record is not None:
+            record.left = time.monotonic()
+
+    def branch(self, run_id: str, step: int, config: Config) -> Run:
+        """Like `Run.branch`: on the bench of its parent, since its past is there."""
+        parent = self._record(run_id)
+        with self._lock:
+            if parent.place is None or self._taken(parent.place) >= self.places().get(parent.place, 0):
+                raise PoolFull("There is no place for a branch just now. Close a comparison, or try again in a minute.")
+            record = Record(secrets.token_urlsafe(9), parent.slug, config, place=parent.place)
+            self._records[record.run_id] = record
+        try:
+            self.call("branch", run_id, record.run_id, step, config, timeout=30.0)
+        except Exception:
+            self._forget(record.run_id)
+            raise
+        return Run(self, record.run_id, parent.slug)
+
+    def close_run(self, run_id: str) -> None:
+        """Forget a run and let the next one in."""
+        record = self._forget(run_id)
+        if record is not None and record.place is not None:
+            try:
+                self.send(record.place, "close", run_id, (), 2.0)
+            except (PoolError, KeyError) as error:
+                log.info("Run %s was gone before it was closed: %s", run_id, error)
+        self.admit()
+
+    def sweep(self) -> None:
+        """Pause runs that nobody asked about for a while, close those left for long, let the next ones in."""
+        now = time.monotonic()
+        with self._lock:
+            idle = [(r, now - r.asked) for r in self._records.values()]
+        for record, seconds in idle:
+            limit = self.limits.pause_after if record.place is None else self.limits.drop_after
+            gone = seconds > self.limits.pause_after or now - record.left > self.limits.leave_after
+            if seconds > limit:
+                self.close_run(record.run_id)
+            elif gone and not record.leased_out and record.place is not None:
+                record.leased_out = True
+                message = "Paused because nobody was watching. Press Play to go on."
+                try:
+                    self.send(record.place, "pause", record.run_id, (message,), 2.0)
+                except (PoolError, KeyError) as error:
+                    log.info("Run %s could not be paused: %s", record.run_id, error)
+        self.admit()
+
+    def admit(self) -> None:
+        """Give free places to runs that wait, first come first served."""
+        while True:
+            with self._lock:
+                waiting, place = self._waiting(), self._free_place()
+                if not waiting or place is None:
+                    return
+                record = waiting[0]
+                record.place = place
+            try:
+                self._start(record)
+            except Exception as error:
+                log.warning("A waiting run of %s could not start: %s", record.slug, error)
+
+    def stats(self) -> dict[str, int]:
+        """How many runs have a place, wait for one and are being watched, and how many places there are."""
+        with self._lock:
+            waiting = len(self._waiting())
+            watched = sum(time.monotonic() - r.asked < 3 for r in self._records.values())
+            places = sum(self.places().values())
+            return {"runs": len(self._records) - waiting, "waiting": waiting, "places": places, "watched": watched}
+
+    # --------------------------------------------------------------- inside
+
+    def _record(self, run_id: str) -> Record:
+        with self._lock:
+            if run_id not in self._records:
+                raise PoolError("This run was put away because nobody watched it. Reset starts it again.")
+            return self._records[run_id]
+
+    def _waiting(self) -> list[Record]:
+        return [r for r in self._records.values() if r.place is None]
+
+    def _taken(self, place: int) -> int:
+        return sum(r.place == place for r in self._records.values())
+
+    def _free_place(self) -> int | None:
+        free = {place: self._taken(place) for place, room in self.places().items() if self._taken(place) < room}
+        return min(free, key=free.__getitem__) if free else None
+
+    def _make_room(self) -> None:
+        """Close the run that nobody has asked about for longest, if that is long enough for it to have been paused."""
+        with self._lock:
+            placed = [r for r in self._records.values() if r.place is not None]
+            idle = min(placed, key=lambda r: r.asked, default=None)
+        if idle is not None and time.monotonic() - idle.asked > self.limits.pause_after:
+            self.close_run(idle.run_id)
+
+    def _waiting_look(self, record: Record) -> Look:
+        position = [r.run_id for r in self._waiting()].index(record.run_id) + 1
+        message = f"Every place is taken just now. You are number {position} in the queue, and start by yourself."
+        return Look(status="waiting", message=message, config=record.config)
+
+    def _start(self, record: Record) -> None:
+        assert record.place is not None
+        record.asked = math.inf  # its lease begins when it has started
+        try:
+            self.send(record.place, "open", record.run_id, (record.slug, record.config), self.limits.start_timeout)
+            for verb, args in record.queued:
+                said = self.send(record.place, verb, record.run_id, args, 5.0)
+                if verb == "retell" and said:
+                    record.notice, record.notice_until = f"In the link, {said}", math.inf
+            record.queued.clear()
+            record.asked = time.monotonic()
+        except Exception:
+            self._forget(record.run_id)
+            raise
+
+    def _forget(self, run_id: str) -> Record | None:
+        with self._lock:
+            return self._records.pop(run_id, None)

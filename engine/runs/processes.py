@@ -1,0 +1,273 @@
+"""The default home of benches: worker processes that can be killed, and are replaced.
+
+Workers are started with `subprocess`, not `multiprocessing`: its spawn would run the server's main script again in
+every child, and fork would copy a process full of threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import logging
+import math
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any
+
+from engine.runs.history import Look, newest
+from engine.runs.limits import Limits
+from engine.runs.pool import Pool, PoolError, Record
+from engine.runs.worker import PULSE, WARMING, Pulse
+
+log = logging.getLogger(__name__)
+_ROOT = Path(__file__).resolve().parent.parent
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, which pandas imports: see `worker._die_with_parent`
+}
+_UNLESS_SET = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # docs/decisions/huge-pages-in-a-worker.md
+QUICK = 0.25  # seconds between two looks, or less: then the next one is asked for in advance
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """When a run that trains was last looked at, and the look that comes next.
+
+    It is asked for while the page draws the last one, so that a page need not wait until a step has ended and a frame
+    is made.
+    """
+
+    asked: float = -math.inf
+    args: tuple[Any, ...] = ()
+    answer: Future[Any] | None = None
+
+
+class _Worker:
+    """The parent's side of one worker process."""
+
+    def __init__(self, limits: Limits, device: str) -> None:
+        self._beat, self._silence = 0.0, 0.0
+        self.ready = threading.Event()
+        self.pending: dict[int, Future[Any]] = {}
+        self.ahead: dict[str, _Ahead] = {}  # by id of the run
+        self._numbers = itertools.count(1)
+        self._sending = threading.Lock()
+        ours, theirs = Pipe()
+        self.pipe: Connection[Any, Any] = ours
+        lifeline, self._lifeline = os.pipe()
+        with tempfile.TemporaryFile() as shared:
+            shared.truncate(PULSE.size)
+            self.pulse = Pulse(shared.fileno())
+            fds = (theirs.fileno(), shared.fileno(), lifeline)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "engine.runs.worker", *map(str, fds)],
+                cwd=_ROOT, pass_fds=fds, stdin=subprocess.DEVNULL,
+                env={**_UNLESS_SET, **os.environ, **_ENVIRONMENT},
+            )  # fmt: skip
+        theirs.close()
+        os.close(lifeline)
+        self.pipe.send((limits, device))
+
+    def ask(self, verb: str, run_id: str, args: tuple[Any, ...]) -> Future[Any]:
+        future: Future[Any] = Future()
+        with self._sending:
+            number = next(self._numbers)
+            self.pending[number] = future
+            try:
+                self.pipe.send((number, verb, run_id, args))
+            except (OSError, ValueError):
+                self.pending.pop(number, None)
+                raise PoolError("The worker that trained this was lost; another one is taking over.") from None
+        return future
+
+    def silent(self, passed: float) -> float:
+        """Seconds without a sign of life, given that `passed` have gone by since the last question.
+
+        A machine that stood still, or was too busy for us, was so for the worker too: such a gap counts half a second.
+        """
+        beat = self.pulse.read()[0]
+        self._silence = self._silence + min(passed, 0.5) if beat == self._beat else 0.0
+        self._beat = beat
+        return self._silence
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        with contextlib.suppress(OSError):
+            os.close(self._lifeline)
+
+
+class ProcessPool(Pool):
+    """Benches in worker processes, which are watched: one that dies or hangs is replaced, and its runs go on."""
+
+    def __init__(self, limits: Limits | None = None, device: str = "auto") -> None:
+        super().__init__(limits)
+        self.device = device
+        self._closing = threading.Event()
+        self._failed_starts = 0
+        self._workers = [self._spawn(place) for place in range(self.limits.workers)]
+        self._watcher = threading.Thread(target=self._watch, name="pool-watcher", daemon=True)
+        self._watcher.start()
+
+    # ------------------------------------------------------------------ home
+
+    def places(self) -> dict[int, int]:
+        room = {}
+        for place, worker in enumerate(self._workers):
+            full = worker.pulse.read()[1] > self.limits.worker_memory_mb
+            room[place] = self._taken(place) if full else self.limits.runs_per_worker
+        return room
+
+    def send(self, place: int, verb: str, run_id: str, args: tuple[Any, ...], timeout: float) -> Any:
+        worker = self._workers[place]
+        if not worker.ready.wait(min(timeout, 0.2) if verb == "peek" else timeout):
+            raise PoolError("A worker is starting; your run begins in a moment.")
+        now, ahead = time.monotonic(), worker.ahead.pop(run_id, _Ahead())  # gone: another verb may change everything
+        quick = verb == "peek" and now - ahead.asked < QUICK
+        future = (ahead.answer if quick and ahead.args == args else None) or worker.ask(verb, run_id, args)
+        try:
+            answer = future.result(timeout)
+        except FutureTimeout:
+            raise PoolError("The worker is busy with one long step; this page goes on when it is done.") from None
+        if verb == "peek" and answer.status == "running":
+            worker.ahead[run_id] = self._look_ahead(worker, run_id, args, answer) if quick else _Ahead(now)
+        return answer
+
+    def _look_ahead(self, worker: _Worker, run_id: str, args: tuple[Any, ...], look: Look) -> _Ahead:
+        """Ask for what `Pool.peek` will ask for after this look."""
+        since, drawn = args
+        args = (newest(look.curves, since), drawn if look.frame is None else (look.step, look.version))
+        return _Ahead(time.monotonic(), args, worker.ask("peek", run_id, args))
+
+    def close(self) -> None:
+        self._closing.set()
+        with self._lock:
+            self._records.clear()
+        for worker in self._workers:
+            worker.kill()
+        self._watcher.join(timeout=5)
+
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return [worker.process.pid for worker in self._workers]
+
+    def wait_ready(self, timeout: float = 60.0) -> None:
+        """Wait until every worker takes calls.  Raises `PoolError` after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        for place in range(len(self._workers)):
+            while not self._workers[place].ready.wait(0.05):
+                if time.monotonic() > deadline:
+                    raise PoolError("The workers did not start in time.")
+
+    # -------------------------------------------------------------- watching
+
+    def _spawn(self, place: int) -> _Worker:
+        worker = _Worker(self.limits, self.device)
+        threading.Thread(target=self._read, args=(worker,), name=f"pool-reader-{place}", daemon=True).start()
+        return worker
+
+    def _read(self, worker: _Worker) -> None:
+        """Carry answers from a worker to whoever waits for them, until it is gone."""
+        try:
+            while True:
+                head, ok, answer = worker.pipe.recv()
+                if head == "ready":
+                    self._failed_starts = 0
+                    worker.ready.set()
+                elif head == "copy":
+                    record = self._records.get(ok)
+                    if record is not None:
+                        record.dump = pickle.loads(answer)
+                else:
+                    future = worker.pending.pop(head, None)
+                    if future is not None:
+                        future.set_result(answer) if ok else future.set_exception(answer)
+        except (EOFError, OSError):
+            pass  # it died or was killed: the watcher sees that too
+        worker.ready.clear()
+        for future in list(worker.pending.values()):
+            future.set_exception(PoolError("The worker that trained this was lost; another one is taking over."))
+        worker.pending.clear()
+
+    def _watch(self) -> None:
+        looked = swept = time.monotonic()
+        while not self._closing.wait(0.1):
+            now = time.monotonic()
+            for place, worker in enumerate(self._workers):
+                starting = not worker.ready.is_set() or worker.pulse.read()[2] == WARMING
+                patience = self.limits.start_timeout if starting else self.limits.hang_after
+                if worker.process.poll() is not None:
+                    self._replace(place, "was lost")
+                elif worker.silent(now - looked) > patience:
+                    self._replace(place, "did not answer any more")
+            looked = now
+            if now - swept > 1.0:
+                swept = now
+                try:
+                    self.sweep()
+                except PoolError as error:
+                    log.warning("A sweep met an obstacle: %s", error)
+
+    def _replace(self, place: int, why: str) -> None:
+        """Put a new worker in the place of one that is gone, and its runs onto it."""
+        old = self._workers[place]
+        guilty = old.pulse.read()[2]
+        was_ready = old.ready.is_set() or bool(guilty)
+        old.kill()
+        log.warning("Worker %d %s (run in hand: %s).", old.process.pid, why, guilty or "none")
+        if not was_ready:
+            self._failed_starts += 1
+            if self._closing.wait(min(30.0, 2.0 ** (self._failed_starts - 1))):
+                return
+        worker = self._workers[place] = self._spawn(place)
+        threading.Thread(target=self._adopt, args=(place, worker, guilty, why), daemon=True).start()
+
+    def _adopt(self, place: int, worker: _Worker, guilty: str, why: str) -> None:
+        """Give a new worker the runs of the old one, from their newest copies."""
+        with self._lock:
+            records = [r for r in self._records.values() if r.place == place]
+        for record in records:
+            if record.run_id == guilty:
+                record.crashes += 1
+        records.sort(key=lambda record: record.crashes)  # whoever may do it again comes last
+        while not worker.ready.wait(0.2):
+            if worker.process.poll() is not None or self._closing.is_set():
+                return  # the watcher replaces it
+        for record in records:
+            try:
+                self._resume(record, worker, why)
+            except PoolError:
+                return  # this worker is gone too, and the watcher replaces it
+            except Exception as error:
+                log.warning("Run %s could not be taken over: %s", record.run_id, error)
+                self._lose(record, "The worker that trained this was lost, and the run with it. Reset starts it again.")
+
+    def _resume(self, record: Record, worker: _Worker, why: str) -> None:
+        if record.crashes >= self.limits.crashes:
+            self._lose(record, f"This run brought down its worker {record.crashes} times, so it was stopped. Reset, "
+                               "and try smaller settings.")  # fmt: skip
+            return
+        record.drawn = None  # the new worker counts versions anew
+        if record.dump is None:
+            worker.ask("open", record.run_id, (record.slug, record.config)).result(30)
+            step = 0
+        else:
+            worker.ask("adopt", record.run_id, (record.dump,)).result(30)
+            step = record.dump["step"]
+        record.notice = f"The worker that trained this {why}; the run went on in a new one from step {step:,}."
+        record.notice_until = time.monotonic() + 15
+
+    def _lose(self, record: Record, message: str) -> None:
+        record.look = dataclasses.replace(record.look, status="lost", message=message, curves={})

@@ -1,0 +1,90 @@
+"""A page's handle on one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from engine.contract.knobs import Config
+from engine.runs.history import Intervention, Look
+
+if TYPE_CHECKING:
+    from engine.runs.pool import Pool
+
+
+class Run:
+    """One experiment, wherever it lives.  Cheap to make and to throw away: the state is on the bench.
+
+    Methods raise `engine.runs.pool.PoolError`, with a sentence for the visitor, when the bench cannot be reached, and
+    `ConfigError` when the lab refuses a value.
+    """
+
+    def __init__(self, pool: Pool, run_id: str, slug: str) -> None:
+        self.pool, self.id, self.slug = pool, run_id, slug
+
+    def play(self) -> None:
+        """Train until paused, done or diverged.  After a rewind this goes on from the moment on screen."""
+        self.pool.call("play", self.id)
+
+    def pause(self) -> None:
+        self.pool.call("pause", self.id)
+
+    def step(self, n: int = 1) -> None:
+        """Train `n` steps, then pause."""
+        self.pool.call("play", self.id, n)
+
+    def speed(self, steps_per_second: float | None) -> None:
+        """Slow down to `steps_per_second`; None is as fast as it goes."""
+        self.pool.call("speed", self.id, steps_per_second)
+
+    def reset(self, config: Config | None = None) -> None:
+        """Back to step 0 and the same initial weights, with `config` if given (any knob may differ)."""
+        self.pool.call("reset", self.id, config)
+
+    def update(self, config: Config) -> None:
+        """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""
+        self.pool.call("update", self.id, config)
+
+    def edit(self, change: Mapping[str, Any]) -> None:
+        """Set something by hand, as the lab's ``Experiment.edit`` understands it."""
+        self.pool.call("edit", self.id, dict(change))
+
+    def peek(self, since: int = -1) -> Look:
+        """The newest frame, the metrics after step `since`, and the status.  Never waits long."""
+        return self.pool.peek(self.id, since)
+
+    def leave(self) -> None:
+        """Whoever looked has gone: unless somebody looks again, the run pauses soon."""
+        self.pool.leave(self.id)
+
+    def seek(self, step: int) -> None:
+        """Show the moment after `step` steps, exactly as it was."""
+        self.pool.call("seek", self.id, step)
+
+    def retell(self, interventions: Sequence[Intervention], step: int, at: int | None = None) -> str:
+        """From the beginning to `step` with what was done on the way, as `story` returned it, and back to step `at`.
+
+        Edits that the lab refuses are left out; returns a sentence about them, to be begun with "In the link,", or "".
+        """
+        said: str | None = self.pool.call("retell", self.id, list(interventions), step, at)
+        return said or ""  # a run that waits for a place says it when it has one
+
+    def branch(self, step: int, config: Config) -> Run:
+        """A new run with the same past up to `step` and `config` (live knobs) from there on, paused."""
+        return self.pool.branch(self.id, step, config)
+
+    def weights(self) -> bytes:
+        """The model's parameters and buffers as a safetensors file, for `engine.contract.weights.read`."""
+        data: bytes = self.pool.call("weights", self.id, timeout=20.0)
+        return data
+
+    def story(self) -> dict[str, Any]:
+        """The first config, the interventions and the step: what an export needs to get here again.
+
+        After a rewind, "later" and "last_step" hold what was done after this step, and how far the run came.
+        """
+        story: dict[str, Any] = self.pool.call("story", self.id, timeout=20.0)
+        return story
+
+    def close(self) -> None:
+        self.pool.close_run(self.id)

@@ -1,0 +1,167 @@
+"""A worker process: one bench behind a pipe.  Started by `engine.runs.processes`, never by hand."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import logging
+import mmap
+import os
+import pickle
+import select
+import signal
+import struct
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
+WARMING = "warming up"  # in place of a run's id
+READS = ("peek", "story", "weights")  # verbs after which a run is as it was
+MEASURED_EVERY = 0.25  # seconds between two measurements of the resident memory
+
+log = logging.getLogger(__name__)
+
+
+class Pulse:
+    """Signs of life in memory shared with the parent, who reads them without asking."""
+
+    def __init__(self, fd: int) -> None:
+        self._memory = mmap.mmap(fd, PULSE.size)
+        self._resident_mb, self._measure_at = 0.0, 0.0
+
+    def beat(self, run_id: str = "") -> None:
+        """I am alive, and at work on this run, in so much memory."""
+        now = time.monotonic()
+        if now >= self._measure_at:  # not each time: it takes a tenth of a millisecond
+            self._resident_mb, self._measure_at = resident_mb(), now + MEASURED_EVERY
+        PULSE.pack_into(self._memory, 0, now, self._resident_mb, run_id.encode())
+
+    def read(self) -> tuple[float, float, str]:
+        """(monotonic seconds, resident MB, run id) of the last beat."""
+        at, resident_mb, run_id = PULSE.unpack_from(self._memory)
+        return at, resident_mb, run_id.rstrip(b"\0").decode()
+
+
+def resident_mb() -> float:
+    """Resident memory of this process; 0 where the system does not tell (not Linux)."""
+    try:
+        with open("/proc/self/statm", encoding="utf-8") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except OSError:
+        return 0.0
+
+
+def _die_with_parent(lifeline: int) -> None:
+    """The parent holds the other end.  When it is gone, however it went, the pipe closes, and we end at once.
+
+    On Linux the kernel sends SIGIO then, which ends a process that does not handle it.  A thread that reads would do
+    everywhere, but in a process of two threads every allocation of memory is slower: 3 % of a small network's steps.
+    """
+    if sys.platform == "linux":
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
+        if not select.select([lifeline], [], [], 0)[0]:  # it has not been closed before we listened
+            return
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+
+
+def _end_with(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os._exit(0)
+
+
+def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
+    for unwanted in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent decides
+        signal.signal(unwanted, signal.SIG_IGN)
+    os.nice(4)  # pages come first: a visitor notices a late picture sooner than a slower epoch
+    _die_with_parent(lifeline_fd)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(process)d %(levelname)s %(message)s")
+    pulse, pipe = Pulse(pulse_fd), Connection(pipe_fd)
+    pulse.beat()
+    limits, device = pipe.recv()
+
+    import torch
+
+    from engine import labs
+    from engine.runs.bench import Bench
+
+    torch.set_num_threads(1)  # faster than two for networks this small, and fair
+    torch.optim.SGD([torch.zeros(1)])  # the first optimiser imports half of torch, and takes longer than torch itself
+    bench, cold = Bench(limits, device), list(labs())
+    waiting = select.poll()  # `pipe.poll` makes a selector for each call, and this is asked hundreds of times a second
+    waiting.register(pipe_fd, select.POLLIN)
+    bench.interrupted = lambda: bool(waiting.poll(0))
+    _send(pipe, ("ready", None, None))
+    copy_at = time.monotonic()
+    while True:
+        run_id = bench.next_run()
+        pulse.beat(run_id or "")
+        if run_id is not None:
+            bench.tick()
+        elif cold and bench.resting and not waiting.poll(500):  # nobody wanted anything for half a second
+            pulse.beat(WARMING)
+            _warm(cold.pop(0))
+            if not cold:
+                gc.freeze()  # modules stay: no need to look through them again and again while a lab trains
+        while waiting.poll(0 if run_id is not None or (cold and bench.resting) else 1000 * bench.idle_for()):  # ms
+            _answer(bench, pipe, pulse)
+            run_id = bench.next_run()
+        if time.monotonic() >= copy_at:
+            copy_at = time.monotonic() + _send_copies(bench, pipe, pulse)
+
+
+def _warm(slug: str) -> None:
+    """Import a lab and use it once, in an idle moment: no visitor should wait for imports and first backward passes."""
+    from engine import lab
+
+    try:
+        module = lab(slug)
+        experiment = module.Experiment(module.Config(), "cpu")
+        experiment.step()
+        experiment.frame()
+    except Exception:  # one broken lab must not keep the others from starting
+        log.exception("The lab %s cannot be used.", slug)
+
+
+def _answer(bench: Any, pipe: Any, pulse: Pulse) -> None:
+    number, verb, run_id, args = pipe.recv()
+    pulse.beat(run_id)
+    try:
+        answer, ok = bench.call(verb, run_id, *args), True
+    except Exception as error:  # the caller gets it, whatever it is
+        answer, ok = error, False
+    _send(pipe, (number, ok, answer))
+    if verb not in READS:  # what a visitor did must not be lost
+        _send_copy(bench, pipe, pulse, run_id)
+
+
+def _send(pipe: Any, message: tuple[Any, ...]) -> None:
+    """As `Connection.send`, which pickles by an older protocol: arrays are copied once less."""
+    pipe.send_bytes(pickle.dumps(message, protocol=5))
+
+
+def _send_copy(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
+    """Send the parent a copy of a run, unless nothing has changed or it is on its way to another step."""
+    hosted = bench.runs.get(run_id)
+    if hosted is not None and hosted.dirty and hosted.target is None:
+        pulse.beat(run_id)
+        _send(pipe, ("copy", run_id, pickle.dumps(hosted.dump(), protocol=5)))
+
+
+def _send_copies(bench: Any, pipe: Any, pulse: Pulse) -> float:
+    """Send the parent a copy of every run that moved.  Returns seconds until the next time."""
+    began = time.monotonic()
+    for run_id in bench.runs:
+        _send_copy(bench, pipe, pulse, run_id)
+    pause: float = max(bench.limits.recovery_seconds, 100 * (time.monotonic() - began))
+    return pause
+
+
+if __name__ == "__main__":
+    try:
+        main(*(int(fd) for fd in sys.argv[1:4]))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        os._exit(0)  # the parent closed the pipe: we are no longer wanted
