@@ -20,6 +20,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 import engine
 from engine import Config
+from engine.contract.registry import parts
 from engine.runs import export
 from engine.runs.history import Curves, Look
 from engine.runs.pool import PoolError
@@ -264,9 +265,10 @@ def _sources(slug: str, further: Sequence[str]) -> None:
     import importlib
 
     st.caption("This is the code that is running, as it stands on the server.")
-    for module in [engine.lab(slug), *(importlib.import_module(name) for name in further)]:
-        st.markdown(f"**{module.__name__.replace('.', '/')}.py**")
-        st.code(inspect.getsource(module), language="python", line_numbers=True)
+    lab = engine.lab(slug).__name__
+    for name in [f"{lab}.{part}" for part in parts(slug)] + list(further):
+        st.markdown(f"**{name.replace('.', '/')}.py**")
+        st.code(inspect.getsource(importlib.import_module(name)), language="python", line_numbers=True)
 
 
 # ---------------------------------------------------------------------- taking it home

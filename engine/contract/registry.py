@@ -24,6 +24,12 @@ def lab(slug: str) -> ModuleType:
     return importlib.import_module(f"engine.labs.{slug}")
 
 
+def parts(slug: str) -> list[str]:
+    """The modules of a lab, the one with its steps first and its knobs last."""
+    names = [m.name for m in pkgutil.iter_modules(lab(slug).__path__) if not m.ispkg]
+    return sorted(names, key=lambda name: (name == "config", name != "experiment", name != "frame", name))
+
+
 def lazily(package: str) -> Callable[[str], Any]:
     """``__getattr__`` for a lab's package: its names come from its `PARTS`, imported when the first one is asked for.
 

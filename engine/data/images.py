@@ -135,7 +135,7 @@ def fetch(name: str, report: Callable[[str], None]) -> None:
     command = [sys.executable, "-m", "engine.data.openml", name, str(folder)]
     try:
         process = subprocess.Popen(
-            command, cwd=Path(__file__).resolve().parent.parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            command, cwd=Path(__file__).resolve().parents[2], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip
     except OSError as error:

@@ -31,7 +31,7 @@ from engine.runs.pool import Pool, PoolError, Record
 from engine.runs.worker import PULSE, WARMING, Pulse
 
 log = logging.getLogger(__name__)
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
