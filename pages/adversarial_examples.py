@@ -7,12 +7,13 @@ import streamlit as st
 
 from engine.labs.adversarial_examples import robustness
 from engine.labs.adversarial_examples.frame import PLANE_X, PLANE_Y
+from engine.scene.scene import Scene
 from ui import charts
-from ui.network_input import network_input
+from ui.inputs.network import network_input
+from ui.inputs.picture import dataset_notice, picture_input
 from ui.page import View, lab_page
-from ui.picture import dataset_notice, picture_input
 from ui.player import Player
-from ui.scene import Scene, show
+from ui.scene import show
 from ui.words import counted
 
 COLOURS = ("negative", "positive")  # of the two networks

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from engine.scene.head import attention_head
+from engine.scene.sampler import next_token
+from engine.scene.scene import Scene
 from ui import charts
-from ui.dissected import attention_head
+from ui.inputs.text import text_input
 from ui.lens_chart import logit_lens
 from ui.page import View, lab_page
 from ui.plain import plain
 from ui.player import Player
 from ui.press import whole
-from ui.scene import Scene, show
-from ui.text_input import text_input
-from ui.written import next_token
+from ui.scene import show
 
 SLUG = "attention_heads"
 SHARING = {"multi_head": "multi-head", "grouped": "grouped by two", "multi_query": "multi-query"}

@@ -11,14 +11,15 @@ from engine.data import shelf
 from engine.measures import attribution
 from engine.nets.convnet import POOL, output_size
 from engine.runs.pool import PoolError
+from engine.scene.scene import Scene
+from engine.scene.slide import sliding_kernel
 from ui import charts, shell
-from ui.dissected import sliding_kernel
-from ui.network_input import network_input
+from ui.inputs.network import network_input
+from ui.inputs.picture import dataset_notice, picture_input
 from ui.page import View, lab_page
-from ui.picture import dataset_notice, picture_input
 from ui.plain import plain
 from ui.player import Player
-from ui.scene import Scene, show
+from ui.scene import show
 
 SLUG = "cnn_filters"
 ATTACK = "adversarial_examples"

@@ -8,13 +8,15 @@ import numpy as np
 import streamlit as st
 
 from engine.labs.diffusion.warm_start import UPDATES
+from engine.scene.film import film
+from engine.scene.particles import particles
+from engine.scene.scene import Scene
 from ui import charts
 from ui.clipped import clipped, clipped_pixels, small
+from ui.inputs.points import points_input
 from ui.page import View, lab_page, seldom
 from ui.player import Player
-from ui.points_input import points_input
-from ui.reel import film, particles
-from ui.scene import Scene, show
+from ui.scene import show
 from ui.words import counted
 
 SLUG = "diffusion"

@@ -8,10 +8,11 @@ import numpy as np
 import streamlit as st
 
 import engine
+from engine.scene.scene import Scene
 from ui.link import settings
 from ui.page import View, lab_page
 from ui.player import Player
-from ui.scene import Scene, show
+from ui.scene import show
 from ui.sweep_chart import Line, sweep
 
 SLUG = "double_descent"

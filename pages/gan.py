@@ -8,15 +8,16 @@ import numpy as np
 import streamlit as st
 
 from engine.labs.gan.frame import EXTENT
+from engine.scene.scene import Scene
 from ui import charts
 from ui.controls import says
 from ui.forged_digits import digits
+from ui.inputs.points import points_input
 from ui.link import settings
 from ui.page import View, lab_page
 from ui.player import Player
-from ui.points_input import points_input
 from ui.press import once
-from ui.scene import Scene, show
+from ui.scene import show
 
 SLUG = "gan"
 X, Y = EXTENT[:2], EXTENT[2:]

@@ -9,12 +9,13 @@ import streamlit as st
 
 from engine.labs.generative_families.families import FAR
 from engine.labs.generative_families.frame import EXTENT, TITLES
+from engine.scene.scene import Scene
 from ui import charts
 from ui.clipped import clipped
+from ui.inputs.points import points_input
 from ui.page import View, lab_page, seldom
 from ui.player import Player
-from ui.points_input import points_input
-from ui.scene import Scene, show
+from ui.scene import show
 
 SLUG = "generative_families"
 X, Y = EXTENT[:2], EXTENT[2:]

@@ -9,9 +9,10 @@ import streamlit as st
 from scipy.interpolate import RegularGridInterpolator
 
 from engine.nets import optim
+from engine.scene.scene import Scene
 from ui import charts
 from ui.page import View, lab_page
-from ui.scene import Scene, show
+from ui.scene import show
 
 TITLES = {name: title[0].upper() + title[1:] for name in optim.NAMES for title in [optim.title(name)]}
 

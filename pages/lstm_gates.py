@@ -9,14 +9,15 @@ import numpy as np
 import streamlit as st
 
 from engine.labs.lstm_gates.cells import TITLES
+from engine.scene.cell import recurrent_cell
+from engine.scene.sampler import next_token
+from engine.scene.scene import Scene
 from ui import charts
-from ui.dissected import recurrent_cell
+from ui.inputs.text import text_input
 from ui.link import settings
 from ui.page import View, lab_page
 from ui.player import Player
-from ui.scene import Scene, show
-from ui.text_input import text_input
-from ui.written import next_token
+from ui.scene import show
 
 SLUG = "lstm_gates"
 COLOURS = {"rnn": "class_0", "gru": "class_2", "lstm": "class_1"}

@@ -9,13 +9,14 @@ import streamlit as st
 
 from engine.data.text import UNKNOWN
 from engine.labs.moe_routing.tokens import LIMIT
+from engine.scene.passage import passage
+from engine.scene.scene import Scene
 from ui import charts
 from ui.controls import says
+from ui.inputs.text import text_input
 from ui.page import View, lab_page
 from ui.player import Player
-from ui.scene import Scene, show
-from ui.text_input import text_input
-from ui.written import passage
+from ui.scene import show
 
 SLUG = "moe_routing"
 PLANE = (-LIMIT, LIMIT)

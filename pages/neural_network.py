@@ -9,12 +9,13 @@ import streamlit as st
 
 from engine.data import plane
 from engine.labs.neural_network import frame as portrait
+from engine.scene.scene import Column, Scene
 from ui import charts
+from ui.inputs.points import CLASSES, points_input
+from ui.inputs.table import table_input
 from ui.page import View, lab_page
 from ui.player import Player
-from ui.points_input import CLASSES, points_input
-from ui.scene import Column, Scene, show
-from ui.table_input import table_input
+from ui.scene import show
 from ui.words import signed
 
 LIMIT = plane.LIMIT

@@ -11,14 +11,15 @@ import streamlit as st
 
 from engine.data import images
 from engine.labs.vae.frame import DEAD
+from engine.scene.latent import latent_plane
+from engine.scene.scene import Scene
 from ui import charts
-from ui.latent import latent_plane
+from ui.inputs.picture import dataset_notice, picture_input
 from ui.link import settings
 from ui.page import View, lab_page
-from ui.picture import dataset_notice, picture_input
 from ui.player import Player
 from ui.press import once
-from ui.scene import Scene, coming, show
+from ui.scene import coming, show
 
 SLUG = "vae"
 TURN = np.linspace(0, 2 * np.pi, 61)

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from engine.scene.palette import colour, colour_map
 from ui import theme
-from ui.palette import colour, colour_map
 
 History = Mapping[str, tuple[np.ndarray, np.ndarray]]  # metric -> (steps (T,), values (T,))
 

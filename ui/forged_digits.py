@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ui.scene import Scene
+from engine.scene.scene import Scene
 
 SAID = "What the discriminator says: orange fake, blue real"
 FAIR = 0.1  # share of each of ten classes

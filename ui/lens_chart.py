@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from engine.scene.palette import colour, colour_map
 from ui import theme
 from ui.charts import _finished, _size
-from ui.palette import colour, colour_map
 
 
 def logit_lens(

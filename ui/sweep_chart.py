@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from engine.scene.palette import colour
 from ui import theme
 from ui.charts import DASHES, _cycle, _decades, _finished, _size
-from ui.palette import colour
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,9 @@ def arrows() -> dict[str, list[str]]:
     for name, file in ours.items():
         inside = name if file.name == "__init__.py" else name.rpartition(".")[0]
         whole = [imported for _, imported in imports(file.read_text(encoding="utf-8"), inside)]
-        found[name] = sorted({i if i in ours or i.rpartition(".")[0] not in ours else i.rpartition(".")[0] for i in whole})
+        found[name] = sorted(
+            {i if i in ours or i.rpartition(".")[0] not in ours else i.rpartition(".")[0] for i in whole}
+        )
     return found
 
 

@@ -11,9 +11,9 @@ from scene_format import decode
 from visitor import described, visit
 
 from engine.labs.attention_heads import Config, Experiment
-from ui.dissected import attention_head
-from ui.scene import Scene
-from ui.written import next_token
+from engine.scene.head import attention_head
+from engine.scene.sampler import next_token
+from engine.scene.scene import Scene
 
 SLUG = "attention_heads"
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]

@@ -17,8 +17,8 @@ from scene_format import decode
 from small_app import APP, answers
 from visitor import wait_until
 
-from ui import palette
-from ui.scene import Column, Scene
+from engine.scene import palette
+from engine.scene.scene import Column, Scene
 
 ROOT = Path(__file__).resolve().parents[2]
 BACKGROUNDS = {False: "#ffffff", True: "#0e1117"}  # Streamlit's own, light and dark

@@ -12,8 +12,8 @@ from scene_format import decode
 from visitor import Visitor, visit
 
 from engine.labs.cnn_filters import Config, Experiment
-from ui.dissected import sliding_kernel
-from ui.scene import Scene
+from engine.scene.scene import Scene
+from engine.scene.slide import sliding_kernel
 
 SLUG = "cnn_filters"
 

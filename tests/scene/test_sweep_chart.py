@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser
 from visitor import visit
 
+from engine.scene.scene import Scene
 from ui import sweep_chart
-from ui.scene import Scene
 from ui.sweep_chart import Line
 
 X = np.array([1, 10, 100])

@@ -25,8 +25,8 @@ from written_digits import WRITTEN, encoded, paper, served
 import engine
 from engine import runs
 from engine.data import images, openml, shelf
+from engine.scene.scene import Scene
 from ui.player import Player
-from ui.scene import Scene
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "cnn_filters"

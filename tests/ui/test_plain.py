@@ -15,7 +15,7 @@ import engine
 from engine.contract import weights
 from engine.data import shelf
 from tests.visitor import visit
-from ui import network_input
+from ui.inputs import network
 from ui.plain import JOINER, plain
 
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")  # CommonMark: a backslash before any ASCII punctuation
@@ -48,7 +48,7 @@ def test_a_sentence_without_marks_stays_as_it_is() -> None:
 def test_the_metadata_of_a_network_are_no_markdown(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
     about = {"lab": "[away](https://example.org) " + "**x** " * 100, "data": ":material/home: $x$"}
-    said = network_input._origin(shelf.keep(weights.write(torch.nn.Linear(1, 1), about)))
+    said = network._origin(shelf.keep(weights.write(torch.nn.Linear(1, 1), about)))
     assert r"\[away](https\:" in said and r"\:" + JOINER + "material" in said and r"\$x\$" in said and len(said) < 200
 
 

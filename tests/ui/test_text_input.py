@@ -13,8 +13,8 @@ from visitor import ROOT
 
 from engine import runs
 from engine.data import shelf
-from ui.dissected import recurrent_cell
-from ui.scene import Scene
+from engine.scene.cell import recurrent_cell
+from engine.scene.scene import Scene
 
 
 @pytest.fixture(autouse=True)

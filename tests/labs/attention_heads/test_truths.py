@@ -17,9 +17,9 @@ from engine.contract.device import generator
 from engine.contract.knobs import ConfigError
 from engine.labs.attention_heads import Config, Experiment, attend, batch, rotary, tasks
 from engine.labs.attention_heads import frame as attention_view
-from ui.dissected import attention_head
-from ui.scene import Scene
-from ui.written import next_token
+from engine.scene.head import attention_head
+from engine.scene.sampler import next_token
+from engine.scene.scene import Scene
 
 
 def draws(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> Tensor:

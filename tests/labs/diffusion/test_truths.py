@@ -23,8 +23,9 @@ from engine.measures import class_scores, distances
 from engine.nets import sampling
 from engine.nets.denoiser import Denoiser
 from engine.nets.sampling import Walk, route, straight
-from ui.reel import SPAN, film, particles
-from ui.scene import Scene
+from engine.scene.film import film
+from engine.scene.particles import SPAN, particles
+from engine.scene.scene import Scene
 
 RING_UPDATES = 1200  # what 10 seconds of one core are enough for
 KINDS = pytest.mark.parametrize("kind", sampling.KINDS)

@@ -22,9 +22,9 @@ from engine.data import shelf
 from engine.labs import moe_routing
 from engine.labs.moe_routing import Config, Experiment, load_balancing_loss, max_violation, route, tokens
 from engine.labs.moe_routing import frame as routed
+from engine.scene.passage import passage
+from engine.scene.scene import Scene
 from ui.lesson import lessons
-from ui.scene import Scene
-from ui.written import passage
 
 SEEDS = range(5)
 

@@ -25,8 +25,8 @@ from engine.labs.vae import STEEPEST, Config, Experiment, kl, mmd
 from engine.labs.vae import frame as latent_view
 from engine.labs.vae import rows as observations
 from engine.nets.autoencoders import CLEAR, UNSURE, above, below
-from ui.latent import latent_plane
-from ui.scene import Scene
+from engine.scene.latent import latent_plane
+from engine.scene.scene import Scene
 
 SLUG = "vae"
 

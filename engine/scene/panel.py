@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ui import palette as _palette
-from ui.packing import Array, Arrays, bounds, contour_levels, matrix, pairs, quantise, span
+from engine.scene import palette as _palette
+from engine.scene.arrays import Array, Arrays, bounds, contour_levels, matrix, pairs, quantise, span
 
 SHAPES = ("circle", "ring", "square", "triangle", "cross")
 

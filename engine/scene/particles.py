@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ui import palette as _palette
-from ui.packing import quantise
-from ui.panel import Panel
-from ui.scene import Scene
+from engine.scene.panel import Panel
+from engine.scene.scene import Scene
 
 SPAN = 5.0  # places are sent between -SPAN and SPAN, two bytes a number
 
@@ -55,37 +53,6 @@ def particles(
         back=_words(here[0]), back_times=here[1], field=_words(arrows[0]), field_times=arrows[1], **coloured,
     )  # fmt: skip
     return panel
-
-
-def film(
-    scene: Scene,
-    key: str,
-    *,
-    title: str,
-    forward: ArrayLike,
-    forward_times: ArrayLike,
-    back: ArrayLike,
-    back_times: ArrayLike,
-    low: float,
-    high: float,
-    columns: int,
-    palette: str = "sequential",
-    weight: float = 1.0,
-) -> None:
-    """Add a sheet of n pictures (…, n, H, W) with a slider of time below it; times as in `particles`.
-
-    `low` and `high` bound the colours, `columns` are the pictures in a row.
-    """
-    there, here = _moving(forward, forward_times, "forward"), _moving(back, back_times, "back")
-    if there[0].ndim != 4 or there[0].shape[1:] != here[0].shape[1:]:
-        raise ValueError(f"A film takes pictures (T, n, H, W), not arrays of shape {there[0].shape} and "
-                         f"{here[0].shape}.")  # fmt: skip
-    panel = scene.panel(key, title=title, aspect=1.0, weight=weight)
-    panel.extend(
-        "film", captions=[], discrete=True, chosen=None, columns=columns, palette=_palette.known_map(palette), low=low,
-        high=high, forward=quantise(there[0], low, high), forward_times=there[1], back=quantise(here[0], low, high),
-        back_times=here[1],
-    )  # fmt: skip
 
 
 def _moving(values: ArrayLike, times: ArrayLike, name: str) -> tuple[NDArray[np.float32], list[float]]:

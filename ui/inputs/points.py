@@ -9,12 +9,13 @@ import numpy as np
 import streamlit as st
 
 from engine.data import plane, point_clouds
+from engine.scene.scene import Scene
 from ui.controls import says
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
 from ui.press import once
-from ui.scene import Scene, show
+from ui.scene import show
 
 
 @dataclass(frozen=True)

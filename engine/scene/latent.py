@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ui import palette as _palette
-from ui.packing import quantise
-from ui.panel import Panel
-from ui.scene import Scene
+from engine.scene import palette as _palette
+from engine.scene.arrays import quantise
+from engine.scene.panel import Panel
+from engine.scene.scene import Scene
 
 
 def latent_plane(

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_FILE = Path(__file__).resolve().parent.parent / "assets" / "palette.json"
+_FILE = Path(__file__).resolve().parents[2] / "assets" / "palette.json"
 
 
 @cache

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ui.packing import quantise
-from ui.scene import Scene
+from engine.scene.arrays import quantise
+from engine.scene.scene import Scene
 
 
 def passage(
@@ -40,18 +40,3 @@ def passage(
         group=scene.arrays.add(groups, "u1"), strength=scene.arrays.add(strengths, "u1"),
         crossed=scene.arrays.add(chosen, "u1"),
     )  # fmt: skip
-
-
-def next_token(
-    scene: Scene, key: str, *, title: str, logits: ArrayLike, labels: Sequence[str], note: str = "", weight: float = 1.0
-) -> None:
-    """Add the probabilities of the next token as bars, from its `logits` (V,); `labels` (V,) are the tokens.
-
-    Sliders for temperature, top-k and top-p act in the browser.  Its button draws one token: kind "sample", with
-    the index of the token.  `note` stands below.
-    """
-    values = np.asarray(logits, dtype=np.float32)
-    if values.ndim != 1 or not len(values) or len(values) != len(labels):
-        raise ValueError(f"Next tokens take logits (V,) and V labels, not {values.shape} and {len(labels)}.")
-    scene.add("sampler", key, title, weight, labels=list(labels), note=note,
-              logits=scene.arrays.add(np.nan_to_num(values, nan=-1e4, posinf=1e4, neginf=-1e4)))  # fmt: skip

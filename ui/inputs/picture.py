@@ -13,11 +13,12 @@ import streamlit as st
 
 from engine.data import images
 from engine.data.images import ImageError
+from engine.scene.scene import Scene
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
 from ui.press import once, whole
-from ui.scene import Scene, show
+from ui.scene import show
 
 SOURCES = ("Test picture", "Draw", "Upload")
 PENS = {"Thin": 0.7, "Medium": 1.0, "Thick": 1.4}

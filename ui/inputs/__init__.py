@@ -1,0 +1,1 @@
+"""What visitors bring: points, tables, pictures, texts, networks."""
