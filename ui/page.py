@@ -20,7 +20,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 import engine
 from engine import Config
-from engine.contract.registry import parts
+from engine.contract import registry
+from engine.contract import view as contract
 from engine.runs import export
 from engine.runs.history import Curves, Look
 from engine.runs.pool import PoolError
@@ -30,6 +31,7 @@ from ui.link import settings
 from ui.plain import plain
 from ui.player import Player, Watched, describe
 from ui.press import once
+from ui.scene import show
 from ui.session import attach, attend, name_in_link
 from ui.transport import status, transport
 from ui.words import capital
@@ -82,9 +84,9 @@ def seldom(view: View, name: str, write: Callable[[], str]) -> str:
 def lab_page(
     slug: str,
     *,
-    stage: Draw,
     curves: Draw,
     inside: Draw,
+    stage: Draw | None = None,
     unit: str = "Step",
     speed: str = "full speed",
     sources: Sequence[str] = (),
@@ -94,7 +96,8 @@ def lab_page(
 ) -> None:
     """Draw the page of the lab `slug`.
 
-    `stage` draws what moves, `curves` the metrics, `inside` what is inside the model; each gets a `View`.  `unit` is
+    What moves is drawn by the lab's ``view.stage``, or here by `stage`; `curves` draws the metrics, `inside` what is
+    inside the model; each gets a `View`.  `unit` is
     what one step is called, `speed` the pace that the run starts with, one of `ui.player.SPEEDS`.  `sources` are
     further modules whose source the page shows.  `extra` draws controls that no knob describes (an upload, a class to
     draw with), `hidden` knobs are set on the stage and not by a widget.
@@ -129,7 +132,7 @@ def lab_page(
             with st.container(key="step"):
                 counter = st.empty()
             every = player.burst.begin(player.interval)
-            st.fragment(_live, run_every=every)(player, stage, counter, unit=unit, ends=ends)
+            st.fragment(_live, run_every=every)(player, stage or _stage, counter, unit=unit, ends=ends)
         _compared(player)
         _tabs(player, curves, inside, sources)
     if player.active:
@@ -153,6 +156,20 @@ def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: ty
 
 
 # ---------------------------------------------------------------------- what moves
+
+
+def _stage(view: View) -> None:
+    """What the lab's view makes of this moment, and what it answers to a pick."""
+    views, player = registry.view(view.player.slug), view.player
+    seen = contract.View(view.frame, view.config, view.curves, view.look.step, view.look.last_step, _beside(player))
+    pick = show(views.stage(seen), key=view.key)
+    answer = views.answer(seen, pick) if pick else None
+    if isinstance(answer, contract.Turn):
+        player.turn(**answer.knobs)
+    elif isinstance(answer, contract.Edit):
+        player.edit(dict(answer.change))
+    if answer is not None:
+        st.rerun(scope="app")
 
 
 def _live(player: Player, stage: Draw, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
@@ -266,7 +283,7 @@ def _sources(slug: str, further: Sequence[str]) -> None:
 
     st.caption("This is the code that is running, as it stands on the server.")
     lab = engine.lab(slug).__name__
-    for name in [f"{lab}.{part}" for part in parts(slug)] + list(further):
+    for name in [f"{lab}.{part}" for part in registry.parts(slug)] + list(further):
         st.markdown(f"**{name.replace('.', '/')}.py**")
         st.code(inspect.getsource(importlib.import_module(name)), language="python", line_numbers=True)
 

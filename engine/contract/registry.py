@@ -24,6 +24,11 @@ def lab(slug: str) -> ModuleType:
     return importlib.import_module(f"engine.labs.{slug}")
 
 
+def view(slug: str) -> ModuleType:
+    """The lab's ``view.py``: ``stage``, and ``answer`` where something on the stage can be picked."""
+    return importlib.import_module(f"{lab(slug).__name__}.view")
+
+
 def parts(slug: str) -> list[str]:
     """The modules of a lab, the one with its steps first and its knobs last."""
     names = [m.name for m in pkgutil.iter_modules(lab(slug).__path__) if not m.ispkg]

@@ -1,4 +1,4 @@
-"""Fetches MNIST or Fashion-MNIST from OpenML: ``python -m engine.data.openml mnist FOLDER``.  See `engine.data.images.fetch`."""
+"""Fetches MNIST or Fashion-MNIST from OpenML: ``python -m engine.data.openml mnist FOLDER``.  See `images.fetch`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One picture: packed into a link, or drawn by hand and made to look like the data that a network knows.
 
 A picture is a (side, side) float32 array in [0, 1], row 0 on top, light ink on a dark ground.  Strokes, and uploads
-(see `engine.data.uploads`), are prepared as the data sets were, on a bitmap four times as fine, whose 4x4 blocks are then
+(see `uploads`), are prepared as the data sets were, on a bitmap four times as fine, whose 4x4 blocks are then
 averaged:
 
 - 8x8, the handwritten digits: the ink is stretched to 20 by 32 of 32x32 pixels, then thickened or thinned until about

@@ -1,4 +1,4 @@
-"""Points in the plane: data sets made by formula, points that somebody drew; uploaded tables are in `engine.data.tables`.
+"""Points in the plane: data sets made by formula, points that somebody drew; uploaded tables are in `tables`.
 
 Everything lives in the square from -LIMIT to LIMIT, so that a page needs one pair of axes.  Labels are class numbers
 (int64) or, for regression, values in [-1, 1] (float32).

@@ -25,7 +25,7 @@ _COUNTERS = frozenset(
 class Reading:
     """How a table is to be read; what is None is found out.
 
-    ``separator`` is a key of `engine.data.records.SEPARATORS`, ``decimal`` "." or ",", ``header`` whether the first line
+    ``separator`` is a key of `records.SEPARATORS`, ``decimal`` "." or ",", ``header`` whether the first line
     holds names, ``row_numbers`` whether the first column is passed over, ``class_column`` a place from 0.
     """
 

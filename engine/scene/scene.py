@@ -9,7 +9,7 @@
 The message is ``b"SCN1"``, the length of the header (uint32), the header (JSON, UTF-8) and the arrays, each at a
 multiple of eight bytes and little-endian.  A layer names its arrays by their index in the header's list.
 
-Panels of one lab or two are functions that are given the scene: `engine.scene.slide`, `engine.scene.passage`, `engine.scene.latent`, `engine.scene.particles`.
+Panels of one lab or two are functions that are given the scene, in the other modules of this package.
 """
 
 from __future__ import annotations

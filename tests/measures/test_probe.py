@@ -128,7 +128,7 @@ def test_rank_correlation_is_spearmans() -> None:
 
 
 def test_captum_is_not_imported_before_somebody_asks() -> None:
-    code = "import sys, engine; engine.lab('cnn_filters'); import engine.measures.attribution; print('captum' in sys.modules)"
+    code = "import sys, engine.labs.cnn_filters.experiment; print('captum' in sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True, cwd=ROOT
     )

@@ -537,8 +537,8 @@ def test_closing_leaves_no_process(faulty: type) -> None:
 
 PARENT = """
 import sys, time
-from engine.limits import Limits
-from engine.processes import ProcessPool
+from engine.runs.limits import Limits
+from engine.runs.processes import ProcessPool
 pool = ProcessPool(Limits(workers=2))
 pool.wait_ready()
 import engine

@@ -276,7 +276,8 @@ import json
 
 import numpy as np
 import streamlit as st
-from ui.scene import Column, Scene, show
+from engine.scene.scene import Column, Scene
+from ui.scene import show
 
 
 def page():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 
@@ -11,6 +12,7 @@ from visitor import ROOT
 
 import engine
 from engine import Config, ConfigError, runs
+from engine.contract import registry
 from engine.contract.knobs import Knob
 from ui import lesson, shell
 from ui.page import TEXTS
@@ -109,7 +111,9 @@ def test_every_tab_is_drawn(slug, tab):
         press(app, slug, "step_once")
     assert app.session_state[f"{slug}.tab"] == tab
     if tab == "Source":
-        assert inspect.getsource(engine.lab(slug)).strip() in [code.value for code in app.code]
+        shown = [code.value for code in app.code]
+        for part in registry.parts(slug):
+            assert inspect.getsource(importlib.import_module(f"engine.labs.{slug}.{part}")).strip() in shown
     if tab == "Mathematics":
         assert (TEXTS / f"{slug}.md").read_text(encoding="utf-8").strip() in texts(app)
 

@@ -31,10 +31,11 @@ from ui.player import Player
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "cnn_filters"
 PAGE = """
-from ui.network_input import network_input
+from ui.inputs.network import network_input
 from ui.page import lab_page
-from ui.picture import dataset_notice, picture_input
-from ui.scene import Scene, show
+from ui.inputs.picture import dataset_notice, picture_input
+from engine.scene.scene import Scene
+from ui.scene import show
 
 
 def stage(view):

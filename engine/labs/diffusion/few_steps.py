@@ -18,7 +18,7 @@ COUNTS = (1, 2, 3, 5, 10, 20, 50)  # steps
 class FewSteps:
     """A table (methods, counts) of the energy distance between samples and `real` (N, d).
 
-    `methods` are samplers of `engine.nets.sampling`, and `route(steps)` are the noise levels of each.  One call of `advance`
+    `methods` are samplers of `nets.sampling`, and `route(steps)` are the noise levels of each.  One call of `advance`
     takes one step of one of them, with as many samples as there are real points; every place is measured again and
     again, always from the same starting points, so that differences come from the sampler and from the network.
     `calls` says how often each place asks the network.  Before it is measured, a place holds -1.  `clipped` is the

@@ -1,7 +1,7 @@
 """A network that was trained on the digits before anybody came, so that digits can be drawn at once.
 
-``python -m engine.labs.diffusion.warm_start`` trains it again and writes the file: it is the diffusion lab's own network, by its own
-steps at its own defaults, from seed 0.
+``python -m engine.labs.diffusion.warm_start`` trains it again and writes the file: it is the diffusion lab's own
+network, by its own steps at its own defaults, from seed 0.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ class Brackets:
 class NextCharacter:
     """Characters come in one by one, each as a one in a row of zeros.  After each: which one comes next?
 
-    The end of the text is never trained on: see `engine.data.text.border`.  Raises `TextError` if the text is too short.
+    The end of the text is never trained on: see `text.border`.  Raises `TextError` if the text is too short.
     """
 
     asked = 0
