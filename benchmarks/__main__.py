@@ -10,8 +10,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.report import Topic
-from engine.contract import whole_file
-from engine.runs import console
+from engine.contract import console, whole_file
 from ui import shell
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import engine.labs  # noqa: F401 -- before the function of the same name: importing a package later would hide it
 from engine import former
 from engine.contract.knobs import Config, ConfigError, knob
 from engine.contract.registry import lab, labs

@@ -15,10 +15,10 @@ import sys
 import torch
 
 import engine
+from engine.contract import console
 from engine.contract.device import DEVICES, DeviceError, resolve
 from engine.contract.knobs import Config, ConfigError
 from engine.data import images
-from engine.runs import console
 from engine.runs.export import json_line, script
 
 

@@ -60,6 +60,7 @@ class Knob:
     length: tuple[int, int] = (0, 0)  # items of "choices" and "ints", characters of "text"
     log: bool = False
     live: bool = False
+    look: bool = False
     help: str = ""
     label: str = ""
     group: str = ""
@@ -171,6 +172,7 @@ def knob(
     length: tuple[int, int] | None = None,
     log: bool = False,
     live: bool = False,
+    look: bool = False,
     help: str = "",
     label: str = "",
     group: str = "",
@@ -182,7 +184,8 @@ def knob(
 
     The kind follows from the default: bool, int, float, str with `choices` (choose one) or without (free text), tuple
     with `choices` (choose several) or without (whole numbers, each from `low` to `high`).  `length` bounds the items
-    of a tuple or the characters of a text.  `live` marks what may change while training; `log` asks for a logarithmic
+    of a tuple or the characters of a text.  `live` marks what may change while training, `look` what
+    changes only what is looked at (of the run, for all who watch it): it leaves no trace in the run.  `log` asks for a logarithmic
     slider; `group` and `when` ("knob=value|value") place the widget and never change what is valid.  `titles`
     are how the choices are written for a visitor, if not as they are, and `called` is its name in a sentence, away from
     its group, if that is not its label.
@@ -207,7 +210,7 @@ def knob(
         raise TypeError(f"a knob has {len(choices)} choices but {len(titles)} titles")
     spec = Knob(
         default=default, kind=kind, low=low, high=high, choices=tuple(choices),
-        length=length or (0, len(choices)), log=log, live=live, help=help, label=label, group=group, when=when,
+        length=length or (0, len(choices)), log=log, live=live or look, look=look, help=help, label=label, group=group, when=when,
         titles=tuple(titles), called=called,
     )  # fmt: skip
     return dataclasses.field(default=default, metadata={"knob": spec})

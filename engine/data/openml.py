@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.contract import console
 from engine.data import images
-from engine.runs import console
 
 NAMES = {"mnist": ("mnist_784", 1), "fashion_mnist": ("Fashion-MNIST", 1)}  # name and version at OpenML
 SILENCE = 30.0  # seconds without a byte after which the network counts as gone

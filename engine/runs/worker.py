@@ -85,7 +85,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
 
     import torch
 
-    from engine import labs
+    from engine.contract.registry import labs
     from engine.runs.bench import Bench
 
     torch.set_num_threads(1)  # faster than two for networks this small, and fair
