@@ -132,7 +132,7 @@ def lab_page(
             with st.container(key="step"):
                 counter = st.empty()
             every = player.burst.begin(player.interval)
-            st.fragment(_live, run_every=every)(player, stage or _stage, counter, unit=unit, ends=ends)
+            st.fragment(_live, run_every=every)(player, stage or draw_stage, counter, unit=unit, ends=ends)
         _compared(player)
         _tabs(player, curves, inside, sources)
     if player.active:
@@ -158,7 +158,7 @@ def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: ty
 # ---------------------------------------------------------------------- what moves
 
 
-def _stage(view: View) -> None:
+def draw_stage(view: View) -> None:
     """What the lab's view makes of this moment, and what it answers to a pick."""
     views, player = registry.view(view.player.slug), view.player
     seen = contract.View(view.frame, view.config, view.curves, view.look.step, view.look.last_step, _beside(player))

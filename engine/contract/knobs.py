@@ -184,11 +184,11 @@ def knob(
 
     The kind follows from the default: bool, int, float, str with `choices` (choose one) or without (free text), tuple
     with `choices` (choose several) or without (whole numbers, each from `low` to `high`).  `length` bounds the items
-    of a tuple or the characters of a text.  `live` marks what may change while training, `look` what
-    changes only what is looked at (of the run, for all who watch it): it leaves no trace in the run.  `log` asks for a logarithmic
-    slider; `group` and `when` ("knob=value|value") place the widget and never change what is valid.  `titles`
-    are how the choices are written for a visitor, if not as they are, and `called` is its name in a sentence, away from
-    its group, if that is not its label.
+    of a tuple or the characters of a text.  `live` marks what may change while training, and `look` what
+    changes only what is looked at (of the run, for all who watch it) and leaves no trace in the run.  `log` asks for a
+    logarithmic slider; `group` and `when` ("knob=value|value") place the widget and never change what is valid.
+    `titles` are how the choices are written for a visitor, if not as they are, and `called` is its name in a sentence,
+    away from its group, if that is not its label.
     """
     if isinstance(default, bool):
         kind = "bool"
@@ -210,8 +210,8 @@ def knob(
         raise TypeError(f"a knob has {len(choices)} choices but {len(titles)} titles")
     spec = Knob(
         default=default, kind=kind, low=low, high=high, choices=tuple(choices),
-        length=length or (0, len(choices)), log=log, live=live or look, look=look, help=help, label=label, group=group, when=when,
-        titles=tuple(titles), called=called,
+        length=length or (0, len(choices)), log=log, live=live or look, look=look, help=help, label=label,
+        group=group, when=when, titles=tuple(titles), called=called,
     )  # fmt: skip
     return dataclasses.field(default=default, metadata={"knob": spec})
 
