@@ -95,6 +95,9 @@ class Player:
         elif not self.rewound:
             self.on_stage.run.update(config)
             self.config = config
+        elif (seen := self.config.seen_as(config)) != self.config:  # looking does not wait for "go on" or "branch"
+            self.on_stage.run.update(seen)
+            self.config = seen
 
     @property
     def rewound(self) -> bool:

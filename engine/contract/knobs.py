@@ -290,6 +290,12 @@ class Config:
         """Names of the knobs in which `other` differs."""
         return tuple(name for name in self.knobs() if getattr(self, name) != getattr(other, name))
 
+    def seen_as(self, other: Config) -> Self:
+        """This Config looked at as `other` is: the `look` knobs of that one, and everything else as here."""
+        return dataclasses.replace(
+            self, **{name: getattr(other, name) for name, spec in self.knobs().items() if spec.look}
+        )
+
     def require_live(self, other: Config) -> None:
         """Raise `ConfigError` if going from this Config to `other` would change a knob that is not live."""
         for name in self.changed(other):

@@ -95,8 +95,10 @@ class Bench:
 
     def _do_update(self, hosted: Timeline, config: Config) -> None:
         hosted.config.require_live(config)
-        if config != hosted.config:
+        if config != hosted.config.seen_as(config):
             hosted.intervene(config)
+        elif config != hosted.config:
+            hosted.look_as(config)
 
     def _do_edit(self, hosted: Timeline, change: Mapping[str, Any]) -> None:
         hosted.intervene(dict(change))
@@ -113,10 +115,13 @@ class Bench:
         """
         hosted.begin(hosted.first_config)
         told = sorted(interventions, key=lambda i: i.step)
+        looks = next((i.change for i in reversed(told) if isinstance(i.change, Config)), hosted.first_config)
+        told = _doings(hosted.first_config, told)
         refused: dict[int, ConfigError] = {}
         if not all(isinstance(i.change, Config) for i in told):
             refused = _refused(hosted, told)
             hosted.begin(hosted.first_config)
+        hosted.looks = looks
         hosted.interventions = [i for place, i in enumerate(told) if place not in refused]
         hosted.last_step = hosted.target = step
         hosted.back_to = at
@@ -146,7 +151,7 @@ class Bench:
         branch.checkpoints = [c for c in hosted.checkpoints if c.step <= step]
         branch.interventions = [i for i in hosted.interventions if i.step <= step]
         branch.last_step = branch.recorded = step
-        branch.speed = hosted.speed
+        branch.speed, branch.looks = hosted.speed, config
         branch.restore(step)
         branch.arrive()
         if config != branch.config:
@@ -162,12 +167,18 @@ class Bench:
         return weights.write(hosted.experiment.model, about)
 
     def _do_story(self, hosted: Timeline) -> dict[str, Any]:
-        """What was done to get here: the first config, the interventions so far, the step; and how it went on."""
+        """What was done to get here: the first config, the interventions so far, the step; and how it went on.
+
+        All of it is looked at as the run is now.
+        """
         hosted.arrive()
+        done = [
+            Intervention(i.step, i.change.seen_as(hosted.looks) if isinstance(i.change, Config) else i.change)
+            for i in hosted.interventions
+        ]
         return {
-            "config": hosted.first_config, "interventions": hosted.interventions[: hosted.applied],
-            "step": hosted.experiment.step_count, "later": hosted.interventions[hosted.applied :],
-            "last_step": hosted.last_step,
+            "config": hosted.first_config.seen_as(hosted.looks), "interventions": done[: hosted.applied],
+            "step": hosted.experiment.step_count, "later": done[hosted.applied :], "last_step": hosted.last_step,
         }  # fmt: skip
 
     # ------------------------------------------------------------- training
@@ -209,6 +220,18 @@ class Bench:
         now = time.monotonic()
         due = [h.due - now for h in self.runs.values() if h.status == "running"]
         return max(0.0, min([0.25, *due]))
+
+
+def _doings(first: Config, told: Sequence[Intervention]) -> list[Intervention]:
+    """`told` without what only looks: links from before told of that too."""
+    kept, before = [], first
+    for intervention in told:
+        if isinstance(intervention.change, Config):
+            looked, before = before.seen_as(intervention.change), intervention.change
+            if looked == before:
+                continue
+        kept.append(intervention)
+    return kept
 
 
 def _refused(hosted: Timeline, told: Sequence[Intervention]) -> dict[int, ConfigError]:

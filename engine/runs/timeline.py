@@ -32,7 +32,7 @@ class Timeline:
     def begin(self, config: Config) -> None:
         """Start from the beginning.  If the lab refuses the config, nothing has changed."""
         self.experiment: Experiment = self._fresh(config)
-        self.first_config = self.config = config
+        self.first_config = self.config = self.looks = config  # of `looks` only what is looked at counts
         self.status, self.message = "paused", ""
         self.history = History(self.limits.history_points)
         self.checkpoints: list[Checkpoint] = []
@@ -80,11 +80,11 @@ class Timeline:
         if before:
             found = before[-1]
             configs = [i.change for i in self.interventions[: found.applied] if isinstance(i.change, Config)]
-            self.experiment.update(configs[-1] if configs else self.first_config)
+            self.experiment.update((configs[-1] if configs else self.first_config).seen_as(self.looks))
             self.experiment.load_state_dict(unpack(found.state))
             self.applied = found.applied
         else:
-            self.experiment, self.applied = self._fresh(self.first_config), 0
+            self.experiment, self.applied = self._fresh(self.first_config.seen_as(self.looks)), 0
         self.config = self.experiment.config
         self.target, self.version = step, self.version + 1
 
@@ -105,8 +105,18 @@ class Timeline:
             self.last_step = self.recorded = step
         del self.interventions[self.applied :]
 
+    def look_as(self, config: Config) -> None:
+        """Look at the moment on screen as `config` says: nothing is done to the run, so nothing is recorded."""
+        seen = self.config.seen_as(config)
+        self.experiment.update(seen)
+        self.looks = self.config = seen
+        self.version += 1
+        self.dirty = True
+
     def intervene(self, change: Any) -> None:
         self.arrive()
+        if isinstance(change, Config):
+            self.looks = change
         self.apply(change)
         self.forget_future()
         if self.status in ("diverged", "done"):
@@ -119,8 +129,8 @@ class Timeline:
 
     def apply(self, change: Any) -> None:
         if isinstance(change, Config):
-            self.experiment.update(change)
-            self.config = change
+            self.config = change.seen_as(self.looks)
+            self.experiment.update(self.config)
         elif hasattr(self.experiment, "edit"):
             self.experiment.edit(change)
         else:
@@ -244,7 +254,8 @@ class Timeline:
         step = self.experiment.step_count
         kept = [c for c in self.checkpoints if c.step == step]
         return {
-            "slug": self.slug, "device": self.device, "first_config": self.first_config, "status": self.status,
+            "slug": self.slug, "device": self.device, "first_config": self.first_config, "looks": self.looks,
+            "status": self.status,
             "message": self.message, "speed": self.speed, "to_do": self.to_do, "step": step,
             "last_step": self.last_step, "history": self.history, "interventions": self.interventions,
             "checkpoints": kept,
@@ -253,6 +264,7 @@ class Timeline:
     @classmethod
     def from_dump(cls, dump: Mapping[str, Any], limits: Limits) -> Timeline:
         timeline = cls(dump["slug"], dump["first_config"], dump["device"], limits)
+        timeline.looks = dump["looks"]
         timeline.history, timeline.interventions = dump["history"], list(dump["interventions"])
         timeline.checkpoints, timeline.last_step = list(dump["checkpoints"]), dump["last_step"]
         timeline.recorded = timeline.last_step

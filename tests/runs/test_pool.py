@@ -2,99 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pools import SMALL, at_rest, bare, pool_of, until
 
 import engine
 from engine.contract.knobs import ConfigError
-from engine.runs.history import Look
 from engine.runs.inline import InlinePool
-from engine.runs.limits import Limits
 from engine.runs.pool import Pool, PoolError, PoolFull
 from engine.runs.processes import ProcessPool
 from engine.runs.run import Run
-
-FOLDER = str(Path(__file__).parent / "outside")
-SMALL = Limits(workers=2, runs_per_worker=2, waiting=2, recovery_seconds=0.2, hang_after=6.0, checkpoint_seconds=0.02)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def faulty() -> Iterator[type]:
-    """The Config of the lab that misbehaves on request, here and in worker processes."""
-    package = sys.modules["engine.labs"]  # engine.labs itself is the function that lists them
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PLAYGROUND_LABS", FOLDER)
-        patch.setattr(package, "__path__", [*package.__path__, FOLDER])
-        yield engine.lab("faulty").Config
-
-
-@contextlib.contextmanager
-def pool_of(kind: str, limits: Limits = SMALL) -> Iterator[Pool]:
-    pool = InlinePool(dataclasses.replace(limits, runs_per_worker=limits.workers * limits.runs_per_worker)) \
-        if kind == "inline" else ProcessPool(limits)  # fmt: skip
-    try:
-        if isinstance(pool, ProcessPool):
-            pool.wait_ready()
-        yield pool
-    finally:
-        pool.close()
-
-
-@pytest.fixture(scope="module")
-def workers(faulty: type) -> Iterator[Pool]:
-    with pool_of("processes") as pool:
-        yield pool
-
-
-@pytest.fixture(params=["inline", "processes"])
-def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
-    if request.param == "inline":
-        with pool_of("inline") as pool:
-            yield pool
-        return
-    pool = request.getfixturevalue("workers")
-    pool.wait_ready()
-    yield pool
-    for run_id in list(pool._records):
-        pool.close_run(run_id)
-
-
-@pytest.fixture
-def processes(faulty: type) -> Iterator[ProcessPool]:
-    with pool_of("processes") as pool:
-        assert isinstance(pool, ProcessPool)
-        yield pool
-
-
-def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 30.0) -> Look:
-    """Look at `run` until `wanted` holds."""
-    deadline = time.monotonic() + seconds
-    while not wanted(look := run.peek()):
-        assert time.monotonic() < deadline, f"still {look.status} at step {look.step}: {look.message}"
-        time.sleep(0.01)
-    return look
-
-
-def at_rest(look: Look) -> bool:
-    return not look.active
-
-
-def bare(config: object, steps: int) -> tuple[list[float], np.ndarray]:
-    """Losses and final weights of the same experiment without any bench."""
-    experiment = engine.lab("faulty").Experiment(config)
-    losses = [m["loss"] for m in engine.train(experiment, steps)]
-    return losses, experiment.frame().weights
 
 
 def test_a_run_learns_exactly_what_a_bare_loop_learns(pool: Pool, faulty: type) -> None:

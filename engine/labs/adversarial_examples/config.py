@@ -61,9 +61,9 @@ class Config(BaseConfig):
                      help="Large has several times as many neurons.")  # fmt: skip
     training_steps: int = knob(400, low=50, high=4000, log=True, group="networks",
                                help="Updates of both networks; then the accuracy against ε is measured.")  # fmt: skip
-    example: int = knob(5, low=0, high=499, live=True, group="picture", help="Which test picture is attacked.")
-    picture: str = knob("", length=(0, 1200), live=True, group="picture", help="A drawn or uploaded picture, packed.")
-    attribution: bool = knob(False, live=True, group="picture", label="Which pixels count?",
+    example: int = knob(5, low=0, high=499, look=True, group="picture", help="Which test picture is attacked.")
+    picture: str = knob("", length=(0, 1200), look=True, group="picture", help="A drawn or uploaded picture, packed.")
+    attribution: bool = knob(False, look=True, group="picture", label="Which pixels count?",
                              help="Integrated gradients before and after the attack, in the tab Inside.")  # fmt: skip
 
     def check(self) -> None:

@@ -28,7 +28,7 @@ class Config(BaseConfig):
         help="What is to be learned. Repeated sequences: a random word again and again, with another period each time.",
     )  # fmt: skip
     tokens: str = knob(
-        "", length=(0, 200), live=True, group="task", label="Your own tokens",
+        "", length=(0, 200), look=True, group="task", label="Your own tokens",
         help="What the maps show. Empty: a sequence that training never uses. Letters, digits, and > before an answer.",
     )  # fmt: skip
     text_key: str = knob("", length=(0, 20), group="task", when="task=text", help="A text of your own on the shelf.")
@@ -72,9 +72,9 @@ class Config(BaseConfig):
         "products", choices=("products", "fused"), group="training",
         titles=("matrix products", "torch's fused kernel"), help="What computes attention in training.",
     )  # fmt: skip
-    shown: int = knob(21, low=11, high=88, live=True, group="view", help="The head taken apart: 21 is layer 2, head 1.")
+    shown: int = knob(21, low=11, high=88, look=True, group="view", help="The head taken apart: 21 is layer 2, head 1.")
     off: tuple[int, ...] = knob(
-        (), low=11, high=88, length=(0, 64), live=True, group="view",
+        (), low=11, high=88, length=(0, 64), look=True, group="view",
         help="Heads that are switched off where you look. Training goes on with all of them.",
     )  # fmt: skip
 

@@ -38,13 +38,13 @@ class Config(BaseConfig):
         "none", choices=("none", "shift", "warp"), group="data",
         help="Training pictures moved by up to one eighth; with warp they are also turned and scaled a little.",
     )  # fmt: skip
-    example: int = knob(0, low=0, high=499, live=True, group="picture", help="Which test picture is looked at.")
-    picture: str = knob("", length=(0, 1200), live=True, group="picture", help="A drawn or uploaded picture, packed.")
-    shift_x: int = knob(0, low=-4, high=4, live=True, group="picture", label="Shift to the right",
+    example: int = knob(0, low=0, high=499, look=True, group="picture", help="Which test picture is looked at.")
+    picture: str = knob("", length=(0, 1200), look=True, group="picture", help="A drawn or uploaded picture, packed.")
+    shift_x: int = knob(0, low=-4, high=4, look=True, group="picture", label="Shift to the right",
                         help="Pixels by which the picture is moved before the network sees it.")  # fmt: skip
-    shift_y: int = knob(0, low=-4, high=4, live=True, group="picture", label="Shift down",
+    shift_y: int = knob(0, low=-4, high=4, look=True, group="picture", label="Shift down",
                         help="Pixels by which the picture is moved before the network sees it.")  # fmt: skip
-    attribution: bool = knob(False, live=True, group="picture", label="Which pixels count?",
+    attribution: bool = knob(False, look=True, group="picture", label="Which pixels count?",
                              help="Four attributions, and the same for a network with random weights.")  # fmt: skip
     channels: tuple[int, ...] = knob(
         (16, 32), low=1, high=32, length=(1, 4), group="network", label="Blocks",
@@ -72,10 +72,10 @@ class Config(BaseConfig):
     )
     batch_size: int = knob(64, low=4, high=256, log=True, group="training", help="Pictures behind each update.")
     network: str = knob("", length=(0, 20), group="training", help="A network from the shelf, to go on from.")
-    layer: int = knob(1, low=1, high=50, live=True, group="view", help="The convolution layer that is shown.")
-    channel: int = knob(0, low=0, high=127, live=True, group="view",
+    layer: int = knob(1, low=1, high=50, look=True, group="view", help="The convolution layer that is shown.")
+    channel: int = knob(0, low=0, high=127, look=True, group="view",
                         help="The kernel that slides. 64 are drawn side by side; turn on for the next.")  # fmt: skip
-    source: int = knob(0, low=0, high=127, live=True, group="view", help="The map it slides over.")
+    source: int = knob(0, low=0, high=127, look=True, group="view", help="The map it slides over.")
 
     def check(self) -> None:
         images.require(self.data, self.picture)

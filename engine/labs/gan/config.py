@@ -85,7 +85,7 @@ class Config(LabConfig):
     )  # fmt: skip
     batch_size: int = knob(128, low=8, high=512, group="training", help="Real points, and as many fakes, for a step.")
     seeds: int = knob(1, low=1, high=8, group="run", help="Pairs of networks trained together: seed, seed + 1, …")
-    shown: int = knob(0, low=0, high=7, live=True, group="view", help="Which of these pairs is drawn.")
+    shown: int = knob(0, low=0, high=7, look=True, group="view", help="Which of these pairs is drawn.")
 
     def check(self) -> None:
         if self.data == "drawn":

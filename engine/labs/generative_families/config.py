@@ -72,7 +72,7 @@ class Config(BaseConfig):
                            help="Real points that an update sees.")  # fmt: skip
     seeds: int = knob(1, low=1, high=8, group="networks",
                       help="Networks of each family, which differ in their seed alone.")  # fmt: skip
-    shown: int = knob(0, low=0, high=7, live=True, group="networks", when="seeds=2|3|4|5|6|7|8",
+    shown: int = knob(0, low=0, high=7, look=True, group="networks", when="seeds=2|3|4|5|6|7|8",
                       help="Which of the seeds is drawn.")  # fmt: skip
 
     def check(self) -> None:

@@ -27,10 +27,10 @@ class Config(BaseConfig):
     )  # fmt: skip
     length: int = knob(50, low=12, high=100, group="task", help="Steps in a sequence.")
     text_key: str = knob("", length=(0, 20), group="task", when="task=text", help="A text of your own to learn from.")
-    cell: str = knob("lstm", choices=tuple(CELLS), titles=TITLES, live=True, group="task", label="Cell shown",
+    cell: str = knob("lstm", choices=tuple(CELLS), titles=TITLES, look=True, group="task", label="Cell shown",
                      help="Whose gates are shown; all three train.")  # fmt: skip
-    example: int = knob(0, low=0, high=SHOWN - 1, live=True, group="view", help="Which sequence it reads.")
-    reading: str = knob("", length=(0, 100), live=True, group="task", when="task=text", label="Text to read",
+    example: int = knob(0, low=0, high=SHOWN - 1, look=True, group="view", help="Which sequence it reads.")
+    reading: str = knob("", length=(0, 100), look=True, group="task", when="task=text", label="Text to read",
                         help="Your own text under the cursor; left empty, a part it does not learn from.")  # fmt: skip
     temperature: float = knob(0.6, low=0.1, high=2.0, live=True, group="task", when="task=text",
                               help="Divides the logits when it writes: low plays safe, high gambles.")  # fmt: skip
@@ -56,8 +56,8 @@ class Config(BaseConfig):
                                 help="Size of a step.")  # fmt: skip
     clip: float = knob(1.0, low=0.0, high=100.0, log=True, live=True, group="training", label="Gradient clipping",
                        help="A longer gradient is cut to this length; 0 cuts nothing.")  # fmt: skip
-    span_start: int = knob(0, low=0, high=99, live=True, group="view", help="First step of the brushed span.")
-    span_stop: int = knob(0, low=0, high=100, live=True, group="view", help="The step after the span; 0 for none.")
+    span_start: int = knob(0, low=0, high=99, look=True, group="view", help="First step of the brushed span.")
+    span_stop: int = knob(0, low=0, high=100, look=True, group="view", help="The step after the span; 0 for none.")
 
     def check(self) -> None:
         if self.task == "text":

@@ -68,8 +68,8 @@ class Config(BaseConfig):
     )
     dropout: float = knob(0.0, low=0.0, high=0.9, live=True, group="training", help="Share of neurons off at a time.")
     seeds: int = knob(1, low=1, high=64, group="run", help="Networks trained together: seed, seed + 1, and so on.")
-    shown: int = knob(0, low=0, high=63, live=True, group="view", help="Which of these networks is drawn.")
-    follow: int = knob(0, low=0, high=1999, live=True, group="view", help="The point whose numbers are written out.")
+    shown: int = knob(0, low=0, high=63, look=True, group="view", help="Which of these networks is drawn.")
+    follow: int = knob(0, low=0, high=1999, look=True, group="view", help="The point whose numbers are written out.")
 
     def check(self) -> None:
         if not self.features:

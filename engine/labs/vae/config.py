@@ -57,25 +57,25 @@ class Config(BaseConfig):
                                 help="Step size of Adam.")  # fmt: skip
     seeds: int = knob(1, low=1, high=16, group="network",
                       help="Networks that differ in their seed alone, trained together.")  # fmt: skip
-    shown: int = knob(0, low=0, high=15, live=True, group="network", when=f"seeds={_from(2)}",
+    shown: int = knob(0, low=0, high=15, look=True, group="network", when=f"seeds={_from(2)}",
                        help="Which of the networks is looked at.")  # fmt: skip
     data: str = knob("digits", choices=observations.DATASETS, titles=observations.TITLES, group="data",
                      help="What is put into codes.")  # fmt: skip
-    example: int = knob(0, low=0, high=499, live=True, group="data", help="Which test row is encoded.")
-    picture: str = knob("", length=(0, 1200), live=True, group="data", help="A drawn or uploaded picture, packed.")
-    draw: int = knob(0, low=0, high=9999, live=True, group="view", help="Which random codes are decoded.")
-    z1: float = knob(0.0, low=-latent_view.FAR, high=latent_view.FAR, live=True, group="view",
+    example: int = knob(0, low=0, high=499, look=True, group="data", help="Which test row is encoded.")
+    picture: str = knob("", length=(0, 1200), look=True, group="data", help="A drawn or uploaded picture, packed.")
+    draw: int = knob(0, low=0, high=9999, look=True, group="view", help="Which random codes are decoded.")
+    z1: float = knob(0.0, low=-latent_view.FAR, high=latent_view.FAR, look=True, group="view",
                      help="The code that is decoded: its number along the plane.")  # fmt: skip
-    z2: float = knob(0.0, low=-latent_view.FAR, high=latent_view.FAR, live=True, group="view",
+    z2: float = knob(0.0, low=-latent_view.FAR, high=latent_view.FAR, look=True, group="view",
                      help="The code that is decoded: its number up the plane.")  # fmt: skip
-    start: int = knob(4, low=0, high=9, live=True, group="walk", label="Walk from class",
+    start: int = knob(4, low=0, high=9, look=True, group="walk", label="Walk from class",
                       help="The walk begins at a typical row of this class.")  # fmt: skip
-    end: int = knob(9, low=0, high=9, live=True, group="walk", label="to class",
+    end: int = knob(9, low=0, high=9, look=True, group="walk", label="to class",
                     help="The walk ends at a typical row of this class.")  # fmt: skip
-    across: int = knob(1, low=1, high=16, live=True, group="view", label="Dimension across",
+    across: int = knob(1, low=1, high=16, look=True, group="view", label="Dimension across",
                         when=f"latent={_from(3)}",
                        help="Which latent dimension lies across the plane, if there are more than two.")  # fmt: skip
-    up: int = knob(2, low=1, high=16, live=True, group="view", label="Dimension up",
+    up: int = knob(2, low=1, high=16, look=True, group="view", label="Dimension up",
                     when=f"latent={_from(3)}",
                    help="Which latent dimension points up, if there are more than two.")  # fmt: skip
 

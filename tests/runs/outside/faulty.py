@@ -23,12 +23,14 @@ class Config(AnyConfig):
     at: int = knob(5, low=1, high=1_000_000, help="The step at which the fault shows.")
     rate: float = knob(0.1, low=1e-6, high=10.0, log=True, live=True)
     width: int = knob(3, low=1, high=100)
+    seen: int = knob(0, low=0, high=9, look=True)
 
 
 @dataclass(frozen=True)
 class Frame:
     weights: np.ndarray
     step: int
+    seen: int
 
 
 class Experiment:
@@ -65,7 +67,7 @@ class Experiment:
     def frame(self) -> Frame:
         if self.config.fault == "frame":
             raise RuntimeError("nothing to see")
-        return Frame(self.model.weight.detach().numpy().copy(), self.step_count)
+        return Frame(self.model.weight.detach().numpy().copy(), self.step_count, self.config.seen)
 
     def update(self, config: Config) -> None:
         self.config.require_live(config)

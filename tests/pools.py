@@ -1,0 +1,54 @@
+"""Pools of either kind with the lab that misbehaves on request, for the tests of runs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+import engine
+from engine.runs.history import Look
+from engine.runs.inline import InlinePool
+from engine.runs.limits import Limits
+from engine.runs.pool import Pool
+from engine.runs.processes import ProcessPool
+from engine.runs.run import Run
+
+FOLDER = str(Path(__file__).parent / "runs" / "outside")
+SMALL = Limits(workers=2, runs_per_worker=2, waiting=2, recovery_seconds=0.2, hang_after=6.0, checkpoint_seconds=0.02)
+
+
+@contextlib.contextmanager
+def pool_of(kind: str, limits: Limits = SMALL) -> Iterator[Pool]:
+    pool = InlinePool(dataclasses.replace(limits, runs_per_worker=limits.workers * limits.runs_per_worker)) \
+        if kind == "inline" else ProcessPool(limits)  # fmt: skip
+    try:
+        if isinstance(pool, ProcessPool):
+            pool.wait_ready()
+        yield pool
+    finally:
+        pool.close()
+
+
+def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 30.0) -> Look:
+    """Look at `run` until `wanted` holds."""
+    deadline = time.monotonic() + seconds
+    while not wanted(look := run.peek()):
+        assert time.monotonic() < deadline, f"still {look.status} at step {look.step}: {look.message}"
+        time.sleep(0.01)
+    return look
+
+
+def at_rest(look: Look) -> bool:
+    return not look.active
+
+
+def bare(config: object, steps: int) -> tuple[list[float], np.ndarray]:
+    """Losses and final weights of the same experiment without any bench."""
+    experiment = engine.lab("faulty").Experiment(config)
+    losses = [m["loss"] for m in engine.train(experiment, steps)]
+    return losses, experiment.frame().weights
