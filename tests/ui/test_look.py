@@ -1,0 +1,35 @@
+"""A knob that only looks acts at once, on an earlier moment too, and leaves no mark on the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from visitor import ROOT
+
+from engine import runs
+
+SLUG = "cnn_filters"
+
+
+@pytest.fixture(autouse=True)
+def _no_run_is_left() -> Iterator[None]:
+    yield
+    runs.stop()
+
+
+def test_an_earlier_moment_is_looked_at_in_another_way_at_once() -> None:
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
+    app.switch_page(f"../pages/{SLUG}.py")
+    app.run()
+    for _ in range(3):
+        app.button(key=f"{SLUG}.step_once").click().run()
+    player = app.session_state[f"{SLUG}.player"]
+    player.seek(1)
+    app.run()
+    app.button(key=f"{SLUG}.next").click().run()
+    look = player.on_stage.look
+    assert (look.step, look.last_step, look.changed_at) == (1, 3, ())
+    assert look.config.example == player.config.example == player.wanted.example == 1
+    assert not app.exception and not app.error
