@@ -30,7 +30,7 @@ ci: lint chromium ## What continuous integration runs: all but the long claims
 	$(call browser,not truths)
 
 truths: .venv/.installed-dev chromium ## The long claims, before a release: more seeds, more examples, every lesson in a browser; the result belongs in docs/truths.md
-	HYPOTHESIS_PROFILE=truths $(call several,truths or not slow)
+	HYPOTHESIS_PROFILE=truths $(call several,truths or hypothesis)
 	$(if $(LAB),,$(call browser,truths))
 
 # One process for each core; those with a browser one by one, since a browser and a server already share the cores.

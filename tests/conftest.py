@@ -122,6 +122,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 # ------------------------------------------------------------------ what concerns one lab, and what it costs
 
+CI_SEEDS = 3  # of a slow claim over seeds; the others belong to `make truths`
 BUDGET = 25.0  # CPU seconds of a lab's tests that are fast, and as many again of its slow ones
 SPENT = pytest.StashKey[dict[tuple[str, str], float]]()
 BEGAN = pytest.StashKey[float]()
@@ -149,6 +150,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if _lab(item) == wanted]
     for item in items:
+        seed = item.callspec.params.get("seed", 0) if hasattr(item, "callspec") else 0
+        if item.get_closest_marker("slow") and isinstance(seed, int) and seed >= CI_SEEDS:
+            item.add_marker(pytest.mark.truths)
         file = item.path.relative_to(ROOT / "tests").as_posix()
         item.add_marker(pytest.mark.xdist_group(file if file.startswith("labs/") else f"{file} {_lab(item)}".strip()))
 
