@@ -215,7 +215,4 @@ def extra(player: Player) -> None:
     network_input(player)
 
 
-lab_page(
-    "adversarial_examples", stage=stage, curves=curves, inside=inside, extra=extra, speed="100 steps/s",
-    hidden=("example", "picture", "network"),
-)  # fmt: skip
+lab_page("adversarial_examples", stage=stage, curves=curves, inside=inside, extra=extra)

@@ -202,7 +202,4 @@ def extra(player: Player) -> None:
         st.caption(f"No tokens of this task, and left out: {plain(look.frame.ignored, most=40)}")
 
 
-lab_page(
-    SLUG, stage=stage, curves=curves, inside=inside, extra=extra, speed="30 steps/s", show=("tokens",),
-    hidden=("shown", "off"), sources=("engine.nets.transformer",),
-)  # fmt: skip
+lab_page(SLUG, stage=stage, curves=curves, inside=inside, extra=extra)

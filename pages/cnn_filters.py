@@ -223,7 +223,4 @@ def _take_along(player: Player) -> None:
         st.switch_page(entry.page(), query_params={"model": "taken", "network": key})
 
 
-lab_page(
-    SLUG, speed="100 steps/s", stage=stage, curves=curves, inside=inside, extra=extra,
-    sources=("engine.nets.convnet", "engine.measures.attribution",), hidden=("example",),
-)  # fmt: skip
+lab_page(SLUG, stage=stage, curves=curves, inside=inside, extra=extra)

@@ -263,6 +263,10 @@ def _unit(config: Any) -> str:
 
 
 lab_page(
-    SLUG, speed="5 steps/s", stage=stage, curves=curves, inside=inside, extra=extra,
+    SLUG,
+    stage=stage,
+    curves=curves,
+    inside=inside,
+    extra=extra,
     unit=_unit(settings(SLUG, engine.lab(SLUG).Config).config),
-    )  # fmt: skip
+)

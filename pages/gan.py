@@ -204,7 +204,4 @@ def _suit(player: Player) -> None:
     player.turn(**FOR_DIGITS)
 
 
-lab_page(
-    SLUG, stage=stage, curves=curves, inside=inside, extra=extra, unit="Step", hidden=("shown",),
-    sources=("engine.nets.gan_losses", "engine.measures.distances",),
-)  # fmt: skip
+lab_page(SLUG, stage=stage, curves=curves, inside=inside, extra=extra)

@@ -202,7 +202,4 @@ def extra(player: Player) -> None:
     points_input(player)
 
 
-lab_page(
-    SLUG, stage=stage, curves=curves, inside=inside, extra=extra, unit="Update",
-    sources=("engine.nets.flow", "engine.measures.distances",),
-)  # fmt: skip
+lab_page(SLUG, stage=stage, curves=curves, inside=inside, extra=extra)

@@ -72,7 +72,4 @@ def inside(view: View) -> None:
     st.caption("Drag to turn it. The paths are brought up to date whenever the race pauses.")
 
 
-lab_page(
-    "gradient_descent", speed="30 steps/s", curves=curves, inside=inside,
-    sources=("engine.nets.optim",),
-)  # fmt: skip
+lab_page("gradient_descent", curves=curves, inside=inside)

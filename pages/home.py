@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui import session, shell, theme
+from ui.plain import plain
 
 session.attend(None)
 MODE = "dark" if theme.dark() else "light"
@@ -14,11 +15,13 @@ with st.container(key="home"):
         "real training run that you can stop, step through, rewind and change.</p>"
     )
     with st.container(key="gallery"):
-        for entry in shell.labs():
-            with st.container(key=f"card_{entry.slug}"):
-                st.html(f'<img class="picture" src="assets/gallery/{entry.slug}-{MODE}.png" alt="{entry.title}">')
-                st.page_link(entry.page(), label=entry.title, icon=f":material/{entry.icon}:")
-                st.html(f'<p class="question">{entry.question}</p>')
+        for card in shell.labs():
+            with st.container(key=f"card_{card.slug}"):
+                st.html(f'<img class="picture" src="assets/gallery/{card.slug}-{MODE}.png" alt="{card.title}">')
+                st.page_link(shell.page(card), label=card.title, icon=f":material/{card.icon}:")
+                st.html(f'<p class="question">{card.question}</p>')
+    for error in shell.missing():
+        st.caption(f"One lab is missing. {plain(error)}")
     st.html(
         '<div class="steps">'
         "<div><h3>Predict</h3><p>Choose a lesson and commit to an answer before anything moves. "

@@ -206,6 +206,4 @@ def extra(player: Player) -> None:
         text_input(player)
 
 
-lab_page(
-    SLUG, stage=stage, curves=curves, inside=inside, extra=extra, show=("reading",),
-    hidden=("span_start", "span_stop"), )  # fmt: skip
+lab_page(SLUG, stage=stage, curves=curves, inside=inside, extra=extra)

@@ -210,6 +210,4 @@ def extra(player: Player) -> None:
         text_input(player)
 
 
-lab_page(
-    SLUG, stage=stage, curves=curves, inside=inside, extra=extra, speed="100 steps/s",
-)  # fmt: skip
+lab_page(SLUG, stage=stage, curves=curves, inside=inside, extra=extra)

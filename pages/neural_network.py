@@ -206,7 +206,4 @@ def extra(player: Player) -> None:
     table_input(player)
 
 
-lab_page(
-    SLUG, stage=stage, curves=curves, inside=inside, extra=extra, unit="Epoch",
-    sources=("engine.nets.stacked", "engine.data.plane",), hidden=("shown", "follow"),
-)  # fmt: skip
+lab_page(SLUG, stage=stage, curves=curves, inside=inside, extra=extra)

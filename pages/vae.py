@@ -254,7 +254,4 @@ def _redraw(player: Player, before: int) -> None:
     player.turn(draw=(before + 1) % 10_000)
 
 
-lab_page(
-    SLUG, stage=stage, curves=curves, inside=inside, extra=extra, speed="full speed",
-    sources=("engine.nets.autoencoders",), hidden=("example", "picture", "draw", "z1", "z2"),
-)  # fmt: skip
+lab_page(SLUG, stage=stage, curves=curves, inside=inside, extra=extra)

@@ -1,93 +1,13 @@
-"""Lessons: a preset, a question to answer before the run, and what happened and why.
-
-The text is content, not code: `assets/lessons/<slug>.toml`, a table `[[lesson]]` for each.  There `beside` names only
-the knobs in which the second run differs.
-"""
+"""The bar of lessons on a page: which one is chosen, its question, and what happened and why."""
 
 from __future__ import annotations
-
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import streamlit as st
 
 from engine import Config
+from engine.contract.lesson import Lesson, lessons
 from ui.link import set_config, settings
 from ui.press import whole
-
-FOLDER = Path(__file__).resolve().parent.parent / "assets" / "lessons"
-
-
-class LessonError(ValueError):
-    """A lesson file does not say what a lesson needs.  The sentence names the file, the lesson and the key."""
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One preset with its question.
-
-    `params` are knobs as a link writes them; `beside` are all those of a second run that is shown next to it.
-    `answers` are what a visitor can choose between, `right` is the place of the right one, and at step `runs_to` the
-    explanation appears.  `speed` is the pace that shows it best, one of `ui.player.SPEEDS`.
-    """
-
-    slug: str
-    title: str
-    params: Mapping[str, str]
-    predict: str
-    explain: str
-    answers: tuple[str, ...] = ()
-    right: int | None = None
-    runs_to: int | None = None
-    speed: str | None = None
-    beside: Mapping[str, str] | None = None
-
-    def __post_init__(self) -> None:
-        if self.answers and (self.right is None or not 0 <= self.right < len(self.answers)):
-            raise LessonError(f"right must be the place of one of the {len(self.answers)} answers, counted from 0")
-
-    def config(self, config_class: type[Config]) -> Config:
-        """The Config that this lesson sets.  Raises `ConfigError` for a value that a knob does not take."""
-        return config_class.from_params(self.params)
-
-    def compared(self, config_class: type[Config]) -> Config | None:
-        """The Config of the second run, or None if the lesson is about one run.  Raises `ConfigError`."""
-        return None if self.beside is None else config_class.from_params(self.beside)
-
-
-@cache
-def lessons(slug: str, folder: Path = FOLDER) -> tuple[Lesson, ...]:
-    """The lessons of one lab, in the order of its file; none if it has no file.  Raises `LessonError`."""
-    file = folder / f"{slug}.toml"
-    if not file.exists():
-        return ()
-    found = []
-    for table in tomllib.loads(file.read_text(encoding="utf-8")).get("lesson", []):
-        texts = {
-            name: value.strip() if isinstance(value, str) else value
-            for name, value in table.items()
-            if name not in ("params", "beside", "answers")
-        }
-        params = _texts(table.get("params", {}))
-        try:
-            found.append(
-                Lesson(
-                    **texts,
-                    params=params,
-                    beside=params | _texts(table["beside"]) if "beside" in table else None,
-                    answers=tuple(table.get("answers", ())),
-                )
-            )
-        except (TypeError, LessonError) as error:
-            raise LessonError(f"{file.name}, lesson {table.get('slug', '?')}: {error}") from None
-    return tuple(found)
-
-
-def _texts(table: Mapping[str, object]) -> dict[str, str]:
-    return {name: str(value) for name, value in table.items()}
 
 
 def lesson_bar(slug: str, config_class: type[Config], *, step: int | None = None) -> Lesson | None:

@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,7 +35,6 @@ from ui.session import attach, attend, name_in_link
 from ui.transport import status, transport
 from ui.words import capital
 
-TEXTS = Path(__file__).resolve().parent.parent / "assets" / "maths"
 SLOW = 1.0  # seconds between two drawings of curves: they move less than what is on stage
 SENT = 0.03  # seconds in which Streamlit has sent what a page drew; it sends every 10 ms
 
@@ -87,26 +85,21 @@ def lab_page(
     curves: Draw,
     inside: Draw,
     stage: Draw | None = None,
-    unit: str = "Step",
-    speed: str = "full speed",
-    sources: Sequence[str] = (),
     extra: Callable[[Player], None] | None = None,
-    show: Sequence[str] = (),
+    unit: str = "",
     hidden: Sequence[str] = (),
 ) -> None:
-    """Draw the page of the lab `slug`.
+    """Draw the page of the lab `slug`, as its card says.
 
     What moves is drawn by the lab's ``view.stage``, or here by `stage`; `curves` draws the metrics, `inside` what is
-    inside the model; each gets a `View`.  `unit` is
-    what one step is called, `speed` the pace that the run starts with, one of `ui.player.SPEEDS`.  `sources` are
-    further modules whose source the page shows.  `extra` draws controls that no knob describes (an upload, a class to
-    draw with), `hidden` knobs are set on the stage and not by a widget.
+    inside the model; each gets a `View`.  `extra` draws controls that no knob describes (an upload, a class to draw
+    with).  `unit` is what one step is called and `hidden` are the knobs without a widget, if not as on the card.
     """
-    config_class: type[Config] = engine.lab(slug).Config
-    player = attach(slug, config_class, speed=speed)
+    card, config_class = registry.card(slug), engine.lab(slug).Config
+    unit = unit or card.unit
+    player = attach(slug, config_class, speed=card.speed)
     attend(player)
-    question = (engine.lab(slug).__doc__ or "").strip().splitlines()[0]
-    st.header(question, anchor=False)
+    st.header(card.question, anchor=False)
     begun = st.session_state.get(f"{slug}.lesson_run", "") == (settings(slug, config_class).lesson or "")
     steps = player.on_stage.look.last_step if player.on_stage and begun else 0  # a lesson just chosen starts anew
     chosen = lesson.lesson_bar(slug, config_class, step=steps)
@@ -115,7 +108,7 @@ def lab_page(
     with right, st.container(key="knobs"):
         if extra is not None:
             extra(player)
-        config = controls(slug, config_class, show=show, hidden=hidden, notices=notices)
+        config = controls(slug, config_class, show=card.show, hidden=hidden or card.hidden, notices=notices)
     _start_lesson(player, chosen, config_class)
     player.follow(config)
     name_in_link(player)
@@ -134,7 +127,7 @@ def lab_page(
             every = player.burst.begin(player.interval)
             st.fragment(_live, run_every=every)(player, stage or draw_stage, counter, unit=unit, ends=ends)
         _compared(player)
-        _tabs(player, curves, inside, sources)
+        _tabs(player, curves, inside, card.sources)
     if player.active:
         time.sleep(SENT)  # docs/decisions/a-page-is-sent-first.md
 
@@ -264,7 +257,7 @@ def _tabs(player: Player, curves: Draw, inside: Draw, sources: Sequence[str]) ->
     if chosen == "Source":
         _sources(slug, sources)
     elif chosen == "Mathematics":
-        st.markdown((TEXTS / f"{slug}.md").read_text(encoding="utf-8"))
+        st.markdown((registry.folder(slug) / "maths.md").read_text(encoding="utf-8"))
     else:
         st.fragment(_figures, run_every=slow)(player, inside if chosen == "Inside" else curves)
 

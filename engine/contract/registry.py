@@ -6,8 +6,11 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from engine.contract.card import Card, CardError, read
 
 PARTS = ("config", "experiment", "frame")  # where a lab's public names stand
 
@@ -15,6 +18,33 @@ PARTS = ("config", "experiment", "frame")  # where a lab's public names stand
 def labs() -> tuple[str, ...]:
     """The slugs of all labs, sorted.  Imports none of them."""
     return tuple(sorted(m.name for m in pkgutil.iter_modules(importlib.import_module("engine.labs").__path__)))
+
+
+def folder(slug: str) -> Path:
+    """Where the files of a lab are.  Imports nothing of it.  Raises `KeyError` for an unknown slug."""
+    for place in importlib.import_module("engine.labs").__path__:
+        if (found := Path(place) / slug).is_dir():
+            return found
+    raise KeyError(f"There is no lab '{slug}'; the labs are {', '.join(labs())}.")
+
+
+def card(slug: str) -> Card:
+    """The card of one lab.  Raises `CardError`, and `KeyError` for an unknown slug."""
+    return read(folder(slug))
+
+
+def cards() -> tuple[list[Card], list[CardError]]:
+    """The card of each lab that has one, in the order of the navigation, and what is wrong with the others."""
+    found, wrong = [], []
+    for slug in labs():
+        try:
+            if (folder(slug) / "card.toml").exists():
+                found.append(read(folder(slug)))
+        except CardError as error:  # one broken lab costs itself, and no other
+            wrong.append(error)
+        except KeyError:  # a lab of one file, as in a script: it has no page
+            continue
+    return sorted(found, key=lambda card: (card.order, card.slug)), wrong
 
 
 def lab(slug: str) -> ModuleType:

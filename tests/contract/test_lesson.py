@@ -6,16 +6,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import engine
-from ui import lesson
+from engine.contract import lesson, registry
 from ui.player import SPEEDS
 
-FILES = sorted(lesson.FOLDER.glob("*.toml"))
+SLUGS = [card.slug for card in registry.cards()[0]]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_every_lesson_is_one_that_its_lab_takes(file: Path) -> None:
-    config_class = engine.lab(file.stem).Config
-    found = lesson.lessons(file.stem)
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_lesson_is_one_that_its_lab_takes(slug: str) -> None:
+    config_class = engine.lab(slug).Config
+    found = lesson.lessons(slug)
     assert found
     assert len({each.slug for each in found}) == len(found)
     for each in found:
@@ -37,9 +37,9 @@ def test_every_lesson_is_one_that_its_lab_takes(file: Path) -> None:
     ],
 )
 def test_a_file_that_lacks_something_is_named_with_what_it_lacks(tmp_path: Path, text: str, said: str) -> None:
-    (tmp_path / "broken.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(lesson.LessonError, match=rf"broken.toml, lesson a: .*{said}"):
-        lesson.lessons("broken", tmp_path)
+    (tmp_path / "lessons.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(lesson.LessonError, match=rf"{tmp_path.name}/lessons.toml, lesson a: .*{said}"):
+        lesson.read(tmp_path / "lessons.toml")
 
 
 def page() -> None:

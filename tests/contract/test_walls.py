@@ -39,7 +39,7 @@ SHARED = ("engine.contract", "engine.data", "engine.nets", "engine.measures")
 # Who may import what of ours; everybody may import what lies in the same package.
 MAY = {
     "engine.contract": (),
-    "engine.contract.registry": ("engine.labs",),
+    "engine.contract.registry": ("engine.contract", "engine.labs"),
     "engine.data": ("engine.contract",),
     "engine.nets": ("engine.contract", "engine.data"),
     "engine.measures": ("engine.contract", "engine.data", "engine.nets"),

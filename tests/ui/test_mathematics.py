@@ -100,7 +100,7 @@ def written(file: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "place", ["assets/maths/*.md", "assets/lessons/*.toml", "pages/*.py", "ui/*.py", "engine/**/*.py"]
+    "place", ["engine/labs/*/maths.md", "engine/labs/*/lessons.toml", "pages/*.py", "ui/*.py", "engine/**/*.py"]
 )
 def test_every_formula_on_a_page_can_be_drawn(place: str) -> None:
     files = sorted(ROOT.glob(place))
@@ -118,7 +118,7 @@ def test_every_help_text_can_be_drawn(slug: str) -> None:
 @pytest.mark.timeout(600)  # a busy machine is no failure
 @pytest.mark.parametrize("slug", SLUGS)
 def test_the_tab_shows_formulas_and_no_latex(browser: Browser, server: str, slug: str) -> None:
-    given = (ROOT / "assets" / "maths" / f"{slug}.md").read_text(encoding="utf-8")
+    given = (ROOT / "engine" / "labs" / slug / "maths.md").read_text(encoding="utf-8")
     displayed = len(re.findall(r"^\$\$$", given, re.MULTILINE)) // 2
     with visit(browser, server) as visitor:
         visitor.open(slug)

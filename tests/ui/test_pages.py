@@ -15,7 +15,6 @@ from engine import Config, ConfigError, runs
 from engine.contract import registry
 from engine.contract.knobs import Knob
 from ui import lesson, shell
-from ui.page import TEXTS
 from ui.player import Player
 
 LABS = [entry.slug for entry in shell.labs()]
@@ -88,7 +87,7 @@ def test_the_gallery_names_every_lab():
     for entry in shell.labs():
         assert entry.question in said
         for mode in ("light", "dark"):
-            assert (shell.FOLDER.parent / "assets" / "gallery" / f"{entry.slug}-{mode}.png").exists()
+            assert (ROOT / "assets" / "gallery" / f"{entry.slug}-{mode}.png").exists()
 
 
 @pytest.mark.parametrize("slug", LABS)
@@ -115,7 +114,7 @@ def test_every_tab_is_drawn(slug, tab):
         for part in registry.parts(slug):
             assert inspect.getsource(importlib.import_module(f"engine.labs.{slug}.{part}")).strip() in shown
     if tab == "Mathematics":
-        assert (TEXTS / f"{slug}.md").read_text(encoding="utf-8").strip() in texts(app)
+        assert (registry.folder(slug) / "maths.md").read_text(encoding="utf-8").strip() in texts(app)
 
 
 @pytest.mark.parametrize(("slug", "name"), LESSONS)

@@ -1,0 +1,67 @@
+"""Cards: what is told of a lab before anything of it is imported."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import engine
+from engine.contract import card, registry
+from ui.player import SPEEDS
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = 'title = "T"\nicon = "hub"\ngroup = "G"\nquestion = "Why?"\n'
+
+
+def test_every_lab_has_a_card_that_agrees_with_it() -> None:
+    cards, wrong = registry.cards()
+    assert wrong == [] and {each.slug for each in cards} == set(engine.labs())
+    for each in cards:
+        lab, knobs = engine.lab(each.slug), engine.lab(each.slug).Config.knobs()
+        assert lab.__doc__.strip().splitlines()[0] == each.question and each.question.endswith("?")
+        assert set(each.show) | set(each.hidden) | set(each.tries) <= set(knobs)
+        assert each.speed in SPEEDS and 0 <= each.lecture <= 14
+        assert all(importlib.util.find_spec(name) for name in each.sources)
+
+
+def test_cards_are_read_without_importing_a_lab() -> None:
+    code = "import sys; from engine.contract import registry; print(len(registry.cards()[0]), 'torch' in sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+    )
+    assert told.stdout.split() == [str(len(engine.labs())), "False"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('title = "T"\n', "lacks icon, group, question"),
+        (GOOD + "colour = 1\n", "says 'colour'"),
+        (GOOD + 'order = "first"\n', "order must be a whole number"),
+        (GOOD + "order = true\n", "order must be a whole number"),
+        (GOOD + 'hidden = "x"\n', "hidden must be a list of texts"),
+        (GOOD + "hidden = [1]\n", "hidden must be a list of texts"),
+        ("title = ", "cannot be read"),
+    ],
+)
+def test_a_card_that_is_wrong_gets_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "card.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(card.CardError, match=said) as caught:
+        card.read(tmp_path)
+    assert tmp_path.name in str(caught.value) and str(caught.value).endswith(".")
+
+
+def test_a_broken_card_costs_its_own_lab_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("whole", GOOD), ("broken", "title = ")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("", encoding="utf-8")
+        (tmp_path / name / "card.toml").write_text(text, encoding="utf-8")
+    labs = sys.modules["engine.labs"]
+    monkeypatch.setattr(labs, "__path__", [*labs.__path__, str(tmp_path)])
+    cards, [error] = registry.cards()
+    assert "whole" in {each.slug for each in cards} and "broken" not in {each.slug for each in cards}
+    assert "broken" in str(error)
