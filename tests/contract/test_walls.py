@@ -78,8 +78,6 @@ STILL: set[tuple[str, str]] = {
     ("pages.diffusion", "engine.scene.particles"),
     ("pages.diffusion", "engine.scene.scene"),
     ("pages.double_descent", "engine.scene.scene"),
-    ("pages.gan", "engine.labs.gan.frame"),
-    ("pages.gan", "engine.scene.scene"),
     ("pages.generative_families", "engine.contract.registry"),
     ("pages.generative_families", "engine.labs.generative_families.families"),
     ("pages.gradient_descent", "engine.contract.registry"),
