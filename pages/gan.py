@@ -7,21 +7,15 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine.labs.gan.frame import EXTENT
-from engine.scene.scene import Scene
 from ui import charts
 from ui.controls import says
-from ui.forged_digits import digits
 from ui.inputs.points import points_input
 from ui.link import settings
-from ui.page import View, lab_page
+from ui.page import View, draw_stage, lab_page
 from ui.player import Player
 from ui.press import once
-from ui.scene import show
 
 SLUG = "gan"
-X, Y = EXTENT[:2], EXTENT[2:]
-PUSHED = 0.35  # length of the longest arrow, in units of the plane
 NAMES = {"energy": "Energy distance", "mmd": "MMD²", "frechet": "Fréchet distance", "js": "JS divergence (nats)",
          "nearest": "Distance to the nearest training digit"}  # fmt: skip
 FOR_DIGITS = {"loss": "non_saturating", "critic_steps": 1, "noise_size": 16, "generator_hidden": (128, 128),
@@ -30,26 +24,10 @@ FOR_DIGITS = {"loss": "non_saturating", "critic_steps": 1, "noise_size": 16, "ge
 
 
 def stage(view: View) -> None:
-    """Both sides' points on the plane, beside them the folded noise or the players' circle; or sheets of digits."""
-    frame, dirac = view.frame, view.config.data == "dirac"
+    """The stage, and in slow motion which part of a round it shows."""
     if view.config.slow_motion:
-        st.markdown(_stages(frame))
-    if view.config.data == "digits":
-        scene = Scene(height=900)
-        digits(scene, frame, choose=len(frame.seed_maps) > 1)
-    else:
-        scene = Scene(height=540)
-        _plane(scene, frame, dirac=dirac)
-        if dirac:
-            _circle(scene, frame)
-        elif len(frame.seed_maps) > 1:
-            _pairs(scene, frame)
-        else:
-            _folded(scene, frame)
-    pick = show(scene, key=view.key)
-    if pick and pick["panel"] == "seeds":
-        view.player.turn(shown=pick["index"])
-        st.rerun(scope="app")
+        st.markdown(_stages(view.frame))
+    draw_stage(view)
 
 
 def _stages(frame: Any) -> str:
@@ -63,60 +41,6 @@ def _stages(frame: Any) -> str:
         said.append(f":orange-background[**{title}{often}**]" if title == lit else f":gray[{title}{often}]")
     hint = "" if lit else "&emsp;Press Step, or Play: one stage at a time."
     return " → ".join(said) + hint
-
-
-def _title(frame: Any) -> str:
-    energy = f"energy distance {frame.measures['energy']:.3f}"
-    return f"{frame.modes} of {frame.modes_total} modes, {energy}" if frame.modes >= 0 else energy.capitalize()
-
-
-def _plane(scene: Scene, frame: Any, *, dirac: bool) -> None:
-    panel = scene.panel("plane", title="The fake point and the real one at 0" if dirac else _title(frame), x=X, y=Y,
-                        x_label="x", y_label="y", weight=2.4)  # fmt: skip
-    low, high = frame.surface_range
-    name = "D(x): probability of being real" if frame.probability else "D(x): blue is called real, orange fake"
-    panel.heatmap(frame.surface, extent=EXTENT, low=low, high=high, palette="diverging",
-                  levels=[(low + high) / 2], name=name)  # fmt: skip
-    size = 8 if dirac else 3
-    panel.points(frame.real[:1] if dirac else frame.real, size=size, colours=["class_1"], name="Real")
-    panel.points(frame.fake[:1] if dirac else frame.fake, size=size, colours=["class_0"], name="Fake")
-    strength = np.linalg.norm(frame.arrows, axis=1, keepdims=True)
-    arrows = PUSHED * frame.arrows / (1 + strength)  # a weak push is in proportion, a strong one stays on the picture
-    count = 1 if dirac else len(arrows)
-    panel.arrows(frame.arrows_at[:count], arrows[:count], colour="gradient", width=1.6,
-                 name="Push on the fakes")  # fmt: skip
-    if len(frame.batch_real):
-        panel.points(frame.batch_real, size=5, shape="ring", colours=["class_1"], name="This round's real points")
-    if len(frame.batch_fake):
-        panel.points(frame.batch_fake, size=5, shape="ring", colours=["class_0"], name="This round's fakes")
-
-
-def _folded(scene: Scene, frame: Any) -> None:
-    panel = scene.panel("folded", title="The generator folds its noise", x=X, y=Y, x_label="x", y_label="y",
-                        weight=2.2)  # fmt: skip
-    panel.lines(frame.lines, colour="class_0", name="Grid of the noise", width=1.1)
-    if len(frame.centres):
-        panel.points(frame.centres, size=6, shape="cross", colours=["mark"], name="Modes")
-
-
-def _pairs(scene: Scene, frame: Any) -> None:
-    """Where each pair's fakes are: a small map each, and under it how many modes they cover."""
-    captions = [f"{m} of {frame.modes_total}" for m in frame.seed_modes] or [
-        f"energy {e:.2f}" for e in frame.seed_energies
-    ]
-    scene.heat_grid("seeds", title="Fakes of every pair: click one to look inside", images=frame.seed_maps[:, ::-1],
-                    captions=captions, low=0, high=8, columns=3, chosen=frame.shown, weight=2.2)  # fmt: skip
-
-
-def _circle(scene: Scene, frame: Any) -> None:
-    """The two numbers of the Dirac-GAN against each other."""
-    reach = float(np.ceil(2 * max(1.0, np.abs(frame.trail).max(initial=0.0) * 1.05)) / 2)
-    panel = scene.panel("circle", title="Both players: do they meet in the middle?", x=(-reach, reach),
-                        y=(-reach, reach), x_label="generator θ (where the fake is)",
-                        y_label="discriminator ψ (its slope)", weight=2.2)  # fmt: skip
-    panel.points(np.zeros((1, 2)), size=7, shape="cross", colours=["mark"], name="Equilibrium")
-    if len(frame.trail):
-        panel.path(frame.trail, colour="gradient", name="The last rounds")
 
 
 def curves(view: View) -> None:

@@ -56,7 +56,8 @@ def read(folder: Path) -> Card:
         if field is None or name == "tries":
             raise CardError(f"The card of {folder.name} says '{name}', which no card does.")
         kind = {"int": int, "str": str}.get(str(field.type), list)
-        if type(value) is not kind or (kind is list and not all(isinstance(item, str) for item in value)):
+        texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        if not (texts if kind is list else type(value) is kind):
             raise CardError(f"In the card of {folder.name}, {name} must be {_KINDS[kind]}.")
         values[field.name] = tuple(value) if kind is list else value
     if missing := [name for name in TEXTS if not values.get(name)]:

@@ -12,9 +12,8 @@ from engine.measures.distances import modes_covered as modes_covered  # the page
 from engine.nets import optim
 from engine.nets.gan_losses import LOSSES
 
+EXTENT = (-1.4, 1.4, -1.4, 1.4)  # left, right, bottom, top of what is shown of the plane
 TIMES = {"standard": 1, "large": 4}  # as many neurons as the knobs say
-
-
 OPTIMISERS = ("adam", "rmsprop", "momentum", "gradient_descent")
 
 
@@ -120,7 +119,7 @@ class Config(LabConfig):
         )  # fmt: skip
 
     def plan(self) -> tuple[str, ...]:
-        """The stages of one round, names of `forgery.STAGES`."""
+        """The stages of one round, names of `STAGES` in frame.py."""
         critic = ("real", "forge", "discriminator") * self.critic_steps
         if self.train == "discriminator":
             return critic

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from engine.labs.gan.frame import MEASURED
-
+MEASURED = 300  # points of the plane that are forged, and as many real ones, behind every measure
 LONGEST = {"standard": 20.0, "large": 60.0}  # milliseconds that a round may take
 MEASURING = 4.0  # of these, for the measures of one pair; large networks need more
 WITHOUT = 2.0  # milliseconds of the measures that are no work of the networks

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from engine.contract.device import generator
 from engine.data import images
-from engine.labs.gan.frame import SPLITS, Frame, array, frame
+from engine.labs.gan.config import Config
+from engine.labs.gan.frame import SPLITS, array
 from engine.measures import class_scores, distances
 
 MEASURED = 250  # fakes behind every measure: half of the test digits, so that the floor is measured alike
@@ -24,7 +25,8 @@ TILED = 4  # along each side of a pair's small map
 class Judge:
     """Keeps the digits, half of the test ones to measure against, and says how far fakes are from them."""
 
-    features, measured, pushed = 64, MEASURED, FIRST
+    features, measured, pushed, sheet = 64, MEASURED, FIRST, SHEET
+    side = 0  # there is no surface over 64 pixels
 
     def __init__(self, *, seed: int, device: torch.device) -> None:
         digits = images.load("digits")
@@ -32,7 +34,7 @@ class Judge:
         self.labels = torch.from_numpy(digits.train_y).to(device)
         real = real[torch.randperm(len(real), generator=generator(seed, "judge")).to(device)]
         self.real, self.device = real[:MEASURED], device
-        self.grid = real[:0]  # there is no surface over 64 pixels
+        self.grid = real[:0]
         halves = generator(seed, "halves")
         energies = [distances.floor(distances.energy_distance, real.cpu(), halves) for _ in range(SPLITS)]
         self.floors = {
@@ -56,25 +58,16 @@ class Judge:
             found["modes"].append(float(class_scores.covered(self.labels[place], 10)))
         return found
 
-    def lines(self, config: Any, z: Tensor) -> tuple[Tensor, int]:
+    def lines(self, config: Config, z: Tensor) -> tuple[Tensor, int]:
         """Noise on the straight way from the first of `z` (N, noise_size) to the second, (WALK, noise_size)."""
         return torch.lerp(z[0], z[1], torch.linspace(0, 1, WALK, device=z.device)[:, None]), WALK
 
-    def draw(
-        self, experiment: Any, *, fakes: Tensor, lines: Tensor, logits: Tensor, push: Tensor, batch_real: Tensor,
-        batch_fake: Tensor,
-    ) -> Frame:  # fmt: skip
-        """The frame.  `fakes` (S, MEASURED, 64); of the shown pair `lines` (1, WALK, 64), `push` (FIRST, 64), and
-        `logits` of the real digits, then of the fakes (2 MEASURED,).  Waits for the GPU.
-        """
-        mine = fakes[experiment.shown]
-        place, _ = class_scores.neighbours(mine, self.known)
+    def fields(self, fakes: Tensor, *, shown: int) -> dict[str, Any]:
+        """What only a frame of digits has, from the fakes (S, MEASURED, 64) of all pairs."""
+        place, _ = class_scores.neighbours(fakes[shown], self.known)
         share = torch.bincount(self.labels[place], minlength=10) / len(place)
-        return frame(
-            experiment, self, fakes=mine, logits=logits.reshape(2, MEASURED).cpu(), push=push, batch_real=batch_real,
-            batch_fake=batch_fake, count=SHEET, lines=array(lines), nearest=array(self.known[place[:FIRST]]),
-            classes=array(share), modes_total=10, seed_maps=array(tiled(fakes[:, : TILED**2])),
-        )  # fmt: skip
+        return {"nearest": array(self.known[place[:FIRST]]), "classes": array(share), "modes_total": 10,
+                "seed_maps": array(tiled(fakes[:, : TILED**2]))}  # fmt: skip
 
 
 def tiled(fakes: Tensor) -> Tensor:

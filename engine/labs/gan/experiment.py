@@ -245,7 +245,7 @@ class Experiment:
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
         G, D = self.model["generator"], self.model["discriminator"]
-        judge, shown = self.judge, self.shown
+        judge, shown, plan = self.judge, self.shown, self.config.plan()
         noise, points = judge.lines(self.config, self.view_z[shown])  # (L * T, noise_size), T
         with torch.no_grad():
             fakes = forward(self.G, self.view_z)
@@ -254,7 +254,8 @@ class Experiment:
             logits = torch.cat([D(points) for points in torch.split(asked, PIECE)])[:, 0]
             batch_fake = G(self.z[shown]) if self.z.numel() else self.z
         pushed, _ = push(self.D, fakes[:, : judge.pushed], LOSSES[self.config.loss])
-        return judge.draw(
-            self, fakes=fakes, lines=lines, logits=logits, push=pushed[shown], batch_fake=batch_fake,
-            batch_real=self.real[shown] if self.real.numel() else self.real,
+        return forgery.frame(
+            self.config, judge, shown=shown, stage=(self.stage - 1) % len(plan) if self.step_count else -1,
+            rounds=self.rounds, trail=self.trail, measures=self.measures, fakes=fakes, lines=lines, logits=logits,
+            push=pushed[shown], batch_real=self.real[shown] if self.real.numel() else self.real, batch_fake=batch_fake,
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from engine.contract.device import generator
 from engine.data import point_clouds
+from engine.labs.gan.config import EXTENT, Config
+from engine.labs.gan.cost import MEASURED
 from engine.measures import distances
 
 STAGES = {
@@ -23,9 +25,7 @@ STAGES = {
     "generator": "Train the generator",
     "together": "Train both at once",
 }
-EXTENT = (-1.4, 1.4, -1.4, 1.4)  # left, right, bottom, top of what is shown
 COUNTED = (-1.2, 1.2, -1.2, 1.2)  # where points are counted for the Jensen-Shannon divergence
-MEASURED = 300  # fakes, and as many real points, behind every measure
 CELLS, SEED_SIDE, ARROWS, TRAIL = 12, 28, 40, 600
 SIDES = {"standard": 56, "large": 28}  # cells along the surface: a large network is asked at fewer places
 ALONG = {"standard": 41, "large": 21}  # points of each line of the noise
@@ -77,32 +77,37 @@ class Frame:
     rounds: int
 
 
-def frame(experiment: Any, judge: Any, *, fakes: Tensor, logits: Tensor, push: Tensor, batch_real: Tensor,
-          batch_fake: Tensor, count: int, **own: Any) -> Frame:  # fmt: skip
-    """What all frames have in common; `own` are the fields that only this `judge` can fill.
+def frame(
+    config: Config, judge: Any, *, shown: int, stage: int, rounds: int, trail: Tensor,
+    measures: Mapping[str, list[float]], fakes: Tensor, lines: Tensor, logits: Tensor, push: Tensor,
+    batch_real: Tensor, batch_fake: Tensor,
+) -> Frame:  # fmt: skip
+    """The frame of the pair `shown`, with what `judge`, the one for these data, knows.  Waits for the GPU.
 
-    Of the shown pair `fakes` (M, d) and `logits` (2, M) of the real points and of them; the first `count` are shown.
+    `measures` holds a number for each of the S pairs, `fakes` (S, M, d) what they forge from noise that stays the same.
+    Of the shown pair: `lines` (L, T, d), `push` (A, d) on its first fakes, and `logits` of the judge's grid, then of
+    its real points, then of the fakes (G + 2 M,).
     """
-    config, shown, measured = experiment.config, experiment.shown, experiment.measures
-    plan, slow, d = config.plan(), config.slow_motion, fakes.shape[1]
-    modes = [int(m) if np.isfinite(m) else 0 for m in measured.get("modes", [])]
-    say, say_range = verdict(config.loss, logits)
-    empty: dict[str, Any] = {
-        "surface": np.zeros((0, 0), np.float32), "centres": np.zeros((0, 2), np.float32),
-        "nearest": np.zeros((0, d), np.float32), "classes": np.zeros(0, np.float32), "modes_total": 0,
+    plan, slow, mine, side = config.plan(), config.slow_motion, fakes[shown], judge.side
+    on_grid, on_points = logits[: side * side].cpu(), logits[side * side :].reshape(2, judge.measured).cpu()
+    say, say_range = verdict(config.loss, on_points)
+    modes = [int(m) if np.isfinite(m) else 0 for m in measures.get("modes", [])]
+    none = mine[:0]
+    fields: dict[str, Any] = {
+        "centres": np.zeros((0, 2), np.float32), "nearest": array(none), "classes": np.zeros(0, np.float32),
+        **judge.fields(fakes, shown=shown),
     }  # fmt: skip
-    fields: dict[str, Any] = empty | own
     return Frame(
-        real=array(judge.real[:count]), fake=array(fakes[:count]), surface_range=say_range,
-        probability=config.loss in ("non_saturating", "saturating"), said=array(say(logits[:, :count])),
-        verdicts=array(logits), arrows_at=array(fakes[: len(push)]), arrows=array(push),
-        stages=tuple(STAGES[s] for s in plan),
-        stage=(experiment.stage - 1) % len(plan) if experiment.step_count else -1,
-        batch_real=array(batch_real if slow and batch_real.numel() else fakes[:0]),
-        batch_fake=array(batch_fake if slow and batch_fake.numel() else fakes[:0]),
-        measures={name: values[shown] for name, values in measured.items()}, floors=judge.floors,
-        modes=modes[shown] if modes else -1, seed_modes=tuple(modes), seed_energies=tuple(measured["energy"]),
-        shown=shown, trail=array(experiment.trail), rounds=experiment.rounds, **fields,
+        real=array(judge.real[: judge.sheet]), fake=array(mine[: judge.sheet]),
+        surface=array(say(on_grid).reshape(side, side)), surface_range=say_range,
+        probability=config.loss in ("non_saturating", "saturating"), said=array(say(on_points[:, : judge.sheet])),
+        verdicts=array(on_points), arrows_at=array(mine[: len(push)]), arrows=array(push), lines=array(lines),
+        stages=tuple(STAGES[s] for s in plan), stage=stage,
+        batch_real=array(batch_real if slow and batch_real.numel() else none),
+        batch_fake=array(batch_fake if slow and batch_fake.numel() else none),
+        measures={name: values[shown] for name, values in measures.items()}, floors=judge.floors,
+        modes=modes[shown] if modes else -1, seed_modes=tuple(modes), seed_energies=tuple(measures["energy"]),
+        shown=shown, trail=array(trail), rounds=rounds, **fields,
     )  # fmt: skip
 
 
@@ -129,7 +134,7 @@ def array(tensor: Tensor) -> Array:
 class Judge:
     """Keeps real points of the plane that no training sees, and says how far fakes are from them."""
 
-    features, measured, pushed = 2, MEASURED, ARROWS
+    features, measured, pushed, sheet = 2, MEASURED, ARROWS, MEASURED
 
     def __init__(self, data: str, drawn: str, *, size: str, seed: int, device: torch.device) -> None:
         self.side, self.along = SIDES[size], ALONG[size]
@@ -169,7 +174,7 @@ class Judge:
             ]
         return found
 
-    def lines(self, config: Any, z: Tensor) -> tuple[Tensor, int]:
+    def lines(self, config: Config, z: Tensor) -> tuple[Tensor, int]:
         """Noise along the lines of a square grid, (L * T, noise_size), and T; beyond two dimensions it is zero."""
         reach, count, points = (2.2 if config.noise == "gaussian" else 1.0), 13, self.along
         along = torch.linspace(-reach, reach, points)
@@ -180,21 +185,10 @@ class Judge:
         grid = torch.cat([first, first.flip(-1)]).reshape(-1, 2)
         return torch.cat([grid, torch.zeros(len(grid), config.noise_size - 2)], 1).to(self.device), points
 
-    def draw(
-        self, experiment: Any, *, fakes: Tensor, lines: Tensor, logits: Tensor, push: Tensor, batch_real: Tensor,
-        batch_fake: Tensor,
-    ) -> Frame:  # fmt: skip
-        """The frame.  `fakes` (S, MEASURED, 2); of the shown pair `lines` (L, T, 2), `push` (ARROWS, 2), and `logits`
-        of the grid, then of the real points, then of the fakes (side * side + 2 * MEASURED,).  Waits for the GPU.
-        """
-        on_grid, on_points = logits[: len(self.grid)].cpu(), logits[len(self.grid) :].reshape(2, MEASURED).cpu()
-        say, _ = verdict(experiment.config.loss, on_points)
+    def fields(self, fakes: Tensor, *, shown: int) -> dict[str, Any]:
+        """What only a frame of points on the plane has, from the fakes (S, MEASURED, 2) of all pairs."""
         centres = torch.zeros(0, 2) if self.centres is None else self.centres
-        return frame(
-            experiment, self, fakes=fakes[experiment.shown], logits=on_points, push=push, batch_real=batch_real,
-            batch_fake=batch_fake, count=MEASURED, lines=array(lines), centres=array(centres), modes_total=len(centres),
-            surface=array(say(on_grid).reshape(self.side, -1)), seed_maps=self._maps(fakes.cpu()),
-        )  # fmt: skip
+        return {"centres": array(centres), "modes_total": len(centres), "seed_maps": self._maps(fakes.cpu())}
 
     def _maps(self, fakes: Tensor) -> Array:
         """Counts of each pair's fakes on a coarse grid, (S, SEED_SIDE, SEED_SIDE); what lies outside is left out."""

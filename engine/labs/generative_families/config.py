@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import point_clouds
-from engine.labs.generative_families import frame as families_view
 from engine.labs.generative_families.families import WEIGHTED
-from engine.labs.generative_families.frame import HELD_OUT, MEASURED, ROUND, SIDE
 
 NAMES = ("vae", "gan", "flow", "diffusion")
-
-
+TITLES = {"vae": "Autoencoder (VAE)", "gan": "Adversarial (GAN)", "flow": "Flow (RealNVP)", "diffusion": "Diffusion"}
+EXTENT = (-1.35, 1.35, -1.35, 1.35)  # left, right, bottom, top of what is shown: all that diffusion can draw
+MEASURED, HELD_OUT = 300, 120  # samples and real points behind a measure; points behind a likelihood
+SIDE = 40  # cells along a map
+ROUND = 16  # updates in which diffusion draws its samples once
 TIMES = {"standard": 1, "large": 4}  # as many neurons as `width` says
-
-
 LONGEST = {"standard": 20.0, "large": 60.0}  # milliseconds that a step may take
 
 
@@ -27,7 +26,7 @@ class Config(BaseConfig):
                      help="What all of them learn.")  # fmt: skip
     points: str = knob("", length=(0, 6000), group="data", when="data=drawn", help="Drawn points, packed.")
     families: tuple[str, ...] = knob(
-        NAMES, choices=NAMES, titles=tuple(families_view.TITLES[name] for name in NAMES), length=(1, 4),
+        NAMES, choices=NAMES, titles=tuple(TITLES[name] for name in NAMES), length=(1, 4),
         label="Who learns", help="The families that are trained beside each other.",
     )  # fmt: skip
     sampling_steps: int = knob(20, low=1, high=100, log=True, live=True, label="Diffusion: steps to a sample",

@@ -17,18 +17,15 @@ from torch import Tensor, nn
 from engine.contract.device import generator
 from engine.contract.states import copied
 from engine.data import point_clouds
+from engine.labs.generative_families.config import EXTENT, HELD_OUT, MEASURED, ROUND, SIDE
 from engine.labs.generative_families.families import VAE, Diffusion, Family, Flow, gaussian
 from engine.measures import distances
 
-TITLES = {"vae": "Autoencoder (VAE)", "gan": "Adversarial (GAN)", "flow": "Flow (RealNVP)", "diffusion": "Diffusion"}
-EXTENT = (-1.35, 1.35, -1.35, 1.35)  # left, right, bottom, top of what is shown: all that diffusion can draw
-MEASURED, HELD_OUT = 300, 120  # samples and real points behind a measure; points behind a likelihood
 SPLITS = 8  # of the real points, behind the floor
-SIDE, CODES = 40, 300  # cells along a map; codes behind the autoencoder's density
+CODES = 300  # behind the autoencoder's density
 REACH, LINES, ALONG = 2.2, 9, 31  # the grid of noise that is folded
 EVERY = 2  # updates from one job to the next, if there is one seed
 PATHS, STOPS = 60, 12  # particles whose way is shown, and places kept of it
-ROUND = 16  # updates in which diffusion draws its samples once
 
 Array = NDArray[np.float32]
 

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import images
-from engine.labs.vae import frame as latent_view
 from engine.labs.vae import rows as observations
 from engine.nets.autoencoders import LIKELIHOODS
 
 BATCH = 64
-
-
+FAR = 32.0  # how far a code can be dragged
+DEAD = 0.01  # nats: a dimension that tells less about the row is dead
 TIMES = {"standard": 1, "large": 4}  # as many neurons as `width` says
-
-
 LONGEST = {"standard": 18.0, "large": 60.0}  # milliseconds that a step may take
 
 
@@ -64,9 +61,9 @@ class Config(BaseConfig):
     example: int = knob(0, low=0, high=499, look=True, group="data", help="Which test row is encoded.")
     picture: str = knob("", length=(0, 1200), look=True, group="data", help="A drawn or uploaded picture, packed.")
     draw: int = knob(0, low=0, high=9999, look=True, group="view", help="Which random codes are decoded.")
-    z1: float = knob(0.0, low=-latent_view.FAR, high=latent_view.FAR, look=True, group="view",
+    z1: float = knob(0.0, low=-FAR, high=FAR, look=True, group="view",
                      help="The code that is decoded: its number along the plane.")  # fmt: skip
-    z2: float = knob(0.0, low=-latent_view.FAR, high=latent_view.FAR, look=True, group="view",
+    z2: float = knob(0.0, low=-FAR, high=FAR, look=True, group="view",
                      help="The code that is decoded: its number up the plane.")  # fmt: skip
     start: int = knob(4, low=0, high=9, look=True, group="walk", label="Walk from class",
                       help="The walk begins at a typical row of this class.")  # fmt: skip

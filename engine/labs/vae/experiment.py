@@ -13,7 +13,7 @@ from engine.contract.device import generator
 from engine.contract.states import copied
 from engine.labs.vae import frame as latent_view
 from engine.labs.vae import rows as observations
-from engine.labs.vae.config import BATCH, Config
+from engine.labs.vae.config import BATCH, DEAD, Config
 from engine.labs.vae.frame import Frame
 from engine.measures import distances
 from engine.nets.autoencoders import Autoencoders
@@ -154,7 +154,7 @@ class Experiment:
         self.judged = {"test_reconstruction": float(self.by_seed[0].mean())}
         if self.model.cloudy:
             self.judged |= {"test_kl": float(self.by_seed[1].mean()), "test_elbo": -float(self.by_seed.sum(0).mean())}
-            self.judged["dead"] = float((kl(mu, log_var).mean(1) < latent_view.DEAD).float().sum(-1).mean())
+            self.judged["dead"] = float((kl(mu, log_var).mean(1) < DEAD).float().sum(-1).mean())
             self.judged["holes"] = latent_view.holes(prior, mu[shown], log_var[shown])
         self.judged["neighbours"] = latent_view.neighbours(mu[shown], self.observed.test_y[:TRIED])
         self.judged["sample_distance"] = distances.energy_distance(samples, x[0])
@@ -197,7 +197,10 @@ class Experiment:
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
-        return latent_view.look(self)
+        return latent_view.frame(
+            self.config, self.model, self.observed, x_test=self.x_test, step=self.step_count, by_seed=self.by_seed,
+            price=self.price,
+        )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, the optimiser's averages, the number of the step, and what was last seen of the test rows."""

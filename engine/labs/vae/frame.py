@@ -18,11 +18,12 @@ from torch import Tensor
 
 from engine.contract.device import generator
 from engine.data import images
+from engine.labs.vae.config import Config
+from engine.labs.vae.rows import Observations
+from engine.nets.autoencoders import Autoencoders
 
 GRID = 12  # decoded codes along each side of the plane
 REACHES = (3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)  # half sides that the plane may have
-FAR = 32.0  # how far a code can be dragged
-DEAD = 0.01  # nats: a dimension that tells less about the row is dead
 DRAWS = 5  # codes drawn from the posterior of the row that is looked at
 SAMPLES = 8  # decoded codes from the prior
 WALK = 9  # pictures on the way from class to class
@@ -96,16 +97,21 @@ def reach(codes: Array) -> float:
 
 
 @torch.no_grad()
-def look(experiment: Any) -> Frame:
-    """The frame of an experiment of the lab `vae`."""
-    config, model, observed = experiment.config, experiment.model, experiment.observed
-    device, D = experiment.device, config.latent
+def frame(
+    config: Config, model: Autoencoders, observed: Observations, *, x_test: Tensor, step: int, by_seed: Tensor,
+    price: float,
+) -> Frame:  # fmt: skip
+    """What `model` makes of the test rows `x_test` (N, F) of `observed`.  Waits for the GPU.
+
+    `by_seed` (2, S) and `price` are fields of the frame.
+    """
+    device, D = x_test.device, config.latent
     axes = axes_of(config.across, config.up, D)
     plane = len(observed.shape) == 1 and observed.features == 2
-    mu, log_var = model.encode(experiment.x_test)
+    mu, log_var = model.encode(x_test)
     codes = flat(mu, axes)
     far = reach(codes)
-    row, label = looked_at(experiment)
+    row, label = looked_at(config, observed, x_test)
     mean, log_variance = model.encode(row)
     deviation = (log_variance / 2).exp() if model.cloudy else torch.zeros_like(mean)
     noise = torch.randn(DRAWS, D, generator=generator(config.seed, f"posterior/{config.draw}")).to(device)
@@ -114,7 +120,7 @@ def look(experiment: Any) -> Frame:
     typical = [nearest(mu, observed.test_y, end) for end in ends]
     along = torch.linspace(0, 1, WALK, device=device)[:, None]
     walk = torch.lerp(mu[typical[0]], mu[typical[1]], along)
-    mixed = torch.lerp(experiment.x_test[typical[0]], experiment.x_test[typical[1]], along)
+    mixed = torch.lerp(x_test[typical[0]], x_test[typical[1]], along)
     asked = spread(torch.tensor([[config.z1, config.z2]]), axes, D).to(device)
     side = torch.linspace(-far, far, GRID)
     lattice = spread(torch.cartesian_prod(side, side).flip(1), axes, D).to(device)  # x runs fastest
@@ -134,15 +140,14 @@ def look(experiment: Any) -> Frame:
         sheets = F.avg_pool2d(sheets, 2)
     pictures = config.data in images.DATASETS
     return Frame(
-        step=experiment.step_count, classes=observed.classes, low=0.0 if pictures else -2.0,
+        step=step, classes=observed.classes, low=0.0 if pictures else -2.0,
         high=1.0 if pictures else 2.0, axes=axes, reach=far, codes=codes, labels=observed.test_y,
         grid=array(sheets).reshape(GRID, GRID, *sheets.shape[1:]), at=(config.z1, config.z2), exact=tiles(exact)[0],
         row=tiles(given)[0], label=label, mean=flat(mean, axes)[0], deviation=flat(deviation, axes)[0],
         rebuilt=tiles(rebuilt)[0], drawn=tiles(drawn), samples=tiles(samples), ends=(ends[0], ends[1]),
         walk=flat(walk[[0, -1]], axes), walked=tiles(walked), mixed=tiles(mix),
         kl=array(0.5 * (mu.square() + log_var.exp() - log_var - 1).mean(0)), scatter=array(mu.std(0)),
-        by_seed=array(experiment.by_seed),
-        price=experiment.price, variance=model.variance,
+        by_seed=array(by_seed), price=price, variance=model.variance,
         points=observed.test_x if plane else np.zeros((0, 2), np.float32), found=array(found).reshape(-1, 2),
         mesh=array(meshed).reshape(2 * LINES if plane else 0, -1, 2) if plane else np.zeros((0, 2, 2), np.float32),
         place=array(torch.cat([given, exact])) if plane else np.zeros((0, 2), np.float32),
@@ -160,14 +165,13 @@ def axes_of(across: int, up: int, D: int) -> tuple[int, int]:
     return first - 1, second - 1
 
 
-def looked_at(experiment: Any) -> tuple[Tensor, int]:
+def looked_at(config: Config, observed: Observations, x_test: Tensor) -> tuple[Tensor, int]:
     """The row (1, F) that is encoded, and its class, -1 if nobody knows it."""
-    config, observed = experiment.config, experiment.observed
     if config.picture and config.data in images.DATASETS:
         given = images.unpack(config.picture, images.side(config.data)).reshape(1, -1)
-        return torch.from_numpy(np.array(given, np.float32)).to(experiment.device), -1
+        return torch.from_numpy(np.array(given, np.float32)).to(x_test.device), -1
     place = config.example % len(observed.test_x)
-    return experiment.x_test[place : place + 1], int(observed.test_y[place])
+    return x_test[place : place + 1], int(observed.test_y[place])
 
 
 def nearest(codes: Tensor, labels: Array, wanted: int) -> int:

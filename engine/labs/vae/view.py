@@ -1,0 +1,161 @@
+"""What is drawn of an autoencoder: the latent plane, what that decodes to, one row's code, a walk, the dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from engine.contract.view import Turn, View
+from engine.data import images
+from engine.labs.vae.config import DEAD
+from engine.scene.latent import latent_plane
+from engine.scene.scene import Scene
+
+TURN = np.linspace(0, 2 * np.pi, 61)
+CIRCLE = np.column_stack([np.cos(TURN), np.sin(TURN)])
+
+
+def stage(view: View) -> Scene:
+    """The plane of codes with what it decodes to; one row's code; a walk; and what each dimension tells."""
+    frame = view.frame
+    tiles = frame.row.size > 0
+    scene = Scene(height=880 if tiles else 760)
+    scene.row(share=2.1)
+    _plane(scene, view)
+    if tiles:
+        _sheet(scene, view)
+    else:
+        _data(scene, frame)
+    scene.row()
+    if tiles:
+        _one(scene, view)
+    _dimensions(scene, view)
+    if tiles:
+        scene.row()
+        _walk(scene, view)
+    if len(frame.by_seed[0]) > 1:
+        _seeds(scene, view)
+    elif tiles:
+        scene.heat_grid("samples", title="Decoded from the prior", images=frame.samples, columns=4,
+                        **_colours(view))  # fmt: skip
+    return scene
+
+
+def answer(view: View, pick: Mapping[str, Any]) -> Turn | None:
+    """A code that is dragged, or chosen from the sheet, is decoded; a click on a network shows that one."""
+    frame = view.frame
+    if pick["panel"] == "sheet":
+        rows, _, h, w = frame.grid.shape
+        across, up = pick["x"] // w, rows - 1 - pick["y"] // h
+        side = np.linspace(-frame.reach, frame.reach, rows).round(3)
+        return Turn({"z1": float(side[across]), "z2": float(side[up])})
+    if pick["panel"] == "seeds":
+        return Turn({"shown": int(np.clip(round(pick["x"]), 0, len(frame.by_seed[0]) - 1))})
+    return Turn({"z1": float(pick["x"]), "z2": float(pick["y"])}) if pick["kind"] == "latent" else None
+
+
+def _colours(view: View) -> dict[str, Any]:
+    """How the numbers of a tile are coloured."""
+    pictures = view.config.data in images.DATASETS
+    return {"low": view.frame.low, "high": view.frame.high, "palette": "sequential" if pictures else "diverging"}
+
+
+def _plane(scene: Scene, view: View) -> None:
+    frame = view.frame
+    line = len(frame.kl) == 1
+    steps, shares = view.curves.get("holes", (np.zeros(0), np.zeros(0)))
+    torn = f" ({shares[np.searchsorted(steps, view.step, side='right') - 1]:.0%} holes)" if len(steps) else ""
+    panel = latent_plane(
+        scene, "plane", title=f"Latent plane{torn}: drag the red point",
+        reach=frame.reach, at=frame.at, sheet=frame.grid, exact=frame.exact, weight=1.55,
+        labels=(f"z{frame.axes[0] + 1}", "" if line else f"z{frame.axes[1] + 1}"), **_colours(view),
+    )  # fmt: skip
+    panel.lines([CIRCLE, 2 * CIRCLE], colour="neutral", width=1.5, name="Prior, 1 and 2 σ")
+    panel.points(frame.codes, frame.labels, colours=[f"class_{k}" for k in range(len(frame.classes))],
+                 names=frame.classes, size=3.5, name="Codes of test data")  # fmt: skip
+    if frame.row.size:
+        panel.path(frame.walk, colour="positive", name="Walk")
+    if frame.deviation.any():
+        cloud = frame.mean + 2 * frame.deviation * CIRCLE
+        panel.path(cloud, colour="mark", width=2.5, head=False, name="Code of the one row, 2 σ")
+    panel.points(frame.mean[None], colours=["mark"], shape="cross", size=7)
+    for k, name in enumerate(frame.classes):
+        mine = frame.codes[frame.labels == k]
+        if len(mine) and len(name) <= 2:
+            x, y = np.median(mine, axis=0)
+            panel.text(float(x), float(y), name, mark=False)
+
+
+def _sheet(scene: Scene, view: View) -> None:
+    """All decoded codes side by side, as one picture with its lowest row at the bottom."""
+    rows, columns, h, w = view.frame.grid.shape
+    picture = view.frame.grid[::-1].transpose(0, 2, 1, 3).reshape(rows * h, columns * w)
+    scene.heat_grid("sheet", title="What it decodes to: click one", images=picture[None], **_colours(view))
+
+
+def _data(scene: Scene, frame: Any) -> None:
+    """Points of the plane, what becomes of them, and the latent plane laid over them."""
+    far = float(np.abs(frame.points).max()) * 1.15
+    panel = scene.panel("data", title="The data, and the latent plane laid over them", x=(-far, far), y=(-far, far),
+                        x_label="x₁", y_label="x₂")  # fmt: skip
+    panel.lines(frame.mesh, colour="neutral", width=1, name="Latent plane, decoded")
+    panel.points(frame.points, frame.labels, colours=[f"class_{k}" for k in range(len(frame.classes))],
+                 names=frame.classes, size=3, name="Test points")  # fmt: skip
+    panel.points(frame.found, colours=["mark"], size=2, name="Decoded from their codes")
+    panel.points(frame.place, np.array([0, 1]), colours=["mark", "gradient"], names=["the one row", "the red point"],
+                 size=8, name="The one row, and the red point")  # fmt: skip
+
+
+def _one(scene: Scene, view: View) -> None:
+    """The row that is looked at, what its code is decoded to, and codes drawn from its cloud."""
+    frame = view.frame
+    named = "A row of yours" if frame.label < 0 else f"One “{frame.classes[frame.label]}”"
+    if frame.deviation.any():
+        more, captions = f"{named}, its code, and codes drawn from its cloud", ["drawn"] * len(frame.drawn)
+        tiles = np.concatenate([frame.row[None], frame.rebuilt[None], frame.drawn])
+    else:
+        more, captions, tiles = f"{named}, and its code", [], np.stack([frame.row, frame.rebuilt])
+    scene.heat_grid("one", title=more, images=tiles, captions=["it", "decoded", *captions], weight=2,
+                    columns=len(tiles), **_colours(view))  # fmt: skip
+
+
+def _walk(scene: Scene, view: View) -> None:
+    frame = view.frame
+    start, end = (frame.classes[end] for end in frame.ends)
+    scene.heat_grid("walk", title=f"From “{start}” to “{end}”: the walk; below, mixed",
+                    images=np.concatenate([frame.walked, frame.mixed]), columns=len(frame.walked), weight=2,
+                    **_colours(view))  # fmt: skip
+
+
+def _dimensions(scene: Scene, view: View) -> None:
+    """What each latent dimension tells about the row, or how far its codes are spread."""
+    frame = view.frame
+    cloudy = view.config.divergence == "kl"
+    values = frame.kl if cloudy else frame.scatter
+    dead = int((frame.kl < DEAD).sum()) if cloudy else 0
+    panel = scene.panel(
+        "dimensions", title=f"Dimensions: {dead} dead" if cloudy else "Spread of the codes",
+        x=(-0.6, len(values) - 0.4), y=(0, max(0.5, 1.1 * float(np.nan_to_num(values).max()))),
+        x_names=[f"z{k + 1}" for k in range(len(values))], y_label="KL in nats" if cloudy else "standard deviation",
+        equal=False, aspect=0.5,
+    )  # fmt: skip
+    bars = [np.array([[k, 0.0], [k, float(value)]]) for k, value in enumerate(values)]
+    panel.lines(bars, colour="positive", width=max(4, 60 // len(values)))
+
+
+def _seeds(scene: Scene, view: View) -> None:
+    """Every network of the stack: what its codes tell."""
+    frame = view.frame
+    cloudy = view.config.divergence == "kl"
+    values = frame.by_seed[1 if cloudy else 0]
+    low = min(0.0, 1.1 * float(np.nan_to_num(values).min()))
+    panel = scene.panel(
+        "seeds", title="All networks: click one", x=(-0.6, len(values) - 0.4), pick="plane",
+        y=(low, max(0.5, 1.1 * float(np.nan_to_num(values).max()))), x_names=[str(k) for k in range(len(values))],
+        x_label="network", y_label="KL in nats" if cloudy else "−log p(x|z)", equal=False, aspect=0.5,
+    )  # fmt: skip
+    bars = [np.array([[k, 0.0], [k, float(value)]]) for k, value in enumerate(values)]
+    panel.lines(bars, colour="neutral", width=8)
+    panel.lines(bars[min(view.config.shown, len(bars) - 1)][None], colour="positive", width=8)
