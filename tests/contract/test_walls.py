@@ -88,10 +88,6 @@ STILL: set[tuple[str, str]] = {
     ("pages.lstm_gates", "engine.scene.cell"),
     ("pages.lstm_gates", "engine.scene.sampler"),
     ("pages.lstm_gates", "engine.scene.scene"),
-    ("pages.moe_routing", "engine.data.text"),
-    ("pages.moe_routing", "engine.labs.moe_routing.tokens"),
-    ("pages.moe_routing", "engine.scene.passage"),
-    ("pages.moe_routing", "engine.scene.scene"),
     ("pages.neural_network", "engine.data.plane"),
     ("pages.neural_network", "engine.labs.neural_network.frame"),
     ("pages.neural_network", "engine.scene.scene"),
@@ -118,7 +114,6 @@ STILL_ROUND: set[tuple[str, ...]] = {
     ("engine.labs.cnn_filters.experiment", "engine.labs.cnn_filters.frame"),
     ("engine.labs.diffusion.experiment", "engine.labs.diffusion.frame"),
     ("engine.labs.diffusion.experiment", "engine.labs.diffusion.warm_start"),
-    ("engine.labs.moe_routing.experiment", "engine.labs.moe_routing.frame"),
     (
         "engine.labs.neural_network.config",
         "engine.labs.neural_network.experiment",
