@@ -64,7 +64,7 @@ STILL: set[tuple[str, str]] = {
     ("pages.adversarial_examples", "engine.labs.adversarial_examples.frame"),
     ("pages.adversarial_examples", "engine.labs.adversarial_examples.robustness"),
     ("pages.adversarial_examples", "engine.scene.scene"),
-    ("pages.attention_heads", "engine.scene.head"),
+    ("pages.attention_heads", "engine.contract.registry"),
     ("pages.attention_heads", "engine.scene.sampler"),
     ("pages.attention_heads", "engine.scene.scene"),
     ("pages.cnn_filters", "engine.data.shelf"),
