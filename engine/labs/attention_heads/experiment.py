@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.labs.attention_heads import frame as attention_view
 from engine.labs.attention_heads import tasks
-from engine.labs.attention_heads.config import Config
-from engine.labs.attention_heads.frame import Frame
+from engine.labs.attention_heads.config import HELD_OUT, Config
+from engine.labs.attention_heads.frame import Frame, frame, judged
 from engine.nets.transformer import Transformer, linear
 
 __all__ = ["Attention", "Config", "Experiment", "Frame", "attend", "batch", "rotary"]
@@ -152,9 +151,9 @@ class Experiment:
             self.model.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.01,
             fused=self.device.type in ("cpu", "cuda"),
         )  # fmt: skip
-        count = min(config.batch_size, attention_view.HELD_OUT)
-        held_out = batch(config, generator(config.seed, "held out"), held_out=True, count=count)
-        self.held_out = tuple(t.to(self.device) for t in held_out)
+        count = min(config.batch_size, HELD_OUT)
+        tokens, targets, scored = batch(config, generator(config.seed, "held out"), held_out=True, count=count)
+        self.held_out = tokens.to(self.device), targets.to(self.device), scored.to(self.device)
 
     def step(self) -> dict[str, float]:
         stream = generator(self.config.seed, f"batch/{self.step_count}")
@@ -166,7 +165,7 @@ class Experiment:
         self.optimiser.step()
         self.step_count += 1
         right = (logits.detach().argmax(-1) == targets)[scored].float().mean()
-        return {"loss": float(loss.detach()), "accuracy": float(right)} | attention_view.judged(self)
+        return {"loss": float(loss.detach()), "accuracy": float(right)} | judged(self.model, self.held_out)
 
     def update(self, config: Config) -> None:
         """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""
@@ -191,4 +190,4 @@ class Experiment:
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
-        return attention_view.draw(self)
+        return frame(config=self.config, model=self.model, labels=self.symbols.labels(), held_out=self.held_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.labs.attention_heads import tasks
+from engine.labs.attention_heads.config import Config
+from engine.labs.attention_heads.tasks import Batch
+from engine.nets.transformer import Transformer
 
-HELD_OUT = 16  # sequences that every step is judged by
-ABLATED = 6  # of them at most, those by which a head is judged
+ABLATED = 6  # sequences held out by which a head is judged, at most
 ABLATED_TOKENS = 2000  # and these with and without all the heads, up to the width `ABLATED_WIDTH`
 ABLATED_WIDTH = 128
 ONE_BY_ONE = 8  # with more heads than this only those are judged that a visitor switches off
@@ -85,10 +88,10 @@ def scores(weights: list[Tensor], tokens: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def judged(experiment: Any) -> dict[str, float]:
+def judged(model: Transformer, held_out: Batch) -> dict[str, float]:
     """Loss, share right and the best head's scores on the sequences held out.  Waits for the GPU."""
-    tokens, targets, scored = experiment.held_out
-    logits, weights = experiment.model(tokens, return_weights=True)
+    tokens, targets, scored = held_out
+    logits, weights = model(tokens, return_weights=True)
     loss = F.cross_entropy(logits[scored], targets[scored])
     right = (logits.argmax(-1) == targets)[scored].float().mean()
     induction, previous = scores(weights, tokens)
@@ -96,30 +99,32 @@ def judged(experiment: Any) -> dict[str, float]:
     return dict(zip(("test_loss", "test_accuracy", "induction", "previous_token"), found, strict=True))
 
 
-def probe(experiment: Any) -> tuple[tasks.Batch, bool, str]:
-    """The sequence on screen: what was typed, or else the first of those held out; and the characters not taken."""
-    config, found, ignored = experiment.config, None, ""
+def probe(config: Config, held_out: Batch) -> tuple[Batch, bool, str]:
+    """The sequence on screen: what was typed, or else the first of those held out; and the characters not taken.
+
+    With it comes whether it was typed.
+    """
+    found, ignored = None, ""
     if config.tokens:
         found, ignored = tasks.typed(
             config.task, config.tokens, length=config.length, text_key=config.text_key,
             open_answers=config.mask != "full",
         )  # fmt: skip
-    tokens, targets, scored = (t[:1].to(experiment.device) for t in found or experiment.held_out)
+    tokens, targets, scored = (part[:1].to(held_out[0].device) for part in found or held_out)
     return (tokens, targets, scored), found is not None, ignored
 
 
 @torch.inference_mode()
-def draw(experiment: Any) -> Frame:
-    """Everything that a page draws of an `Experiment` of the lab attention_heads."""
-    config, model = experiment.config, experiment.model
+def frame(*, config: Config, model: Transformer, labels: Sequence[str], held_out: Batch) -> Frame:
+    """What there is to see of `model`, by sequences `held_out`; `labels` (V,) are how its tokens are written."""
     layers, heads = config.layers, config.heads
     off = tuple(dict.fromkeys((n // 10, n % 10) for n in config.off if n // 10 <= layers and 1 <= n % 10 <= heads))
     each = [((layer, head),) for layer in range(1, layers + 1) for head in range(1, heads + 1)]
     singly = len(each) <= ONE_BY_ONE
-    tried = _without(experiment, [(), off, *(each if singly else [])])
-    (tokens, targets, scored), own, ignored = probe(experiment)
+    tried = _without([(), off, *(each if singly else [])], config=config, model=model, held_out=held_out)
+    (tokens, targets, scored), own, ignored = probe(config, held_out)
     if own:
-        streams, weights = model.streams(tokens, gates=_gates(experiment, [off]), weights=True)
+        streams, weights = model.streams(tokens, gates=_gates(config, [off], tokens.device), weights=True)
     else:  # it is among those that were just tried
         streams, weights = tried.streams, tried.weights
     logits = model.read(torch.cat(streams))  # (L + 1, T, V)
@@ -129,11 +134,11 @@ def draw(experiment: Any) -> Frame:
     best = shares.max(-1)
     numbers = 2 * config.layers * config.head_width * 4  # keys and values of one head in every layer, in bytes
     return Frame(
-        labels=tuple(experiment.symbols.labels()),
+        labels=tuple(labels),
         tokens=_array(tokens[0]), targets=_array(torch.where(targets[0] >= 0, targets[0], -1)),
         scored=_array(scored[0]), own=own, ignored=ignored,
         weights=_array(torch.cat(weights)),
-        head=_apart(experiment, streams, off),
+        head=_apart(streams, off, config=config, model=model),
         lens=_array(lens), lens_tokens=_array(best.indices), lens_shares=_array(best.values),
         logits=_array(logits[-1, -1]), induction=_array(tried.induction), previous=_array(tried.previous), off=off,
         loss=tried.losses[()], loss_off=tried.losses[off],
@@ -144,11 +149,10 @@ def draw(experiment: Any) -> Frame:
     )  # fmt: skip
 
 
-def _apart(experiment: Any, streams: list[Tensor], off: Heads) -> Head:
+def _apart(streams: list[Tensor], off: Heads, *, config: Config, model: Transformer) -> Head:
     """The chosen head, or the last one if there is no such head."""
-    config = experiment.config
     layer, head = min(config.shown // 10, config.layers), max(1, min(config.shown % 10, config.heads))
-    block = experiment.model.blocks[layer - 1]
+    block: Any = model.blocks[layer - 1]
     q, k, v = block.attention.project(block.seen(streams[layer - 1]))
     shared = q.shape[1] // k.shape[1]
     q, k, v = q[0, head - 1], k[0, (head - 1) // shared], v[0, (head - 1) // shared]  # (T, D)
@@ -164,13 +168,13 @@ def _apart(experiment: Any, streams: list[Tensor], off: Heads) -> Head:
     )  # fmt: skip
 
 
-def _gates(experiment: Any, without: list[Heads]) -> Tensor:
+def _gates(config: Config, without: list[Heads], device: torch.device) -> Tensor:
     """(L, N, H): for each of N variants 0 at the heads (layer, head) that it goes without, else 1."""
-    gates = torch.ones(experiment.config.layers, len(without), experiment.config.heads)
+    gates = torch.ones(config.layers, len(without), config.heads)
     for variant, heads in enumerate(without):
         for layer, head in heads:
             gates[layer - 1, variant, head - 1] = 0
-    return gates.to(experiment.device)
+    return gates.to(device)
 
 
 class Tried(NamedTuple):
@@ -183,16 +187,16 @@ class Tried(NamedTuple):
     weights: list[Tensor]
 
 
-def _without(experiment: Any, without: list[Heads]) -> Tried:
+def _without(without: list[Heads], *, config: Config, model: Transformer, held_out: Batch) -> Tried:
     """Read sequences held out without these heads, one variant after the other, in one pass."""
     variants = list(dict.fromkeys(without))
     n = len(variants)
-    wide = max(1.0, experiment.config.model_width / ABLATED_WIDTH)
-    B = max(1, min(ABLATED, int(ABLATED_TOKENS / wide**2) // (n * experiment.held_out[0].shape[1])))
-    tokens, targets, scored = (t[:B] for t in experiment.held_out)
-    gates = _gates(experiment, variants)[:, :, None]  # (L, N, 1, H)
-    streams, weights = experiment.model.streams(tokens[None], gates=gates, weights=True)  # (1 or N, B, …)
-    logits = experiment.model.read(streams[-1])  # (N, B, T, V)
+    wide = max(1.0, config.model_width / ABLATED_WIDTH)
+    B = max(1, min(ABLATED, int(ABLATED_TOKENS / wide**2) // (n * held_out[0].shape[1])))
+    tokens, targets, scored = (t[:B] for t in held_out)
+    gates = _gates(config, variants, tokens.device)[:, :, None]  # (L, N, 1, H)
+    streams, weights = model.streams(tokens[None], gates=gates, weights=True)  # (1 or N, B, …)
+    logits = model.read(streams[-1])  # (N, B, T, V)
     losses = F.cross_entropy(logits.flatten(0, 2), targets.repeat(n, 1).flatten(), reduction="none").view(n, -1)
     means = losses[:, scored.flatten()].mean(1).tolist()
     second = variants.index(without[1])

@@ -1,4 +1,4 @@
-"""Recurrent cells with a readout, and the gradient that travels back through them, written out.
+"""Recurrent cells with a readout, their gates, and the gradient that travels back through them, written out.
 
 A cell takes a sequence (N, T, inputs) and hands a state from step to step: h, and for the LSTM also c.
 """
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-TITLES = ("tanh RNN", "GRU", "LSTM")
 
 
 def weights(cell: nn.RNNBase) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
@@ -59,10 +58,55 @@ def initialise(reader: Reader, g: torch.Generator, *, forget_bias: float, recurr
 
 
 @torch.no_grad()
+def gates(cell: nn.RNNBase, x: Tensor) -> dict[str, Tensor]:
+    """What every gate of `cell` does at every step of the sequences `x`, each (batch, time, hidden).
+
+    `x` is laid out as the cell takes it; the initial state is zero.  h_{t-1} comes from torch's own cell, which is
+    fused and fast; with it the gates of all steps follow at once, and what they make is returned:
+
+    - LSTM: i, f, g, o, c, h (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000);
+    - GRU: r, z, n, h and u, the recurrent part of n before the reset (Cho et al. 2014; torch resets after the product);
+    - RNN: h.
+
+    Raises `ValueError` for a cell of several layers, two directions or a projection.
+    """
+    if cell.num_layers > 1 or cell.bidirectional or cell.proj_size:
+        raise ValueError("The gates are those of a cell with one layer, one direction and no projection.")
+    h, _ = cell(x)
+    if not cell.batch_first and x.dim() == 3:
+        x, h = x.transpose(0, 1), h.transpose(0, 1)
+    if x.dim() == 2:
+        x, h = x[None], h[None]
+    before = torch.cat([torch.zeros_like(h[:, :1]), h[:, :-1]], 1)  # h_{t-1}
+    Wx, Uh = sums(cell, x, before)
+    if isinstance(cell, nn.LSTM):
+        i, f, g, o = (Wx + Uh).chunk(4, -1)
+        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        c = [torch.zeros_like(h[:, 0])]
+        for new, kept in zip((i * g).unbind(1), f.unbind(1), strict=True):
+            c.append(torch.addcmul(new, kept, c[-1]))  # c_t = f_t c_{t-1} + i_t g_t
+        c_all = torch.stack(c[1:], 1)
+        return {"i": i, "f": f, "g": g, "o": o, "c": c_all, "h": o * c_all.tanh()}
+    if isinstance(cell, nn.GRU):
+        (xr, xz, xn), (ur, uz, u) = Wx.chunk(3, -1), Uh.chunk(3, -1)
+        r, z = (xr + ur).sigmoid(), (xz + uz).sigmoid()
+        n = (xn + r * u).tanh()
+        return {"r": r, "z": z, "n": n, "u": u, "h": (1 - z) * n + z * before}
+    return {"h": (Wx + Uh).tanh() if cell.nonlinearity == "tanh" else (Wx + Uh).relu()}
+
+
+@torch.no_grad()
+def sums(cell: nn.RNNBase, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    """W x_t + b and U h_{t-1} + b' of all gates, (N, T, gates * H): torch keeps a bias for each of the two."""
+    W, U, b, b_ = weights(cell)
+    return nn.functional.linear(x, W, b), nn.functional.linear(before, U, b_)
+
+
+@torch.no_grad()
 def state_gradients(cell: nn.RNNBase, states: Mapping[str, Tensor], d: Tensor) -> Tensor:
     """The length of dL/ds_t for each step t: how strongly the loss feels the state that step t hands on, (N, T).
 
-    s is h, and for the LSTM c and h together.  `states` is what `lstm_gates.gates` returns for sequences (N, T, …), `d`
+    s is h, and for the LSTM c and h together.  `states` is what `gates` returns for sequences (N, T, …), `d`
     (N, H) is dL/dh of the last step, where L is taken.  This is back-propagation through time (Werbos 1990).
 
     The steps are walked in NumPy: the numbers are so few that the calls count, and those of torch take longer.

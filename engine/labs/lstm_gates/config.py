@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import text
-from engine.labs.lstm_gates.cells import CELLS, TITLES
 
+TITLES = {"rnn": "tanh RNN", "gru": "GRU", "lstm": "LSTM"}
 SHOWN = 16  # sequences kept apart, to look at
-
-
 TIMES = {"standard": 1, "large": 4}  # what the hidden size is multiplied by
-
-
 ROOM = 12_800  # units times length: with more, others would have to wait for a step
 
 
@@ -27,8 +23,8 @@ class Config(BaseConfig):
     )  # fmt: skip
     length: int = knob(50, low=12, high=100, group="task", help="Steps in a sequence.")
     text_key: str = knob("", length=(0, 20), group="task", when="task=text", help="A text of your own to learn from.")
-    cell: str = knob("lstm", choices=tuple(CELLS), titles=TITLES, look=True, group="task", label="Cell shown",
-                     help="Whose gates are shown; all three train.")  # fmt: skip
+    cell: str = knob("lstm", choices=tuple(TITLES), titles=tuple(TITLES.values()), look=True, group="task",
+                     label="Cell shown", help="Whose gates are shown; all three train.")  # fmt: skip
     example: int = knob(0, low=0, high=SHOWN - 1, look=True, group="view", help="Which sequence it reads.")
     reading: str = knob("", length=(0, 100), look=True, group="task", when="task=text", label="Text to read",
                         help="Your own text under the cursor; left empty, a part it does not learn from.")  # fmt: skip

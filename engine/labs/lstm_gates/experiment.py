@@ -14,9 +14,9 @@ from engine.contract.states import copied
 from engine.data import text
 from engine.data.text import Alphabet, alphabet
 from engine.labs.lstm_gates import cells, tasks
-from engine.labs.lstm_gates.cells import CELLS, Reader
+from engine.labs.lstm_gates.cells import CELLS, Reader, gates
 from engine.labs.lstm_gates.config import SHOWN, Config
-from engine.labs.lstm_gates.frame import Frame, look
+from engine.labs.lstm_gates.frame import Frame, frame
 from engine.labs.lstm_gates.tasks import Task
 from engine.nets import optim
 
@@ -39,57 +39,6 @@ def task_of(config: Config) -> Task:
 
 
 _alphabet = lru_cache(maxsize=8)(alphabet)
-
-
-# ---------------------------------------------------------------------- the cells
-
-
-@torch.no_grad()
-def gates(cell: nn.RNN | nn.GRU | nn.LSTM, x: Tensor) -> dict[str, Tensor]:
-    """What every gate of `cell` does at every step of the sequences `x`, each (batch, time, hidden).
-
-    `x` is laid out as the cell takes it; the initial state is zero.  h_{t-1} comes from torch's own cell, which is
-    fused and fast; with it the gates of all steps follow at once, and what they make is returned:
-
-    - LSTM: i, f, g, o, c, h (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000);
-    - GRU: r, z, n, h and u, the recurrent part of n before the reset (Cho et al. 2014; torch resets after the product);
-    - RNN: h.
-
-    Raises `ValueError` for a cell of several layers, two directions or a projection.
-    """
-    if cell.num_layers > 1 or cell.bidirectional or cell.proj_size:
-        raise ValueError("The gates are those of a cell with one layer, one direction and no projection.")
-    h, _ = cell(x)
-    if not cell.batch_first and x.dim() == 3:
-        x, h = x.transpose(0, 1), h.transpose(0, 1)
-    if x.dim() == 2:
-        x, h = x[None], h[None]
-    before = torch.cat([torch.zeros_like(h[:, :1]), h[:, :-1]], 1)  # h_{t-1}
-    Wx, Uh = sums(cell, x, before)
-    if isinstance(cell, nn.LSTM):
-        i, f, g, o = (Wx + Uh).chunk(4, -1)
-        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        c = [torch.zeros_like(h[:, 0])]
-        for new, kept in zip((i * g).unbind(1), f.unbind(1), strict=True):
-            c.append(torch.addcmul(new, kept, c[-1]))  # c_t = f_t c_{t-1} + i_t g_t
-        c_all = torch.stack(c[1:], 1)
-        return {"i": i, "f": f, "g": g, "o": o, "c": c_all, "h": o * c_all.tanh()}
-    if isinstance(cell, nn.GRU):
-        (xr, xz, xn), (ur, uz, u) = Wx.chunk(3, -1), Uh.chunk(3, -1)
-        r, z = (xr + ur).sigmoid(), (xz + uz).sigmoid()
-        n = (xn + r * u).tanh()
-        return {"r": r, "z": z, "n": n, "u": u, "h": (1 - z) * n + z * before}
-    return {"h": (Wx + Uh).tanh() if cell.nonlinearity == "tanh" else (Wx + Uh).relu()}
-
-
-@torch.no_grad()
-def sums(cell: nn.RNNBase, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-    """W x_t + b and U h_{t-1} + b' of all gates, (N, T, gates * H): torch keeps a bias for each of the two."""
-    W, U, b, b_ = cells.weights(cell)
-    return nn.functional.linear(x, W, b), nn.functional.linear(before, U, b_)
-
-
-# ---------------------------------------------------------------------- the experiment
 
 
 class Experiment:
@@ -158,7 +107,8 @@ class Experiment:
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
         with denormals_as_zero():
-            return look(self, gates, sums)
+            return frame(config=self.config, task=self.task, readers=self.readers, shown=self.shown,
+                         steps_per_update=self.turns)  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, the optimisers' averages, last losses, number of steps; batches follow from seed and step."""

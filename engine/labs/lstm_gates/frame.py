@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.contract.device import generator
-from engine.labs.lstm_gates import cells as recurrent
-from engine.labs.lstm_gates import tasks
-from engine.labs.lstm_gates.tasks import Batch
+from engine.labs.lstm_gates import cells, tasks
+from engine.labs.lstm_gates.cells import Reader, gates
+from engine.labs.lstm_gates.config import Config
+from engine.labs.lstm_gates.tasks import Batch, Brackets, NextCharacter, Task
 
 Array = NDArray[Any]
 SUMMED = {"rnn": ("h",), "gru": ("r", "z", "n"), "lstm": ("i", "f", "g", "o")}  # gates in the order of torch's weights
@@ -76,19 +77,18 @@ def array(tensor: Tensor) -> Array:
 
 
 @torch.inference_mode()
-def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callable[..., tuple[Tensor, Tensor]]) -> Frame:
-    """What there is to see of `experiment`, of `lstm_gates`, with that lab's equations.  Changes nothing."""
-    config, task, kind = experiment.config, experiment.task, experiment.config.cell
+def frame(*, config: Config, task: Task, readers: Mapping[str, Reader], shown: Batch, steps_per_update: int) -> Frame:
+    """What there is to see of the cells in `readers`, by name, on one of the sequences `shown`, or on a text typed."""
+    kind = config.cell
     wide = config.units > WIDE
     units, together = (UNITS, FEW) if wide else (config.units, TOGETHER)
     first = config.example // together * together
-    held = Batch(*(part[first : first + together] for part in experiment.shown))
-    states = {name: gates(reader.cell, held.x) for name, reader in experiment.readers.items()}
-    reader = experiment.readers[kind]
+    held = Batch(*(part[first : first + together] for part in shown))
+    states = {name: gates(reader.cell, held.x) for name, reader in readers.items()}
+    reader = readers[kind]
 
-    own = config.reading if config.task == "text" else ""
-    if own:
-        places = torch.from_numpy(task.alphabet.encode(own)).to(held.x.device)
+    if isinstance(task, NextCharacter) and config.reading:
+        places = torch.from_numpy(task.alphabet.encode(config.reading)).to(held.x.device)
         x = torch.nn.functional.one_hot(places, task.inputs).float()[None]
         s, wanted = gates(reader.cell, x), task.answers(places[1:])
     else:
@@ -96,19 +96,19 @@ def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callabl
         s = {name: values[config.example - first][None] for name, values in states[kind].items()}
     outputs = reader.readout(s["h"])[0]  # (T, K)
     before = torch.cat([torch.zeros_like(s["h"][:, :1]), s["h"][:, :-1]], 1)
-    from_input, from_state, bias = _parts(reader.cell, kind, sums, x, before)
+    from_input, from_state, bias = _parts(reader.cell, kind, x, before)
     found: dict[str, Any] = {}
     start, stop = spanned(config.span_start, config.span_stop, x.shape[1])
     among, of_all = held.x, states[kind]
-    if not wide and (config.task == "brackets" or stop > start):  # these two ask every sequence
-        first, among = 0, experiment.shown.x
+    if not wide and (isinstance(task, Brackets) or stop > start):  # these two ask every sequence
+        first, among = 0, shown.x
         of_all = gates(reader.cell, among)
-    if config.task == "brackets":
+    if isinstance(task, Brackets):
         memory = of_all["c" if kind == "lstm" else "h"]
         found |= _counting(memory[..., :units], task.depth(among), task.depth(x)[0])
-    if config.task == "text":
+    if isinstance(task, NextCharacter):
         found["labels"], found["logits"] = tuple(task.alphabet.labels()), array(outputs[-1])
-        found["writes"] = _writing(experiment, int(x[0, -1].argmax()))
+        found["writes"] = _writing(readers, task, int(x[0, -1].argmax()), config=config, device=x.device)
     if stop > start:
         found["span"] = (start, stop)
         found["alike"] = _alike(of_all["h"], s["h"][0, start:stop], [task.tokens(one) for one in among], first)
@@ -117,8 +117,9 @@ def look(experiment: Any, gates: Callable[..., dict[str, Tensor]], sums: Callabl
         said=tuple(task.answers(tasks.choices(task, outputs))), wanted=tuple(wanted),
         asked=task.asked % x.shape[1], gates={name: array(values[0, :, :units]) for name, values in s.items()},
         summed=SUMMED[kind], from_input=from_input[..., :units], from_state=from_state[..., :units],
-        bias=bias[..., :units], gradient=np.stack([_relative(experiment, name, states[name], held) for name in states]),
-        guess=task.guess, steps_per_update=experiment.turns, **found,
+        bias=bias[..., :units],
+        gradient=np.stack([_relative(readers[name], task, states[name], held) for name in states]),
+        guess=task.guess, steps_per_update=steps_per_update, **found,
     )  # fmt: skip
 
 
@@ -131,29 +132,28 @@ def spanned(start: int, stop: int, length: int) -> tuple[int, int]:
     return (start, stop) if start < stop else (0, 0)
 
 
-def _parts(cell: Any, kind: str, sums: Any, x: Tensor, before: Tensor) -> tuple[Array, Array, Array]:
+def _parts(cell: nn.RNNBase, kind: str, x: Tensor, before: Tensor) -> tuple[Array, Array, Array]:
     """W x_t, U h_{t-1} and the bias, of each gate of one sequence."""
     count = len(SUMMED[kind])
-    Wx, Uh = (array(part[0]).reshape(x.shape[1], count, -1).swapaxes(0, 1) for part in sums(cell, x, before))
-    b, b_ = (array(part).reshape(count, -1) for part in recurrent.weights(cell)[2:] if part is not None)
+    Wx, Uh = (array(part[0]).reshape(x.shape[1], count, -1).swapaxes(0, 1) for part in cells.sums(cell, x, before))
+    b, b_ = (array(part).reshape(count, -1) for part in cells.weights(cell)[2:] if part is not None)
     if kind == "gru":  # b_ of n stays with U h: the reset gate multiplies both
         b_ = b_ * np.array([[1.0], [1.0], [0.0]], b_.dtype)
     return Wx - b[:, None], Uh - b_[:, None], b + b_
 
 
-def _relative(experiment: Any, kind: str, states: dict[str, Tensor], held: Batch) -> Array:
+def _relative(reader: Reader, task: Task, states: dict[str, Tensor], held: Batch) -> Array:
     """How much of the gradient of the last answer's loss reaches each step, as a share of what the last step gets.
 
     Lengths are root mean squares over the sequences `held`, (T,).
     """
-    task, reader = experiment.task, experiment.readers[kind]
     out = reader.readout(states["h"][:, -1])  # (N, K)
     y = held.y[:, -1]
     if task.outputs == 1:
         d_out = 2 * (out - y[:, None])
     else:
         d_out = out.softmax(-1) - torch.nn.functional.one_hot(y, task.outputs)
-    lengths = recurrent.state_gradients(reader.cell, states, d_out @ reader.readout.weight)  # (N, T)
+    lengths = cells.state_gradients(reader.cell, states, d_out @ reader.readout.weight)  # (N, T)
     rms = array(lengths.double().square().mean(0).sqrt())
     return np.maximum(rms / max(float(rms[-1]), 1e-300), 1e-12)
 
@@ -167,16 +167,17 @@ def _counting(memory: Tensor, depths: Tensor, depth: Tensor) -> dict[str, Any]:
     return {"counter": best, "counts": float(r[best]), "correlations": array(r), "depth": array(depth)}
 
 
-def _writing(experiment: Any, start: int) -> tuple[str, ...]:
-    """What each cell writes, all three with the same luck."""
-    task, config = experiment.task, experiment.config
+def _writing(
+    readers: Mapping[str, Reader], task: NextCharacter, start: int, *, config: Config, device: torch.device
+) -> tuple[str, ...]:
+    """What each cell writes after the character `start`, all three with the same luck."""
     g = generator(config.seed, "writing")
     noise = -torch.empty(WRITTEN, task.outputs).exponential_(generator=g).log()  # Gumbel
-    noise = noise.to(experiment.device)
+    noise = noise.to(device)
     labels = task.alphabet.labels()
     return tuple(
-        "".join(labels[place] for place in recurrent.write(reader, start, noise, temperature=config.temperature))
-        for reader in experiment.readers.values()
+        "".join(labels[place] for place in cells.write(reader, start, noise, temperature=config.temperature))
+        for reader in readers.values()
     )
 
 

@@ -8,9 +8,8 @@ from engine.contract.knobs import Config as LabConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import text
 
+LIMIT = 1.6  # the plane is the square [-LIMIT, LIMIT]^2
 TIMES = {"standard": 1, "large": 4}  # what the expert width is multiplied by
-
-
 MAX_STORED = {"standard": 1024, "large": 2048}  # neurons of all experts: with more, others would wait for a step
 
 

@@ -2,167 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.labs.moe_routing import frame as routed
 from engine.labs.moe_routing.config import Config
-from engine.labs.moe_routing.frame import Frame
-from engine.labs.moe_routing.tokens import Clusters, Reader, Text
+from engine.labs.moe_routing.frame import Frame, frame, information, load, max_violation
+from engine.labs.moe_routing.model import (
+    Dense,
+    Experts,
+    MixtureOfExperts,
+    Reader,
+    Routing,
+    dense_widths,
+    load_balancing_loss,
+    route,
+)
+from engine.labs.moe_routing.tokens import Clusters, Text
+
+__all__ = [
+    "NETWORKS", "Config", "Dense", "Experiment", "Experts", "Frame", "MixtureOfExperts", "Routing",
+    "load_balancing_loss", "max_violation", "route",
+]  # fmt: skip
 
 BATCH = 256  # tokens of one step
 NETWORKS = ("moe", "equal_compute", "equal_size")
-
-
-# ---------------------------------------------------------------------- routing
-
-
-def route(logits: Tensor, top_k: int, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """The experts of each token and how much each counts: ``(weights, experts)``, both (N, top_k), best first.
-
-    `logits` (N, E).  The weight of a chosen expert is its softmax probability over all experts, so that even with one
-    choice the router learns from the task (Fedus et al., equation 2).  `bias` (E,) is added to the probabilities
-    to choose the experts, and never enters the weights (Wang et al., equation 3).
-    """
-    probabilities = logits.softmax(-1)
-    scores = probabilities if bias is None else probabilities + bias
-    experts = scores.topk(top_k, dim=-1).indices
-    return probabilities.gather(-1, experts), experts
-
-
-def load_balancing_loss(logits: Tensor, experts: Tensor) -> Tensor:
-    """E sum_i f_i P_i, from `logits` (N, E) and the chosen `experts` (N, k): 1 at perfect balance, E / k at collapse.
-
-    f_i is the share of all N k choices that fell on expert i, P_i the mean probability that the router gives it.  A
-    token goes to k different experts, so no f_i is above 1 / k.  Only P has a gradient (Fedus et al., equations 4 to
-    6).
-    """
-    E = logits.shape[-1]
-    f = torch.bincount(experts.flatten(), minlength=E) / experts.numel()
-    return E * (f * logits.softmax(-1).mean(0)).sum()
-
-
-def max_violation(load: Tensor) -> float:
-    """How far the busiest expert is over its fair share: max / mean - 1 of `load` (E,), tokens or shares.
-
-    0 at perfect balance; E / k - 1, the most there is, if one expert is among the k of every token (Wang et al.,
-    equation 4).
-    """
-    load = torch.as_tensor(load, dtype=torch.float64)
-    mean = load.mean()
-    return float(load.max() / mean - 1) if mean > 0 else 0.0
-
-
-# ---------------------------------------------------------------------- layers
-
-
-class Experts(nn.Module):
-    """E networks of the same shape side by side: tokens (E, C, inputs) -> (E, C, outputs).  With width 0, linear maps.
-
-    Each draws its weights from a stream of its own, so that the first of them are the same however many there are.
-    """
-
-    def __init__(self, count: int, inputs: int, width: int, outputs: int, *, seed: int, name: str = "expert") -> None:
-        super().__init__()
-        streams = [generator(seed, f"{name} {i}") for i in range(count)]
-
-        def weights(rows: int, columns: int, scale: float) -> nn.Parameter:
-            drawn = [torch.randn(rows, columns, generator=stream) * scale for stream in streams]
-            return nn.Parameter(torch.stack(drawn))  # (E, rows, columns)
-
-        self.outputs = outputs
-        self.first = weights(inputs, width or outputs, math.sqrt((2 if width else 1) / inputs))
-        self.second = weights(width, outputs, math.sqrt(1 / width)) if width else None
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        hidden = tokens @ self.first
-        return hidden if self.second is None else F.gelu(hidden) @ self.second
-
-
-class Routing(NamedTuple):
-    """What the router did with N tokens: logits (N, E), and weights, experts and kept, each (N, k)."""
-
-    logits: Tensor
-    weights: Tensor
-    experts: Tensor
-    kept: Tensor  # bool: False where the expert was full
-
-
-class MixtureOfExperts(nn.Module):
-    """Tokens (N, inputs) -> (N, outputs): the chosen experts, each times its weight, and all shared experts, summed.
-
-    `capacity_factor` and `noise` belong to the way it is called, and are no parameters.
-    """
-
-    bias: Tensor
-
-    def __init__(self, inputs: int, outputs: int, config: Config) -> None:
-        super().__init__()
-        E, width, seed = config.experts, config.neurons, config.seed
-        self.top_k = config.top_k
-        self.router = nn.Parameter(0.1 * torch.randn(inputs, E, generator=generator(seed, "router")))
-        self.experts = Experts(E, inputs, width, outputs, seed=seed)
-        self.shared = None
-        if config.shared:
-            self.shared = Experts(config.shared, inputs, width, outputs, seed=seed, name="shared expert")
-        self.register_buffer("bias", torch.zeros(E))
-        self.capacity_factor, self.noise = config.capacity_factor, torch.zeros(())
-        self.routing: Routing | None = None  # of the last call
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        logits = tokens @ self.router + self.noise
-        weights, experts = route(logits, self.top_k, self.bias)
-        place, capacity, kept = self.seats(experts)
-        self.routing = Routing(logits, weights, experts, kept)
-
-        token, choice = kept.nonzero(as_tuple=True)
-        expert, seat = experts[token, choice], place[token, choice]
-        seated = tokens.new_zeros(len(self.bias), capacity, tokens.shape[1]).index_put((expert, seat), tokens[token])
-        answers = self.experts(seated)[expert, seat] * weights[token, choice, None]
-        y = tokens.new_zeros(len(tokens), self.experts.outputs).index_add(0, token, answers)
-        if self.shared is not None:
-            y = y + self.shared(tokens[None]).sum(0)
-        return y
-
-    def seats(self, experts: Tensor) -> tuple[Tensor, int, Tensor]:
-        """Each choice's seat at its expert, (N, k), how many seats there are, and who got one, (N, k).
-
-        First choices are seated first, and within them tokens in their order (Lepikhin et al., algorithm 1).
-        """
-        N, k = experts.shape
-        queue = experts.T.flatten()  # (k N,)
-        order = queue.argsort(stable=True)
-        waiting = torch.bincount(queue, minlength=len(self.bias))  # (E,)
-        first = (waiting.cumsum(0) - waiting)[queue[order]]  # where the queue of the same expert begins
-        seat = torch.empty_like(queue)
-        seat[order] = torch.arange(k * N, device=queue.device) - first
-        seat = seat.reshape(k, N).T
-        if not self.capacity_factor:
-            return seat, int(waiting.max()), seat >= 0  # the GPU must finish here
-        capacity = math.ceil(self.capacity_factor * N * k / len(self.bias))
-        return seat, capacity, seat < capacity
-
-
-class Dense(nn.Module):
-    """An expert that takes every token: (N, inputs) -> (N, outputs)."""
-
-    def __init__(self, inputs: int, width: int, outputs: int, seed: int) -> None:
-        super().__init__()
-        self.expert = Experts(1, inputs, width, outputs, seed=seed)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        answer: Tensor = self.expert(tokens[None])[0]
-        return answer
-
-
-# ---------------------------------------------------------------------- training
 
 
 class Experiment:
@@ -178,8 +46,8 @@ class Experiment:
         )  # fmt: skip
         inputs, outputs = self.source.inputs, self.source.outputs
         self.moe = MixtureOfExperts(inputs, outputs, config)
-        self.widths = routed.dense_widths(config, inputs, outputs)
-        layers = [self.moe, *(Dense(inputs, width, outputs, config.seed) for width in self.widths)]
+        widths = dense_widths(config, inputs, outputs)
+        layers = [self.moe, *(Dense(inputs, width, outputs, config.seed) for width in widths)]
         self.model = nn.ModuleDict(dict(zip(NETWORKS, map(self._around, layers), strict=True))).to(self.device)
         groups: dict[float, list[nn.Parameter]] = {}  # by what their learning rate is multiplied with
         for name, parameter in self.model.named_parameters():
@@ -198,12 +66,6 @@ class Experiment:
             return layer
         return Reader(layer, len(self.source.alphabet), self.config.seed)
 
-    def loss(self, answers: Tensor, target: Tensor) -> Tensor:
-        """Cross-entropy of the next character in nats; or the share of the targets' variance left unexplained."""
-        if isinstance(self.source, Text):
-            return F.cross_entropy(answers, target)
-        return F.mse_loss(answers, target) / self.source.spread
-
     def step(self) -> dict[str, float]:
         config, E = self.config, self.config.experts
         batch = self.source.batch(BATCH, generator(config.seed, f"batch/{self.step_count}"))
@@ -211,7 +73,7 @@ class Experiment:
         if config.noise:
             stream = generator(config.seed, f"noise/{self.step_count}")
             self.moe.noise = config.noise * torch.randn(BATCH, E, generator=stream).to(self.device)
-        losses = [self.loss(self.model[name](given), target) for name in NETWORKS]
+        losses = [self.source.loss(self.model[name](given), target) for name in NETWORKS]
         routing = self.moe.routing
         assert routing is not None
         balance = load_balancing_loss(routing.logits, routing.experts)
@@ -228,24 +90,26 @@ class Experiment:
     @torch.no_grad()
     def _metrics(self) -> dict[str, float]:
         """Of the test tokens, routed as in training but without noise."""
-        metrics = {name: float(self.loss(self.model[name](self.test.given), self.test.target)) for name in NETWORKS}
+        given, target, kind = self.test
+        metrics = {name: float(self.source.loss(self.model[name](given), target)) for name in NETWORKS}
         routing = self.moe.routing
         assert routing is not None
-        load = routed.load(routing, self.config.experts)
+        shares = load(routing, self.config.experts)
         metrics |= {
             "balancing_loss": float(load_balancing_loss(routing.logits, routing.experts)),
-            "violation": max_violation(load),
-            "information": routed.information(routing.experts[:, 0], self.test.kind),
+            "violation": max_violation(shares),
+            "information": information(routing.experts[:, 0], kind),
             "dropped": float(1 - routing.kept.double().mean()),
         }
-        return metrics | {f"load.{i}": share for i, share in enumerate(load.tolist())}
+        return metrics | {f"load.{i}": share for i, share in enumerate(shares.tolist())}
 
-    @torch.inference_mode()
     def frame(self) -> Frame:
+        """What there is to see now.  Changes nothing."""
         kept = self.moe.routing
-        frame = routed.draw(self)
+        seen = frame(config=self.config, step=self.step_count, source=self.source, test=self.test, networks=self.model,
+                     moe=self.moe)  # fmt: skip
         self.moe.routing = kept
-        return frame
+        return seen
 
     def update(self, config: Config) -> None:
         """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""

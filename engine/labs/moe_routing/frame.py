@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from engine.labs.moe_routing.tokens import LIMIT, Clusters, Reader, Text, normalised
-
-if TYPE_CHECKING:
-    from engine.labs.moe_routing.config import Config
-    from engine.labs.moe_routing.experiment import Experiment, Routing
+from engine.labs.moe_routing.config import LIMIT, Config
+from engine.labs.moe_routing.model import MixtureOfExperts, Reader, Routing, Size, normalised, sizes
+from engine.labs.moe_routing.tokens import Batch, Clusters, Text
 
 Array = NDArray[np.float32]
 
@@ -24,19 +22,6 @@ RULE_SIDE = 64  # pixels along one side of the map of rulers
 POINTS = 300  # test tokens that are drawn in the plane
 PASSAGE = 400  # characters of the test text that are shown
 COMPARED = 128  # test tokens on which experts are compared with each other
-
-
-@dataclass(frozen=True)
-class Size:
-    """One network: hidden neurons of its layer, parameters stored, parameters used for a token, operations for a token.
-
-    Only the layer counts that the three networks do not share.  A multiplication with its addition is two operations.
-    """
-
-    neurons: int
-    stored: int
-    used: int
-    flops: int
 
 
 @dataclass(frozen=True)
@@ -71,29 +56,15 @@ class Frame:
     character_flow: Array  # (V, E) of each character, the share that goes to each expert first
 
 
-def dense_widths(config: Config, inputs: int, outputs: int) -> tuple[int, int]:
-    """Hidden neurons of a dense network that computes, and of one that stores, as much as the mixture.
+def max_violation(load: Tensor) -> float:
+    """How far the busiest expert is over its fair share: max / mean - 1 of `load` (E,), tokens or shares.
 
-    The first has the neurons of all experts that one token meets, the second as many parameters as all experts and the
-    router.  Where experts are linear the first has none, and is one linear map, however many a token meets: several
-    that are added up are no more than one.  Then it computes less than the mixture, as `sizes` says.
+    0 at perfect balance; E / k - 1, the most there is, if one expert is among the k of every token (Wang et al.,
+    equation 4).
     """
-    stored = (config.experts + config.shared) * _parameters(config.neurons, inputs, outputs) + inputs * config.experts
-    return (config.top_k + config.shared) * config.neurons, max(1, round(stored / (inputs + outputs)))
-
-
-def _parameters(width: int, inputs: int, outputs: int) -> int:
-    return width * (inputs + outputs) if width else inputs * outputs
-
-
-def sizes(config: Config, inputs: int, outputs: int) -> tuple[Size, Size, Size]:
-    """The mixture, the dense network of equal compute and the one of equal size."""
-    expert, router = _parameters(config.neurons, inputs, outputs), inputs * config.experts
-    used = (config.top_k + config.shared) * expert + router
-    mixture = Size(config.neurons, (config.experts + config.shared) * expert + router, used, 2 * used)
-    compute, size = (_parameters(width, inputs, outputs) for width in dense_widths(config, inputs, outputs))
-    widths = dense_widths(config, inputs, outputs)
-    return mixture, Size(widths[0], compute, compute, 2 * compute), Size(widths[1], size, size, 2 * size)
+    load = torch.as_tensor(load, dtype=torch.float64)
+    mean = load.mean()
+    return float(load.max() / mean - 1) if mean > 0 else 0.0
 
 
 def load(routing: Routing, experts: int) -> Tensor:
@@ -119,30 +90,35 @@ def _entropy(shares: Tensor) -> float:
     return float(-torch.xlogy(shares, shares).sum())
 
 
-def draw(experiment: Experiment) -> Frame:
-    """One frame of `experiment`.  It calls the mixture on the test tokens, and then looks at its last routing."""
-    source, moe, config, test = experiment.source, experiment.moe, experiment.config, experiment.test
+@torch.inference_mode()
+def frame(
+    *, config: Config, step: int, source: Clusters | Text, test: Batch, networks: nn.ModuleDict, moe: MixtureOfExperts
+) -> Frame:
+    """One moment of three `networks`: the mixture, whose layer is `moe`, and the dense ones of equal compute and size.
+
+    The mixture is called on the tokens `test`, of `source`, and leaves its `routing` of them.
+    """
     E = config.experts
-    answers = [network(test.given) for network in experiment.model.values()]
+    answers = [network(test.given) for network in networks.values()]
     routing = moe.routing
     assert routing is not None
-    chosen, seated = routing.experts[:, 0], routing.kept
-    losses = _each(experiment, answers[0])
+    chosen = routing.experts[:, 0]
+    losses = source.losses(answers[0], test.target)
     served = torch.bincount(chosen, minlength=E)
     shares = load(routing, E)
-    group = source.groups.to(experiment.device)[test.kind]
-    to = torch.where(seated, routing.experts, E)  # (T, k)
+    group = source.groups.to(chosen.device)[test.kind]
+    to = torch.where(routing.kept, routing.experts, E)  # (T, k)
     flow = torch.bincount((group[:, None] * (E + 1) + to).flatten(), minlength=len(source.names) * (E + 1))
     tokens = test.given[:COMPARED]
     if isinstance(source, Text):
-        reader = experiment.model["moe"]
+        reader = networks["moe"]
         assert isinstance(reader, Reader)
         tokens = normalised(reader.tokens(tokens))
-        seen: dict[str, Any] = _text(source, experiment, routing)
+        seen = _text(source, test, routing, E)
     else:
-        seen = _plane(source, experiment, chosen, seated)
+        seen = _plane(source, test, routing, config=config, networks=networks, moe=moe)
     return Frame(
-        step=experiment.step_count,
+        step=step,
         names=source.names,
         load=_array(shares),
         errors=_array(torch.bincount(chosen, weights=losses, minlength=E) / served),
@@ -151,17 +127,10 @@ def draw(experiment: Experiment) -> Frame:
         alike=_alike(moe.experts(tokens.expand(E, -1, -1))),
         violation=float(shares.max() * E - 1),
         information=information(chosen, test.kind),
-        scores=tuple(float(experiment.loss(a, test.target)) for a in answers),  # type: ignore[arg-type]
+        scores=tuple(float(source.loss(a, test.target)) for a in answers),  # type: ignore[arg-type]
         sizes=sizes(config, source.inputs, source.outputs),
         **seen,
     )
-
-
-def _each(experiment: Experiment, answers: Tensor) -> Tensor:
-    """The loss of every test token, (T,)."""
-    if isinstance(experiment.source, Text):
-        return F.cross_entropy(answers, experiment.test.target, reduction="none")
-    return (answers - experiment.test.target).square().mean(1) / experiment.source.spread
 
 
 def _alike(answers: Tensor) -> float:
@@ -173,10 +142,14 @@ def _alike(answers: Tensor) -> float:
     return float((unit.sum(0).square().sum() - E) / (E * (E - 1)))
 
 
-def _plane(source: Clusters, experiment: Experiment, chosen: Tensor, seated: Tensor) -> dict[str, Any]:
-    moe, E = experiment.moe, experiment.config.experts
-    side = 20 if E > 16 else 28 if experiment.config.neurons > 64 else 40  # so that a frame is quick
-    tokens, fine = (source.given(_pixels(n)).to(experiment.device) for n in (side, RULE_SIDE))
+def _plane(
+    source: Clusters, test: Batch, routing: Routing, *, config: Config, networks: nn.ModuleDict, moe: MixtureOfExperts
+) -> dict[str, Any]:
+    """The fields of points in the plane."""
+    E = config.experts
+    side = 20 if E > 16 else 28 if config.neurons > 64 else 40  # so that a frame is quick
+    device = test.given.device
+    tokens, fine = (source.given(_pixels(n)).to(device) for n in (side, RULE_SIDE))
     probabilities = (fine @ moe.router).softmax(-1)
     ruler = (probabilities + moe.bias).argmax(1)
     every = moe.experts(tokens.expand(E, -1, -1))[..., 0]  # (E, P)
@@ -184,19 +157,18 @@ def _plane(source: Clusters, experiment: Experiment, chosen: Tensor, seated: Ten
     sent = (odds + moe.bias).topk(moe.top_k, dim=1).indices  # (P, k)
     mixture = (every.mT.gather(1, sent) * odds.gather(1, sent)).sum(1)
     if moe.shared is not None:
-        shared = moe.shared(tokens.expand(experiment.config.shared, -1, -1))[..., 0]
+        shared = moe.shared(tokens.expand(config.shared, -1, -1))[..., 0]
         mixture = mixture + shared.sum(0)
         every = torch.cat([every, shared])
-    dense = [experiment.model[name](tokens)[:, 0] for name in ("equal_compute", "equal_size")]
-    truth = _truth(source, side).to(experiment.device)
-    test = experiment.test
+    dense = [networks[name](tokens)[:, 0] for name in ("equal_compute", "equal_size")]
+    truth = _truth(source, side).to(device)
     return {
         "ruler": ruler.reshape(RULE_SIDE, RULE_SIDE).cpu().numpy().astype(np.int16),
         "sureness": _array(probabilities.gather(1, ruler[:, None]).reshape(RULE_SIDE, RULE_SIDE)),
         "points": _array(test.given[:POINTS, :2]),
         "kinds": test.kind[:POINTS].cpu().numpy(),
-        "chosen": chosen[:POINTS].cpu().numpy(),
-        "dropped": ~seated[:POINTS].any(1).cpu().numpy(),
+        "chosen": routing.experts[:POINTS, 0].cpu().numpy(),
+        "dropped": ~routing.kept[:POINTS].any(1).cpu().numpy(),
         "answers": _array(torch.stack([truth, mixture, *dense]).reshape(4, side, side)),
         "expert_answers": _array(every.reshape(-1, side, side)),
         "passage": "",
@@ -219,10 +191,10 @@ def _truth(source: Clusters, side: int) -> Tensor:
     return source.target(_pixels(side))[:, 0]
 
 
-def _text(source: Text, experiment: Experiment, routing: Routing) -> dict[str, Any]:
-    chosen, seated = routing.experts[:, 0], routing.kept
-    E, V = experiment.config.experts, len(source.alphabet)
-    counts = torch.bincount(experiment.test.kind * E + chosen, minlength=V * E).reshape(V, E).cpu()
+def _text(source: Text, test: Batch, routing: Routing, E: int) -> dict[str, Any]:
+    """The fields of text."""
+    chosen, V = routing.experts[:, 0], len(source.alphabet)
+    counts = torch.bincount(test.kind * E + chosen, minlength=V * E).reshape(V, E).cpu()
     frequent = [int(v) for v in counts.sum(1).argsort(descending=True, stable=True) if counts[v].any()]
     return {
         "ruler": np.zeros((0, 0), np.int16),
@@ -230,10 +202,10 @@ def _text(source: Text, experiment: Experiment, routing: Routing) -> dict[str, A
         "points": np.zeros((0, 2), np.float32),
         "kinds": np.zeros(0, np.int64),
         "chosen": chosen[:PASSAGE].cpu().numpy(),
-        "dropped": ~seated[:PASSAGE].any(1).cpu().numpy(),
+        "dropped": ~routing.kept[:PASSAGE].any(1).cpu().numpy(),
         "answers": np.zeros((0, 0, 0), np.float32),
         "expert_answers": np.zeros((0, 0, 0), np.float32),
-        "passage": source.alphabet.decode(experiment.test.kind[:PASSAGE].cpu().numpy()),
+        "passage": source.alphabet.decode(test.kind[:PASSAGE].cpu().numpy()),
         "characters": "".join(source.alphabet.characters[v] for v in frequent),
         "character_flow": _array(counts[frequent] / counts[frequent].sum(1, keepdim=True)),
     }

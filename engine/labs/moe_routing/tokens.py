@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor
 
 from engine.contract.device import generator
 from engine.data.text import Alphabet, alphabet, border, own
 
-LIMIT = 1.6  # the plane is the square [-LIMIT, LIMIT]^2
 RADIUS = 0.45  # of a disc; their centres stand on the unit circle
 SHARED_PART = 3.0  # third number of every point: as in trained networks, tokens have much in common
 TEST = 512  # tokens
@@ -73,6 +73,14 @@ class Clusters:
         xy = self.centres[kind] + torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1)
         return Batch(self.given(xy), self.target(xy), kind)
 
+    def losses(self, answers: Tensor, target: Tensor) -> Tensor:
+        """The loss of each token, (N,): its squared error as a share of the targets' variance."""
+        return (answers - target).square().mean(1) / self.spread
+
+    def loss(self, answers: Tensor, target: Tensor) -> Tensor:
+        """The share of the targets' variance that answers (N, 1) leave unexplained."""
+        return F.mse_loss(answers, target) / self.spread
+
     def given(self, xy: Tensor) -> Tensor:
         """Points (N, 2) as networks see them, (N, 3)."""
         return torch.cat([xy, xy.new_full((len(xy), 1), SHARED_PART)], dim=1)
@@ -102,6 +110,14 @@ class Text:
         """`count` random places in the first nine tenths of the text."""
         return self._at(torch.randint(self.cut - CONTEXT, (count,), generator=stream))
 
+    def losses(self, answers: Tensor, target: Tensor) -> Tensor:
+        """The cross-entropy of each next character in nats, (N,)."""
+        return F.cross_entropy(answers, target, reduction="none")
+
+    def loss(self, answers: Tensor, target: Tensor) -> Tensor:
+        """Mean cross-entropy of the next character in nats; answers are logits (N, V)."""
+        return F.cross_entropy(answers, target)
+
     def _at(self, start: Tensor) -> Batch:
         windows = self.text[start[:, None] + torch.arange(CONTEXT + 1)]  # (N, CONTEXT + 1)
         return Batch(windows[:, :-1], windows[:, -1], windows[:, -2])
@@ -121,35 +137,3 @@ def read(key: str) -> tuple[Alphabet, Tensor]:
 def _group(character: str) -> int:
     tests = (str.islower, str.isupper, str.isdigit, str.isspace)
     return next((place for place, test in enumerate(tests) if test(character)), len(tests))
-
-
-class Reader(nn.Module):
-    """A network for text around one feed-forward layer: places (N, CONTEXT) -> logits of the next character (N, V).
-
-    Bengio et al., "A neural probabilistic language model", 2003, with a residual layer in the place of its hidden one.
-    """
-
-    def __init__(self, layer: nn.Module, characters: int, seed: int) -> None:
-        super().__init__()
-        stream = generator(seed, "reader")  # the same first weights around every layer
-        self.embedding = nn.Parameter(torch.randn(characters, EMBEDDING, generator=stream))
-        wide = CONTEXT * EMBEDDING
-        self.mix = nn.Parameter(torch.randn(wide, MODEL, generator=stream) / math.sqrt(wide))
-        self.layer = layer
-        self.out = nn.Parameter(torch.randn(MODEL, characters, generator=stream) / math.sqrt(MODEL))
-
-    def tokens(self, given: Tensor) -> Tensor:
-        """What the layer is given for contexts (N, CONTEXT): (N, MODEL), and what it is added to."""
-        hidden: Tensor = self.embedding[given].flatten(1) @ self.mix
-        return hidden
-
-    def forward(self, given: Tensor) -> Tensor:
-        hidden = self.tokens(given)
-        hidden = hidden + self.layer(normalised(hidden))
-        logits: Tensor = normalised(hidden) @ self.out
-        return logits
-
-
-def normalised(hidden: Tensor) -> Tensor:
-    """Rows of mean square 1 (Zhang and Sennrich, "Root mean square layer normalization", 2019)."""
-    return hidden * (hidden.square().mean(-1, keepdim=True) + 1e-6).rsqrt()

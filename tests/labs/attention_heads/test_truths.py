@@ -16,7 +16,7 @@ import engine
 from engine.contract.device import generator
 from engine.contract.knobs import ConfigError
 from engine.labs.attention_heads import Config, Experiment, attend, batch, rotary, tasks
-from engine.labs.attention_heads import frame as attention_view
+from engine.labs.attention_heads.frame import ABLATED, followers, scores
 from engine.scene.head import attention_head
 from engine.scene.sampler import next_token
 from engine.scene.scene import Scene
@@ -175,7 +175,7 @@ def test_switching_a_head_off_takes_away_what_it_adds_and_nothing_from_training(
     assert frame.off == ((1, 2),) and frame.loss == plain.frame().loss
     with torch.no_grad():  # the same, by hand: the second head's rows of the output matrix set to zero
         plain.model.blocks[0].attention.output.weight[:, 32:] = 0
-        tokens, targets, scored = (t[: attention_view.ABLATED] for t in plain.held_out)
+        tokens, targets, scored = (t[:ABLATED] for t in plain.held_out)
         by_hand = F.cross_entropy(plain.model(tokens)[scored], targets[scored])
     assert frame.loss_off == pytest.approx(float(by_hand), abs=1e-5)
     assert frame.costs[0, 1] == pytest.approx(frame.loss_off - frame.loss, abs=1e-6)
@@ -250,7 +250,7 @@ def test_a_text_is_followed_by_its_next_characters() -> None:
 
 def test_a_perfect_induction_head_scores_one() -> None:
     tokens, _, scored = batch(Config(), generator(0, "test"))
-    after = attention_view.followers(tokens)
+    after = followers(tokens)
     period = (tokens[:, :1] == tokens[:, 1:]).int().argmax(1) + 1
     for b in range(4):
         row = 20
@@ -259,7 +259,7 @@ def test_a_perfect_induction_head_scores_one() -> None:
         assert all((row - j + 1) % int(period[b]) == 0 for j in expected)
     perfect = after / after.sum(-1, keepdim=True).clamp(min=1)
     before = torch.eye(32).roll(-1, 1).tril().expand(16, 1, 32, 32)
-    induction, previous = attention_view.scores([perfect[:, None].float(), before], tokens)
+    induction, previous = scores([perfect[:, None].float(), before], tokens)
     assert induction[0, 0] == pytest.approx(1) and previous[1, 0] == pytest.approx(1)
     assert induction[1, 0] == 0 and (scored == after.any(-1)).all()
 

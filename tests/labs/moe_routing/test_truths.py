@@ -21,7 +21,7 @@ from engine.contract.knobs import ConfigError
 from engine.data import shelf
 from engine.labs import moe_routing
 from engine.labs.moe_routing import Config, Experiment, load_balancing_loss, max_violation, route, tokens
-from engine.labs.moe_routing import frame as routed
+from engine.labs.moe_routing.frame import _pixels, information
 from engine.scene.passage import passage
 from engine.scene.scene import Scene
 from ui.lesson import lessons
@@ -107,9 +107,9 @@ def test_information_is_that_of_scikit_learn(seed: int) -> None:
     g = torch.Generator().manual_seed(seed)
     one, other = torch.randint(7, (300,), generator=g), torch.randint(4, (300,), generator=g)
     other = torch.where(torch.rand(300, generator=g) < seed / 4, one % 4, other)
-    assert routed.information(one, other) == pytest.approx(normalized_mutual_info_score(one, other), abs=1e-9)
-    assert routed.information(one, one) == pytest.approx(1)
-    assert routed.information(one, torch.zeros(300, dtype=torch.long)) == 0
+    assert information(one, other) == pytest.approx(normalized_mutual_info_score(one, other), abs=1e-9)
+    assert information(one, one) == pytest.approx(1)
+    assert information(one, torch.zeros(300, dtype=torch.long)) == 0
 
 
 # ---------------------------------------------------------------------- layers
@@ -300,7 +300,7 @@ def test_the_frame_says_what_the_networks_do() -> None:
     assert frame.expert_answers.shape[0] == 7  # with the shared one
     experiment.moe.capacity_factor = 0.0
     with torch.no_grad():
-        grid = experiment.source.given(routed._pixels(40))
+        grid = experiment.source.given(_pixels(40))
         answer = experiment.model["moe"](grid).reshape(40, 40)
     experiment.moe.capacity_factor = 0.7
     np.testing.assert_allclose(frame.answers[1], answer, atol=1e-4)

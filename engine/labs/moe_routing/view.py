@@ -1,0 +1,154 @@
+"""What is drawn of a mixture of experts: who rules where, what flows where, how load moved, and what each answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from engine.contract.view import Answer, View
+from engine.data.text import UNKNOWN
+from engine.labs.moe_routing.config import LIMIT
+from engine.scene.passage import passage
+from engine.scene.scene import Scene
+
+PLANE = (-LIMIT, LIMIT)
+FEW = 8  # so many experts have a line each; more are the rows of a map
+FLOWS = 12  # experts to which bands lead at most
+SEEN = 24  # characters whose way is shown, the most frequent first
+WRITTEN = {" ": "␣", "\n": "⏎", "\t": "⇥", UNKNOWN: "other"}
+
+
+def stage(view: View) -> Scene:
+    """Points by the expert that rules them and what everybody answers; or text by expert and where characters go."""
+    frame = view.frame
+    scene = Scene(height=980)
+    numbers = f"imbalance {frame.violation:.2f}, mutual information {frame.information:.2f}"
+    if frame.passage:
+        _passage(scene, frame, numbers)
+        _flow(scene, frame)
+        scene.row()
+        _loads(scene, view)
+        _characters(scene, frame)
+    else:
+        _rulers(scene, frame, numbers)
+        _flow(scene, frame)
+        scene.row()
+        _loads(scene, view)
+        _answers(scene, frame)
+    return scene
+
+
+def answer(view: View, pick: Mapping[str, Any]) -> Answer:
+    """Nothing on this stage is picked."""
+    return None
+
+
+def _rulers(scene: Scene, frame: Any, numbers: str) -> None:
+    names = [f"expert {i + 1}" for i in range(len(frame.load))]
+    panel = scene.panel("plane", title=f"Which expert rules where: {numbers}", x=PLANE, y=PLANE, x_label="x",
+                        y_label="y", weight=1.5)  # fmt: skip
+    panel.classes(frame.ruler, frame.sureness, names=names, name="First choice (pale: unsure)")
+    groups = [f"cluster {k + 1}" for k in range(len(frame.names))]
+    said = [f"{groups[k]}, sent to {names[e]}" for k, e in zip(frame.kinds, frame.chosen, strict=True)]
+    kept = ~frame.dropped
+    panel.points(frame.points[kept], frame.chosen[kept], size=3, name="Tokens, by expert",
+                 labels=[sentence for sentence, k in zip(said, kept, strict=True) if k])  # fmt: skip
+    if frame.dropped.any():
+        panel.points(frame.points[frame.dropped], size=5, shape="cross", colours=["gradient"], name="Dropped tokens")
+
+
+def _passage(scene: Scene, frame: Any, numbers: str) -> None:
+    text = "".join(WRITTEN.get(c, c) if c != UNKNOWN else c for c in frame.passage)
+    passage(scene, "passage", title=f"Each character by its expert: {numbers}", text=text, group=frame.chosen,
+            names=[f"expert {i + 1}" for i in range(len(frame.load))], strength=frame.sureness,
+            label="router's probability", crossed=frame.dropped, crossing="dropped: all its experts were full",
+            weight=1.6)  # fmt: skip
+
+
+def _flow(scene: Scene, frame: Any) -> None:
+    """Bands from each group of tokens to its experts, as wide as their share."""
+    lost = frame.flow[:, -1].sum() > 0
+    came = frame.flow[:, :-1].sum(0)
+    busiest = np.argsort(-came, kind="stable")[:FLOWS]
+    shown = np.sort(busiest[came[busiest] > 0])
+    busy = f": the {FLOWS} busiest experts" if (came > 0).sum() > FLOWS else ""
+    ends = [*shown, *([frame.flow.shape[1] - 1] if lost else [])]
+    panel = scene.panel("flow", title=f"Where tokens flow{busy}", x=(-0.45, 1.45), y=(-0.03, 1.06), weight=1.1,
+                        equal=False, x_names=["tokens", "experts"], y_names=[""])  # fmt: skip
+    gap_left, gap_right = (0.3 / max(1, count - 1) for count in (len(frame.names), len(ends)))  # bands share the rest
+    left = np.concatenate([[0], np.cumsum(frame.flow.sum(1) * 0.7 + gap_left)])
+    right = np.concatenate([[0], np.cumsum(frame.flow[:, ends].sum(0) * 0.7 + gap_right)])
+    x = np.linspace(0, 1, 24)
+    bend = x * x * (3 - 2 * x)
+    at_left, at_right = left[:-1].copy(), right[:-1].copy()
+    for g in range(len(frame.names)):
+        for place, e in enumerate(ends):
+            wide = float(frame.flow[g, e]) * 0.7
+            if wide <= 0:
+                continue
+            low = at_left[g] + (at_right[place] - at_left[g]) * bend
+            colour = "gradient" if e == frame.flow.shape[1] - 1 else f"class_{e % 10}"
+            for _ in range(2):  # twice as strong
+                panel.band(x, low, low + wide, colour=colour)
+            at_left[g] += wide
+            at_right[place] += wide
+    for g, name in enumerate(frame.names):
+        if frame.flow[g].sum() > 0:
+            panel.text(-0.4, left[g] + 0.35 * frame.flow[g].sum(), name, mark=False)
+    for place, e in enumerate(ends):
+        name = "dropped" if e == frame.flow.shape[1] - 1 else f"expert {e + 1}"
+        panel.text(1.0, right[place] + 0.35 * frame.flow[:, e].sum(), name, mark=False)
+
+
+def _loads(scene: Scene, view: View) -> None:
+    """The load of every expert so far: a line each, or for many experts a row each."""
+    E = len(view.frame.load)
+    last = max(60, view.last_step)
+    seen = {i: view.curves[f"load.{i}"] for i in range(E) if f"load.{i}" in view.curves}
+    if E <= FEW:
+        panel = scene.panel("loads", title="Load of every expert", x=(0, last), y=(0, 1), x_label="step", equal=False,
+                            y_label="share of all choices")  # fmt: skip
+        panel.lines([[[0, 1 / E], [last, 1 / E]]], colour="neutral", name="Fair share", width=1.5)
+        for i, (steps, values) in seen.items():
+            thin = slice(None, None, max(1, len(steps) // 300))
+            panel.path(
+                np.column_stack([steps, values])[thin], colour=f"class_{i % 10}", name=f"Expert {i + 1}", width=2
+            )
+        return
+    panel = scene.panel("loads", title="Load of every expert", x=(0, last), y=(0.5, E + 0.5), x_label="step",
+                        y_label="expert", equal=False)  # fmt: skip
+    if seen:
+        steps = seen[0][0]
+        kept = np.linspace(0, len(steps) - 1, min(len(steps), 150)).astype(int)
+        loads = np.stack([values[kept] for _, values in seen.values()]) * E  # (E, T)
+        panel.heatmap(loads, extent=(float(steps[0]), max(float(steps[-1]), float(steps[0]) + 1), 1, E), low=0, high=4,
+                      palette="sequential", discrete=True, name="Load, 1 is fair (dark: 4 or more)")  # fmt: skip
+
+
+def _answers(scene: Scene, frame: Any) -> None:
+    moe, compute, size = frame.scores
+    reach = float(np.abs(frame.answers[0]).max())
+    scene.heat_grid(
+        "answers", title="Target, and what each answers", images=frame.answers[:, ::-1], columns=2,
+        captions=["target", f"mixture: error {moe:.2f}", f"equal compute: {compute:.2f}",
+                  f"equal size: {size:.2f}"], low=-reach, high=reach, palette="diverging", discrete=False,
+    )  # fmt: skip
+    E = len(frame.load)
+    captions = [f"expert {i + 1}: {load:.0%}" for i, load in enumerate(frame.load)]
+    captions += ["shared"] * (len(frame.expert_answers) - E)
+    same = "" if np.isnan(frame.alike) else f": any two correlate by {frame.alike:+.2f}".replace("-", "−")
+    scene.heat_grid("experts", title=f"Each expert's own fit{same}", images=frame.expert_answers[:, ::-1],
+                    captions=captions if E <= 12 else [], low=-reach, high=reach, palette="diverging",
+                    discrete=False)  # fmt: skip
+
+
+def _characters(scene: Scene, frame: Any) -> None:
+    characters = [WRITTEN.get(c, c) for c in frame.characters[:SEEN]]
+    E = len(frame.load)
+    panel = scene.panel("characters", title="Which characters go where", x=(-0.5, len(characters) - 0.5), weight=1.6,
+                        y=(0.5, E + 0.5), x_names=characters, x_label="character, most frequent first",
+                        y_label="expert", equal=False)  # fmt: skip
+    panel.heatmap(frame.character_flow[:SEEN].T, extent=(0, max(1, len(characters) - 1), 1, max(E, 2)), low=0, high=1,
+                  palette="sequential", discrete=True, name="Share of the character's tokens")  # fmt: skip
