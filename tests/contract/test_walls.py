@@ -91,7 +91,6 @@ STILL: set[tuple[str, str]] = {
     ("pages.moe_routing", "engine.labs.moe_routing.tokens"),
     ("pages.moe_routing", "engine.scene.passage"),
     ("pages.moe_routing", "engine.scene.scene"),
-    ("pages.neural_network", "engine.data.plane"),
     ("pages.neural_network", "engine.labs.neural_network.frame"),
     ("pages.neural_network", "engine.scene.scene"),
     ("pages.vae", "engine.data.images"),
@@ -116,13 +115,6 @@ STILL_ROUND: set[tuple[str, ...]] = {
     ("engine.labs.diffusion.experiment", "engine.labs.diffusion.frame"),
     ("engine.labs.diffusion.experiment", "engine.labs.diffusion.warm_start"),
     ("engine.labs.moe_routing.experiment", "engine.labs.moe_routing.frame"),
-    (
-        "engine.labs.neural_network.config",
-        "engine.labs.neural_network.experiment",
-        "engine.labs.neural_network.frame",
-        "engine.labs.neural_network.cost",
-    ),
-    ("engine.labs.neural_network.experiment", "engine.labs.neural_network.frame"),
     ("engine.runs.pool", "engine.runs.run"),
     ("ui.player", "ui.story"),
 }
