@@ -15,9 +15,8 @@ from engine.contract.device import generator
 from engine.contract.states import copied
 from engine.data import images, shelf
 from engine.labs.adversarial_examples import attacks, classifiers, robustness
-from engine.labs.adversarial_examples import frame as attacked
 from engine.labs.adversarial_examples.config import INNER_STEPS, ROOM, Config
-from engine.labs.adversarial_examples.frame import Frame
+from engine.labs.adversarial_examples.frame import Attacked, Frame, attacked
 from engine.nets.convnet import ConvNet
 
 __all__ = ["Config", "Experiment", "Frame"]
@@ -79,7 +78,7 @@ class Experiment:
         given = self.images.test_x[place, 0] if known else images.unpack(config.picture, self.images.side)
         self.picture = torch.from_numpy(np.array(given, np.float32))[None, None].to(self.device)
         self.label = int(self.images.test_y[place]) if known else -1
-        self._looked: tuple[int, attacked.Attacked] | None = None
+        self._looked: tuple[int, Attacked] | None = None
 
     @property
     def done(self) -> bool:
@@ -167,7 +166,8 @@ class Experiment:
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
         if self._looked is None or self._looked[0] != self.trained:
-            self._looked = (self.trained, attacked.look(self))  # the same until the weights or the knobs change
+            seen = attacked((self.model, self.defended), self.config, x=self.picture, label=self.label)
+            self._looked = (self.trained, seen)  # the same until the weights or the knobs change
         curves = self.curves
         return Frame(
             step=self.step_count, training_steps=self.config.training_steps, classes=self.images.classes,

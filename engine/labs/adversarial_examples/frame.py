@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,10 +11,8 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator
 from engine.labs.adversarial_examples import attacks, classifiers
+from engine.labs.adversarial_examples.config import Config
 from engine.measures import attribution
-
-if TYPE_CHECKING:
-    from engine.labs.adversarial_examples.experiment import Experiment
 
 Array = NDArray[np.float32]
 Networks = tuple[nn.Module, nn.Module]
@@ -52,21 +49,19 @@ class Frame:
     classes: tuple[str, ...]
     attacked: Attacked
     radii: Array  # (E,)
-    right: NDArray[np.int64]  # (2, attacks of `robustness.ATTACKS`, E)
+    right: NDArray[np.int64]  # (2, attacks of `tally.ATTACKS`, E)
     asked: NDArray[np.int64]  # the same shape: how many pictures were tried so far
     measured: float  # share of the curve that is there
 
 
-def look(experiment: Experiment) -> Attacked:
-    """Attack the picture of `experiment` with its present weights and knobs.  Changes nothing.  Waits for the GPU."""
-    config, x = experiment.config, experiment.picture  # (1, 1, side, side)
-    networks = (experiment.model, experiment.defended)
+def attacked(networks: Networks, config: Config, *, x: Tensor, label: int) -> Attacked:
+    """Attack the picture `x` (1, 1, side, side), whose class is `label`, -1 if nobody knows.  Waits for the GPU."""
     both = classifiers.together(networks)
     with torch.no_grad():
         before = both(_twice(x))  # (2, classes)
-    truth = experiment.label if experiment.label >= 0 else int(before[0].argmax())
+    truth = label if label >= 0 else int(before[0].argmax())
     y = torch.tensor([truth], device=x.device)
-    ways = _ways(experiment, networks, both, y)
+    ways = _ways(networks, config, both=both, x=x, y=y)
     adversarial = torch.cat([way[-1] for way in ways])  # (2, side, side)
     longest = max(map(len, ways))
     places = PLANE if config.cost(500) < 30 else COARSE
@@ -79,7 +74,7 @@ def look(experiment: Experiment) -> Attacked:
     slopes = attacks.slope(both, _twice(x), y.repeat(2)).flatten(1)
     goal = attacks.Goal(y.repeat(2), None)
     return Attacked(
-        picture=_array(x[0, 0]), label=experiment.label, truth=truth, adversarial=_array(adversarial),
+        picture=_array(x[0, 0]), label=label, truth=truth, adversarial=_array(adversarial),
         before=_array(before.softmax(-1)), after=answers[:, longest - 1],
         way=(answers[0, : len(ways[0])], answers[1, : len(ways[1])]), margin=_array(goal.missing(before)),
         slope_1=_array(slopes.abs().sum(1)), slope_2=_array(slopes.norm(dim=1)),
@@ -88,21 +83,20 @@ def look(experiment: Experiment) -> Attacked:
     )  # fmt: skip
 
 
-def _ways(experiment: Experiment, networks: Networks, both: attacks.Model, y: Tensor) -> list[Tensor]:
+def _ways(networks: Networks, config: Config, *, both: attacks.Model, x: Tensor, y: Tensor) -> list[Tensor]:
     """For each network the pictures (T, 1, side, side) that the attack goes through, the last its result."""
-    if experiment.config.attack in attacks.CLIMBING:
-        ways = list(_climb(experiment, both, 2, y).unbind(1))
+    if config.attack in attacks.CLIMBING:
+        ways = list(_climb(both, config, count=2, x=x, y=y).unbind(1))
     else:
-        ways = [_climb(experiment, network, 1, y)[:, 0] for network in networks]
-    return ways if experiment.config.source == "own" else ways[::-1]
+        ways = [_climb(network, config, count=1, x=x, y=y)[:, 0] for network in networks]
+    return ways if config.source == "own" else ways[::-1]
 
 
-def _climb(experiment: Experiment, source: attacks.Model, count: int, y: Tensor) -> Tensor:
+def _climb(source: attacks.Model, config: Config, *, count: int, x: Tensor, y: Tensor) -> Tensor:
     """The way of the attack on each of the `count` networks in `source`, (T, count, 1, side, side).
 
     With restarts it is the way of the start that ends best for the attack.
     """
-    config, x = experiment.config, experiment.picture
     restarts = config.restarts if config.attack == "pgd" else 1
     copies, truth = x.repeat(count * restarts, 1, 1, 1), y.repeat(count * restarts)
     target = None if config.target == "none" else int(config.target)

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.contract.device import generator
 from engine.labs.adversarial_examples.attacks import attack
+from engine.labs.adversarial_examples.tally import ATTACKS, PICTURES, shares
 
-ATTACKS = ("random_sign", "fgsm", "pgd", "transfer")  # transfer: PGD on the other network's gradient
-PICTURES = 500
+__all__ = ["ATTACKS", "INF_RADII", "PICTURES", "Curves", "Piece", "Settings", "radii", "shares"]
+
 INF_RADII = (0.0, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3)
 
 
@@ -95,8 +95,3 @@ class Curves:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.place, self.right, self.asked = state["place"], state["right"].copy(), state["asked"].copy()
-
-
-def shares(right: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.float64]:
-    """right / asked, and NaN where nothing was asked."""
-    return np.where(asked > 0, right / np.maximum(asked, 1), np.nan)

@@ -16,7 +16,7 @@ from engine.contract.states import copied
 from engine.data import images, shelf
 from engine.labs.cnn_filters import accuracy
 from engine.labs.cnn_filters.config import AT_ONCE, LEAST, LONGEST, Config, milliseconds
-from engine.labs.cnn_filters.frame import Frame, look
+from engine.labs.cnn_filters.frame import Frame, frame
 from engine.measures import attribution as probe
 from engine.nets import optim
 from engine.nets.convnet import Architecture, ConvNet, output_size, receptive_field
@@ -138,7 +138,11 @@ class Experiment:
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
         maps = self.explain(self.model) if self.config.attribution else self.twin_maps
-        return look(self, maps)
+        return frame(
+            self.model, self.config, x=self.x, label=self.label, results=self.results, classes=self.images.classes,
+            step=self.step_count, steps_per_update=self.plan.steps_per_update, surveyed=self.plan.surveyed,
+            attributions=maps, twin_attributions=self.twin_maps,
+        )  # fmt: skip
 
     def about(self) -> dict[str, str]:
         """What a file of the weights must say so that the network can be built again."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.labs.cnn_filters.accuracy import Results
+from engine.labs.cnn_filters.config import Config
 from engine.measures import attribution
-from engine.nets.convnet import Row, Trace
-
-if TYPE_CHECKING:
-    from engine.labs.cnn_filters.experiment import Experiment
+from engine.nets.convnet import ConvNet, Row, Trace
 
 Array = NDArray[np.float32]
 MISTAKES = 12
@@ -62,7 +61,7 @@ class Frame:
     mistaken: NDArray[np.int64]  # (M, 3): place among the test pictures, truth, answer
     sureness: Array  # (M,): probability of the wrong answer
     told_by_class: Array  # (L,): share of the spread of a layer's strongest answers that the class explains, or (0,)
-    attributions: Array  # (4, side, side) of `probe.METHODS`, or (0, side, side)
+    attributions: Array  # (4, side, side) of `attribution.METHODS`, or (0, side, side)
     twin_attributions: Array  # the same of a network with random weights
     alike: Array  # (4,): rank correlation of the two
 
@@ -72,10 +71,26 @@ class Frame:
         return int(self.probabilities.argmax())
 
 
-def look(experiment: Experiment, attributions: Array) -> Frame:
-    """The frame of this moment.  Changes nothing."""
-    model, config, results = experiment.model, experiment.config, experiment.results
-    rows = experiment.architecture.rows
+def frame(
+    model: ConvNet,
+    config: Config,
+    *,
+    x: Tensor,
+    label: int,
+    results: Results,
+    classes: tuple[str, ...],
+    step: int,
+    steps_per_update: int,
+    surveyed: int,
+    attributions: Array,
+    twin_attributions: Array,
+) -> Frame:
+    """What there is to see in `model` while it reads the picture `x` (1, 1, side, side), whose class is `label`.
+
+    `results` are its answers to the test pictures, of which it has time to read `surveyed` again.  The attributions are
+    (4, side, side) or (0, side, side), of `model` and of its twin with random weights.  Changes nothing.
+    """
+    rows = model.architecture.rows
     layer = min(config.layer, len(rows)) - 1
     conv = model.parts[layer].conv
     channel, source = config.channel % conv.out_channels, config.source % conv.in_channels
@@ -83,7 +98,7 @@ def look(experiment: Experiment, attributions: Array) -> Frame:
     shown = slice(first, first + SHOWN)
     with torch.enable_grad():
         # The picture asks for a gradient so that one flows at all; no weight's gradient is touched.
-        trace = model.trace(experiment.x.detach().clone().requires_grad_())
+        trace = model.trace(x.detach().clone().requires_grad_())
         logits = model.head(trace[-1].out.flatten(1))[0]
         (towards,) = torch.autograd.grad(logits.max(), trace[layer].out)
     seen = trace[layer]
@@ -91,22 +106,21 @@ def look(experiment: Experiment, attributions: Array) -> Frame:
     assert bias is not None
     places = results.mistakes(MISTAKES)
     return Frame(
-        step=experiment.step_count, steps_per_update=experiment.plan.steps_per_update,
-        classes=experiment.images.classes, rows=rows,
-        norm=experiment.architecture.norm, pooling=experiment.architecture.pooling,
-        last=layer == len(rows) - 1, picture=array(experiment.x[0, 0]), label=experiment.label,
+        step=step, steps_per_update=steps_per_update, classes=classes, rows=rows, norm=model.architecture.norm,
+        pooling=model.architecture.pooling, last=layer == len(rows) - 1, picture=array(x[0, 0]), label=label,
         probabilities=array(logits.softmax(0)), layer=layer, channel=channel, source=source,
         first=first, filters=array(conv.weight[shown, source]), kernel=array(conv.weight[channel]),
         bias=float(bias[channel].detach()), inputs=array(seen.x[0]), sums=array(seen.z[0, channel]),
         normed=array(seen.u[0, channel]), active=array(seen.a[0, channel]), pooled=array(seen.out[0, channel]),
         towards=array(towards[0, channel]), maps=array(seen.a[0, shown]), overview=_overview(trace),
-        test=results.metrics(), judged=int(results.asked.sum()),
-        confusion=results.confusion(len(experiment.images.classes)), mistakes=array(results.x[places, 0]),
+        test=results.metrics(), judged=int(results.asked.sum()), confusion=results.confusion(len(classes)),
+        mistakes=array(results.x[places, 0]),
         mistaken=np.stack([places, results.truth[places], results.answers[places]], axis=1),
-        sureness=results.sureness[places], told_by_class=_told_by_class(experiment), attributions=attributions,
-        twin_attributions=experiment.twin_maps,
+        sureness=results.sureness[places],
+        told_by_class=_told_by_class(model, results, min(SURVEYED, surveyed), classes=len(classes)),
+        attributions=attributions, twin_attributions=twin_attributions,
         alike=np.array([attribution.rank_correlation(a, b)
-                        for a, b in zip(attributions, experiment.twin_maps, strict=True)], np.float32),
+                        for a, b in zip(attributions, twin_attributions, strict=True)], np.float32),
     )  # fmt: skip
 
 
@@ -117,19 +131,18 @@ def _overview(trace: list[Trace]) -> Array:
     return np.stack([mean[at[:, None], at] for mean, at in zip(means, nearest, strict=True)])
 
 
-def _told_by_class(experiment: Experiment) -> Array:
+def _told_by_class(model: ConvNet, results: Results, pictures: int, *, classes: int) -> Array:
     """For each layer: take every map's largest answer to a picture; how much of its spread is between the classes?
 
     The correlation ratio eta squared, the mean over the maps that answer at all: 0 if the answers say nothing about the
     class, 1 if they say everything.
     """
-    results, pictures = experiment.results, min(SURVEYED, experiment.plan.surveyed)
     if pictures < FEWEST:
         return np.zeros(0, np.float32)
     with torch.inference_mode():
         truth, shares = torch.from_numpy(results.truth[:pictures]), []
-        members = torch.nn.functional.one_hot(truth, len(experiment.images.classes)).float()  # (N, classes)
-        for layer in experiment.model.trace(results.x[:pictures]):
+        members = torch.nn.functional.one_hot(truth, classes).float()  # (N, classes)
+        for layer in model.trace(results.x[:pictures]):
             v = layer.a.amax((2, 3)).cpu()  # (N, O)
             v = v - v.mean(0)
             spread = v.square().sum(0)

@@ -70,6 +70,8 @@ class Config(BaseConfig):
     seeds: int = knob(1, low=1, high=64, group="run", help="Networks trained together: seed, seed + 1, and so on.")
     shown: int = knob(0, low=0, high=63, look=True, group="view", help="Which of these networks is drawn.")
     follow: int = knob(0, low=0, high=1999, look=True, group="view", help="The point whose numbers are written out.")
+    discretise: bool = knob(False, look=True, label="Discretise the output",
+                            help="Colour the answer alone, and not how sure of it the network is.")  # fmt: skip
 
     def check(self) -> None:
         if not self.features:

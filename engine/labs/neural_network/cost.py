@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from engine.labs.neural_network.frame import LINES, detail
+from engine.labs.neural_network.resolution import LINES, detail
 
 LONGEST = {"standard": 350.0, "large": 60.0}  # milliseconds that an epoch, or a picture, may take: a look waits for
 # it half a second at most, and the standard size is for everybody's experiments, with one point a batch too

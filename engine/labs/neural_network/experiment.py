@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,95 +13,12 @@ from engine.contract.device import generator
 from engine.contract.knobs import ConfigError
 from engine.contract.states import copied
 from engine.data import plane
-from engine.labs.neural_network import frame as portrait
+from engine.labs.neural_network.chain_rule import backprop, backward, forward
 from engine.labs.neural_network.config import FUSED, Config
-from engine.labs.neural_network.frame import SCORES, Frame
+from engine.labs.neural_network.frame import SCORES, Array, Frame, array, frame, grid_lines, pixels
+from engine.labs.neural_network.resolution import detail
 from engine.nets import optim, stacked
-from engine.nets.stacked import ACTIVATIONS, LOSSES, Layer, Normalised
-
-
-class Trace(NamedTuple):
-    """What one layer computed on the way forward; the way back needs all of it."""
-
-    x: Tensor  # (S, N, in)
-    z: Tensor  # (S, N, out): x W + b
-    norm: Normalised | None
-    u: Tensor  # (S, N, out): norm(z), or z without a norm
-    a: Tensor  # (S, N, out): f(u)
-    mask: Tensor | None  # (S, N, out), dropout: 0, or 1 / share kept
-
-
-def forward(layers: Sequence[Layer], x: Tensor, *, training: bool = False, masks: Sequence[Tensor] = ()) -> list[Trace]:
-    """Send inputs (S, N, F) through S networks; return every layer's numbers, the output layer last."""
-    traces = []
-    for depth, layer in enumerate(layers):
-        z = torch.baddbmm(layer.bias, x, layer.weight)
-        norm = layer.normalise(z, training)
-        u = z if norm is None else layer.gain * norm.z_hat + layer.shift
-        a = ACTIVATIONS[layer.activation].function(u)
-        mask = masks[depth] if depth < len(masks) else None
-        traces.append(Trace(x, z, norm, u, a, mask))
-        x = a if mask is None else a * mask
-    return traces
-
-
-def backward(layers: Sequence[Layer], traces: Sequence[Trace], d: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
-    """The chain rule, from the output back.  `d` is dL/da of the output layer, (S, N, K).
-
-    Returns, for each layer, delta = dL/dz (S, N, out) and the gradients of ``layer.parameters()``.
-    """
-    found = []
-    for depth in reversed(range(len(layers))):
-        layer, t = layers[depth], traces[depth]
-        if t.mask is not None:
-            d = d * t.mask
-        if layer.activation != "linear":
-            d = d * ACTIVATIONS[layer.activation].derivative(t.u, t.a)  # dL/du = dL/da f'(u)
-        gradients = []
-        if t.norm is not None:
-            gradients = [(d * t.norm.z_hat).sum(1, keepdim=True), d.sum(1, keepdim=True)]  # of gain and shift
-            d = t.norm.backward(d * layer.gain)
-        db = d.sum(1, keepdim=True)
-        if t.norm is not None and t.norm.over == 1:  # batch norm takes any bias away again
-            db = torch.zeros_like(db)  # exactly: Adam would blow rounding errors up to whole steps
-        gradients = [t.x.mT @ d, db, *gradients]  # dL/dW = x^T delta, dL/db = sum of delta
-        found.append((d, gradients))
-        if depth:
-            d = d @ layer.weight.mT  # dL/da of the layer before
-    return found[::-1]
-
-
-@dataclass(frozen=True)
-class LayerGradients:
-    """One layer of one network, on N points: z = W x + b, a = f(z) (f of norm(z) with a norm), delta = dL/dz."""
-
-    z: Tensor  # (N, out)
-    a: Tensor  # (N, out)
-    delta: Tensor  # (N, out)
-    dW: Tensor  # (out, in), as `nn.Linear.weight`  # noqa: N815 (the papers' name)
-    db: Tensor  # (out,)
-
-
-def backprop(model: nn.Sequential, x: Tensor, y: Tensor, loss: str = "cross_entropy") -> list[LayerGradients]:
-    """Every number on the way forward and back through `model`, for points `x` (N, 2) with the mean loss over them.
-
-    `model` is an `Experiment.model`, or any `nn.Sequential` that `stacked.unstack` takes, in evaluation mode.  `y` is
-    (N,) whole-number classes or values to be met, (N,) or (N, outputs); `loss` is a key of `stacked.LOSSES`.  With one
-    output, "cross_entropy" is the binary one of its logit; "squared" and "huber" aim at -1 and 1 for classes.  Nothing
-    is changed.  Raises `TypeError` for a module whose derivative is not written out here.
-
-    Rumelhart, Hinton, Williams 1986.
-    """
-    layers, before = stacked.unstack(model)
-    with torch.no_grad():
-        traces = forward(layers, before(x)[None])
-        outputs = traces[-1].a
-        wanted = stacked.targets(y, outputs=outputs.shape[-1], loss=loss)
-        gradients = backward(layers, traces, LOSSES[loss].derivative(outputs, wanted) / len(x))
-    return [
-        LayerGradients(z=t.z[0], a=t.a[0], delta=delta[0], dW=dW[0].mT, db=db[0, 0])
-        for t, (delta, (dW, db, *_)) in zip(traces, gradients, strict=True)
-    ]
+from engine.nets.stacked import LOSSES
 
 
 class Experiment:
@@ -143,10 +59,10 @@ class Experiment:
         self.optimiser = optim.make(config.optimiser, self.parameters, config.learning_rate, **settings)
         self.model = self._shown()
 
-        self.detail = portrait.detail(sum(config.widths) + outputs)
-        looked_at = torch.cat([portrait.pixels(self.detail.side), portrait.grid_lines().flatten(0, 2)])
+        self.detail = detail(sum(config.widths) + outputs)
+        looked_at = torch.cat([pixels(self.detail.side), grid_lines().flatten(0, 2)])
         self.view = torch.cat([inputs(looked_at).to(self.device), self.x[: self.detail.points]])
-        self.seed_view = inputs(portrait.pixels(self.detail.seed_side)).to(self.device)
+        self.seed_view = inputs(pixels(self.detail.seed_side)).to(self.device)
 
     def step(self) -> dict[str, float]:
         config, n = self.config, self.n_train
@@ -190,7 +106,7 @@ class Experiment:
         """Of every network on every point, (S, N, K)."""
         return forward(self.layers, self.x.expand(len(self.networks), -1, -1))[-1].a
 
-    def scores(self, outputs: Tensor) -> portrait.Array:
+    def scores(self, outputs: Tensor) -> Array:
         """`SCORES` of each network, (4, S), from all its outputs (S, N, K).  Waits for the GPU."""
         losses = LOSSES[self.loss].value(outputs, self.t)  # (S, N)
         if self.data.classes == 0:
@@ -201,7 +117,7 @@ class Experiment:
             wrong = (outputs.argmax(-1) != self.t.argmax(-1)).to(losses.dtype)
         n = self.n_train
         parts = [losses[:, :n].mean(1), losses[:, n:].mean(1), wrong[:, :n].mean(1), wrong[:, n:].mean(1)]
-        scores = portrait.array(torch.stack(parts))
+        scores = array(torch.stack(parts))
         if self.data.classes == 0:
             scores[2:] = np.sqrt(scores[2:])
         return scores
@@ -270,15 +186,16 @@ class Experiment:
         """What there is to see now.  Changes nothing."""
         points, follow = self.detail.points, min(self.config.follow, len(self.xy) - 1)
         x, y = torch.from_numpy(self.xy).to(self.device), torch.from_numpy(self.labels).to(self.device)
-        layers, _ = stacked.unstack(self.model)
-        return portrait.draw(
-            self,
-            view=[(t.x[0], t.a[0]) for t in forward(layers, self.view[None])],
-            outputs=self._outputs(),
+        (layers, _), outputs = stacked.unstack(self.model), self._outputs()
+        return frame(
+            self.config, self.layers, step=self.step_count, shown=self.shown, classes=self.data.classes,
+            loss=self.loss, detail=self.detail, xy=self.xy, labels=self.labels, n_train=self.n_train, x=self.x,
+            t=self.t, view=[(seen.x[0], seen.a[0]) for seen in forward(layers, self.view[None])],
+            outputs=outputs, scores=self.scores(outputs),
             seed_outputs=forward(self.layers, self.seed_view.expand(len(self.networks), -1, -1))[-1].a,
             gradients=backprop(self.model, x[: self.n_train][:points], y[: self.n_train][:points], self.loss),
             followed=backprop(self.model, x[follow : follow + 1], y[follow : follow + 1], self.loss),
-        )
+        )  # fmt: skip
 
 
 def _whole(change: Mapping[str, Any], name: str, low: int, high: int) -> int:

@@ -5,24 +5,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data.plane import LIMIT
-from engine.nets.stacked import LOSSES
-
-if TYPE_CHECKING:
-    from engine.labs.neural_network.experiment import Experiment, LayerGradients
+from engine.data.square import LIMIT
+from engine.labs.neural_network.chain_rule import LayerGradients
+from engine.labs.neural_network.config import Config
+from engine.labs.neural_network.resolution import LINES, Detail
+from engine.nets.stacked import LOSSES, Layer
 
 Array = NDArray[np.float32]
 
 SCORES = ("train_loss", "test_loss", "train_error", "test_error")  # error: share wrong, or RMSE
 MOST = 64  # inputs and outputs of a layer, whose gradients for one point are told
-LINES = (2, 11, 33, 2)  # directions, lines, points along a line, x and y
 ACTIVATION_EDGES = np.linspace(-4, 4, 41)  # what lies outside is counted in the outermost bin
 GRADIENT_EDGES = np.linspace(-10, 2, 41)  # of log10 |gradient|; a gradient of zero is counted in the first bin
 
@@ -88,20 +87,6 @@ def grid_lines() -> Tensor:
         torch.linspace(-LIMIT, LIMIT, lines), torch.linspace(-LIMIT, LIMIT, points), indexing="ij"
     )
     return torch.stack([torch.stack([fixed, along], dim=-1), torch.stack([along, fixed], dim=-1)])
-
-
-class Detail(NamedTuple):
-    """How much of a network is worked out for one frame."""
-
-    side: int  # pixels along one side of the output map; half as many for a neuron's thumbnail
-    seed_side: int  # pixels along one side of a map when there is one for each seed
-    points: int  # so many at most are warped, and stand behind the histograms
-
-
-def detail(neurons: int) -> Detail:
-    """Less for larger networks, so that a frame stays cheap to make and to send."""
-    side = 100 if neurons <= 12 else 72 if neurons <= 40 else 64 if neurons <= 130 else 40
-    return Detail(side, 24, 500) if neurons <= 130 else Detail(side, 12, 250)
 
 
 def flatten(hidden: Tensor, points: Tensor) -> tuple[Tensor, float]:
@@ -172,26 +157,37 @@ def confusion(outputs: Tensor, labels: NDArray[Any], classes: int) -> NDArray[np
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
-def draw(
-    experiment: Experiment,
+def frame(
+    config: Config,
+    layers: Sequence[Layer],
     *,
+    step: int,
+    shown: int,
+    classes: int,
+    loss: str,
+    detail: Detail,
+    xy: Array,
+    labels: NDArray[Any],
+    n_train: int,
+    x: Tensor,
+    t: Tensor,
     view: Sequence[tuple[Tensor, Tensor]],
     outputs: Tensor,
+    scores: Array,
     seed_outputs: Tensor,
     gradients: Sequence[LayerGradients],
     followed: Sequence[LayerGradients],
 ) -> Frame:
-    """One frame of `experiment`.
+    """The frame of network `shown` in the stack `layers`.
 
-    `view`: inputs and activations of each layer of the shown network on ``experiment.view`` (pixels, grid lines,
-    points); `outputs` (S, N, K) of every network on every point; `seed_outputs` (S, q * q, K) on a coarse grid;
-    `gradients` of the shown network on many points, and `followed` on one.
+    Of the points `xy` (N, 2) with their `labels`, inputs `x` (N, F) and targets `t` (N, K), the first `n_train` train.
+    `view`: inputs and activations of each layer of the shown network on pixels, grid lines and points, in this order;
+    `outputs` (S, N, K) of every network on every point, and its `scores` (4, S); `seed_outputs` (S, q * q, K) on a
+    coarse grid; `gradients` of the shown network on many points, and `followed` on one.
     """
-    config, n, shown = experiment.config, experiment.n_train, experiment.shown
-    classes, loss = experiment.data.classes, experiment.loss
     drawn = (len(config.features), *config.hidden, outputs.shape[-1])  # so many neurons of each layer
-    side, seed_side, _ = experiment.detail
-    points = min(len(experiment.xy), experiment.detail.points)
+    side, seed_side, most = detail
+    points = min(len(xy), most)
     feature_maps, *maps = (
         seen[: side * side].mT.reshape(-1, side, side) for seen in (view[0][0], *(a for _, a in view))
     )
@@ -199,9 +195,9 @@ def draw(
     last_hidden = view[-1][0][side * side :]
     flat, variance = flatten(last_hidden, last_hidden[-points:])
     seed_maps, _ = prediction(seed_outputs, classes=classes, loss=loss)
-    scores = experiment.scores(outputs)
+    follow = min(config.follow, len(xy) - 1)
     return Frame(
-        step=experiment.step_count,
+        step=step,
         classes=classes,
         features=config.features,
         feature_maps=array(feature_maps[:, ::2, ::2]),
@@ -210,37 +206,37 @@ def draw(
         confidence=array(confidence),
         weights=tuple(
             array(layer.weight[shown, :n_in, :n_out].mT)
-            for layer, (n_in, n_out) in zip(experiment.layers, itertools.pairwise(drawn), strict=True)
+            for layer, (n_in, n_out) in zip(layers, itertools.pairwise(drawn), strict=True)
         ),
-        biases=tuple(array(layer.bias[shown, 0, :n]) for layer, n in zip(experiment.layers, drawn[1:], strict=True)),
-        train_xy=experiment.xy[:n],
-        train_labels=experiment.labels[:n],
-        test_xy=experiment.xy[n:],
-        test_labels=experiment.labels[n:],
+        biases=tuple(array(layer.bias[shown, 0, :n]) for layer, n in zip(layers, drawn[1:], strict=True)),
+        train_xy=xy[:n_train],
+        train_labels=labels[:n_train],
+        test_xy=xy[n_train:],
+        test_labels=labels[n_train:],
         hidden_points=array(flat[-points:]),
         hidden_lines=array(flat[:-points].reshape(LINES)),
         hidden_variance=variance,
         activation_histograms=histograms([g.a for g in gradients[:-1]], ACTIVATION_EDGES),
         gradient_histograms=histograms([log_size(g.dW) for g in gradients], GRADIENT_EDGES),
         gradient_rms=array(torch.stack([g.dW.square().mean().sqrt() for g in gradients])),
-        confusion=confusion(outputs[shown, n:], experiment.labels[n:], classes),
+        confusion=confusion(outputs[shown, n_train:], labels[n_train:], classes),
         scores=dict(zip(SCORES, scores[:, shown].tolist(), strict=True)),
-        followed=_follow(experiment, followed),
+        followed=Followed(
+            index=follow,
+            xy=xy[follow],
+            label=float(labels[follow]),
+            inputs=array(x[follow]),
+            outputs=array(followed[-1].a[0]),
+            loss=float(LOSSES[loss].value(followed[-1].a, t[follow : follow + 1])),
+            layers=tuple(_told(layer) for layer in followed),
+        ),
         seed_errors=scores[3],
         seed_maps=array(seed_maps.reshape(-1, seed_side, seed_side)),
     )
 
 
-def _follow(experiment: Experiment, layers: Sequence[LayerGradients]) -> Followed:
-    i, outputs = min(experiment.config.follow, len(experiment.xy) - 1), layers[-1].a
-    loss = LOSSES[experiment.loss].value(outputs, experiment.t[i : i + 1])
-    numbers = [{"z": g.z[0], "a": g.a[0], "delta": g.delta[0], "dW": g.dW[:MOST, :MOST], "db": g.db} for g in layers]
-    return Followed(
-        index=i,
-        xy=experiment.xy[i],
-        label=float(experiment.labels[i]),
-        inputs=array(experiment.x[i]),
-        outputs=array(outputs[0]),
-        loss=float(loss),
-        layers=tuple({name: array(t) for name, t in layer.items()} for layer in numbers),
-    )
+def _told(layer: LayerGradients) -> dict[str, Array]:
+    """What `Followed.layers` has of a layer."""
+    dW = layer.dW[:MOST, :MOST]
+    numbers = {"z": layer.z[0], "a": layer.a[0], "delta": layer.delta[0], "dW": dW, "db": layer.db}
+    return {name: array(tensor) for name, tensor in numbers.items()}

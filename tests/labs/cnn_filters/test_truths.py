@@ -20,8 +20,9 @@ from engine.contract.device import generator
 from engine.contract.knobs import ConfigError
 from engine.data import images, shelf
 from engine.labs import cnn_filters
-from engine.labs.cnn_filters import Config, Experiment
+from engine.labs.cnn_filters import Config, Experiment, view
 from engine.labs.cnn_filters.accuracy import shifted
+from engine.measures import attribution
 from engine.nets import convnet
 from engine.nets.convnet import Architecture, ArchitectureError, ConvNet, Window
 
@@ -206,6 +207,10 @@ def test_the_picture_is_the_one_that_was_asked_for() -> None:
     assert np.array_equal(experiment.frame().picture, drawn) and experiment.frame().label == -1
     with pytest.raises(ConfigError, match="picture"):
         Config(picture=images.pack(np.zeros((28, 28), np.float32)))
+
+
+def test_every_attribution_stands_under_its_own_name() -> None:
+    assert tuple(view.METHODS) == attribution.METHODS
 
 
 @given(right=st.integers(-4, 4), down=st.integers(-4, 4))

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.contract.knobs import ConfigError
+from engine.contract.view import View
 from engine.data import plane
-from engine.labs.neural_network import Config, Experiment, Frame, backprop, forward
+from engine.labs.neural_network import Config, Experiment, Frame, backprop, forward, view
 from engine.nets import optim, stacked
 
 TORCH_LOSSES = {"squared": F.mse_loss, "huber": F.huber_loss}
@@ -311,6 +312,16 @@ def test_the_frame_tells_the_truth_about_the_model() -> None:
     loss = F.cross_entropy(torch.from_numpy(followed.outputs), torch.tensor(int(followed.label)))
     assert followed.loss == pytest.approx(loss.item(), abs=1e-6)
     np.testing.assert_allclose(last["dW"], np.outer(last["delta"], followed.layers[-2]["a"]), atol=1e-6)
+
+
+def test_discretise_changes_the_picture_and_nothing_in_the_run() -> None:
+    smooth, discrete = (Experiment(Config(samples=60, discretise=discretise)) for discretise in (False, True))
+    assert smooth.step() == discrete.step()
+    assert_same(smooth.frame(), discrete.frame())
+    pictures = [view.stage(View(one.frame(), one.config)).to_bytes() for one in (smooth, discrete)]
+    assert pictures[0] != pictures[1]
+    smooth.update(discrete.config)
+    assert view.stage(View(smooth.frame(), smooth.config)).to_bytes() == pictures[1]
 
 
 def test_two_hidden_neurons_are_shown_as_they_are_and_more_by_their_principal_plane() -> None:
