@@ -5,11 +5,13 @@ python -m engine describe gradient_descent
 python -m engine run neural_network --set hidden=8,8 --set seed=3 --steps 200 --device auto --threads 1 --json
 python -m engine export neural_network --set hidden=8,8 --steps 200 > run.py
 python -m engine fetch mnist
+python -m engine check neural_network --quick
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 
 import torch
@@ -23,7 +25,7 @@ from engine.runs.export import json_line, script
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line asks for and return its exit status: 0, or 2 after a sentence on standard error."""
+    """Do what the command line asks for; the exit status: 0, 2 after a sentence, 1 if `check` found something."""
     console.speak_utf8()
     parser = argparse.ArgumentParser(
         "python -m engine", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -32,6 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("list", help="every lab with the question it asks")
     fetch = commands.add_parser("fetch", help="fetch a data set now, for when there is no network later")
     fetch.add_argument("data", choices=[name for name in images.DATASETS if name != "digits"])
+    check = commands.add_parser("check", help="whether a lab keeps the whole contract; ends with 1 if it does not")
+    check.add_argument("lab")
+    check.add_argument("--quick", action="store_true", help="leave out what trains for longer")
+    check.add_argument("--json", action="store_true", help="one JSON object: lab, findings, pace")
     for name, help_text in (
         ("describe", "the knobs of a lab"),
         ("run", "train, and print the metrics of every step"),
@@ -70,6 +76,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 2
 
 
+def _check(slug: str, *, quick: bool, as_json: bool) -> int:
+    from engine.contract import check
+
+    torch.set_num_threads(1)
+    findings = check.check(slug, quick=quick)
+    pace = check.pace(slug) if not findings else ""
+    if as_json:
+        print(json.dumps({"lab": slug, "findings": findings, "pace": pace}))
+    else:
+        print("\n".join(findings or [f"{slug} keeps the contract. {pace}"]))
+    return 1 if findings else 0
+
+
 def _do(given: argparse.Namespace) -> int:
     if given.command == "list":
         for slug in engine.labs():
@@ -85,6 +104,8 @@ def _do(given: argparse.Namespace) -> int:
             live = ", live" if knob.live else ""
             print(f"  {knob.name} = {knob.format(knob.default) or '(empty)'}{live}: {knob.help} ({knob.allowed})")
         return 0
+    if given.command == "check":
+        return _check(given.lab, quick=given.quick, as_json=given.json)
     config: Config = lab.Config.from_params(_params(given.knobs))
     if given.steps < 0:
         raise ConfigError("steps", given.steps, "give a whole number from 0 up")

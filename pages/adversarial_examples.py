@@ -5,18 +5,17 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from engine.contract import registry
 from engine.labs.adversarial_examples.frame import PLANE_X, PLANE_Y
 from engine.scene.scene import Scene
 from ui import charts
 from ui.inputs.network import network_input
 from ui.inputs.picture import dataset_notice, picture_input
-from ui.page import View, draw_stage, lab_page
+from ui.page import View, draw_stage, lab_page, views
 from ui.player import Player
 from ui.scene import show
 
 SLUG = "adversarial_examples"
-drawn = registry.view(SLUG)
+drawn = views(SLUG)
 NAMES, tally = drawn.NAMES, drawn.tally
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from engine.contract import registry
 from engine.scene.sampler import next_token
 from engine.scene.scene import Scene
 from ui import charts
 from ui.inputs.text import text_input
 from ui.lens_chart import logit_lens
-from ui.page import View, lab_page
+from ui.page import View, lab_page, views
 from ui.plain import plain
 from ui.player import Player
 from ui.press import whole
 from ui.scene import show
 
 SLUG = "attention_heads"
-drawn = registry.view(SLUG)
+drawn = views(SLUG)
 SHARING = {"multi_head": "multi-head", "grouped": "grouped by two", "multi_query": "multi-query"}
 
 

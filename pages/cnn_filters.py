@@ -6,7 +6,6 @@ from typing import Any
 
 import streamlit as st
 
-from engine.contract import registry
 from engine.data import shelf
 from engine.nets.convnet import POOL, output_size
 from engine.runs.pool import PoolError
@@ -14,14 +13,14 @@ from engine.scene.scene import Scene
 from ui import charts, shell
 from ui.inputs.network import network_input
 from ui.inputs.picture import dataset_notice, picture_input
-from ui.page import View, lab_page
+from ui.page import View, lab_page, views
 from ui.plain import plain
 from ui.player import Player
 from ui.scene import show
 
 SLUG = "cnn_filters"
 ATTACK = "adversarial_examples"
-READS = registry.view(SLUG).READS
+READS = views(SLUG).READS
 
 
 def curves(view: View) -> None:

@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine.contract import registry
 from engine.labs.generative_families.families import FAR
 from ui import charts
 from ui.clipped import clipped
 from ui.inputs.points import points_input
-from ui.page import View, draw_stage, lab_page, seldom
+from ui.page import View, draw_stage, lab_page, seldom, views
 from ui.player import Player
 
 SLUG = "generative_families"
-drawn = registry.view(SLUG)
+drawn = views(SLUG)
 COLOURS, SHORT, TITLES = drawn.COLOURS, drawn.SHORT, drawn.TITLES
 GOALS = {
     "vae": "makes a lower bound of log p(x) large: rebuild a point from its code, and pay for the code",

@@ -8,11 +8,10 @@ import numpy as np
 import streamlit as st
 from scipy.interpolate import RegularGridInterpolator
 
-from engine.contract import registry
 from ui import charts
-from ui.page import View, lab_page
+from ui.page import View, lab_page, views
 
-drawn = registry.view("gradient_descent")
+drawn = views("gradient_descent")
 TITLES, FLOOR = drawn.TITLES, drawn.FLOOR
 MEASURES = {"loss": ("How low is each?", "loss L(θ)"),
             "distance": ("How far is each from the nearest minimum?", "distance |θ − θ*|")}  # fmt: skip

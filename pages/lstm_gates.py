@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine.contract import registry
 from ui import charts
 from ui.inputs.text import text_input
 from ui.link import settings
-from ui.page import View, draw_stage, lab_page
+from ui.page import View, draw_stage, lab_page, views
 from ui.player import Player
 
 SLUG = "lstm_gates"
-drawn = registry.view(SLUG)
+drawn = views(SLUG)
 COLOURS, MEASURE, TITLES = drawn.COLOURS, drawn.MEASURE, drawn.TITLES
 
 

@@ -8,18 +8,17 @@ from typing import Any
 
 import streamlit as st
 
-from engine.contract import registry
 from engine.data import images
 from ui import charts
 from ui.inputs.picture import dataset_notice, picture_input
 from ui.link import settings
-from ui.page import View, lab_page
+from ui.page import View, lab_page, views
 from ui.player import Player
 from ui.press import once
 from ui.scene import coming, show
 
 SLUG = "vae"
-drawn = registry.view(SLUG)
+drawn = views(SLUG)
 
 
 def stage(view: View) -> None:

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,10 +22,10 @@ import engine
 from engine import Config
 from engine.contract import registry
 from engine.contract import view as contract
-from engine.runs import export
+from engine.runs import export, story
 from engine.runs.history import Curves, Look
 from engine.runs.pool import PoolError
-from ui import lesson, story
+from ui import lesson
 from ui.controls import controls
 from ui.link import settings
 from ui.plain import plain
@@ -149,6 +150,11 @@ def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: ty
 
 
 # ---------------------------------------------------------------------- what moves
+
+
+def views(slug: str) -> ModuleType:
+    """The lab's ``view.py``, for a page that draws more than it."""
+    return registry.view(slug)
 
 
 def draw_stage(view: View) -> None:

@@ -12,10 +12,10 @@ import streamlit as st
 
 from engine import Config, ConfigError, runs
 from engine.contract.knobs import Knob
+from engine.runs import story
 from engine.runs.history import Curves, Look, newest
 from engine.runs.pool import PoolError
 from engine.runs.run import Run
-from ui import story
 from ui.burst import Burst
 from ui.link import set_config, settings
 from ui.words import uncapital
@@ -86,6 +86,7 @@ class Player:
 
     def _turn(self, config: Config) -> None:
         assert self.on_stage is not None
+        self._look_beside(config)
         if not all(config.knobs()[name].live for name in self.config.changed(config)):
             playing = self.on_stage.look.status == "running"
             self.on_stage.run.reset(config)
@@ -98,6 +99,14 @@ class Player:
         elif (seen := self.config.seen_as(config)) != self.config:  # looking does not wait for "go on" or "branch"
             self.on_stage.run.update(seen)
             self.config = seen
+
+    def _look_beside(self, config: Config) -> None:
+        """What is looked at in the run on stage is looked at in those beside it too."""
+        knobs = config.knobs()
+        looks = {name: getattr(config, name) for name in self.config.changed(config) if knobs[name].look}
+        for other in self.compared if looks else ():
+            if other.look.config is not None:
+                other.run.update(dataclasses.replace(other.look.config, **looks))
 
     @property
     def rewound(self) -> bool:

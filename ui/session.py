@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from engine import Config, runs
-from ui import story
-from ui.link import set_config
+from engine import Config, ConfigError, runs
+from engine.runs import story
+from ui.link import set_config, settings
 from ui.player import SPEEDS, Player, Watched
 
 
@@ -51,7 +51,31 @@ def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:
         player.config = player.wanted = look.config or player.config
         set_config(slug, player.config)
     elif any(name in st.query_params for name in ("step", "did", "at", "compare")):
-        story.open_link(player, config_class)
+        _open_link(player, config_class)
     for name in ("step", "did", "at", "compare"):
         st.query_params.pop(name, None)
     return player
+
+
+def _open_link(player: Player, config_class: type[Config]) -> None:
+    """Open the runs that the link tells of and let each go as far as it went.  What cannot be read gets a sentence."""
+    here = settings(player.slug, config_class)
+    query = st.query_params.to_dict()
+    try:
+        told = story.read_story(here.config, query)
+    except ConfigError as error:
+        here.notices.append(f"In the link, {error} The run starts from the beginning.")
+        return
+    try:
+        compared = story.read_compared(config_class, query.get("compare", ""))
+    except ConfigError as error:
+        here.notices.append(f"In the link, {error} The runs beside this one are left out.")
+        compared = []
+    player.follow(told.config)
+    if player.on_stage is not None:
+        if said := player.on_stage.run.retell(told.interventions, told.step, told.at):
+            here.notices.append(f"In the link, {said}")
+        player.on_stage.peek()
+        for other, together in compared:
+            if said := player.set_beside(other, together=together):
+                here.notices.append(f"In the link, for a run beside this one, {said}")

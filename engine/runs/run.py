@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from engine.contract.knobs import Config
 from engine.runs.history import Intervention, Look
 
-if TYPE_CHECKING:
-    from engine.runs.pool import Pool
+
+class Home(Protocol):
+    """What a `Run` asks of the pool that holds it."""
+
+    def call(self, verb: str, run_id: str, *args: Any, timeout: float = 5.0) -> Any: ...
+
+    def peek(self, run_id: str, since: int = -1) -> Look: ...
+
+    def leave(self, run_id: str) -> None: ...
+
+    def branch(self, run_id: str, step: int, config: Config) -> Run: ...
+
+    def close_run(self, run_id: str) -> None: ...
 
 
 class Run:
@@ -19,7 +30,7 @@ class Run:
     `ConfigError` when the lab refuses a value.
     """
 
-    def __init__(self, pool: Pool, run_id: str, slug: str) -> None:
+    def __init__(self, pool: Home, run_id: str, slug: str) -> None:
         self.pool, self.id, self.slug = pool, run_id, slug
 
     def play(self) -> None:

@@ -12,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 import engine
 from engine import ConfigError, runs
+from engine.runs import story
 from engine.runs.history import Intervention
-from ui import link, story
+from ui import link
 
 DIGITS = "9" * 5_000  # more than Python converts
 DEEP = "[" * 10_000 + "]" * 10_000
@@ -110,7 +111,7 @@ NO_RUNS = [
 @pytest.mark.parametrize("text", NO_RUNS, ids=lambda text: f"{text[:40]!a}-{len(text)}")
 def test_runs_beside_that_cannot_be_get_a_sentence(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        story._read_compared(NETWORK, text)
+        story.read_compared(NETWORK, text)
     assert str(caught.value).endswith(".") and len(str(caught.value)) < 400
 
 

@@ -9,17 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import streamlit as st
-
-from engine import Config, ConfigError
+from engine.contract.knobs import Config, ConfigError
 from engine.runs.history import Intervention
-from ui.link import settings
-
-if TYPE_CHECKING:
-    from ui.player import Player
 
 FURTHEST = 1_000_000  # steps that a link may ask for
 CHANGES = 500  # things done to a run that a link may tell of: each costs the web process up to half a millisecond
@@ -70,30 +64,6 @@ def too_much(address: str, told: Iterable[dict[str, Any]]) -> str:
     return ""
 
 
-def open_link(player: Player, config_class: type[Config]) -> None:
-    """Open the runs that the link tells of and let each go as far as it went.  What cannot be read gets a sentence."""
-    here = settings(player.slug, config_class)
-    query = st.query_params.to_dict()
-    try:
-        told = _read_story(here.config, query)
-    except ConfigError as error:
-        here.notices.append(f"In the link, {error} The run starts from the beginning.")
-        return
-    try:
-        compared = _read_compared(config_class, query.get("compare", ""))
-    except ConfigError as error:
-        here.notices.append(f"In the link, {error} The runs beside this one are left out.")
-        compared = []
-    player.follow(told.config)
-    if player.on_stage is not None:
-        if said := player.on_stage.run.retell(told.interventions, told.step, told.at):
-            here.notices.append(f"In the link, {said}")
-        player.on_stage.peek()
-        for other, together in compared:
-            if said := player.set_beside(other, together=together):
-                here.notices.append(f"In the link, for a run beside this one, {said}")
-
-
 @dataclass(frozen=True)
 class Story:
     """A run that a link tells of."""
@@ -104,12 +74,12 @@ class Story:
     at: int | None = None  # an earlier step to look at
 
 
-def _read_story(config: Config, query: dict[str, str]) -> Story:
+def read_story(config: Config, query: dict[str, str]) -> Story:
     step, at = (_step(name, query.get(name, "0")) for name in ("step", "at"))
     return Story(config, step, read(query.get("did", ""), config), at if "at" in query else None)
 
 
-def _read_compared(config_class: type[Config], text: str) -> list[tuple[Story, bool]]:
+def read_compared(config_class: type[Config], text: str) -> list[tuple[Story, bool]]:
     """The runs in `compare`, and whether each obeys the buttons of the one on stage.  Raises `ConfigError`."""
     allowed = f'a list of at most {COMPARED} like [["learning_rate=0.1&step=50",0]], as "Link and export" writes it'
     found = []
@@ -121,7 +91,7 @@ def _read_compared(config_class: type[Config], text: str) -> list[tuple[Story, b
         except ValueError:
             raise ConfigError("compare", text, allowed) from None
         knobs = {name: value for name, value in told.items() if name not in ("step", "did", "at")}
-        found.append((_read_story(config_class.from_params(knobs), told), bool(together)))
+        found.append((read_story(config_class.from_params(knobs), told), bool(together)))
     return found
 
 
