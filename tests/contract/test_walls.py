@@ -77,7 +77,7 @@ STILL: set[tuple[str, str]] = {
     ("pages.diffusion", "engine.scene.film"),
     ("pages.diffusion", "engine.scene.particles"),
     ("pages.diffusion", "engine.scene.scene"),
-    ("pages.double_descent", "engine.scene.scene"),
+    ("pages.double_descent", "engine.contract.registry"),
     ("pages.gan", "engine.labs.gan.frame"),
     ("pages.gan", "engine.scene.scene"),
     ("pages.generative_families", "engine.labs.generative_families.families"),
