@@ -73,9 +73,7 @@ STILL: set[tuple[str, str]] = {
     ("pages.cnn_filters", "engine.runs.pool"),
     ("pages.cnn_filters", "engine.scene.scene"),
     ("pages.cnn_filters", "engine.scene.slide"),
-    ("pages.diffusion", "engine.labs.diffusion.warm_start"),
-    ("pages.diffusion", "engine.scene.film"),
-    ("pages.diffusion", "engine.scene.particles"),
+    ("pages.diffusion", "engine.contract.registry"),
     ("pages.diffusion", "engine.scene.scene"),
     ("pages.double_descent", "engine.contract.registry"),
     ("pages.gan", "engine.labs.gan.frame"),
@@ -116,8 +114,6 @@ STILL: set[tuple[str, str]] = {
 STILL_ROUND: set[tuple[str, ...]] = {
     ("engine.labs.adversarial_examples.experiment", "engine.labs.adversarial_examples.frame"),
     ("engine.labs.cnn_filters.experiment", "engine.labs.cnn_filters.frame"),
-    ("engine.labs.diffusion.experiment", "engine.labs.diffusion.frame"),
-    ("engine.labs.diffusion.experiment", "engine.labs.diffusion.warm_start"),
     ("engine.labs.moe_routing.experiment", "engine.labs.moe_routing.frame"),
     (
         "engine.labs.neural_network.config",

@@ -9,6 +9,7 @@ from engine.contract.knobs import ConfigError, knob
 from engine.data import point_clouds
 
 SIZES = {"small": (64, 2), "medium": (128, 3), "large": (256, 3)}  # neurons and layers
+UPDATES = 8_000  # of the stored network
 
 
 @dataclass(frozen=True)
