@@ -12,11 +12,7 @@ from engine.labs.gradient_descent.surfaces import SURFACES
 from engine.nets import optim
 
 BATCH = {"full": None, "mini-batch": 32, "one sample": 1}
-
-
 TIMES = {"standard": 1, "large": 4}  # as many starts along each side as `starts` says
-
-
 LONGEST = 60.0  # milliseconds that a step of the grid may take
 
 
