@@ -16,7 +16,7 @@ from engine.labs.gradient_descent.config import BATCH, Config
 from engine.labs.gradient_descent.frame import Frame, frame
 from engine.labs.gradient_descent.surfaces import SURFACES, Surface, diabetes_data, find, mean_squared_error
 from engine.nets import optim
-from engine.nets.optim import WITH_MOMENTUM
+from engine.nets.optimiser_names import WITH_MOMENTUM
 
 __all__ = ["SURFACES", "Config", "Experiment", "Frame"]
 

@@ -14,7 +14,7 @@ from engine.labs.gradient_descent.basins import Basins
 from engine.labs.gradient_descent.config import Config
 from engine.labs.gradient_descent.curvature import contraction, curvature
 from engine.labs.gradient_descent.surfaces import Surface, terrain
-from engine.nets.optim import WITH_MOMENTUM
+from engine.nets.optimiser_names import WITH_MOMENTUM
 
 
 @dataclass(frozen=True)
