@@ -15,6 +15,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from engine.nets.optimiser_names import ELEMENTWISE, NAMES, TITLES, WITH_MOMENTUM, title
+
+__all__ = ["ELEMENTWISE", "LAMB", "NAMES", "SAM", "TITLES", "WITH_MOMENTUM", "Lion", "NAdam", "make", "title"]
+
 
 class LAMB(Optimizer):
     """Adam whose step, in each layer, is as long as the layer's weights: layer-wise adaptive moments.
@@ -154,7 +158,7 @@ def _call(closure: Callable[[], Any] | None) -> Any:
         return closure()
 
 
-# Name -> class, and the settings in which this playground departs from the class's defaults.
+# Name of `NAMES` -> class, and the settings in which this playground departs from the class's defaults.
 _OPTIMISERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "gradient_descent": (torch.optim.SGD, {}),
     "momentum": (torch.optim.SGD, {"momentum": 0.9}),
@@ -170,22 +174,6 @@ _OPTIMISERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "muon": (torch.optim.Muon, {}),
     "sam": (SAM, {}),
 }
-
-NAMES: tuple[str, ...] = tuple(_OPTIMISERS)
-"""Every optimiser that `make` knows."""
-WITH_MOMENTUM = ("momentum", "nesterov")
-"""Those that take `momentum`."""
-
-TITLES = {"gradient_descent": "gradient descent", "rmsprop": "RMSProp", "adagrad": "Adagrad", "nesterov": "Nesterov",
-          "adam": "Adam", "adamw": "AdamW", "adamax": "Adamax", "nadam": "NAdam", "lamb": "LAMB", "lion": "Lion",
-          "muon": "Muon", "sam": "SAM"}  # fmt: skip
-ELEMENTWISE: tuple[str, ...] = tuple(name for name in NAMES if name not in ("lamb", "muon", "sam"))
-"""Those that treat each number by itself, so that many networks stacked in one tensor train as if each were alone."""
-
-
-def title(name: str) -> str:
-    """How the optimiser called `name` is written."""
-    return TITLES.get(name, name)
 
 
 def make(name: str, params: Iterable[Any], lr: float, **settings: Any) -> Optimizer:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.data import point_clouds
+from engine.data import cloud_shapes
 
 SIZES = {"small": (64, 2), "medium": (128, 3), "large": (256, 3)}  # neurons and layers
+UPDATES = 8_000  # of the stored network
 
 
 @dataclass(frozen=True)
 class Config(BaseConfig):
     data: str = knob(
-        "ring", choices=(*point_clouds.SHAPES, "digits"), titles=(*point_clouds.TITLES, "Digits"), group="data",
+        "ring", choices=(*cloud_shapes.SHAPES, "digits"), titles=(*cloud_shapes.TITLES, "Digits"), group="data",
         help="What is to be drawn.",
     )  # fmt: skip
     points: str = knob("", length=(0, 6000), group="data", when="data=drawn", help="Drawn points, packed.")
@@ -24,7 +25,7 @@ class Config(BaseConfig):
         help="Random, or those of a stored network that was trained on these digits before.",
     )  # fmt: skip
     conditional: bool = knob(
-        False, label="Tell it the class", group="training", when=f"data={'|'.join(point_clouds.CLASSES)}",
+        False, label="Tell it the class", group="training", when=f"data={'|'.join(cloud_shapes.CLASSES)}",
         help="Which heap, moon, ring or square a point belongs to. Then each sample is asked for by its class.",
     )  # fmt: skip
     objective: str = knob(
@@ -71,7 +72,7 @@ class Config(BaseConfig):
 
     def check(self) -> None:
         if self.data == "drawn":
-            point_clouds.require(self.points)
+            cloud_shapes.require(self.points)
         stored = (self.objective, self.schedule, self.steps, self.size) == ("noise", "cosine", 1000, "medium")
         if self.data == "digits" and self.start == "trained" and not stored:
             raise ConfigError(
@@ -86,7 +87,7 @@ class Config(BaseConfig):
     @property
     def classes(self) -> int:
         """How many classes the network is told, 0 if none."""
-        return 10 if self.data == "digits" else point_clouds.CLASSES.get(self.data, 0) if self.conditional else 0
+        return 10 if self.data == "digits" else cloud_shapes.CLASSES.get(self.data, 0) if self.conditional else 0
 
     @property
     def drawing(self) -> tuple[str, float, int, float]:

@@ -13,12 +13,11 @@ from torch import Tensor
 from engine.contract.device import generator
 from engine.contract.states import copied
 from engine.data import images, point_clouds
-from engine.labs.diffusion import frame as diffusion_view
-from engine.labs.diffusion import scores, warm_start
+from engine.labs.diffusion import scores, trained_digits
 from engine.labs.diffusion.config import SIZES, Config
 from engine.labs.diffusion.few_steps import FewSteps
 from engine.labs.diffusion.film import Drawing
-from engine.labs.diffusion.frame import Frame
+from engine.labs.diffusion.frame import SHOWN, Frame, frame
 from engine.measures import class_scores, distances
 from engine.nets.denoiser import Denoiser
 from engine.nets.sampling import Route, Schedule, Walk, add_noise, route, sample, straight
@@ -55,7 +54,7 @@ class Experiment:
         ).to(self.device)  # fmt: skip
         self.trained = self.digits and config.start == "trained"
         if self.trained:
-            warm_start.load(self.network)
+            trained_digits.load(self.network)
         self.model = copy.deepcopy(self.network).requires_grad_(False)
         fused = self.device.type in ("cpu", "cuda")  # all of it in one call
         self.optimiser = torch.optim.Adam(self.network.parameters(), config.learning_rate, fused=fused)
@@ -185,7 +184,7 @@ class Experiment:
         drawing = self._begin(self.shown_run, self.count)
         calls = drawing.walk.calls * (2 if self.asked is not None and self.config.drawing[3] else 1)
         if calls > AT_ONCE:
-            drawing = self._begin(self.shown_run, max(diffusion_view.SHOWN, self.count * AT_ONCE // calls))
+            drawing = self._begin(self.shown_run, max(SHOWN, self.count * AT_ONCE // calls))
         with torch.no_grad():
             while not drawing.walk.done:
                 drawing.advance(self._guided, self._chance(self.shown_run, drawing))
@@ -252,8 +251,13 @@ class Experiment:
             self.under_way.load_state_dict(state["under_way"])
 
     def frame(self) -> Frame:
-        """What there is to see now.  Changes nothing."""
-        return diffusion_view.draw(self)
+        """What there is to see now.  Changes nothing, and waits for the GPU."""
+        return frame(
+            config=self.config, schedule=self.schedule, real=self.data[self.turn], asked=self.asked, path=self.path,
+            path_times=self.path_times, drawn_at=self.drawn_at, flying=self.under_way.walk, grid=self.grid,
+            field=self.field, field_times=[self.time_of(time) for time, _, _ in self.moments()], few=self.few,
+            floor=self.floor, clip=self.clip, variety=self.variety, scores=self.scores,
+        )  # fmt: skip
 
 
 def _data(config: Config, count: int, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor]:

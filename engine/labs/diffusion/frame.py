@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from engine.labs.diffusion.experiment import Experiment
+from engine.labs.diffusion.config import Config
+from engine.labs.diffusion.few_steps import FewSteps
+from engine.nets.sampling import Schedule, Walk
 
 SHOWN = 64  # digits on the sheet
 FORWARD, LEVELS = 13, 101  # moments of the way to noise, and of the schedule
@@ -49,36 +50,40 @@ class Frame:
     scores: dict[str, float]
 
 
-def draw(experiment: Experiment) -> Frame:
-    """The present frame of `experiment`.  Waits for the GPU."""
-    asked = experiment.asked
-    shown = min(SHOWN if experiment.digits else experiment.count, experiment.path.shape[1])
-    path, drawn = experiment.path[:, :shown], experiment.under_way.walk
-    times, alpha, sigma = levels(experiment, FORWARD)
-    real = experiment.data[experiment.turn[:shown]]
+def frame(
+    *, config: Config, schedule: Schedule, real: Tensor, asked: Tensor | None, path: Tensor,
+    path_times: Sequence[float], drawn_at: int, flying: Walk, grid: Tensor, field: Tensor,
+    field_times: Sequence[float], few: FewSteps, floor: float, clip: float, variety: Tensor,
+    scores: Mapping[str, float],
+) -> Frame:  # fmt: skip
+    """The present frame.  Waits for the GPU.
+
+    `real` (M, d) are points of the data and `asked` (M,) the classes of samples, both cut to what is shown of `path`
+    (R, N, d); `flying` are the samples under way, and the others are called as in `Frame`.
+    """
+    shown = min(SHOWN if config.data == "digits" else len(real), path.shape[1])
+    real, path = real[:shown], path[:, :shown]
+    times, alpha, sigma = levels(config, schedule, FORWARD)
     forward = real * _column(alpha, real) + path[0] * _column(sigma, real)
-    _, alphas, sigmas = levels(experiment, LEVELS)
+    _, alphas, sigmas = levels(config, schedule, LEVELS)
     return Frame(
         data=_array(real), labels=np.zeros(0, np.int64) if asked is None else asked[:shown].cpu().numpy().copy(),
-        forward=_array(forward), forward_times=times, path=_array(path),
-        path_times=np.array(experiment.path_times, np.float32), drawn_at=experiment.drawn_at,
-        flying=_array(drawn.x[:shown]), flying_step=drawn.at,
-        flying_steps=len(drawn.route.times), grid=_array(experiment.grid), field=_array(experiment.field),
-        field_times=np.array([experiment.time_of(time) for time, _, _ in experiment.moments()], np.float32),
-        methods=experiment.few.methods, calls=np.array(experiment.few.calls, np.float32),
-        quality=_array(experiment.few.values), clipped=_array(experiment.few.clipped), floor=experiment.floor,
-        clip=experiment.clip, held=experiment.schedule.held, alpha=alphas, sigma=sigmas,
-        variety=_array(experiment.variety), scores=dict(experiment.scores),
+        forward=_array(forward), forward_times=times, path=_array(path), path_times=np.array(path_times, np.float32),
+        drawn_at=drawn_at, flying=_array(flying.x[:shown]), flying_step=flying.at,
+        flying_steps=len(flying.route.times), grid=_array(grid), field=_array(field),
+        field_times=np.array(field_times, np.float32), methods=few.methods, calls=np.array(few.calls, np.float32),
+        quality=_array(few.values), clipped=_array(few.clipped), floor=floor, clip=clip, held=schedule.held,
+        alpha=alphas, sigma=sigmas, variety=_array(variety), scores=dict(scores),
     )  # fmt: skip
 
 
-def levels(experiment: Experiment, count: int) -> tuple[Array, Array, Array]:
+def levels(config: Config, schedule: Schedule, count: int) -> tuple[Array, Array, Array]:
     """`count` times from 0 to 1, with the alpha and sigma of each."""
     times = np.linspace(0, 1, count, dtype=np.float32)
-    if experiment.config.objective == "flow":
+    if config.objective == "flow":
         return times, 1 - times, times
-    left = np.append(np.float32(1), _array(experiment.schedule.alpha_bar))
-    left = left[np.round(times * experiment.config.steps).astype(int)]
+    left = np.append(np.float32(1), _array(schedule.alpha_bar))
+    left = left[np.round(times * config.steps).astype(int)]
     return times, np.sqrt(left), np.sqrt(1 - left)
 
 

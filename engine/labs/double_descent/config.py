@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
-
-if TYPE_CHECKING:
-    pass
-
 
 GOES_WITH = {
     "fourier": ("digits", "curve"), "relu": ("digits", "curve"), "legendre": ("curve",),
     "gaussian_subset": ("gaussian",), "network": ("digits", "curve"),
 }  # fmt: skip
-
-
 TIMES = {"standard": 1, "large": 3}  # as many samples, and with them features
-
-
 FITS = 60_000  # samples x widths x seeds: what is kept, so that the ridge can be turned at once
-
-
 MOST = 300  # samples of a large problem that is solved exactly: one decomposition is one step
-
-
 COEFFICIENTS = {"standard": 400_000, "large": 900_000}  # samples x features of the widest model
-
-
 NEURONS = {"standard": 400_000, "large": 600_000}  # samples x seeds x hidden neurons of the widest network
 
 

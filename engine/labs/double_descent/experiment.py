@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from engine.labs.double_descent import two_speeds
 from engine.labs.double_descent.config import Config
 from engine.labs.double_descent.feature_maps import Problem
-from engine.labs.double_descent.frame import Frame
+from engine.labs.double_descent.frame import Frame, frame
 from engine.labs.double_descent.sweeps import NUMBERS, AcrossWidth, Point, Sweep
 from engine.labs.double_descent.trained_widths import AcrossTraining, network_threshold
 from engine.labs.double_descent.two_speeds import AcrossEpochs, TwoSpeeds
@@ -145,39 +145,9 @@ class Experiment:
 
     def frame(self) -> Frame:
         """Every point so far.  Nothing is computed: it was when the point was made."""
-        stops, done = self.sweep.stops, len(self.points)
-        numbers = np.zeros((done, self.config.seeds, len(NUMBERS)), dtype=np.float32)
-        for k, point in enumerate(self.points):
-            numbers[k] = point.numbers
-        found = dict(zip(NUMBERS, numbers.transpose(2, 0, 1), strict=True))  # each (W, S)
-        full = (found["rank"] >= self.config.n).all(axis=1)
         k, part = self.plan[min(self.step_count, len(self.plan) - 1)]
-        at, theory = self.sweep.theory(self.config.ridge)
-        setting = self.sweep.setting()
-        answers = np.zeros((done, *setting.shape), dtype=np.float32)
-        for i, point in enumerate(self.points):
-            answers[i] = point.answers
-        return Frame(
-            step=self.step_count,
-            across=self.config.across,
-            kind=setting.kind,
-            planned=np.array(stops),
-            stops=np.array(stops[:done]),
-            part=0.0 if self.done else part / self.sweep.parts(k),
-            train_error=found["train_error"],
-            test_error=found["test_error"],
-            norm=found["norm"],
-            rank=found["rank"],
-            smallest=found["smallest"],
-            wrong=found["wrong"],
-            good_ridge_error=found["good_ridge_error"],
-            parts=np.stack([found["fast"].mean(axis=1), found["slow"].mean(axis=1)], axis=1),
-            threshold=self.sweep.threshold,
-            full_rank=float(stops[int(full.argmax())]) if full.any() else math.nan,
-            theory_at=np.array(at, dtype=float),
-            theory=np.array(theory, dtype=float),
-            answers=answers,
-            truth=setting.truth,
-            pictures=setting.pictures,
-            train_points=setting.train_points,
-        )
+        return frame(
+            self.points, self.sweep.setting(), config=self.config, step=self.step_count, planned=self.sweep.stops,
+            part=0.0 if self.done else part / self.sweep.parts(k), threshold=self.sweep.threshold,
+            theory=self.sweep.theory(self.config.ridge),
+        )  # fmt: skip

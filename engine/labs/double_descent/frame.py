@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    pass
-
+from engine.labs.double_descent.config import Config
+from engine.labs.double_descent.sweeps import NUMBERS, Point, Setting
 
 Array = NDArray[np.float32]
 
@@ -46,3 +46,42 @@ class Frame:
     truth: Array
     pictures: Array  # (10, 8, 8), or none
     train_points: Array  # (n, 2), or none
+
+
+def frame(
+    points: Sequence[Point], setting: Setting, *, config: Config, step: int, planned: Sequence[int], part: float,
+    threshold: float, theory: tuple[Sequence[int], Sequence[float]],
+) -> Frame:  # fmt: skip
+    """The points so far, of those `planned`, as they are to be seen; `theory` gives stops and the errors expected."""
+    done = len(points)
+    numbers = np.zeros((done, config.seeds, len(NUMBERS)), dtype=np.float32)
+    answers = np.zeros((done, *setting.shape), dtype=np.float32)
+    for k, point in enumerate(points):
+        numbers[k], answers[k] = point.numbers, point.answers
+    found = dict(zip(NUMBERS, numbers.transpose(2, 0, 1), strict=True))  # each (W, S)
+    full = (found["rank"] >= config.n).all(axis=1)
+    at, risk = theory
+    return Frame(
+        step=step,
+        across=config.across,
+        kind=setting.kind,
+        planned=np.array(planned),
+        stops=np.array(planned[:done]),
+        part=part,
+        train_error=found["train_error"],
+        test_error=found["test_error"],
+        norm=found["norm"],
+        rank=found["rank"],
+        smallest=found["smallest"],
+        wrong=found["wrong"],
+        good_ridge_error=found["good_ridge_error"],
+        parts=np.stack([found["fast"].mean(axis=1), found["slow"].mean(axis=1)], axis=1),
+        threshold=threshold,
+        full_rank=float(planned[int(full.argmax())]) if full.any() else math.nan,
+        theory_at=np.array(at, dtype=float),
+        theory=np.array(risk, dtype=float),
+        answers=answers,
+        truth=setting.truth,
+        pictures=setting.pictures,
+        train_points=setting.train_points,
+    )

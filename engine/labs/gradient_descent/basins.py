@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,15 +24,6 @@ def off(points: Tensor, surface: Surface) -> Tensor:
     left, right, bottom, top = surface.extent
     x, y = points.unbind(-1)
     return ~((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
-
-
-def fitting(surface: Surface, *, rows: int, milliseconds: float) -> int:
-    """How many starts along each side one core moves, and looks at, in about so many milliseconds each (torch 2.13).
-
-    `rows` of data stand behind the loss.
-    """
-    moving, looking = 2e-4 + 2.7e-5 * rows, 5e-5 + 1.4e-5 * len(surface.ends)  # milliseconds for each start
-    return math.isqrt(int(milliseconds / max(moving, looking)))
 
 
 class Basins:

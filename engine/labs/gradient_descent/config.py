@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from engine.contract.knobs import Config as LabConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.labs.gradient_descent.basins import fitting
-from engine.labs.gradient_descent.surfaces import SURFACES
-from engine.nets import optim
+from engine.labs.gradient_descent.surfaces import SURFACES, Surface
+from engine.nets.optimiser_names import ELEMENTWISE, NAMES, title
 
 BATCH = {"full": None, "mini-batch": 32, "one sample": 1}
-
-
 TIMES = {"standard": 1, "large": 4}  # as many starts along each side as `starts` says
-
-
 LONGEST = 60.0  # milliseconds that a step of the grid may take
 
 
 def _rate(name: str, default: float) -> Any:
-    label = optim.title(name)
+    label = title(name)
     return knob(
         default, low=1e-5, high=10.0, log=True, live=True, group="learning rates", when=f"optimisers={name}",
         label=label[0].upper() + label[1:], called=f"learning rate of {label}",
         help=f"Learning rate of {label}: the length of a step, compared with what drives it.",
     )  # fmt: skip
+
+
+def fitting(surface: Surface, *, rows: int, milliseconds: float) -> int:
+    """How many starts along each side one core moves, and looks at, in about so many milliseconds each (torch 2.13).
+
+    `rows` of data stand behind the loss.
+    """
+    moving, looking = 2e-4 + 2.7e-5 * rows, 5e-5 + 1.4e-5 * len(surface.ends)  # milliseconds for each start
+    return math.isqrt(int(milliseconds / max(moving, looking)))
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,8 @@ class Config(LabConfig):
         help="How many of the 442 patients each gradient looks at: all, 32, or one.",
     )  # fmt: skip
     optimisers: tuple[str, ...] = knob(
-        ("gradient_descent", "momentum", "rmsprop", "adam"), choices=optim.NAMES, length=(1, len(optim.NAMES)),
-        titles=[optim.title(name) for name in optim.NAMES],
+        ("gradient_descent", "momentum", "rmsprop", "adam"), choices=NAMES, length=(1, len(NAMES)),
+        titles=[title(name) for name in NAMES],
         group="optimisers",
         help="Who takes part. Muon is for matrices only: it can run on diabetes, whose weights are a 1×2 matrix.",
     )  # fmt: skip
@@ -99,7 +104,7 @@ class Config(LabConfig):
         False, group="many starts", help="Also run a grid of starts, and colour each by the minimum it ends in."
     )
     basins_by: str = knob(
-        "gradient_descent", choices=optim.ELEMENTWISE, group="many starts", when="basins=1",
+        "gradient_descent", choices=ELEMENTWISE, group="many starts", when="basins=1",
         help="The optimiser that runs from every start, with its own learning rate above.",
     )  # fmt: skip
     starts: int = knob(

@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.labs.gradient_descent import frame as race_view
 from engine.labs.gradient_descent.basins import Basins, off
 from engine.labs.gradient_descent.config import BATCH, Config
-from engine.labs.gradient_descent.frame import Frame
+from engine.labs.gradient_descent.frame import Frame, frame
 from engine.labs.gradient_descent.surfaces import SURFACES, Surface, diabetes_data, find, mean_squared_error
 from engine.nets import optim
-from engine.nets.optim import WITH_MOMENTUM
+from engine.nets.optimiser_names import WITH_MOMENTUM
 
 __all__ = ["SURFACES", "Config", "Experiment", "Frame"]
 
@@ -158,8 +157,12 @@ class Experiment:
         return metrics
 
     def frame(self) -> Frame:
-        """What there is to see now.  Changes nothing."""
-        return race_view.draw(self)
+        """What there is to see now.  Changes nothing, and waits for the GPU."""
+        return frame(
+            config=self.config, surface=self.surface, points=self.model.stacked().detach(),
+            path=self.path[: self.step_count + 1], diverged=self.diverged, left=self.left, optimisers=self.optimisers,
+            basins=self.basins,
+        )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         state = {

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from torch import Tensor
+from torch.optim import Optimizer
 
+from engine.labs.gradient_descent.basins import Basins
+from engine.labs.gradient_descent.config import Config
 from engine.labs.gradient_descent.curvature import contraction, curvature
-from engine.labs.gradient_descent.surfaces import terrain
-from engine.nets.optim import WITH_MOMENTUM
+from engine.labs.gradient_descent.surfaces import Surface, terrain
+from engine.nets.optimiser_names import WITH_MOMENTUM
 
 
 @dataclass(frozen=True)
@@ -47,28 +51,26 @@ class Frame:
     basin_ends: np.ndarray  # (S, S) int16: index into `ends`, -1 not arrived, -2 diverged; row and column as the start
 
 
-def measured_rate(experiment: Any, steps: int = 20) -> np.ndarray:
+def measured_rate(path: np.ndarray, minima: np.ndarray, *, diverged: np.ndarray, steps: int = 20) -> np.ndarray:
     """Geometric mean over the last `steps` steps of the factor by which the distance to the minimum changed, (R,).
 
-    The minimum is the one nearest now.  NaN before the first step, after a stop, and below 1e-12, where rounding
-    decides.
+    Of `minima` (M, 2) it is the one nearest to the end of the `path` (T + 1, R, 2).  NaN where there is none, before
+    the first step, for those that `diverged` (R,), and below 1e-12, where rounding decides.
     """
-    names, k = experiment.config.optimisers, min(steps, experiment.step_count)
-    rates = np.full(len(names), math.nan)
-    if k == 0 or not experiment.surface.bounded:
+    k = min(steps, len(path) - 1)
+    rates = np.full(path.shape[1], math.nan)
+    if k == 0 or not len(minima):
         return rates
-    path = experiment.path.numpy()
-    now, then = path[experiment.step_count], path[experiment.step_count - k]  # (R, 2)
-    ends = experiment.ends.cpu().numpy()
-    for i, name in enumerate(names):
-        distances = np.linalg.norm(ends - now[i], axis=1)
-        before = np.linalg.norm(ends[distances.argmin()] - then[i])
-        if name not in experiment.diverged and distances.min() > 1e-12 and before > 1e-12:
+    now, then = path[-1], path[-1 - k]  # (R, 2)
+    for i in np.flatnonzero(~diverged):
+        distances = np.linalg.norm(minima - now[i], axis=1)
+        before = np.linalg.norm(minima[distances.argmin()] - then[i])
+        if distances.min() > 1e-12 and before > 1e-12:
             rates[i] = (distances.min() / before) ** (1 / k)
     return rates
 
 
-def predicted_rate(config: Any, eigenvalues: np.ndarray) -> np.ndarray:
+def predicted_rate(config: Config, eigenvalues: np.ndarray) -> np.ndarray:
     """What `contraction` makes of (m, L), for gradient descent and those with momentum, (R,); NaN for the others."""
     rates = np.full(len(eigenvalues), math.nan)
     for i, name in enumerate(config.optimisers):
@@ -79,49 +81,53 @@ def predicted_rate(config: Any, eigenvalues: np.ndarray) -> np.ndarray:
     return rates
 
 
-def draw(experiment: Any) -> Frame:
-    """Everything that a page draws of an `Experiment` of the lab gradient_descent."""
-    config, names, t = experiment.config, experiment.config.optimisers, experiment.step_count
-    points = experiment.model.stacked().detach()
-    losses, gradients, hessians = (found.cpu().numpy() for found in curvature(experiment.surface, points))
+def momenta(optimisers: Mapping[str, Optimizer]) -> np.ndarray:
+    """The running sum or average of gradients that each keeps for its one point, (R, 2); zero if it keeps none."""
+    found = np.zeros((len(optimisers), 2))
+    for i, optimiser in enumerate(optimisers.values()):
+        for state in optimiser.state.values():
+            buffer = state.get("momentum_buffer", state.get("exp_avg"))
+            if buffer is not None:
+                found[i] = buffer.reshape(2).cpu().numpy()
+    return found
+
+
+def frame(
+    *, config: Config, surface: Surface, points: Tensor, path: Tensor, diverged: Set[str], left: Set[str],
+    optimisers: Mapping[str, Optimizer], basins: Basins | None,
+) -> Frame:  # fmt: skip
+    """The present frame of racers at `points` (R, 2) who came along `path` (T + 1, R, 2).  Waits for the GPU."""
+    names, t, walked = config.optimisers, len(path) - 1, path.numpy()
+    losses, gradients, hessians = (found.cpu().numpy() for found in curvature(surface, points))
     eigenvalues = np.linalg.eigvalsh(hessians).astype(float)
     m, L = eigenvalues.T
-    momenta = np.zeros((len(names), 2))
-    for i, (name, optimiser) in enumerate(experiment.optimisers.items()):
-        state = optimiser.state.get(experiment.model.points[name], {})
-        buffer = state.get("momentum_buffer", state.get("exp_avg"))
-        if buffer is not None:
-            momenta[i] = buffer.reshape(2).cpu().numpy()
     kept = np.arange(t + 1)
     if t >= 400:
         kept = np.concatenate([kept[:150], np.linspace(150, t - 150, 100).astype(int), kept[-150:]])
-    path = experiment.path.numpy()
-    basin_ends, basin_points = np.zeros((0, 0), dtype=np.int16), np.zeros((0, 0, 2))
-    if experiment.basins:
-        basin_ends = experiment.basins.ended()
-        basin_points = experiment.basins.places(every=config.side // config.starts)
+    out = np.array([name in diverged for name in names])
+    ends = points.new_tensor(surface.ends).cpu().numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         return Frame(
             step=t,
             names=names,
-            points=path[t].copy(),
+            points=walked[t].copy(),
             losses=losses.astype(float),
-            diverged=np.array([name in experiment.diverged for name in names]),
-            left=np.array([name in experiment.left for name in names]),
-            paths=path[kept].swapaxes(0, 1).copy(),
+            diverged=out,
+            left=np.array([name in left for name in names]),
+            paths=walked[kept].swapaxes(0, 1).copy(),
             path_steps=kept,
             gradients=gradients.astype(float),
-            momenta=momenta,
-            last_steps=path[t] - path[max(t - 1, 0)],
+            momenta=momenta(optimisers),
+            last_steps=walked[t] - walked[max(t - 1, 0)],
             learning_rates=np.array([getattr(config, f"lr_{name}") for name in names]),
             eigenvalues=eigenvalues,
             condition=np.where(m > 0, L / m, math.nan),
             edge=np.where(L > 0, 2 / L, math.inf),
             predicted_rate=predicted_rate(config, eigenvalues),
-            measured_rate=measured_rate(experiment),
-            extent=experiment.surface.extent,
+            measured_rate=measured_rate(walked, ends if surface.bounded else ends[:0], diverged=out),
+            extent=surface.extent,
             **terrain(config.surface, condition=config.condition, angle=config.angle),
-            ends=experiment.ends.cpu().numpy(),
-            basin_points=basin_points,
-            basin_ends=basin_ends,
+            ends=ends,
+            basin_points=basins.places(every=config.side // config.starts) if basins else np.zeros((0, 0, 2)),
+            basin_ends=basins.ended() if basins else np.zeros((0, 0), dtype=np.int16),
         )

@@ -9,10 +9,13 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def _monkey_saddle(xy: Tensor) -> Tensor:
 
 
 def _rastrigin(xy: Tensor) -> Tensor:
-    return (10 + xy**2 - 10 * torch.cos(2 * math.pi * xy)).sum(-1)
+    return (10 + xy**2 - 10 * (2 * math.pi * xy).cos()).sum(-1)
 
 
 def _rastrigin_minimum(near: int) -> float:
@@ -88,6 +91,7 @@ def diabetes_data(dtype: torch.dtype, where: str) -> tuple[Tensor, Tensor]:
     The two features are strongly correlated (0.90), which makes their loss a ravine.
     Efron et al., "Least angle regression", Annals of Statistics 2004; from scikit-learn.
     """
+    import torch  # not above: the knobs, which need no torch, are named for the surfaces
     from sklearn.datasets import load_diabetes  # a second to import, so only when it is needed
 
     data = load_diabetes()
@@ -153,6 +157,8 @@ def terrain(name: str, *, condition: float, angle: float, size: int = 101) -> di
 
     Row i stands for grid_y[i].  ``shade`` is the height on a scale from 0 to 1 that spreads the contours evenly.
     """
+    import torch
+
     surface = find(name, condition=condition, angle=angle)
     left, right, bottom, top = surface.extent
     grid_x, grid_y = np.linspace(left, right, size), np.linspace(bottom, top, size)

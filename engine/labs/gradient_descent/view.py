@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from engine.contract.view import Turn, View
-from engine.nets import optim
+from engine.nets.optimiser_names import NAMES, title
 from engine.scene.scene import Scene
 
-TITLES = {name: title[0].upper() + title[1:] for name in optim.NAMES for title in [optim.title(name)]}
+TITLES = {name: title(name)[0].upper() + title(name)[1:] for name in NAMES}
 FLOOR = 1e-12  # below this a loss is rounding, and only stretches the picture
 
 
