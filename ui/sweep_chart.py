@@ -106,7 +106,8 @@ def _sweep_spec(
 ) -> dict[str, Any]:
     """`ghosts` are their colour tokens, `parts` those among the rows: a layer without rows makes Vega complain."""
     labels = [label for label, _ in series]
-    colours, dashes = [colour(token, dark) for _, token in series], [DASHES[place % len(DASHES)] for place in range(len(labels))]
+    colours = [colour(token, dark) for _, token in series]
+    dashes = [DASHES[place % len(DASHES)] for place in range(len(labels))]
     hue = alt.Color("label:N", title=None, scale=alt.Scale(domain=labels, range=colours))
     dash = alt.StrokeDash("label:N", title=None, scale=alt.Scale(domain=labels, range=dashes))
     x = alt.X("x:Q", title=x_title, axis=alt.Axis(format=",d", tickCount=8), scale=alt.Scale(type="log", nice=False))

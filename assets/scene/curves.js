@@ -230,7 +230,7 @@ export class Curves {
     const lines = series.length + ghosts.length > ROWS ? series : [...series, ...ghosts];
     const rows = lines.map((each) => {
       const i = this.index(each, this.step);
-      const elsewhere = i >= 0 && each.x[i] !== this.step ? ` at ${each.x[i].toLocaleString("en")}` : "";
+      const elsewhere = i >= 0 && each.x[i] !== this.step ? `, at\u00a0${each.x[i].toLocaleString("en")}` : "";
       return [each.name + elsewhere, i < 0 || Number.isNaN(each.y[i]) ? "–" : format(each.y[i])];
     });
     return { title: `${this.spec.x_label} ${this.step.toLocaleString("en")}`, rows, colours: lines.map((each) => each.colour) };

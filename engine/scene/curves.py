@@ -100,7 +100,8 @@ def dash_of(series: Iterable[tuple[str, str]]) -> dict[str, tuple[int, ...]]:
 def _place(token: str) -> int:
     """Which class, or which optimiser, a colour stands for."""
     names = _palette.colours()
-    return names.index(token) - names.index("class_0" if token.startswith("class_") else "gradient_descent")
+    first = "class_0" if token.startswith("class_") else "gradient_descent"
+    return names.index(_palette.known_colour(token)) - names.index(first)
 
 
 _NONE = (np.zeros(0), np.zeros(0))
