@@ -80,7 +80,7 @@ function logTicks(low, high, count) {
 
 function powersAsText(powers) {
   const short = powers.every((k) => k >= -3 && k <= 4);
-  return powers.map((k) => (k === 0 ? "1" : short ? (10 ** k).toLocaleString("en", { maximumFractionDigits: 3 }) : `10${superscript(k)}`));
+  return powers.map((k) => (short || k === 0 || k === 1 ? (10 ** k).toLocaleString("en", { maximumFractionDigits: 3 }) : `10${superscript(k)}`));
 }
 
 function symlogTicks(low, high, count, linear) {

@@ -40,7 +40,7 @@ export class Curves {
     this.series = spec.series.map((each) => made(each, each.xy));
     this.ghosts = spec.ghosts.map(({ of, run, xy }) => {
       const { name, colour } = spec.series[of];
-      return made({ name: `${name}, ${COMPARED}${several ? ` ${run}` : ""}`, of: name, colour }, xy);
+      return made({ name: `${COMPARED}${several ? ` ${run}` : ""}`, of: name, colour }, xy);
     });
     this.band = spec.band === null ? null : rows(spec.band);
     this.place = scale(spec);
@@ -120,7 +120,7 @@ export class Curves {
     context.clip();
     context.lineJoin = "round";
     if (this.banded) this.drawBand(context, theme);
-    for (const ghost of ghosts) this.drawLine(context, ghost, theme, { width: 1.6, dash: GHOST, alpha: 0.55 });
+    for (const ghost of ghosts) this.drawLine(context, ghost, theme, { width: 1.8, dash: GHOST, alpha: 0.6 });
     for (const each of series) this.drawLine(context, each, theme, { width: 2.4, dash: each.dash, alpha: 1 });
     for (const each of series) this.drawDot(context, each, end(each, this.place), theme);
     context.restore();
@@ -227,13 +227,15 @@ export class Curves {
   describe() {
     if (this.step === null) return null;
     const { ghosts, series } = this.shown();
-    const lines = series.length + ghosts.length > ROWS ? series : [...series, ...ghosts];
+    const beside = series.length + ghosts.length > ROWS ? [] : ghosts;
+    const lines = series.flatMap((each) => [each, ...beside.filter((ghost) => ghost.of === each.name)]);
     const rows = lines.map((each) => {
       const i = this.index(each, this.step);
       const elsewhere = i >= 0 && each.x[i] !== this.step ? `, at\u00a0${each.x[i].toLocaleString("en")}` : "";
       return [each.name + elsewhere, i < 0 || Number.isNaN(each.y[i]) ? "–" : format(each.y[i])];
     });
-    return { title: `${this.spec.x_label} ${this.step.toLocaleString("en")}`, rows, colours: lines.map((each) => each.colour) };
+    const signs = lines.map(({ colour, of }) => ({ colour, hollow: Boolean(of) }));
+    return { title: `${this.spec.x_label} ${this.step.toLocaleString("en")}`, rows, signs };
   }
 
   // The arrow keys go from point to point, the page keys by a tenth.
@@ -259,7 +261,7 @@ export class Curves {
   }
 
   csv() {
-    const columns = [...this.series, ...this.ghosts];
+    const columns = [...this.series, ...this.ghosts.map((ghost) => ({ ...ghost, name: `${ghost.of}, ${ghost.name}` }))];
     if (this.band) ["low", "high"].forEach((side, k) => columns.push({ name: `${this.series[0].name}, ${side}`, x: this.band[0], y: this.band[k + 1] }));
     return csv(this.spec.x_label, columns);
   }

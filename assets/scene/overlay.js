@@ -17,7 +17,7 @@ export class Tooltip {
     this.rows = this.box.appendChild(element("dl"));
   }
 
-  // `said` is {title, rows, colours, picture, discrete} or null; `colours` are tokens, one a row; x and y are in the canvas.
+  // `said` is {title, rows, signs, picture, discrete} or null; `signs` {colour, hollow} stand before the rows; x and y are in the canvas.
   show(said, canvas, x, y) {
     this.box.hidden = !said || Boolean(this.root.querySelector("form.ask"));
     if (this.box.hidden) return;
@@ -26,8 +26,12 @@ export class Tooltip {
     while (this.rows.children.length > said.rows.length * 2) this.rows.lastChild.remove();
     while (this.rows.children.length < said.rows.length * 2) this.rows.append(element("dt"), element("dd"));
     said.rows.flat().forEach((text, i) => (this.rows.children[i].textContent = text));
-    this.rows.classList.toggle("coloured", Boolean(said.colours));
-    said.colours?.forEach((token, i) => this.rows.children[2 * i].style.setProperty("--colour", this.theme.colour(token)));
+    this.rows.classList.toggle("coloured", Boolean(said.signs));
+    said.signs?.forEach(({ colour, hollow }, i) => {
+      const name = this.rows.children[2 * i];
+      name.style.setProperty("--colour", this.theme.colour(colour));
+      name.classList.toggle("hollow", hollow);
+    });
     this.picture.hidden = !said.picture;
     if (said.picture) this.draw(said);
     this.place(canvas, x, y);
