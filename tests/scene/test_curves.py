@@ -141,6 +141,14 @@ def test_what_does_not_fit_gives_a_sentence(settings: dict[str, Any], sentence: 
         sent(settings.pop("past", history(3)), **settings)
 
 
+def test_every_kind_of_panel_is_known_on_both_sides() -> None:
+    python = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "engine" / "scene").glob("*.py"))
+    drawn = (ROOT / "assets" / "scene.js").read_text(encoding="utf-8")
+    ours = set(re.findall(r'\b(?:add|extend)\(\s*"(\w+)", ', python))
+    theirs = set(re.findall(r"(\w+): \w+", re.search(r"const CONTENT = \{(.*?)\}", drawn, re.DOTALL)[1]))  # type: ignore[index]
+    assert "curves" in ours and ours == theirs
+
+
 # ------------------------------------------------------------------ what is seen
 
 SHELL = """
