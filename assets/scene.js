@@ -13,6 +13,7 @@
 //   scene/head.js    an attention head taken apart
 //   scene/cell.js    a recurrent cell at work on a sequence
 //   scene/latent.js  a latent plane, decoded under the pointer
+//   scene/curves.js  metrics against the step           scene/axes.js, curve_legend.js, curve_table.js  its parts
 //   scene/reel.js    a slider through time           scene/particles.js, film.js   what moves along with it
 
 const version = new URL(import.meta.url).search; // the whole module tree is loaded in one version
@@ -22,14 +23,14 @@ const fetched = async (name) => {
   if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}).`);
   return answer;
 };
-const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Sampler }, { Head }, { Cell }, { Latent }, { Particles }, { Film }, { Passage }, { Panel, element }, { Tooltip, askNumber }, { Stops }, palette, styles] =
+const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Sampler }, { Head }, { Cell }, { Latent }, { Particles }, { Film }, { Passage }, { Curves }, { Panel, element }, { Tooltip, askNumber }, { Stops }, palette, styles] =
   await Promise.all([
-    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "sampler", "head", "cell", "latent", "particles", "film", "passage", "panel", "overlay", "stops"].map(load),
+    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "sampler", "head", "cell", "latent", "particles", "film", "passage", "curves", "panel", "overlay", "stops"].map(load),
     fetched("palette.json").then((answer) => answer.json()),
     fetched("scene.css").then((answer) => answer.text()),
   ]);
 
-const CONTENT = { plane: Plane, graph: Graph, grid: Grid, pen: Pen, slide: Slide, sampler: Sampler, head: Head, cell: Cell, latent: Latent, particles: Particles, film: Film, passage: Passage };
+const CONTENT = { plane: Plane, graph: Graph, grid: Grid, pen: Pen, slide: Slide, sampler: Sampler, head: Head, cell: Cell, latent: Latent, particles: Particles, film: Film, passage: Passage, curves: Curves };
 const scenes = new WeakMap();
 
 // Streamlit calls this at every change of data.  The drawing lives as long as its element.

@@ -162,8 +162,8 @@ class Visitor:
 
     @property
     def curves(self) -> Locator:
-        """The charts below the stage."""
-        return self.page.get_by_test_id("stVegaLiteChart").locator("canvas")
+        """The panels of curves below the stage, and what Vega draws there."""
+        return self.page.locator("section.panel.curves canvas, [data-testid=stVegaLiteChart] canvas")
 
     def pictures(self, canvases: Locator | None = None) -> list[str]:
         """Size and digest of the pixels of every panel on the stage, as they are after the next animation frame."""
@@ -172,7 +172,7 @@ class Visitor:
         return [f"{text.split(' ')[0]} {hashlib.sha256(text.encode()).hexdigest()[:12]}" for text in drawn]
 
     def curves_anew(self) -> list[str]:
-        """`pictures` of the curves, drawn from scratch: Vega's layout depends on what a chart showed before."""
+        """`pictures` of the curves, drawn from scratch: what Vega draws depends on what a chart showed before."""
         figures = self.key("tab")
         figures.get_by_text("Source").click()
         self.until(lambda: not self.curves.count(), "the curves to make room")

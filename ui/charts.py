@@ -1,12 +1,11 @@
-"""Figures of numbers: Altair charts whose specification is built once, and a Plotly surface that stands still.
+"""Figures of numbers: curves as panels of a scene, Altair charts whose specification is built once, and a Plotly
+surface that stands still.
 
-A chart keeps its place on the page (zoom, hover) as long as its specification stays the same, so everything that
-changes from frame to frame is in the data.
-
-What the browser keeps of a frame must go with the next one.  Vega forgets the marks of rows that have gone, unless on
-their way to a mark the rows are derived, grouped or stacked: which Vega-Lite has them for a line coloured by a field,
-for `detail`, for `sort=[...]`, for a bar, and for numbers it may not take for numbers.  So here every curve is a layer
-of its own with a fixed colour, and the domain of a scale orders names (docs/decisions/charts-that-forget.md).
+A chart keeps its place on the page as long as its specification stays the same, so everything that changes from frame
+to frame is in the data.  What the browser keeps of a frame must go with the next one.  Vega forgets the marks of rows
+that have gone, unless on their way to a mark the rows are derived, grouped or stacked: which Vega-Lite has them for a
+line coloured by a field, for `detail`, for `sort=[...]`, for a bar, and for numbers it may not take for numbers
+(docs/decisions/charts-that-forget.md).
 """
 
 from __future__ import annotations
@@ -20,15 +19,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from engine.scene import curves as panel
+from engine.scene.curves import History
 from engine.scene.palette import colour, colour_map
+from engine.scene.scene import Scene
 from ui import theme
+from ui.scene import show
 
-History = Mapping[str, tuple[np.ndarray, np.ndarray]]  # metric -> (steps (T,), values (T,))
-
-POINTS = 120  # at most so many of a curve are drawn
-TIPS = 40  # of these tell their numbers under the mouse
 FONT = "Inter, sans-serif"
-DASHES = ([1, 0], [7, 3], [2, 2], [10, 3, 2, 3], [4, 2], [1, 3])  # so that colour is never the only difference
 
 
 def curves(
@@ -46,138 +44,18 @@ def curves(
     marker: int | None = None,
     height: int = 300,
 ) -> None:
-    """Curves of metrics against the step.
+    """Curves of metrics against the step, as a scene of one panel: see `engine.scene.curves.curves`.
 
-    `series` maps a metric to its label and the colour token it is drawn in; a metric without points is left out.
-    `band` names the metrics below and above the first series.  `ghost` are the histories of other runs, drawn dashed.
-    `marker` is the step under the timeline, a vertical rule.  On a logarithmic axis only values above
-    `floor` are drawn.
+    `series` maps a metric to its label and the colour token it is drawn in.  `band` names the metrics below and above
+    the first series.  `ghost` are the histories of other runs, drawn dashed.  `marker` is the step under the
+    timeline, a vertical rule.  On a logarithmic axis only values above `floor` are drawn.
     """
-    rows = curve_rows(history, series=series, log_y=log_y, floor=floor, band=band, ghost=ghost, marker=marker)
-    spec = _curves_spec(
-        tuple((label, token) for label, token in series.values()), parts=tuple(rows.part.unique()), title=title,
-        x_title=x_title, y_title=y_title, log_y=log_y, dark=theme.dark(), lecture=theme.lecture(),
+    scene = Scene(height=round(height * (1.25 if theme.lecture() else 1.0)))
+    panel.curves(
+        scene, key, history=history, series=series, title=title, y_title=y_title, x_title=x_title, log_y=log_y,
+        floor=floor, band=band, ghosts=ghost, marker=marker,
     )  # fmt: skip
-    st.vega_lite_chart(rows, spec, key=key, theme=None, width="stretch", height=height)
-
-
-def curve_rows(
-    history: History,
-    *,
-    series: Mapping[str, tuple[str, str]],
-    log_y: bool = False,
-    floor: float = 0.0,
-    band: tuple[str, str] | None = None,
-    ghost: Sequence[History] = (),
-    marker: int | None = None,
-) -> pd.DataFrame:
-    """The table behind `curves`, a row a point: part, label, step, value, top.
-
-    A part is what one layer draws: "line i" and "tip", "end" for the series at place i, "ghost r i" the same of the run
-    r = 1, 2, ..., "band", "mark".  The columns keep their types also when there is nothing to draw.
-    """
-    parts: list[dict[str, Any]] = []
-    for run, past in enumerate((history, *ghost)):
-        for place, (metric, (label, _)) in enumerate(series.items()):
-            if metric not in past:
-                continue
-            step, value = _thinned(*past[metric], log_y=log_y, floor=floor)
-            if len(step):
-                part = f"ghost {run} {place}" if run else f"line {place}"
-                parts.append({"part": part, "label": label, "step": step, "value": value, "top": np.nan})
-                if not run:
-                    for part, kept in (("tip", np.linspace(0, len(step) - 1, TIPS).astype(int)), ("end", [-1])):
-                        at = {"step": step[kept], "value": value[kept], "top": np.nan}
-                        parts.append({"part": part, "label": label, **at})
-    if band and band[0] in history and band[1] in history:
-        step, low = _thinned(*history[band[0]], log_y=log_y, floor=floor)
-        step_high, high = _thinned(*history[band[1]], log_y=log_y, floor=floor)
-        step, at_low, at_high = np.intersect1d(step, step_high, return_indices=True)
-        label = next(iter(series.values()))[0]
-        parts.append({"part": "band", "label": label, "step": step, "value": low[at_low], "top": high[at_high]})
-    if marker is not None:
-        parts.append({"part": "mark", "label": "", "step": np.array([marker]), "value": [np.nan], "top": np.nan})
-    columns = {"part": str, "label": str, "step": np.int64, "value": np.float64, "top": np.float64}
-    if not parts:
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
-    lengths = [len(part["step"]) for part in parts]
-
-    def column(name: str, kind: type) -> np.ndarray:
-        if kind is str:
-            return np.repeat([part[name] for part in parts], lengths)
-        spread = [np.broadcast_to(part[name], length) for part, length in zip(parts, lengths, strict=True)]
-        return np.concatenate(spread).astype(kind)
-
-    return pd.DataFrame({name: column(name, kind) for name, kind in columns.items()})  # once: a part each takes longer
-
-
-def _thinned(steps: np.ndarray, values: np.ndarray, *, log_y: bool, floor: float) -> tuple[np.ndarray, np.ndarray]:
-    """At most `POINTS` drawable points, evenly picked; the first and the last always stay."""
-    steps, values = np.asarray(steps), np.asarray(values, dtype=np.float64)
-    fine = np.isfinite(values) & (values > floor if log_y else True)
-    steps, values = steps[fine], values[fine]
-    if len(steps) > POINTS:
-        kept = np.linspace(0, len(steps) - 1, POINTS).round().astype(int)
-        steps, values = steps[kept], values[kept]
-    return steps, values
-
-
-@lru_cache(maxsize=128)
-def _curves_spec(
-    series: tuple[tuple[str, str], ...],
-    *,
-    parts: tuple[str, ...],
-    title: str,
-    x_title: str,
-    y_title: str,
-    log_y: bool,
-    dark: bool,
-    lecture: bool,
-) -> dict[str, Any]:
-    """`parts` are those among the rows: a layer without rows makes Vega complain at every frame."""
-    labels = [label for label, _ in series]
-    colours, dashes = [colour(token, dark) for _, token in series], _cycle(DASHES, len(labels))
-    x = alt.X(
-        "step:Q", title=x_title, axis=alt.Axis(tickMinStep=1, format=",d", tickCount=6), scale=alt.Scale(nice=False)
-    )
-    y = alt.Y(
-        "value:Q",
-        title=y_title,
-        scale=alt.Scale(type="log" if log_y else "linear", zero=False, nice=True),
-        axis=_decades() if log_y else alt.Axis(format="~r", tickCount=5),
-    )
-    hue = alt.Color("label:N", scale=alt.Scale(domain=labels, range=colours), title=None)
-    dash = alt.StrokeDash("label:N", scale=alt.Scale(domain=labels, range=dashes), title=None)
-    tip = [
-        alt.Tooltip("label:N", title="curve"),
-        alt.Tooltip("step:Q", title=x_title, format=","),
-        alt.Tooltip("value:Q", title=y_title, format=".4~g"),
-    ]
-
-    def layer(part: str) -> alt.Chart:
-        chart = alt.Chart().transform_filter(alt.datum.part == part)
-        match part.split():
-            case ["band"]:
-                return chart.mark_area(opacity=0.2, color=colours[0]).encode(x=x, y=y, y2="top:Q")
-            case ["ghost", _, place]:
-                line = chart.mark_line(strokeWidth=1.8, opacity=0.5, strokeDash=[5, 4], color=colours[int(place)])
-                return line.encode(x=x, y=y)
-            case ["line", place]:
-                how = {"color": colours[int(place)], "strokeDash": dashes[int(place)]}
-                line = chart.mark_line(strokeWidth=2.6, strokeJoin="round", **how)
-                return line.encode(x=x, y=y)
-            case ["tip"]:  # also the legend: a hollow point has the stroke that a line has
-                point = chart.mark_point(size=500, opacity=0)
-                return point.encode(x=x, y=y, color=hue, strokeDash=dash, tooltip=tip)
-            case ["end"]:
-                return chart.mark_point(size=80, filled=True, opacity=1).encode(x=x, y=y, color=hue)
-        return chart.mark_rule(strokeWidth=1.5, color=colour("mark", dark)).encode(x=x)
-
-    stacked = ("band", "ghost", "line", "tip", "end", "mark")  # from the back to the front
-    ordered = sorted(parts or ("tip",), key=lambda part: stacked.index(part.split()[0]))
-    columns = 0 if len(labels) <= 4 else 4
-    layers = alt.layer(*map(layer, ordered)).resolve_scale(color="shared")
-    return _finished(layers, title=title, dark=dark, lecture=lecture, columns=columns)
+    show(scene, key=key)
 
 
 def histograms(
@@ -350,28 +228,13 @@ def surface(
     st.plotly_chart(figure, key=key, theme=None, width="stretch", height=height)
 
 
-def _decades() -> alt.Axis:
-    """A logarithmic axis: powers of ten are seen and named, what stands between is a hint."""
-    whole = "abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) < 0.01"
-    narrow = "domain('y')[1] < 30 * domain('y')[0]"
-    return alt.Axis(
-        format="~g",
-        gridOpacity={"condition": {"test": whole, "value": 1}, "value": 0.3},
-        labelExpr=f"{whole} || {narrow} ? datum.label : ''",
-    )
-
-
 def _size(lecture: bool) -> int:
     """Size of the text in figures, in pixels."""
     return 19 if lecture else 14
 
 
-def _cycle(items: Sequence[Any], count: int) -> list[Any]:
-    return [items[place % len(items)] for place in range(count)]
-
-
-def _finished(chart: alt.TopLevelMixin, *, title: str, dark: bool, lecture: bool, columns: int = 0) -> dict[str, Any]:
-    """The chart as a Vega-Lite specification in the app's type and colours; the legend has `columns`, or one row."""
+def _finished(chart: alt.TopLevelMixin, *, title: str, dark: bool, lecture: bool) -> dict[str, Any]:
+    """The chart as a Vega-Lite specification in the app's type and colours."""
     text, soft, size = colour("text", dark), colour("neutral", dark), _size(lecture)
     chart = (
         chart.properties(title=alt.TitleParams(title, anchor="start", frame="bounds", offset=14))
@@ -387,7 +250,7 @@ def _finished(chart: alt.TopLevelMixin, *, title: str, dark: bool, lecture: bool
         .configure_legend(
             orient="top", direction="horizontal", labelColor=text, labelFontSize=size, labelLimit=260,
             symbolType="stroke", symbolOpacity=1, symbolSize=500, symbolStrokeWidth=2.6, columnPadding=18, padding=0,
-            offset=6, columns=columns,
+            offset=6,
         )
     )  # fmt: skip
     spec = dict(chart.to_dict())

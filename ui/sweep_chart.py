@@ -14,7 +14,9 @@ import streamlit as st
 
 from engine.scene.palette import colour
 from ui import theme
-from ui.charts import DASHES, _cycle, _decades, _finished, _size
+from ui.charts import _finished, _size
+
+DASHES = ([1, 0], [7, 3], [2, 2], [10, 3, 2, 3], [4, 2], [1, 3])  # so that colour is never the only difference
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def _sweep_spec(
 ) -> dict[str, Any]:
     """`ghosts` are their colour tokens, `parts` those among the rows: a layer without rows makes Vega complain."""
     labels = [label for label, _ in series]
-    colours, dashes = [colour(token, dark) for _, token in series], _cycle(DASHES, len(labels))
+    colours = [colour(token, dark) for _, token in series]
+    dashes = [DASHES[place % len(DASHES)] for place in range(len(labels))]
     hue = alt.Color("label:N", title=None, scale=alt.Scale(domain=labels, range=colours))
     dash = alt.StrokeDash("label:N", title=None, scale=alt.Scale(domain=labels, range=dashes))
     x = alt.X("x:Q", title=x_title, axis=alt.Axis(format=",d", tickCount=8), scale=alt.Scale(type="log", nice=False))
@@ -148,3 +151,14 @@ def _sweep_spec(
     ordered = sorted(parts or ("name",), key=lambda part: stacked.index(part.split()[0]))
     layers = alt.layer(*(layer for part in ordered for layer in drawn(part))).resolve_scale(color="shared")
     return _finished(layers, title=title, dark=dark, lecture=lecture)
+
+
+def _decades() -> alt.Axis:
+    """A logarithmic axis: powers of ten are seen and named, what stands between is a hint."""
+    whole = "abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) < 0.01"
+    narrow = "domain('y')[1] < 30 * domain('y')[0]"
+    return alt.Axis(
+        format="~g",
+        gridOpacity={"condition": {"test": whole, "value": 1}, "value": 0.3},
+        labelExpr=f"{whole} || {narrow} ? datum.label : ''",
+    )

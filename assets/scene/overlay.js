@@ -17,7 +17,7 @@ export class Tooltip {
     this.rows = this.box.appendChild(element("dl"));
   }
 
-  // `said` is {title, rows, picture, discrete} or null; x and y are in the canvas.
+  // `said` is {title, rows, signs, picture, discrete} or null; `signs` {colour, hollow} stand before the rows; x and y are in the canvas.
   show(said, canvas, x, y) {
     this.box.hidden = !said || Boolean(this.root.querySelector("form.ask"));
     if (this.box.hidden) return;
@@ -26,6 +26,12 @@ export class Tooltip {
     while (this.rows.children.length > said.rows.length * 2) this.rows.lastChild.remove();
     while (this.rows.children.length < said.rows.length * 2) this.rows.append(element("dt"), element("dd"));
     said.rows.flat().forEach((text, i) => (this.rows.children[i].textContent = text));
+    this.rows.classList.toggle("coloured", Boolean(said.signs));
+    said.signs?.forEach(({ colour, hollow }, i) => {
+      const name = this.rows.children[2 * i];
+      name.style.setProperty("--colour", this.theme.colour(colour));
+      name.classList.toggle("hollow", hollow);
+    });
     this.picture.hidden = !said.picture;
     if (said.picture) this.draw(said);
     this.place(canvas, x, y);
@@ -45,7 +51,9 @@ export class Tooltip {
     const px = area.left - root.left + x, py = area.top - root.top + y;
     const { offsetWidth: w, offsetHeight: h } = this.box;
     const left = px + 16 + w < root.width ? px + 16 : Math.max(2, px - 16 - w);
-    const top = Math.max(2, Math.min(py + 16, root.height - h - 2));
+    // Below the panel where it would hide what it tells of: on a phone it fits on neither side.
+    const below = this.rows.classList.contains("coloured") && px + 16 + w >= root.width && px - 16 - w < 0;
+    const top = below ? area.bottom - root.top + 4 : Math.max(2, Math.min(py + 16, root.height - h - 2));
     this.box.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
   }
 }

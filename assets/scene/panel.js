@@ -68,7 +68,7 @@ export class Panel {
 
   updateLegend(theme) {
     const layers = this.content.legend;
-    const made = theme.version + JSON.stringify(layers.map((l) => [l.name, l.kind, l.colour, l.colours, l.names, l.low, l.high, l.palette]));
+    const made = theme.version + JSON.stringify(layers.map((l) => [l.name, l.kind, l.colour, l.colours, l.names, l.low, l.high, l.palette, l.dash]));
     if (made === this.legendMade) return;
     this.legendMade = made;
     this.legend.replaceChildren(...layers.map((layer) => this.legendEntry(layer, theme)));
@@ -77,7 +77,7 @@ export class Panel {
   legendEntry(layer, theme) {
     const button = element("button");
     button.type = "button";
-    button.append(...this.scene.swatches(layer, theme), layer.name);
+    button.append(...(this.content.swatches || this.scene.swatches).call(this.content, layer, theme), layer.name);
     button.title = `Show or hide ${layer.name}`;
     button.setAttribute("aria-pressed", String(!this.hidden.has(layer.name)));
     button.addEventListener("click", () => {
@@ -100,6 +100,7 @@ export class Panel {
     };
     const { content } = this;
     tool("PNG", "Save this picture", () => this.save());
+    if (content.csv) tool("CSV", "Save these numbers as CSV", () => this.saveTable());
     if (!content.pannable) return;
     const middle = () => [content.box.x + content.box.w / 2, content.box.y + content.box.h / 2];
     this.reset = tool("Reset view", "Show everything again", () => (content.view = null));
@@ -110,22 +111,30 @@ export class Panel {
 
   // The picture with its title, on the page's own background.
   save() {
-    const ratio = window.devicePixelRatio || 1, top = 40 * ratio;
-    const sheet = document.createElement("canvas");
-    Object.assign(sheet, { width: this.canvas.width, height: this.canvas.height + top });
-    const context = sheet.getContext("2d");
+    const { content, scene: { theme } } = this;
+    const ratio = window.devicePixelRatio || 1, width = this.canvas.width / ratio, top = 40;
+    const sheet = document.createElement("canvas"), context = sheet.getContext("2d");
+    const named = { x: 14, y: top, width: width - 28, theme };
+    const below = top + (content.printLegend?.(context, named) || 0);
+    Object.assign(sheet, { width: this.canvas.width, height: this.canvas.height + below * ratio });
     const style = getComputedStyle(this.frame);
     context.fillStyle = style.getPropertyValue("--st-background-color") || "white";
     context.fillRect(0, 0, sheet.width, sheet.height);
+    context.scale(ratio, ratio);
+    content.printLegend?.(context, { ...named, write: true });
     context.fillStyle = style.color;
-    context.font = `600 ${17 * ratio}px ${style.fontFamily}`;
+    context.font = `600 17px ${style.fontFamily}`;
+    context.textAlign = "left";
     context.textBaseline = "middle";
-    context.fillText(this.spec.title, 14 * ratio, top / 2);
-    context.drawImage(this.canvas, 0, top);
-    const link = document.createElement("a");
-    link.download = `${this.key}.png`;
-    link.href = sheet.toDataURL("image/png");
-    link.click();
+    context.fillText(this.spec.title, 14, top / 2);
+    context.drawImage(this.canvas, 0, below, width, this.canvas.height / ratio);
+    download(`${this.key}.png`, sheet.toDataURL("image/png"));
+  }
+
+  saveTable() {
+    const address = URL.createObjectURL(new Blob([this.content.csv()], { type: "text/csv" }));
+    download(`${this.key}.csv`, address);
+    setTimeout(() => URL.revokeObjectURL(address));
   }
 
   listen() {
@@ -285,7 +294,13 @@ function aspect(spec) {
     return Math.min(0.85, Math.ceil(spec.captions.length / spec.columns) / spec.columns);
   if (spec.kind === "pen") return 0.5; // the pad, and the small picture beside it
   if (spec.kind === "plane" && spec.equal) return Math.min(1.3, Math.max(0.5, Math.abs((spec.y[1] - spec.y[0]) / (spec.x[1] - spec.x[0]))));
-  return { slide: 1.75, cell: 2.1, head: 1.1 }[spec.kind] || 0.85;
+  return { slide: 1.75, cell: 2.1, head: 1.1, curves: 0.42 }[spec.kind] || 0.85;
+}
+
+function download(name, address) {
+  const link = document.createElement("a");
+  Object.assign(link, { download: name, href: address });
+  link.click();
 }
 
 export function element(name, className = "") {

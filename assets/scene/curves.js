@@ -1,0 +1,279 @@
+// Curves of metrics against the step: every value at the step under the pointer, and curves that can be switched off.
+
+const version = new URL(import.meta.url).search;
+const { format } = await import(`./theme.js${version}`);
+const { drawMarker, halo, line } = await import(`./marks.js${version}`);
+const { drawAxes, scale, stepTicks, yAxis } = await import(`./axes.js${version}`);
+const { closest, csv, together } = await import(`./curve_table.js${version}`);
+const { print, sign } = await import(`./curve_legend.js${version}`);
+
+const COMPARED = "compared run";
+const GHOST = [5, 4];
+const ROWS = 16; // of a tooltip; beyond, compared runs are left out
+
+export class Curves {
+  constructor() {
+    this.cursor = "crosshair";
+    this.hidden = new Set();
+    this.at = null; // the step that the arrow keys stand at; Infinity goes along with what is new
+  }
+
+  attach(panel) {
+    this.panel = panel;
+    panel.frame.classList.add("curves");
+    this.spoken = panel.body.appendChild(document.createElement("p"));
+    this.spoken.className = "spoken";
+    this.spoken.setAttribute("aria-live", "polite");
+  }
+
+  update(spec, arrays) {
+    this.spec = spec;
+    const rows = (index) => {
+      const { data, shape } = arrays[index];
+      return Array.from({ length: shape[0] }, (_, k) => data.subarray(k * shape[1], (k + 1) * shape[1]));
+    };
+    const made = (about, index) => {
+      const [x, y] = rows(index);
+      return { ...about, x, y };
+    };
+    const several = new Set(spec.ghosts.map((ghost) => ghost.run)).size > 1;
+    this.series = spec.series.map((each) => made(each, each.xy));
+    this.ghosts = spec.ghosts.map(({ of, run, xy }) => {
+      const { name, colour } = spec.series[of];
+      return made({ name: `${COMPARED}${several ? ` ${run}` : ""}`, of: name, colour }, xy);
+    });
+    this.band = spec.band === null ? null : rows(spec.band);
+    this.place = scale(spec);
+    this.said = this.series.flatMap((each) => last(each)).join(", ");
+    if (this.said) this.said = `${spec.x_label} ${format(this.reach()[1])}: ${this.said}`;
+  }
+
+  get legend() {
+    const compared = { name: COMPARED, kind: "curve", colour: "neutral", dash: GHOST };
+    return [...this.spec.series, ...(this.spec.ghosts.length ? [compared] : [])];
+  }
+
+  swatches(entry, theme) {
+    return [sign(entry, theme)];
+  }
+
+  // The legend on a saved picture; see `print`.
+  printLegend(context, options) {
+    return print(context, this.legend.filter((entry) => !this.hidden.has(entry.name)), options);
+  }
+
+  shown() {
+    const ghosts = this.hidden.has(COMPARED) ? [] : this.ghosts.filter((ghost) => !this.hidden.has(ghost.of));
+    return { ghosts, series: this.series.filter((each) => !this.hidden.has(each.name)) };
+  }
+
+  // The first and the last step of anything.
+  reach() {
+    let low = Infinity, high = -Infinity;
+    for (const { x } of [...this.ghosts, ...this.series]) {
+      if (!x.length) continue;
+      low = Math.min(low, x[0]);
+      high = Math.max(high, x[x.length - 1]);
+    }
+    return [low, high];
+  }
+
+  layout(width, height, theme, context) {
+    const { spec, place } = this, size = theme.size(14);
+    const { ghosts, series } = this.shown();
+    let low = Infinity, high = -Infinity;
+    const see = (values) => {
+      for (const value of values) {
+        const at = place(value);
+        if (at < low) low = at; // false for NaN
+        if (at > high) high = at;
+      }
+    };
+    for (const each of [...ghosts, ...series]) see(each.y);
+    this.banded = this.band && series[0] === this.series[0];
+    if (this.banded) this.band.slice(1).forEach(see);
+    const top = size * 1.75, bottom = size * 1.6, h = Math.max(20, height - top - bottom);
+    this.axis = yAxis(spec, low, high, h / (size * 1.15));
+    context.font = theme.fontOf(14);
+    const left = Math.ceil(Math.max(size, ...this.axis.named.map(({ text }) => context.measureText(text).width))) + 10;
+    this.box = { x: left, y: top, w: Math.max(20, width - left - 10), h };
+    let [x0, x1] = this.reach();
+    if (!(x0 <= x1)) [x0, x1] = [0, 1];
+    if (spec.marker !== null) [x0, x1] = [Math.min(x0, spec.marker), Math.max(x1, spec.marker)];
+    if (x0 === x1) [x0, x1] = [x0 - 1, x1 + 1];
+    const { box } = this;
+    this.X = (step) => box.x + ((step - x0) / (x1 - x0)) * box.w;
+    this.Y = (value) => box.y + box.h - ((place(value) - this.axis.low) / (this.axis.high - this.axis.low)) * box.h;
+    this.toX = (px) => x0 + ((px - box.x) / box.w) * (x1 - x0);
+    const room = 1.6 * size + Math.max(...[x0, x1].map((step) => context.measureText(Math.round(step).toLocaleString("en")).width));
+    this.steps = this.reach()[0] <= x1 ? stepTicks(x0, x1, Math.max(1, Math.floor(box.w / room))) : [];
+  }
+
+  draw(context, width, height, theme, { hidden, pointer }) {
+    this.hidden = hidden;
+    this.layout(width, height, theme, context);
+    drawAxes(context, this, width, theme);
+    const { ghosts, series } = this.shown();
+    context.save();
+    context.beginPath();
+    context.rect(this.box.x - 6, this.box.y - 6, this.box.w + 12, this.box.h + 12); // a dot on the frame stays whole
+    context.clip();
+    context.lineJoin = "round";
+    if (this.banded) this.drawBand(context, theme);
+    for (const ghost of ghosts) this.drawLine(context, ghost, theme, { width: 1.8, dash: GHOST, alpha: 0.6 });
+    for (const each of series) this.drawLine(context, each, theme, { width: 2.4, dash: each.dash, alpha: 1 });
+    for (const each of series) this.drawDot(context, each, end(each, this.place), theme);
+    context.restore();
+    if (this.spec.marker !== null) this.drawMarker(context, theme);
+    this.follow(pointer);
+    if (this.step !== null) this.drawRule(context, [...ghosts, ...series], theme);
+  }
+
+  drawLine(context, each, theme, { width, dash, alpha }) {
+    const { x, y } = each;
+    context.beginPath();
+    let pen = false;
+    const alone = [];
+    for (let i = 0; i < x.length; i++) {
+      const at = this.Y(y[i]);
+      if (!Number.isFinite(at)) pen = false;
+      else if (pen) context.lineTo(this.X(x[i]), at);
+      else {
+        context.moveTo(this.X(x[i]), at);
+        pen = true;
+        if (!(i + 1 < x.length && Number.isFinite(this.Y(y[i + 1])))) alone.push(i); // between two gaps
+      }
+    }
+    context.setLineDash(dash);
+    context.globalAlpha = alpha;
+    context.strokeStyle = theme.colour(each.colour);
+    context.lineWidth = width;
+    context.stroke();
+    context.setLineDash([]);
+    if (alone.length) drawMarker(context, "circle", width * 0.8, alone, (i) => this.X(x[i]), (i) => this.Y(y[i]), theme.colour(each.colour), null);
+    context.globalAlpha = 1;
+  }
+
+  drawBand(context, theme) {
+    const [x, low, high] = this.band, foot = this.box.y + this.box.h;
+    const edge = (values, i) => context.lineTo(this.X(x[i]), Number.isFinite(this.Y(values[i])) ? this.Y(values[i]) : foot);
+    context.beginPath();
+    for (let i = 0; i < x.length; i++) edge(low, i);
+    for (let i = x.length - 1; i >= 0; i--) edge(high, i);
+    context.globalAlpha = 0.2;
+    context.fillStyle = theme.colour(this.series[0].colour);
+    context.fill();
+    context.globalAlpha = 1;
+  }
+
+  drawDot(context, each, index, theme) {
+    if (index < 0 || !Number.isFinite(this.Y(each.y[index]))) return;
+    drawMarker(context, "circle", 4.5, [index], (i) => this.X(each.x[i]), (i) => this.Y(each.y[i]), theme.colour(each.colour), theme);
+  }
+
+  // The moment on screen after a rewind.
+  drawMarker(context, theme) {
+    const { box, spec } = this, x = this.X(spec.marker), text = `${spec.x_label} ${spec.marker.toLocaleString("en")}`;
+    context.beginPath();
+    line(context, x, box.y, x, box.y + box.h);
+    halo(context, theme, 1.5, theme.colour("mark"));
+    context.font = theme.fontOf(14, 600);
+    const { width } = context.measureText(text);
+    const right = x + 6 + width < box.x + box.w || x - box.x < width + 6;
+    context.textAlign = right ? "left" : "right";
+    context.textBaseline = "top";
+    context.strokeStyle = theme.background;
+    context.lineWidth = 4;
+    context.strokeText(text, x + (right ? 6 : -6), box.y + 4);
+    context.fillStyle = theme.colour("mark");
+    context.fillText(text, x + (right ? 6 : -6), box.y + 4);
+  }
+
+  drawRule(context, lines, theme) {
+    const { box } = this, x = this.X(this.step);
+    context.beginPath();
+    line(context, x, box.y, x, box.y + box.h);
+    context.strokeStyle = theme.text;
+    context.globalAlpha = 0.5;
+    context.lineWidth = 1;
+    context.stroke();
+    context.globalAlpha = 1;
+    for (const each of lines) this.drawDot(context, each, this.index(each, this.step), theme);
+  }
+
+  // Which step the pointer or the keys stand at.
+  follow(pointer) {
+    if (!pointer || pointer !== this.mine) this.at = null; // the mouse has taken over, or left
+    this.step = this.at !== null ? this.nearest(this.at) : pointer ? this.nearest(this.toX(pointer.x)) : null;
+    if (this.at !== null && this.step !== null) this.mine = this.panel.pointer = { x: this.X(this.step), y: this.box.y + this.box.h / 3 };
+  }
+
+  // The steps of all curves that are shown.
+  allSteps() {
+    const { ghosts, series } = this.shown();
+    return together([...ghosts, ...series]);
+  }
+
+  nearest(step) {
+    const all = this.allSteps(), i = closest(all, step);
+    return i < 0 ? null : all[i];
+  }
+
+  // Which of a curve's points is told at `step`: the nearest one within its reach, or -1.
+  index({ x }, step) {
+    return x.length && step >= x[0] && step <= x[x.length - 1] ? closest(x, step) : -1;
+  }
+
+  describe() {
+    if (this.step === null) return null;
+    const { ghosts, series } = this.shown();
+    const beside = series.length + ghosts.length > ROWS ? [] : ghosts;
+    const lines = series.flatMap((each) => [each, ...beside.filter((ghost) => ghost.of === each.name)]);
+    const rows = lines.map((each) => {
+      const i = this.index(each, this.step);
+      const elsewhere = i >= 0 && each.x[i] !== this.step ? `, at\u00a0${each.x[i].toLocaleString("en")}` : "";
+      return [each.name + elsewhere, i < 0 || Number.isNaN(each.y[i]) ? "–" : format(each.y[i])];
+    });
+    const signs = lines.map(({ colour, of }) => ({ colour, hollow: Boolean(of) }));
+    return { title: `${this.spec.x_label} ${this.step.toLocaleString("en")}`, rows, signs };
+  }
+
+  // The arrow keys go from point to point, the page keys by a tenth.
+  key(name) {
+    const moves = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
+    if (name === "Escape") this.panel.leave();
+    if (!(name in moves)) return false;
+    const all = this.allSteps();
+    if (!all.length) return false;
+    const by = Math.abs(moves[name]) === 10 ? (moves[name] * all.length) / 100 : moves[name];
+    const from = this.step === null ? all.length - (by < 0 ? 0 : 1) : closest(all, this.step);
+    const to = Math.max(0, Math.min(all.length - 1, Math.round(from + by)));
+    this.at = to === all.length - 1 ? Infinity : all[to];
+    this.step = all[to];
+    this.mine = this.panel.pointer = { x: 0, y: 0 }; // put in its place when it is drawn
+    const { title, rows } = this.describe();
+    this.spoken.textContent = `${title}: ${rows.map((row) => row.join(" ")).join(", ")}`;
+    return true;
+  }
+
+  click() {
+    return null;
+  }
+
+  csv() {
+    const columns = [...this.series, ...this.ghosts.map((ghost) => ({ ...ghost, name: `${ghost.of}, ${ghost.name}` }))];
+    if (this.band) ["low", "high"].forEach((side, k) => columns.push({ name: `${this.series[0].name}, ${side}`, x: this.band[0], y: this.band[k + 1] }));
+    return csv(this.spec.x_label, columns);
+  }
+}
+
+// The index of the last point that can be drawn, or -1.
+function end({ y }, place) {
+  let i = y.length - 1;
+  while (i >= 0 && !Number.isFinite(place(y[i]))) i--;
+  return i;
+}
+
+function last({ name, y }) {
+  return y.length ? [`${name} ${format(y[y.length - 1])}`] : [];
+}

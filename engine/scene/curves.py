@@ -1,0 +1,132 @@
+"""Curves of metrics against the step; ``assets/scene/curves.js`` draws them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.scene import palette as _palette
+from engine.scene.scene import Scene
+
+Floats = NDArray[np.float64]
+History = Mapping[str, tuple[ArrayLike, ArrayLike]]  # metric -> (steps (T,), values (T,))
+
+POINTS = 400  # at most so many of a curve travel to the browser: no chart is much wider than that in pixels
+DASHES = ((), (8, 4), (2, 3), (11, 3, 2, 3), (5, 3), (2, 3, 2, 3, 9, 3))  # lengths on and off; the first is solid
+_LARGEST = float(np.finfo(np.float32).max)
+_PLAIN = {"test": 0, "train": 0, "positive": 0, "gradient": 0, "negative": 1, "neutral": 2}  # colour -> dash
+
+
+def curves(
+    scene: Scene,
+    key: str,
+    *,
+    history: History,
+    series: Mapping[str, tuple[str, str]],
+    title: str,
+    y_title: str,
+    x_title: str = "step",
+    log_y: bool = False,
+    floor: float = 0.0,
+    band: tuple[str, str] | None = None,
+    ghosts: Sequence[History] = (),
+    marker: int | None = None,
+    weight: float = 1.0,
+) -> None:
+    """Add a panel with a curve for each of `series`, which maps a metric of `history` to its label and colour.
+
+    `band` names the metrics below and above the first curve.  `ghosts` are histories of other runs, drawn behind,
+    thin and dashed.  `marker` is a step that a vertical rule stands at.  With `log_y` only values above `floor` are
+    drawn, or, if one of them is below zero, all on a symmetric logarithmic axis.  Of each curve at most `POINTS`
+    points travel, see `thinned`.
+    """
+    labels = [label for label, _ in series.values()]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"Every curve needs a label of its own, not {', '.join(labels)}.")
+    runs = [{name: _points(run, name) for name in series if name in run} for run in (history, *ghosts)]
+    dashes = dash_of(series.values())
+    send = scene.arrays.add
+    drawn = [
+        {"name": label, "kind": "curve", "colour": _palette.known_colour(token), "dash": dashes[label],
+         "xy": send(thinned(*runs[0].get(name, _NONE)))}
+        for name, (label, token) in series.items()
+    ]  # fmt: skip
+    past = [
+        {"of": place, "run": number, "xy": send(thinned(*points[name]))}
+        for number, points in enumerate(runs[1:], start=1)
+        for place, name in enumerate(series)
+        if name in points
+    ]
+    edges = [_points(history, name) for name in band or () if name in history]
+    values = [value for points in runs for _, value in points.values()]
+    scene.add(
+        "curves", key, title, weight, x_label=x_title, y_label=y_title, series=drawn, ghosts=past,
+        band=send(_between(*edges)) if len(edges) == 2 else None, marker=None if marker is None else int(marker),
+        floor=float(floor), **_scale(values, log_y),
+    )  # fmt: skip
+
+
+def thinned(steps: ArrayLike, *values: ArrayLike) -> Floats:
+    """Rows of `steps` (T,) and `values` (T,) at no more than `POINTS` evenly picked places, as one array.
+
+    What is not finite stays as a gap, but not at the ends, so that the first and the last point that can be drawn are
+    always among them.  A peak between two picked points is not seen.
+    """
+    rows = np.stack([np.asarray(row, dtype=np.float64) for row in (steps, *values)])
+    fine = np.flatnonzero(np.isfinite(rows).all(axis=0))
+    rows = rows[:, fine[0] : fine[-1] + 1] if len(fine) else rows[:, :0]
+    if rows.shape[1] > POINTS:
+        rows = rows[:, np.linspace(0, rows.shape[1] - 1, POINTS).round().astype(int)]
+    return np.where(np.isfinite(rows), np.clip(rows, -_LARGEST, _LARGEST), np.nan)  # float32 has to hold them
+
+
+def dash_of(series: Iterable[tuple[str, str]]) -> dict[str, tuple[int, ...]]:
+    """The dash of each label in `series` of labels and colours: the same in every panel with the same series.
+
+    Training is dashed and a reference dotted wherever they are drawn; the others go by their colour.  Where two want
+    the same, the later one takes the next that is free.
+    """
+    taken: dict[str, int] = {}
+    for label, token in series:
+        wish = 1 if label.startswith("train") else _PLAIN.get(token, _place(token) % len(DASHES))
+        order = [(wish + further) % len(DASHES) for further in range(len(DASHES))]
+        taken[label] = next((dash for dash in order if dash not in taken.values()), wish)
+    return {label: DASHES[dash] for label, dash in taken.items()}
+
+
+def _place(token: str) -> int:
+    """Which class, or which optimiser, a colour stands for."""
+    names = _palette.colours()
+    first = "class_0" if token.startswith("class_") else "gradient_descent"
+    return names.index(_palette.known_colour(token)) - names.index(first)
+
+
+_NONE = (np.zeros(0), np.zeros(0))
+
+
+def _points(history: History, name: str) -> tuple[Floats, Floats]:
+    steps, values = (np.asarray(row, dtype=np.float64) for row in history[name])
+    if steps.shape != values.shape or steps.ndim != 1:
+        raise ValueError(f"'{name}' has steps of shape {steps.shape} and values of shape {values.shape}.")
+    return steps, values
+
+
+def _between(low: tuple[Floats, Floats], high: tuple[Floats, Floats]) -> Floats:
+    """Steps, lower and upper edge of a band, where both edges have points."""
+    steps, at_low, at_high = np.intersect1d(low[0], high[0], return_indices=True)
+    return thinned(steps, low[1][at_low], high[1][at_high])
+
+
+def _scale(values: Sequence[Floats], log_y: bool) -> dict[str, str | float]:
+    """What the y axis is: linear, log, or symlog, which is linear up to a power of ten, `linear`."""
+    finite = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.zeros(0)
+    if not log_y or not (finite < 0).any():
+        return {"scale": "log" if log_y else "linear"}
+    size = np.abs(finite[finite != 0])
+    top = min(float(size.max()), _LARGEST)
+    shorter = min(float(finite.max(initial=0)), -float(finite.min())) or float(np.median(size))
+    linear = min(max(shorter / 10, top / 1e4, 1e-30), top / 10)  # the shorter side gets a decade, the longer one four
+    return {"scale": "symlog", "linear": 10.0 ** math.floor(math.log10(max(linear, 1e-30)))}

@@ -1,0 +1,365 @@
+"""Curves: the bytes hold what was measured, and in a browser every number of them can be read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, Locator, Page, expect
+from scene_format import decode
+from small_app import APP, answers
+from visitor import wait_until
+
+from engine.scene import palette
+from engine.scene.curves import DASHES, POINTS, curves, dash_of, thinned
+from engine.scene.scene import Scene
+
+ROOT = Path(__file__).resolve().parents[2]
+SERIES = {"train": ("training loss", "train"), "test": ("test loss", "test")}
+
+
+def history(length: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    steps = np.arange(length)
+    return {"train": (steps, 1.0 / (steps + 1)), "test": (steps, 2.0 / (steps + 1))}
+
+
+def sent(past: Any, **settings: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """The panel in the header of a message, and all its arrays."""
+    scene = Scene()
+    curves(scene, "c", history=past, **({"series": SERIES, "title": "T", "y_title": "loss"} | settings))
+    header, arrays = decode(scene.to_bytes())
+    return header["rows"][0][0], arrays
+
+
+# ------------------------------------------------------------------ what is sent
+
+
+@given(st.integers(1, 5000))
+def test_thinning_keeps_both_ends_the_order_and_the_limit(length: int) -> None:
+    panel, arrays = sent(history(length))
+    step, value = arrays[panel["series"][0]["xy"]]
+    assert panel["series"][0]["name"] == "training loss"
+    assert len(step) == min(length, POINTS) and np.all(np.diff(step) > 0)
+    assert (step[0], step[-1]) == (0, length - 1)
+    np.testing.assert_array_equal(value, (1.0 / (step.astype(float) + 1)).astype(np.float32))
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=900))
+def test_the_first_and_the_last_number_stay_whatever_lies_between(values: list[float]) -> None:
+    step, value = thinned(np.arange(len(values)), values)
+    fine = np.flatnonzero(np.isfinite(values))
+    assert len(step) <= POINTS
+    assert (len(step) > 0) == (len(fine) > 0)
+    if len(fine):
+        assert (step[0], step[-1]) == (fine[0], fine[-1])
+        assert np.isfinite(value[[0, -1]]).all()
+    assert not np.isinf(value.astype(np.float32)).any()  # what float32 cannot hold is drawn at its edge
+    for at, number in zip(step, value, strict=True):
+        assert np.isfinite(number) == np.isfinite(values[int(at)])
+
+
+def test_a_short_curve_travels_whole_with_its_gaps() -> None:
+    values = np.array([np.nan, 1.0, np.nan, -2.0, np.inf, 0.5, np.nan])
+    panel, arrays = sent({"train": (np.arange(7), values)})
+    step, value = arrays[panel["series"][0]["xy"]]
+    assert step.tolist() == [1, 2, 3, 4, 5]
+    np.testing.assert_array_equal(value, [1.0, np.nan, -2.0, np.nan, 0.5])
+    assert arrays[panel["series"][1]["xy"]].shape == (2, 0)  # without points, but in the legend
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_axis_is_logarithmic_until_a_value_is_below_zero(sign: int) -> None:
+    values = np.array([4.0, 0.0, 0.02 * sign])
+    for log_y, kind in ((False, "linear"), (True, "log" if sign > 0 else "symlog")):
+        assert sent({"train": (np.arange(3), values)}, log_y=log_y)[0]["scale"] == kind
+    past = sent(history(3), log_y=True, ghosts=[{"train": (np.arange(3), values)}])[0]  # a compared run counts
+    assert past["scale"] == ("log" if sign > 0 else "symlog")
+
+
+@given(st.floats(-1e30, -1e-20), st.floats(0, 1e30))
+def test_a_symmetric_axis_is_linear_up_to_a_power_of_ten_and_goes_at_most_five_decades_on(
+    low: float, top: float
+) -> None:
+    panel, _ = sent({"train": (np.arange(2), np.array([low, top]))}, log_y=True)
+    linear, largest = panel["linear"], max(-low, top)
+    assert np.log10(linear) == pytest.approx(round(np.log10(linear)))
+    assert linear <= largest and (linear >= largest / 1e5 or linear == pytest.approx(1e-30))
+
+
+def test_the_band_lies_where_both_its_edges_have_points() -> None:
+    past = history(4) | {"low": (np.array([0, 1, 3]), np.zeros(3)), "high": (np.array([1, 2, 3]), np.ones(3))}
+    panel, arrays = sent(past, band=("low", "high"))
+    np.testing.assert_array_equal(arrays[panel["band"]], [[1, 3], [0, 0], [1, 1]])
+    assert sent(history(4), band=("low", "high"))[0]["band"] is None
+
+
+def test_compared_runs_know_their_curve_and_the_marker_its_step() -> None:
+    panel, arrays = sent(history(5), ghosts=[history(3), {"test": history(4)["test"]}], marker=np.int64(2))
+    assert [(ghost["of"], ghost["run"]) for ghost in panel["ghosts"]] == [(0, 1), (1, 1), (1, 2)]
+    assert [arrays[ghost["xy"]].shape[1] for ghost in panel["ghosts"]] == [3, 3, 4]
+    assert panel["marker"] == 2 and sent(history(5))[0]["marker"] is None
+
+
+def test_an_empty_history_is_a_panel_all_the_same() -> None:
+    panel, arrays = sent({}, log_y=True)
+    assert [series["name"] for series in panel["series"]] == ["training loss", "test loss"]
+    assert all(array.size == 0 for array in arrays)
+
+
+def test_a_dash_stands_for_a_name() -> None:
+    pair = dash_of([("test", "test"), ("training", "train")])
+    assert pair == dash_of([("training", "train"), ("test", "test")]) == {"test": (), "training": DASHES[1]}
+    alone = dash_of([("training", "train")])
+    assert alone["training"] == pair["training"]
+    every = dash_of([(f"class {k}", f"class_{k}") for k in range(len(DASHES))])
+    assert len(set(every.values())) == len(DASHES)
+    assert set(dash_of([(token, token) for token in palette.colours()])) == set(palette.colours())
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"series": {"train": ("loss", "train"), "test": ("loss", "test")}}, "a label of its own"),
+        ({"series": {"train": ("loss", "red")}}, "no colour 'red'"),
+        ({"past": {"train": (np.arange(3), np.zeros(2))}}, r"steps of shape \(3,\) and values of shape \(2,\)"),
+    ],
+)
+def test_what_does_not_fit_gives_a_sentence(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        sent(settings.pop("past", history(3)), **settings)
+
+
+def test_every_kind_of_panel_is_known_on_both_sides() -> None:
+    python = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "engine" / "scene").glob("*.py"))
+    drawn = (ROOT / "assets" / "scene.js").read_text(encoding="utf-8")
+    ours = set(re.findall(r'\b(?:add|extend)\(\s*"(\w+)", ', python))
+    theirs = set(re.findall(r"(\w+): \w+", re.search(r"const CONTENT = \{(.*?)\}", drawn, re.DOTALL)[1]))  # type: ignore[index]
+    assert "curves" in ours and ours == theirs
+
+
+# ------------------------------------------------------------------ what is seen
+
+SHELL = """
+import numpy as np
+import streamlit as st
+from ui import charts
+
+st.session_state.setdefault("runs", 0)
+t = np.arange(1, 101)
+GHOST = {"train": (t[:50], 3.0 / t[:50])}
+SERIES = {"train": ("training, by hand", "train"), "test": ("test", "test")}
+
+
+@st.fragment(run_every=0.1)
+def live():
+    st.session_state.runs += 1
+    past = {"train": (t, 1.0 / t), "test": (t[9::10], 2.0 / t[9::10])}
+    charts.curves(past, series=SERIES, title="Loss", y_title="loss", key="loss", log_y=True, ghost=[GHOST], marker=40)
+    grown = t[: 2 + st.session_state.runs % 90]
+    charts.curves({"test": (grown, 0.003 + 1e-4 * grown)}, series={"test": ("test", "test")}, title="Growing",
+                  y_title="share", key="growing")
+    charts.curves({}, series=SERIES, title="Nothing yet", y_title="loss", key="empty")
+    st.text(f"runs {st.session_state.runs}")
+
+
+live()
+"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running app that draws curves ten times a second."""
+    folder = tmp_path_factory.mktemp("app")
+    (folder / "app.py").write_text(APP.format(assets=str(ROOT / "assets")), encoding="utf-8")
+    (folder / "shell.py").write_text(SHELL, encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
+    command += ["--server.address=127.0.0.1", "--browser.gatherUsageStats=false"]
+    server = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        wait_until(lambda: answers(port), "the app to answer")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def arrive(browser: Browser, address: str, **context: Any) -> Page:
+    page = browser.new_context(**({"viewport": {"width": 1300, "height": 1100}} | context)).new_page()
+    page.goto(address)
+    page.get_by_role("img", name="Nothing yet").wait_for(timeout=40_000)
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(address: str, browser: Browser) -> Iterator[Page]:
+    problems: list[str] = []
+    page = arrive(browser, address, color_scheme="light")
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    yield page
+    page.context.close()
+    assert problems == []
+
+
+def loss(page: Page) -> Locator:
+    return page.get_by_role("img", name=re.compile("^Loss"))
+
+
+def told(page: Page) -> tuple[str, dict[str, str]]:
+    """The title and the rows of the tooltip; a space stands where a line must not break."""
+    tip = page.locator(".tooltip:not([hidden])")
+    tip.wait_for()
+    names = [name.replace("\xa0", " ") for name in tip.locator("dt").all_inner_texts()]
+    values = tip.locator("dd").all_inner_texts()
+    return tip.locator("strong").inner_text(), dict(zip(names, values, strict=True))
+
+
+def colours(canvas: Locator) -> set[str]:
+    """Every colour on a canvas, as "#rrggbb"."""
+    read = """(c) => [...new Set(new Uint32Array(
+      c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer))].filter((p) => p >>> 24 === 255)"""
+    return {f"#{p & 255:02x}{p >> 8 & 255:02x}{p >> 16 & 255:02x}" for p in canvas.evaluate(read)}
+
+
+def frames(page: Page, count: int = 3) -> None:
+    """Wait until the server has drawn a few more times."""
+
+    def runs() -> int:
+        return int(page.get_by_text(re.compile(r"^runs \d+$")).inner_text().split()[1])
+
+    before = runs()
+    wait_until(lambda: runs() >= before + count, "more frames")
+
+
+@pytest.mark.browser
+def test_hover_tells_every_value_at_the_nearest_step(page: Page) -> None:
+    canvas = loss(page)
+    box = canvas.bounding_box()
+    assert box is not None
+    for share in (0.3, 0.45, 0.8):
+        canvas.hover(position={"x": box["width"] * share, "y": 40})
+        page.wait_for_timeout(200)
+        title, rows = told(page)
+        step = int(title.removeprefix("step "))
+        assert step == pytest.approx(100 * share, abs=6)
+        assert rows.pop("training, by hand") == f"{1 / step:.4g}"
+        known = {name: value for name, value in rows.items() if name.startswith("test")}
+        ((name, value),) = known.items()  # measured at every tenth step only: it says where
+        at = int(name.removeprefix("test, at ")) if name != "test" else step
+        assert at % 10 == 0 and abs(at - step) <= 5
+        assert value == f"{2 / at:.4g}"
+        assert rows["compared run"] == (f"{3 / step:.4g}" if step <= 50 else "–")
+    page.mouse.move(2, 2)
+    expect(page.locator(".tooltip:not([hidden])")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_keys_go_from_step_to_step_and_say_what_is_there(page: Page) -> None:
+    canvas = loss(page)
+    canvas.focus()
+    for key, step in (("End", 100), ("ArrowLeft", 99), ("PageUp", 89), ("Home", 1), ("ArrowRight", 2)):
+        canvas.press(key)
+        page.wait_for_timeout(150)
+        title, rows = told(page)
+        assert (title, rows["training, by hand"]) == (f"step {step}", f"{1 / step:.4g}")
+    frames(page)
+    assert told(page)[0] == "step 2"  # new data do not move it
+    expect(page.locator("section.curves .spoken").first).to_contain_text("step 2: training, by hand 0.5")
+    canvas.press("Escape")
+    expect(page.locator(".tooltip:not([hidden])")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_the_description_says_title_names_and_last_values(page: Page) -> None:
+    canvas = loss(page)
+    assert canvas.get_attribute("aria-label") == "Loss. Shown: training, by hand, test, compared run."
+    assert canvas.get_attribute("aria-description") == "step 100: training, by hand 0.01, test 0.02"
+    assert page.get_by_role("img", name="Nothing yet").get_attribute("aria-description") == ""
+
+
+@pytest.mark.browser
+def test_the_legend_switches_a_curve_off_while_data_change(page: Page) -> None:
+    canvas = page.get_by_role("img", name="Growing")
+    entry = page.locator("section.curves", has_text="Growing").locator(".legend button")
+    assert palette.colour("test") in colours(canvas)
+    entry.focus()
+    page.keyboard.press("Enter")
+    expect(entry).to_have_attribute("aria-pressed", "false")
+    wait_until(lambda: palette.colour("test") not in colours(canvas), "the curve to go")
+    frames(page)
+    assert palette.colour("test") not in colours(canvas)  # off it stays
+    expect(entry).to_have_attribute("aria-pressed", "false")
+    entry.click()
+    wait_until(lambda: palette.colour("test") in colours(canvas), "the curve to come back")
+
+
+@pytest.mark.browser
+def test_the_table_holds_every_curve_as_it_was_sent(page: Page, tmp_path: Path) -> None:
+    panel = page.locator("section.curves", has_text="compared run")
+    panel.hover()
+    with page.expect_download() as coming:
+        panel.get_by_role("button", name="CSV").click()
+    assert coming.value.suggested_filename == "loss.csv"
+    coming.value.save_as(tmp_path / "loss.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "loss.csv").read_text(encoding="utf-8"))))
+    assert list(rows[0]) == ["step", "training, by hand", "test", "training, by hand, compared run"]
+    t = np.arange(1, 101)
+    assert [int(row["step"]) for row in rows] == t.tolist()
+    np.testing.assert_array_equal(
+        np.array([row["training, by hand"] for row in rows], np.float32), (1 / t).astype("f4")
+    )
+    assert [i + 1 for i, row in enumerate(rows) if row["test"]] == list(range(10, 101, 10))
+    assert [row["training, by hand, compared run"] != "" for row in rows] == [step <= 50 for step in t]
+    with page.expect_download() as coming:
+        panel.get_by_role("button", name="Save this picture").click()
+    assert coming.value.suggested_filename == "loss.png"
+
+
+@pytest.mark.browser
+def test_on_a_phone_in_the_dark_nothing_sticks_out(address: str, browser: Browser) -> None:
+    page = arrive(browser, address, viewport={"width": 390, "height": 844}, color_scheme="dark", has_touch=True)
+    try:
+        canvas = loss(page)
+        wait_until(lambda: palette.colour("test", dark=True) in colours(canvas), "the colours of the dark")
+        assert palette.colour("test") not in colours(canvas)
+        canvas.tap(position={"x": 200, "y": 60})
+        page.wait_for_timeout(200)
+        assert told(page)[0].startswith("step ")
+        for part in (".legend button", ".tooltip:not([hidden])", "section.curves", "section.curves canvas"):
+            for box in [each.bounding_box() for each in page.locator(part).all()]:
+                assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390, part
+        assert page.evaluate("() => document.scrollingElement.scrollWidth") <= 390
+    finally:
+        page.context.close()
+
+
+@pytest.mark.browser
+def test_no_frame_leaves_a_listener_or_an_element_behind(page: Page) -> None:
+    inspector = page.context.new_cdp_session(page)
+    inspector.send("Performance.enable")
+
+    def counted() -> dict[str, float]:
+        inspector.send("HeapProfiler.collectGarbage")
+        found = {each["name"]: each["value"] for each in inspector.send("Performance.getMetrics")["metrics"]}
+        return {name: found[name] for name in ("JSEventListeners", "Nodes")}
+
+    frames(page, 5)
+    before = counted()
+    frames(page, 30)
+    after = counted()
+    assert after["JSEventListeners"] <= before["JSEventListeners"]
+    assert after["Nodes"] <= before["Nodes"] + 20
