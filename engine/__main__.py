@@ -6,6 +6,7 @@ python -m engine run neural_network --set hidden=8,8 --set seed=3 --steps 200 --
 python -m engine export neural_network --set hidden=8,8 --steps 200 > run.py
 python -m engine fetch mnist
 python -m engine check neural_network --quick
+python -m engine new line_fit --title "Line fit" --question "Which line fits best?"
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 import torch
 
@@ -20,6 +22,7 @@ import engine
 from engine.contract import console
 from engine.contract.device import DEVICES, DeviceError, resolve
 from engine.contract.knobs import Config, ConfigError
+from engine.contract.new import NewLabError, new
 from engine.data import images
 from engine.runs.export import json_line, script
 
@@ -38,6 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("lab")
     check.add_argument("--quick", action="store_true", help="leave out what trains for longer")
     check.add_argument("--json", action="store_true", help="one JSON object: lab, findings, pace")
+    maker = commands.add_parser("new", help="a lab that works, to change line by line")
+    maker.add_argument("lab")
+    for word in ("title", "group", "question"):
+        maker.add_argument(f"--{word}", default="")
+    maker.add_argument("--folder", type=Path, help="where it should lie, if not in this checkout; see PLAYGROUND_LABS")
     for name, help_text in (
         ("describe", "the knobs of a lab"),
         ("run", "train, and print the metrics of every step"),
@@ -63,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = _do(given)
         sys.stdout.flush()
         return status
-    except (ConfigError, DeviceError, images.ImageError) as error:
+    except (ConfigError, DeviceError, images.ImageError, NewLabError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyError as error:
         print(f"error: {error.args[0]}", file=sys.stderr)
@@ -96,6 +104,10 @@ def _do(given: argparse.Namespace) -> int:
         return 0
     if given.command == "fetch":
         images.fetch(given.data, lambda progress: print(progress, file=sys.stderr))
+        return 0
+    if given.command == "new":
+        for file in new(given.lab, title=given.title, group=given.group, question=given.question, folder=given.folder):
+            print(file)
         return 0
     lab = engine.lab(given.lab)
     if given.command == "describe":

@@ -83,8 +83,8 @@ def seldom(view: View, name: str, write: Callable[[], str]) -> str:
 def lab_page(
     slug: str,
     *,
-    curves: Draw,
-    inside: Draw,
+    curves: Draw | None = None,
+    inside: Draw | None = None,
     stage: Draw | None = None,
     extra: Callable[[Player], None] | None = None,
     unit: str = "",
@@ -92,9 +92,10 @@ def lab_page(
 ) -> None:
     """Draw the page of the lab `slug`, as its card says.
 
-    What moves is drawn by the lab's ``view.stage``, or here by `stage`; `curves` draws the metrics, `inside` what is
-    inside the model; each gets a `View`.  `extra` draws controls that no knob describes (an upload, a class to draw
-    with).  `unit` is what one step is called and `hidden` are the knobs without a widget, if not as on the card.
+    What moves is drawn by the lab's ``view.stage``, or here by `stage`, and the metrics by ``view.curves``, or here by
+    `curves`; `inside` draws what is inside the model.  Each gets a `View`.  `extra` draws controls that no knob
+    describes (an upload, a class to draw with).  `unit` is what one step is called and `hidden` are the knobs without a
+    widget, if not as on the card.
     """
     card, config_class = registry.card(slug), engine.lab(slug).Config
     unit = unit or card.unit
@@ -128,7 +129,7 @@ def lab_page(
             every = player.burst.begin(player.interval)
             st.fragment(_live, run_every=every)(player, stage or draw_stage, counter, unit=unit, ends=ends)
         _compared(player)
-        _tabs(player, curves, inside, card.sources)
+        _tabs(player, curves or draw_curves, inside, card.sources)
     if player.active:
         time.sleep(SENT)  # docs/decisions/a-page-is-sent-first.md
 
@@ -157,12 +158,16 @@ def views(slug: str) -> ModuleType:
     return registry.view(slug)
 
 
+def _seen(view: View) -> contract.View:
+    look = view.look
+    return contract.View(view.frame, view.config, view.curves, look.step, look.last_step, _beside(view.player))
+
+
 def draw_stage(view: View) -> None:
     """What the lab's view makes of this moment, and what it answers to a pick."""
-    views, player = registry.view(view.player.slug), view.player
-    seen = contract.View(view.frame, view.config, view.curves, view.look.step, view.look.last_step, _beside(player))
-    pick = show(views.stage(seen), key=view.key)
-    answer = views.answer(seen, pick) if pick else None
+    drawn, player, seen = views(view.player.slug), view.player, _seen(view)
+    pick = show(drawn.stage(seen), key=view.key)
+    answer = drawn.answer(seen, pick) if pick else None
     if isinstance(answer, contract.Turn):
         player.turn(**answer.knobs)
     elif isinstance(answer, contract.Edit):
@@ -252,20 +257,28 @@ def _compared(player: Player) -> None:
 # ---------------------------------------------------------------------- tabs
 
 
-def _tabs(player: Player, curves: Draw, inside: Draw, sources: Sequence[str]) -> None:
+def draw_curves(view: View) -> None:
+    """What the lab's view makes of the metrics so far."""
+    if view.curves:
+        show(views(view.player.slug).curves(_seen(view)), key=f"{view.key}.curves")
+    else:
+        st.info("Press Play: what is measured is drawn here, step by step.", icon=":material/show_chart:")
+
+
+def _tabs(player: Player, curves: Draw, inside: Draw | None, sources: Sequence[str]) -> None:
     slug = player.slug
     slow = max(SLOW, player.interval) if player.active else None
     # Not st.tabs: it searches its panels for something to focus at every change, which costs a fifth of a frame.
+    tabs = ["Curves", *(["Inside"] if inside else []), "Source", "Mathematics"]
     chosen = st.segmented_control(
-        "Figures", ["Curves", "Inside", "Source", "Mathematics"], default="Curves", required=True, key=f"{slug}.tab",
-        label_visibility="collapsed",
-    )  # fmt: skip
+        "Figures", tabs, default="Curves", required=True, key=f"{slug}.tab", label_visibility="collapsed"
+    )
     if chosen == "Source":
         _sources(slug, sources)
     elif chosen == "Mathematics":
         st.markdown((registry.folder(slug) / "maths.md").read_text(encoding="utf-8"))
     else:
-        st.fragment(_figures, run_every=slow)(player, inside if chosen == "Inside" else curves)
+        st.fragment(_figures, run_every=slow)(player, inside if inside and chosen == "Inside" else curves)
 
 
 def _figures(player: Player, draw: Draw) -> None:

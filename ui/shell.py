@@ -10,6 +10,7 @@ from streamlit.delta_generator_singletons import context_dg_stack, get_default_d
 from engine.contract import registry
 from engine.contract.card import Card
 from ui import theme
+from ui.page import lab_page
 
 FOLDER = Path(__file__).resolve().parent.parent / "pages"
 
@@ -20,8 +21,8 @@ def file(slug: str) -> Path:
 
 
 def labs() -> list[Card]:
-    """The labs that have a page, in the order of the navigation."""
-    return [card for card in registry.cards()[0] if file(card.slug).exists()]
+    """The labs in the order of the navigation."""
+    return registry.cards()[0]
 
 
 def missing() -> list[str]:
@@ -30,8 +31,13 @@ def missing() -> list[str]:
 
 
 def page(card: Card) -> st.Page:
-    """Streamlit's own page object, for navigation and links."""
-    return st.Page(file(card.slug), title=card.title, icon=f":material/{card.icon}:", url_path=card.slug)
+    """Streamlit's own page object, for navigation and links; a lab from outside brings no file for it."""
+
+    def generic() -> None:
+        lab_page(card.slug)
+
+    where = file(card.slug) if file(card.slug).exists() else generic
+    return st.Page(where, title=card.title, icon=f":material/{card.icon}:", url_path=card.slug)
 
 
 def from_the_top() -> None:

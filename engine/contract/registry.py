@@ -33,9 +33,22 @@ def card(slug: str) -> Card:
     return read(folder(slug))
 
 
+def _twice() -> list[CardError]:
+    """A sentence for each lab from outside whose name is taken: it is left out, the first one counts."""
+    seen: dict[str, Path] = {}
+    wrong = []
+    for place in map(Path, importlib.import_module("engine.labs").__path__):
+        for file in sorted(place.glob("*/card.toml")):
+            if seen.setdefault(file.parent.name, file.parent) != file.parent:
+                wrong.append(
+                    CardError(f"There is already a lab '{file.parent.name}'; another of that name is left out.")
+                )
+    return wrong
+
+
 def cards() -> tuple[list[Card], list[CardError]]:
     """The card of each lab that has one, in the order of the navigation, and what is wrong with the others."""
-    found, wrong = [], []
+    found, wrong = [], [*_twice()]
     for slug in labs():
         try:
             if (folder(slug) / "card.toml").exists():

@@ -1,8 +1,18 @@
 """The labs, a folder each.  `engine.labs()` finds them by their names.
 
-``PLAYGROUND_LABS`` may name further folders with labs, separated like ``PATH``.
+Labs from outside: ``PLAYGROUND_LABS`` may name further folders with labs, separated like ``PATH``, and an installed
+package may name one of its packages by an entry point of the group ``deep_learning_playground.labs``.  Nothing of
+either is imported before somebody opens a lab.
 """
 
 import os
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 
 __path__ += [folder for folder in os.environ.get("PLAYGROUND_LABS", "").split(os.pathsep) if folder]
+for _point in entry_points(group="deep_learning_playground.labs"):
+    try:
+        _spec = find_spec(_point.value)
+    except ImportError:  # a package that is only half there costs its own labs
+        continue
+    __path__ += list(_spec.submodule_search_locations or []) if _spec else []

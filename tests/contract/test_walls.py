@@ -90,7 +90,7 @@ STILL: set[tuple[str, str]] = {
 }
 
 # Circles of imports that are not opened yet.  This list, too, may only shrink.
-STILL_ROUND: set[tuple[str, ...]] = {}
+STILL_ROUND: set[tuple[str, ...]] = set()
 
 
 def modules() -> dict[str, Path]:
