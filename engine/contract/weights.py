@@ -44,7 +44,7 @@ def read(data: bytes) -> NetworkFile:
     about = _about(data)
     try:
         tensors = safetensors.torch.load(data)
-    except (SafetensorError, ValueError, KeyError, OverflowError):
+    except (SafetensorError, ValueError, KeyError, OverflowError, RuntimeError):  # torch, at sizes that no memory has
         raise NetworkFileError("The file is damaged or cut off; download the network again.") from None
     for name, tensor in tensors.items():
         if tensor.is_complex():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from typing import Any
@@ -82,3 +83,10 @@ def test_a_network_that_does_not_fit_is_the_fault_of_the_knob(tmp_path: Any, mon
     with pytest.raises(ConfigError, match=rf"does not fit: {FIRST}") as caught:
         LAB.Config(network=key)
     assert caught.value.knob == "network"
+
+
+def test_a_header_that_lies_about_sizes_is_a_sentence() -> None:
+    entry = {"dtype": "U8", "shape": [0, 10**18, 10**18], "data_offsets": [0, 0]}
+    header = json.dumps({"__metadata__": {"lab": "cnn_filters"}, "w": entry}).encode()
+    with pytest.raises(NetworkFileError, match="damaged or cut off"):
+        weights.read(len(header).to_bytes(8, "little") + header)

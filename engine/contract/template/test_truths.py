@@ -16,4 +16,5 @@ def test_the_line_arrives_at_the_best_one(seed: int) -> None:
         pass
     frame = experiment.frame()
     x, y = frame.points.T
-    assert frame.line == pytest.approx(np.polyfit(x, y, 1), abs=1e-4) == pytest.approx(frame.best, abs=1e-4)
+    assert frame.best == pytest.approx(np.polyfit(x, y, 1), abs=1e-4)
+    assert frame.line == pytest.approx(frame.best, abs=1e-4)
