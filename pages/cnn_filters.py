@@ -118,7 +118,7 @@ def _take_along(player: Player) -> None:
         except (PoolError, shelf.ShelfError) as error:
             st.warning(plain(str(error)))
             return
-        st.switch_page(entry.page(), query_params={"model": "taken", "network": key})
+        st.switch_page(shell.page(entry), query_params={"model": "taken", "network": key})
 
 
 lab_page(SLUG, curves=curves, inside=inside, extra=extra)

@@ -61,7 +61,7 @@ def test_its_state_goes_on_in_another_process_and_so_do_its_own_tests(
     [
         ("config.py", 'help="Size of a step."', 'help=""', "learning_rate has no help"),
         ("card.toml", 'question = "Does it fit?"', 'question = "What?"', "question is not that of"),
-        ("lessons.toml", 'learning_rate = "1.2"', 'learning_rate = "9"', "learning_rate = 9.0 is not accepted"),
+        ("lessons.toml", 'learning_rate = "1.2"', 'learning_rate = "9"', "learning_rate = '9' is not accepted"),
         ("frame.py", "np.column_stack([x.cpu().numpy(), y.cpu().numpy()])", "x", "holds a tensor"),
         ("experiment.py", "        slope, height =", "        torch.rand(1)\n        slope, height =", "global random"),
         ("experiment.py", "        slope, height =", "        self.step()\n        slope, height =", "is looked at"),
