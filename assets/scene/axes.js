@@ -135,7 +135,7 @@ export function drawAxes(context, { box, axis, steps, spec, type, X }, width, th
   context.textAlign = "right";
   context.fillText(spec.x_label, width - 2, below);
   context.textAlign = "left";
-  context.fillText(fitted(context, spec.y_label, width), 0, 2);
+  context.fillText(fitted(context, spec.y_label, width - 4), 3, 2); // off the round corner
 }
 
 function fitted(context, text, width) {

@@ -377,5 +377,5 @@ def test_no_frame_leaves_a_listener_or_an_element_behind(page: Page) -> None:
     before = counted()
     frames(page, 30)
     after = counted()
-    assert after["JSEventListeners"] <= before["JSEventListeners"]
-    assert after["Nodes"] <= before["Nodes"] + 20
+    for name, number in after.items():  # of thirty frames of three panels; Streamlit's own come and go by a few
+        assert number <= before[name] + 25, name
