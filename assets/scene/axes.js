@@ -19,7 +19,7 @@ export function scale({ scale: kind, floor, linear }) {
 // `room` are the lines of text that fit below each other.
 export function yAxis(spec, low, high, room) {
   if (!(low <= high)) return { low: 0, high: 1, named: [], faint: [] }; // nothing is drawn
-  if (spec.scale === "linear") return linearAxis(low, high, Math.max(2, Math.floor(room / 1.9)));
+  if (spec.scale === "linear") return linearAxis(low, high, Math.max(2, Math.floor(room / 1.5)));
   const pad = Math.max(0.05 * (high - low), high === low ? 0.5 : 0.02);
   [low, high] = [low - pad, high + pad];
   const count = Math.max(2, Math.floor(room / 1.3));
@@ -96,9 +96,9 @@ function symlogTicks(low, high, count, linear) {
   return { named: places.filter(({ at }) => at >= low && at <= high), faint: [] };
 }
 
-// Grid, frame, numbers and names of the axes of a chart {box, axis, steps, spec, X}.
-export function drawAxes(context, { box, axis, steps, spec, X }, width, theme) {
-  const size = theme.size(14);
+// Grid, frame, numbers and names of the axes of a chart {box, axis, steps, spec, type, X}.
+export function drawAxes(context, { box, axis, steps, spec, type, X }, width, theme) {
+  const { size } = type;
   const grid = (draw, alpha) => {
     context.beginPath();
     draw();
@@ -113,7 +113,7 @@ export function drawAxes(context, { box, axis, steps, spec, X }, width, theme) {
   grid(() => axis.named.forEach(({ at }) => line(context, box.x, y(at), box.x + box.w, y(at))), 0.9);
   grid(() => steps.forEach(({ at }) => line(context, X(at), box.y, X(at), box.y + box.h)), 0.9);
   grid(() => context.rect(box.x, box.y, box.w, box.h), 1);
-  context.font = theme.fontOf(14);
+  context.font = type.font(400);
   context.fillStyle = theme.text;
   context.textAlign = "right";
   context.textBaseline = "middle";
@@ -135,7 +135,7 @@ export function drawAxes(context, { box, axis, steps, spec, X }, width, theme) {
   context.textAlign = "right";
   context.fillText(spec.x_label, width - 2, below);
   context.textAlign = "left";
-  context.fillText(fitted(context, spec.y_label, width), 0, 2);
+  context.fillText(fitted(context, spec.y_label, width - 4), 3, 2); // off the round corner
 }
 
 function fitted(context, text, width) {

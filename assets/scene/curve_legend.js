@@ -13,10 +13,10 @@ export function sign({ colour, dash }, theme) {
 }
 
 // Write the entries from (x, y) on, in rows of at most `width`; returns the height that they take.  Without `write` it only measures.
-export function print(context, entries, { x, y, width, theme, write }) {
-  const size = theme.size(14), row = size * 1.6;
+export function print(context, entries, { x, y, width, theme, type, write }) {
+  const row = type.size * 1.6;
   let left = 0, top = 0;
-  context.font = theme.fontOf(14);
+  context.font = type.font(400);
   context.textAlign = "left";
   context.textBaseline = "middle";
   for (const entry of entries) {

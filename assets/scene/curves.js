@@ -59,7 +59,7 @@ export class Curves {
 
   // The legend on a saved picture; see `print`.
   printLegend(context, options) {
-    return print(context, this.legend.filter((entry) => !this.hidden.has(entry.name)), options);
+    return print(context, this.legend.filter((entry) => !this.hidden.has(entry.name)), { ...options, type: this.type });
   }
 
   shown() {
@@ -78,8 +78,8 @@ export class Curves {
     return [low, high];
   }
 
-  layout(width, height, theme, context) {
-    const { spec, place } = this, size = theme.size(14);
+  layout(width, height, context) {
+    const { spec, place } = this, { size } = this.type;
     const { ghosts, series } = this.shown();
     let low = Infinity, high = -Infinity;
     const see = (values) => {
@@ -94,7 +94,7 @@ export class Curves {
     if (this.banded) this.band.slice(1).forEach(see);
     const top = size * 1.75, bottom = size * 1.6, h = Math.max(20, height - top - bottom);
     this.axis = yAxis(spec, low, high, h / (size * 1.15));
-    context.font = theme.fontOf(14);
+    context.font = this.type.font(400);
     const left = Math.ceil(Math.max(size, ...this.axis.named.map(({ text }) => context.measureText(text).width))) + 10;
     this.box = { x: left, y: top, w: Math.max(20, width - left - 10), h };
     let [x0, x1] = this.reach();
@@ -111,7 +111,8 @@ export class Curves {
 
   draw(context, width, height, theme, { hidden, pointer }) {
     this.hidden = hidden;
-    this.layout(width, height, theme, context);
+    this.type = textOf(this.panel.frame, theme);
+    this.layout(width, height, context);
     drawAxes(context, this, width, theme);
     const { ghosts, series } = this.shown();
     context.save();
@@ -177,7 +178,7 @@ export class Curves {
     context.beginPath();
     line(context, x, box.y, x, box.y + box.h);
     halo(context, theme, 1.5, theme.colour("mark"));
-    context.font = theme.fontOf(14, 600);
+    context.font = this.type.font(600);
     const { width } = context.measureText(text);
     const right = x + 6 + width < box.x + box.w || x - box.x < width + 6;
     context.textAlign = right ? "left" : "right";
@@ -276,4 +277,10 @@ function end({ y }, place) {
 
 function last({ name, y }) {
   return y.length ? [`${name} ${format(y[y.length - 1])}`] : [];
+}
+
+// Numbers on the canvas are as large as the text around it, which grows in the view for a lecture hall.
+function textOf(frame, theme) {
+  const size = parseFloat(getComputedStyle(frame).fontSize);
+  return { size, font: (weight) => `${weight} ${size}px ${theme.font}` };
 }
