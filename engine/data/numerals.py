@@ -41,14 +41,13 @@ def evidence(cells: Iterable[str]) -> Evidence:
     """What the `cells` of one column say: most of those that can be read in one way only, else the sizes."""
     votes = {".": 0, ",": 0}
     either: list[str] = []
-    plain: list[float] = []
+    plain: list[str] = []
     groups = True  # each cell with a sign has three digits behind it
     for cell in cells:
-        bare = _bare(cell)
         if "," not in cell and "." not in cell:
-            if _PLAIN.fullmatch(bare) and bare not in _CODES:
-                plain.append(abs(float(bare)))
+            plain.append(cell)
             continue
+        bare = _bare(cell)
         fits = [sign for sign, form in _FORMS.items() if form.fullmatch(bare)]
         if len(fits) == 1:
             votes[fits[0]] += 1
@@ -58,12 +57,12 @@ def evidence(cells: Iterable[str]) -> Evidence:
     first, lead = either[0] if either else "", abs(votes["."] - votes[","])
     if lead:
         return Evidence(max(votes, key=votes.__getitem__), lead, sizes=False, either=first)
-    sign = _thousands(either, plain) if groups else ""
+    sign = _thousands(either, plain) if either and groups else ""
     return Evidence({".": ",", ",": "."}.get(sign, ""), len(either), sizes=bool(sign), either=first)
 
 
-def _thousands(either: list[str], plain: list[float]) -> str:
-    """The sign in `either` if it stands between thousands, by the size of the integers without a sign beside them.
+def _thousands(either: list[str], without: list[str]) -> str:
+    """The sign in `either` if it stands between thousands, by the size of the integers beside them, `without` a sign.
 
     1.877 and 2.022 beside 950 are 1877 and 2022: read so, numbers with and without the sign come closer to each other.
     Numbers from 100 to a million spread so far that they also overlap if read with decimals; but a table that leaves
@@ -71,7 +70,8 @@ def _thousands(either: list[str], plain: list[float]) -> str:
     meet.
     """
     signs = {sign for cell in either for sign in DECIMALS if sign in cell}
-    plain = [size for size in plain if size]
+    integers = (bare for bare in map(_bare, without) if _PLAIN.fullmatch(bare) and bare not in _CODES)
+    plain = [size for size in map(abs, map(float, integers)) if size]
     if len(signs) != 1 or not plain or max(plain) < 100:
         return ""
     bare = [abs(float(_bare(cell).replace(",", "."))) for cell in either]
