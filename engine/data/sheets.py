@@ -95,7 +95,11 @@ def read_sheet(raw: bytes, how: Reading = AS_FOUND) -> Sheet:
 
 
 def _without_preamble(rows: list[list[str]], width: int, notes: list[str]) -> list[list[str]]:
-    """Without comments and titles above the names: lines of another width, or that begin with # before another."""
+    """Without comments and titles above the names.
+
+    Those are lines of another width, or that begin with # before another, or, as spreadsheets fill them up with
+    separators, with a single cell that is not empty; or with less than half of them, and none for the class.
+    """
     begin = 0
     while begin < len(rows) - 1:
         row, after = rows[begin], rows[begin + 1]
@@ -103,7 +107,9 @@ def _without_preamble(rows: list[list[str]], width: int, notes: list[str]) -> li
             len(row) != width or after[0].startswith("#") or (begin + 2 < len(rows) and not _has_numbers(after))
         )
         names_of_r = len(row) == width - 1 and len(after) == width
-        if not comment and (len(row) == width or names_of_r):
+        filled = sum(map(bool, map(str.strip, row)))
+        title = width > 2 and (filled < 2 or (2 * filled < width and not row[-1].strip()))
+        if not (comment or title) and (len(row) == width or names_of_r):
             break
         begin += 1
     if begin == len(rows) - 1:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data import records
-from engine.data.numerals import DECIMALS, decimal_sign, numbers
+from engine.data.numerals import DECIMALS, evidence, numbers, usual_sign
 from engine.data.sheets import AS_FOUND, Reading, Sheet, either, read_sheet
 from engine.data.square import LIMIT, MAX_CLASSES, MAX_POINTS, DataError
 
@@ -99,10 +99,12 @@ def _said(sheet: Sheet, how: Reading, *, rows: int, commas: list[str]) -> str:
     separator = records.SEPARATORS.get(how.separator or "", f"“{how.separator}” between columns")
     decimal = DECIMALS["," if commas else "."] + (f" in {commas[0]}" if len(commas) == 1 else "")
     last = sheet.place == len(sheet.names) - 1
-    name = f" {sheet.names[sheet.place]}" if how.header else "" if last else f" {sheet.place + 1}"
+    name, number = sheet.names[sheet.place], f"column {sheet.place + 1}"
+    named = "" if name == number else f" {name}"
+    column = f"last column{named}" if last else f"column{named}" if named else number
     return (
         f"Read as: {separator}, {decimal}, {'' if how.header else 'no '}names in the first line, "
-        f"{'last column' if last else 'column'}{name} is the class, "
+        f"{column} is the class, "
         f"{'row numbers passed over, ' if how.row_numbers else ''}{_rows(rows)}."
     )
 
@@ -146,28 +148,32 @@ def _features(
     A column counts if at least half of its cells are numbers, and not all the same.
     """
     how, names = sheet.how, sheet.names
-    usual = decimal_sign((cell for row in rows[:200] for cell in row), tie=".", separator=how.separator or "")
+    usual, sure = usual_sign([*zip(*rows[:200], strict=True)], how.separator or "")
     found: dict[int, NDArray[np.float64]] = {}
     decimals: dict[int, str] = {}
+    unsure: dict[int, str] = {}  # a number that could be another one, of columns that hold such
     passed_over: list[str] = []
-    row_numbers, may_count = bool(how.row_numbers), False
+    row_numbers, counted = bool(how.row_numbers), False
     for column in range(int(row_numbers), len(names)):
         if column == sheet.place:
             continue
         cells = [row[column] for row in rows]
-        decimals[column] = how.decimal or decimal_sign({*cells}, tie=usual)
+        said = evidence(dict.fromkeys(cells))
+        decimals[column] = how.decimal or said.sign or usual
+        if said.either and not how.decimal and (said.sizes or not (said.sign or sure)):
+            unsure[column] = said.either
         values = numbers(cells, decimals[column])
         finite = values[np.isfinite(values)]
         if column == 0 and how.row_numbers is None and sheet.counted and _all_differ(values):
             row_numbers = True
         elif 2 * len(finite) >= len(values) and finite.min() < finite.max():
             found[column] = values
-            may_count |= column == 0 and not how.header and how.row_numbers is None and _counts_up(values)
+            counted |= column == 0 and how.row_numbers is None and _counts_up(values, sheet)
         else:
             passed_over.append(names[column])
-        if len(found) == 2 + may_count:
+        if len(found) == 2 + counted:
             break
-    if len(found) == 3:  # a first column without a name that counts up, and two more
+    if len(found) == 3:  # a first column that counts up, and two more
         del found[0]
         row_numbers = True
     some = ", ".join(passed_over[:5] + ["…"] * (len(passed_over) > 5))
@@ -176,6 +182,9 @@ def _features(
             f"The table has {len(found)} numeric feature columns that vary{' besides its row numbers' * row_numbers}; "
             "two are needed besides the class." + (f" Not numeric, or always the same: {some}." if some else "")
         )
+    notes += [_doubt(unsure[c], names[c], decimals[c]) for c in found if c in unsure]
+    if counted and row_numbers and how.header:
+        notes.append(f"{names[0]} counts the rows and was passed over; choose below if it is data.")
     if passed_over:
         notes.append(f"Not used, because they are not numeric or do not vary: {some}.")
     features = len(names) - 1 - row_numbers
@@ -189,8 +198,26 @@ def _all_differ(values: NDArray[np.float64]) -> bool:
     return bool(np.isfinite(values).all() and (values == np.round(values)).all() and len({*values}) == len(values))
 
 
-def _counts_up(values: NDArray[np.float64]) -> bool:
-    return bool(np.isfinite(values).all() and (values == values[0] + np.arange(len(values))).all())
+def _counts_up(values: NDArray[np.float64], sheet: Sheet) -> bool:
+    """Whether the first column counts the rows, one by one: all of them, or `values`, those that have a class.
+
+    From 0 or 1 if it has a name: years have one, and are data.
+    """
+    return any(
+        np.isfinite(column).all()
+        and (column == column[0] + np.arange(len(column))).all()
+        and (column[0] in (0, 1) or not sheet.how.header)
+        for column in (values, numbers([row[0] for row in sheet.rows]))
+    )
+
+
+def _doubt(cell: str, name: str, decimal: str) -> str:
+    """That `cell` of the column `name` could be another number than the one as which it was read."""
+    other = DECIMALS["," if decimal == "." else "."]
+    some = f"Numbers such as {cell} in {name} were read as"
+    if decimal in cell:
+        return f"{some} decimals; choose {other} below if they are thousands."
+    return f"{some} thousands, {cell.replace(',', '').replace('.', '')}; choose {other} below if they are not."
 
 
 def _require_classes(column: str, words: Sequence[str], *, last: bool) -> tuple[str, ...]:

@@ -69,6 +69,16 @@ ALIKE = {
     "sep= in quotes": ['"sep=;"', "x;y;kind", *body(";", comma)],
     "numbers for names": ["2019,2020,2021", *(f"{x},{y},{int(kind == 'b')}" for x, y, kind in ROWS)],
     "rows of separators at the end": ["x,y,kind", *body(), *[",,"] * 30],
+    "Excel's title row": ["Messung 2024;;", ";;", "x;y;kind", *body(";", comma)],
+    "a title row further right": [",Measured in 2024,", "x,y,kind", *body()],
+    "a title row that is a number": ["2024,,", ",,", "x,y,kind", *body()],
+    "a title row without names": ["Messung 2024;;", *body(";", comma)],
+    "a title row that ends early": ["Messung 2024;", "x;y;kind", *body(";", comma)],
+    "Excel's title and a comment": ["Messung 2024;;", "# by hand;;", "x;y;kind", *body(";", comma)],
+    "things said above a wide table": ["Tag;12.03.2024;;;", "Temperatur;21;;;", ";;;;", "x;y;note;who;kind",
+                                       *(row[:-1] + ";;" + row[-1] for row in body(";", comma))],
+    "Excel's index from 1, of any name": ["Obs;x;y;kind", *counted(body(";", comma), ";")],
+    "SAS' index from 0": ["Obs\tx\ty\tkind", *counted(body("\t"), "\t", start=0)],
 }  # fmt: skip
 
 
@@ -99,6 +109,83 @@ def test_the_first_note_says_how_the_table_was_read() -> None:
 def test_three_decimals_are_no_thousands(decimals: str) -> None:
     rows = [f"{x:.3f};{y:.3f};{kind}".replace(".", decimals) for x, y, kind in ROWS]
     assert np.array_equal(read_csv("\n".join(["x;y;kind", *rows]).encode()).xy, WANTED.xy)
+
+
+INCOMES = [1877, 950, 2022, 640, 1310, 880, 3405, 720, 1999, 101, 12050, 999] * 2
+AGES = [20 + 7 * i % 50 for i in range(24)]
+
+
+def grouped(values: list[int], sign: str, quote: str = "") -> list[str]:
+    return [f"{quote}{value:,}{quote}".replace(",", sign) if value > 999 else str(value) for value in values]
+
+
+def incomes(cells: list[str], separator: str, header: str, others: list[str] | None = None) -> bytes:
+    others = others or [str(age) for age in AGES]
+    rows = (separator.join(row) for row in zip(cells, others, "ab" * 12, strict=True))
+    return "\n".join([header.replace(";", separator), *rows]).encode()
+
+
+PLAIN_INCOMES = read_csv(incomes([str(v) for v in INCOMES], ";", "Einkommen;Alter;k"))
+THOUSANDS = {
+    "German": incomes(grouped(INCOMES, "."), ";", "Einkommen;Alter;k"),
+    "German, without names": incomes(grouped(INCOMES, "."), ";", "Einkommen;Alter;k").split(b"\n", 1)[1],
+    "English, with tabs": incomes(grouped(INCOMES, ",", '"'), "\t", "Einkommen;Alter;k"),
+    "English, with tabs, unquoted": incomes(grouped(INCOMES, ","), "\t", "Einkommen;Alter;k"),
+    "English, with semicolons": incomes(grouped(INCOMES, ","), ";", "Einkommen;Alter;k"),
+    "English, with commas": incomes(grouped(INCOMES, ",", '"'), ",", "Einkommen;Alter;k"),
+    "German, negative": incomes(["-" + cell for cell in grouped(INCOMES, ".")], ";", "Einkommen;Alter;k"),
+    "German, beside years": incomes(grouped(INCOMES, "."), ";", "Einkommen;Jahr;k", [str(1990 + i) for i in AGES]),
+    "German, beside decimal commas": incomes(grouped(INCOMES, "."), ";", "a;b;k", [f"{i},5" for i in AGES]),
+    "English, beside decimal points": incomes(grouped(INCOMES, ",", '"'), "\t", "a;b;k", [f"{i}.5" for i in AGES]),
+    "Spanish, four digits without a sign": incomes(
+        [f"{10 * v:,}".replace(",", ".") if v > 999 else str(10 * v) for v in INCOMES], ";", "a;b;k"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", THOUSANDS)
+def test_thousands_on_both_sides_of_a_thousand_are_no_decimals(name: str) -> None:
+    read = read_csv(THOUSANDS[name])
+    assert np.allclose(read.xy[:, 0] * (-1 if "negative" in name else 1), PLAIN_INCOMES.xy[:, 0], atol=1e-5)
+    assert "decimals" in name or any("read as thousands" in note and "choose" in note for note in read.notes)
+
+
+def test_a_column_that_is_clear_decides_for_one_beside_it_that_is_not() -> None:
+    large = [1877 + 37 * i for i in range(24)]
+    raw = incomes(grouped(large, "."), ";", "large;income;k", grouped(INCOMES, "."))
+    plain = incomes([str(v) for v in large], ";", "large;income;k", [str(v) for v in INCOMES])
+    assert np.allclose(read_csv(raw).xy, read_csv(plain).xy)
+    assert sum("read as thousands" in note for note in read_csv(raw).notes) == 2
+
+
+THREE = [1.877, 2.022, 5.123, 4.318, 3.405, 2.781, 1.999, 6.045, 7.051, 2.064, 8.431, 9.905] * 2
+DECIMALS_AFTER_ALL = {
+    "only numbers with a sign": [f"{v:.3f}" for v in THREE],
+    "small integers beside them": [f"{v:.3f}" if i % 4 else str(round(v)) for i, v in enumerate(THREE)],
+    "hundreds beside hundreds": [f"{100 + v:.3f}" if i % 4 else str(round(100 + v)) for i, v in enumerate(THREE)],
+    "a code for missing values": [f"{v:.3f}" if i else "999" for i, v in enumerate(THREE)],
+    "per cent": [f"{10 * v:.3f}" if i % 6 else "100" for i, v in enumerate(THREE)],
+}
+
+
+@pytest.mark.parametrize("sign", [".", ","])
+@pytest.mark.parametrize("name", DECIMALS_AFTER_ALL)
+def test_what_could_be_thousands_and_is_taken_for_decimals_is_said(name: str, sign: str) -> None:
+    cells = DECIMALS_AFTER_ALL[name]
+    raw = incomes([cell.replace(".", sign) for cell in cells], ";", "a;b;k")
+    read = read_csv(raw)
+    assert np.allclose(read.xy[:, 0], read_csv(incomes([str(float(c)) for c in cells], ";", "a;b;k")).xy[:, 0])
+    other = {".": "decimal commas", ",": "decimal points"}[sign]
+    assert any("read as decimals" in said and f"choose {other} below if they are thou" in said for said in read.notes)
+    chosen = read_csv(raw, Reading(decimal={".": ",", ",": "."}[sign]))
+    assert not any("below if" in note for note in chosen.notes)
+
+
+def test_nothing_is_asked_where_another_cell_decides() -> None:
+    for more in ("0.125", "12.5", "1234.567"):
+        raw = incomes([f"{v:.3f}" for v in THREE[1:]] + [more], ";", "a;b;k")
+        assert not any("below if" in note for note in read_csv(raw).notes)
+    raw = incomes([f"{v:.3f}" for v in THREE], ";", "a;b;k", [f"{i}.5" for i in AGES])
+    assert not any("below if" in note for note in read_csv(raw).notes)
 
 
 @pytest.mark.parametrize(
@@ -180,9 +267,53 @@ def test_row_numbers_or_data() -> None:
     read, other = read_csv(raw), read_csv(raw, Reading(row_numbers=False))
     assert read.how.row_numbers and read.names[:2] == ("x", "y")
     assert not other.how.row_numbers and other.names[:2] == ("column 1", "x")
-    raw = "\n".join(["count,x,y,kind", *counted(body())]).encode()
-    assert read_csv(raw).names[:2] == ("count", "x")
+    raw = "\n".join(["year,x,y,kind", *counted(body(), start=2001)]).encode()
+    assert read_csv(raw).names[:2] == ("year", "x") and not read_csv(raw).how.row_numbers
     assert read_csv(raw, Reading(row_numbers=True)).names[:2] == ("x", "y")
+
+
+@pytest.mark.parametrize("name", ["Obs", "Messung", "count", "lfd"])
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_first_column_that_counts_the_rows_is_no_feature_unless_the_visitor_says_so(name: str, start: int) -> None:
+    raw = "\n".join([f"{name},x,y,kind", *counted(body(), start=start)]).encode()
+    read, other = read_csv(raw), read_csv(raw, Reading(row_numbers=False))
+    assert read.how.row_numbers and np.array_equal(read.xy, WANTED.xy) and read.names == ("x", "y", "kind")
+    assert "row numbers passed over" in read.notes[0]
+    assert f"{name} counts the rows and was passed over; choose below if it is data." in read.notes
+    assert other.names[:2] == (name, "x") and not any("passed over" in note for note in other.notes)
+
+
+def test_rows_without_a_class_do_not_hide_that_the_first_column_counts() -> None:
+    rows = [row[:-1] if i % 5 == 0 else row for i, row in enumerate(counted(body()))]
+    assert read_csv("\n".join(["Obs,x,y,kind", *rows]).encode()).names[:2] == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("Obs,x,kind", [f"{i},{x},{kind}" for i, (x, _, kind) in enumerate(ROWS)]),  # the only other number
+        ("Obs,x,note,kind", [f"{i},{x},word,{kind}" for i, (x, _, kind) in enumerate(ROWS)]),
+        ("Obs,x,y,kind", counted(body(), start=2)),
+        ("Obs,x,y,kind", [f"{2 * i},{row}" for i, row in enumerate(body())]),
+        ("Obs,x,y,kind", [f"{i % 12},{row}" for i, row in enumerate(body())]),
+    ],
+)
+def test_another_first_column_is_a_feature(header: str, rows: list[str]) -> None:
+    read = read_csv("\n".join([header, *rows]).encode())
+    assert read.names[:2] == ("Obs", "x") and not read.how.row_numbers
+
+
+@pytest.mark.parametrize("name", [name for name in ALIKE if "title" in name or "above" in name])
+def test_names_are_not_lost_below_a_title_and_it_is_said(name: str) -> None:
+    read = read_csv("\n".join(ALIKE[name]).encode())
+    assert read.names == (("column 1", "column 2", "column 3") if "without names" in name else ("x", "y", "kind"))
+    assert len(read.labels) == 24 and any("above the table" in note for note in read.notes)
+
+
+def test_a_class_column_without_a_name_is_named_once() -> None:
+    assert "last column is the class" in read_csv("\n".join(["x,y,", *body()]).encode()).notes[0]
+    raw = "\n".join(["x,,y", *(f"{x},{kind},{y}" for x, y, kind in ROWS)]).encode()
+    assert ", column 2 is the class" in read_csv(raw, Reading(class_column=1)).notes[0]
 
 
 READINGS = st.builds(

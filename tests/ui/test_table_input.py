@@ -88,6 +88,29 @@ def test_undo_and_other_points_win_against_the_table_in_the_uploader() -> None:
     assert config(app).points == packed(OTHER) and "Read as" in captions(app)
 
 
+def test_a_table_is_still_there_when_its_uploader_comes_back() -> None:
+    app = page()
+    upload(app, TABLE)
+    app.button(key="neural_network.undo").click().run()
+    assert config(app).data != "csv" and not app.file_uploader
+    app.selectbox(key="neural_network.data").select("csv").run()
+    assert config(app).points != packed(TABLE) and "The table is not in use" in captions(app)
+    app.button(key="neural_network.use_table").click().run()
+    assert config(app).points == packed(TABLE) and "Read as" in captions(app)
+    turn(app, "header", False)
+    assert config(app).points == packed(TABLE, header=False)
+    upload(app, OTHER)
+    assert config(app).points == packed(OTHER)
+
+
+def test_a_file_that_is_removed_takes_its_notes_along_and_leaves_its_points() -> None:
+    app = page()
+    upload(app, TABLE)
+    app.file_uploader(key="neural_network.file").set_value(None).run()
+    assert not app.exception and "neural_network.table" not in app.session_state
+    assert config(app).points == packed(TABLE) and "Read as" not in captions(app)
+
+
 def test_what_is_no_table_gets_a_sentence_and_undo_nothing_to_do() -> None:
     app = page()
     upload(app, TABLE)
@@ -108,7 +131,7 @@ def test_a_table_with_its_class_first_is_refused_and_then_read_as_the_visitor_sa
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("separator", ";"), ("decimal", ","), ("header", False), ("row_numbers", True)]
+    ("name", "value"), [("separator", ";"), ("decimal", ","), ("header", False), ("row_numbers", False)]
 )
 def test_every_control_reads_the_same_file_again(name: str, value: Any) -> None:
     rows = [f"{i}; {x}{'.125' * (i % 2)} ;{y};{kind}" for i, (x, y, kind) in enumerate(ROWS)]
@@ -125,6 +148,16 @@ def test_every_control_reads_the_same_file_again(name: str, value: Any) -> None:
         assert any(str(error) in said.value for said in app.error)
     upload(app, TABLE)  # and a new file is read as found
     assert config(app).points == packed(TABLE) and app.selectbox(key=f"neural_network.table_{name}").value == ""
+
+
+def test_a_first_column_that_counts_the_rows_can_be_brought_back() -> None:
+    raw = "\n".join(["Obs,x,y,kind", *(f"{i},{x},{y},{kind}" for i, (x, y, kind) in enumerate(ROWS, 1))]).encode()
+    app = page()
+    upload(app, raw)
+    assert config(app).points == packed(TABLE) and "Obs counts the rows" in captions(app)
+    turn(app, "row_numbers", False)
+    assert config(app).points == packed(raw, row_numbers=False) != packed(TABLE)
+    assert "Obs and x were standardised" in captions(app)
 
 
 def test_names_in_a_file_are_not_read_as_markdown() -> None:

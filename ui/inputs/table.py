@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
@@ -23,9 +23,13 @@ from ui.press import once, whole
 
 @dataclass
 class Uploaded:
-    """A file as it was read last.  It is read when it comes and when `asked` changes, at no other time."""
+    """A file as it was read last.  It is read when it comes and when `asked` changes, at no other time.
+
+    It is kept after its uploader has gone from the page with the choice of "csv": that one comes back empty.
+    """
 
     file_id: str
+    raw: bytes = field(repr=False)
     how: Reading = AS_FOUND  # as it was to be read
     asked: Reading = AS_FOUND  # as the visitor wants it read by now
     found: Reading = AS_FOUND  # as it was read
@@ -47,17 +51,17 @@ def table_input(player: Player) -> None:
     if says(slug, type(player.wanted), "data") != "csv":
         return
     file = st.file_uploader("A table: two numeric columns, and a column with the class", type=["csv", "tsv", "txt"],
-                            key=f"{slug}.file", help="At most 5 MB; 2 or 3 classes.", max_upload_size=5)  # fmt: skip
+                            key=f"{slug}.file", help="At most 5 MB; 2 or 3 classes.", max_upload_size=5,
+                            on_change=whole(_taken_away), args=(slug,))  # fmt: skip
     key = f"{slug}.table"
-    if file is None:
-        st.session_state.pop(key, None)
-        return
     held: Uploaded | None = st.session_state.get(key)
-    if held is None or held.file_id != file.file_id:
+    if file is not None and (held is None or held.file_id != file.file_id):
         held = _read(file.file_id, file.getvalue(), AS_FOUND)
         held.unfold = bool(held.refused)
+    elif held is None:
+        return
     elif held.asked != held.how:
-        held = replace(_read(file.file_id, file.getvalue(), held.asked), unfold=held.unfold)
+        held = replace(_read(held.file_id, held.raw, held.asked), unfold=held.unfold)
     if held is not st.session_state.get(key):
         used = _use(player, held)
         st.session_state[key] = held  # last: if this run ends early, the next one does it again
@@ -78,7 +82,7 @@ def table_input(player: Player) -> None:
 
 
 def _read(file_id: str, raw: bytes, how: Reading) -> Uploaded:
-    held = Uploaded(file_id, how, asked=how)
+    held = Uploaded(file_id, raw, how, asked=how)
     try:
         sheet = read_sheet(raw, how)
         held.columns, held.found = sheet.names, sheet.how
@@ -87,6 +91,12 @@ def _read(file_id: str, raw: bytes, how: Reading) -> Uploaded:
     except DataError as error:
         held.refused = str(error)
     return held
+
+
+def _taken_away(slug: str) -> None:
+    """Forget the table when the visitor removes its file, and not when the uploader only was off the page."""
+    if st.session_state[f"{slug}.file"] is None:
+        st.session_state.pop(f"{slug}.table", None)
 
 
 def _use(player: Player, held: Uploaded) -> bool:
