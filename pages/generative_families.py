@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from engine.labs.generative_families.families import FAR
+from engine.labs.generative_families.families import FAR, STRAY
 from ui import charts
 from ui.clipped import clipped
 from ui.inputs.points import points_input
@@ -39,20 +39,22 @@ def _table(view: View, *, brief: bool) -> str:
     many = len(next(iter(frame.measured["energy"].values()))) > 1
     star = " *" if many else ""
     ceiling = f"{frame.ceiling:.2f}" if np.isfinite(frame.ceiling) else "–"
+    outside = _percent(STRAY) if "strays" in frame.measured else "–"
     rows = [
-        f"| {'' if brief else 'what it learns by'} | modes{star} | energy distance{star} | log likelihood{star} "
-        "| samples a second | passes a sample | multiplications a sample, an update |",
-        "|:--|--:|--:|--:|--:|--:|--:|",
-        f"| *Real points* | {len(frame.centres) or '–'} | {frame.floor:.4f} | {ceiling} | | | |",
+        f"| {'' if brief else 'what it learns by'} | modes{star} | strays{star} | energy distance{star} "
+        f"| log likelihood{star} | samples a second | passes a sample | multiplications a sample, an update |",
+        "|:--|--:|--:|--:|--:|--:|--:|--:|",
+        f"| *Real points* | {len(frame.centres) or '–'} | {outside} | {frame.floor:.4f} | {ceiling} | | | |",
     ]
     for name in frame.samples:
         told = frame.measured.get("log_likelihood", {})
         likelihood = f"{np.mean(told[name]):.2f}" if name in told else "none" if name == "gan" else "–"
         likelihood += " or more" if name == "vae" else ""
         modes = f"{np.mean(frame.measured['modes'][name]):.3g}" if "modes" in frame.measured else "–"
+        strays = _percent(np.mean(frame.measured["strays"][name])) if "strays" in frame.measured else "–"
         speed = f"{float(f'{frame.speed[name]:.2g}'):,.0f}" if frame.speed[name] else "–"
         rows.append(
-            f"| **{TITLES[name]}** {'' if brief else goals[name]} | {modes} | "
+            f"| **{TITLES[name]}** {'' if brief else goals[name]} | {modes} | {strays} | "
             f"{np.mean(frame.measured['energy'][name]):.4f} | {likelihood} | {speed} | {frame.passes[name]} | "
             f"{frame.sample_work[name]:,.0f}, {frame.update_work[name] / 1e6:.1f} million |"
         )
@@ -69,6 +71,10 @@ def _table(view: View, *, brief: bool) -> str:
             said += f"**Diffusion: {why}** "
     said += "Equal updates are not equal work: see the last column."
     return "\n".join(rows) + f"\n\n:gray[{said}]"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 def curves(view: View) -> None:

@@ -43,6 +43,27 @@ WRITTEN = {
 }
 
 
+SHAPE = (120, 90)  # height and width
+
+
+def written(
+    digit: int, *, ink: int = 20, ground: int = 250, pen: int = 7, shape: tuple[int, int] = SHAPE
+) -> np.ndarray:
+    """A digit in the middle of a sheet, (H, W) of uint8."""
+    height, width = shape
+    sheet = Image.new("L", (width, height), ground)
+    size = 0.66 * min(shape)
+    for stroke in WRITTEN[digit]:
+        places = [(width / 2 + (x - 0.5) * size, height / 2 - (y - 0.5) * size) for x, y in stroke]
+        ImageDraw.Draw(sheet).line(places, fill=ink, width=pen, joint="curve")
+    return np.array(sheet)
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> float:
+    """The correlation of two pictures."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+
+
 def paper(digit: int = 3, width: int = 300, height: int = 400, *, ink: int = 30, ground: int = 230) -> Image.Image:
     """A digit written with a thin pen on paper."""
     sheet = Image.new("L", (width, height), ground)

@@ -1,8 +1,10 @@
-"""What surrounds a picture and is no part of it: an outline, bars, the lines of a table, a vignette.
+"""What surrounds a picture and is no part of it: an outline, bars, lines, what a sheet lies on, a vignette, a shadow.
 
 A frame is told from a digit that touches the edge by the room it leaves.  Take away the frame, and what remains is one
 region without dents, with the digit inside.  Take away a digit that runs to the edge, and the rest is full of dents, or
-empty.  That holds for lines that are not quite straight, for rounded corners and for dark corners alike.
+empty.  That holds for lines that are not quite straight, for rounded corners and for dark corners alike.  Besides, the
+region must be nearly a rectangle, however it is turned, or end slowly, or be closed and have writing in it: the inside
+of a thick zero is none of these.
 """
 
 from __future__ import annotations
@@ -13,11 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 STANDS_OUT = 0.15  # of the contrast: what is this far from the ground is not ground
-_MOST_LOST = 0.35  # of the picture may lie behind a frame, besides the frame itself
+_MOST_LOST = 0.5  # of the picture may lie behind a frame, besides the frame itself
 _LEAST_LEFT = 0.25  # of the picture must lie within it
 _DENTS = 0.1  # of a frame may lie within the hull of what it surrounds
 _STILL_OUT = 0.05  # of the edge: if more of it is no ground even then, a thick digit was taken for the ground
-_RECTANGLE = 0.92  # of its box a sheet fills, though its corners be round
+_RECTANGLE = 0.92  # of the smallest box around it, turned or upright, a sheet fills, though its corners be round
+_CUT = 0.85  # of that box a sheet fills even if the picture ends before it; the inside of a zero fills 0.79
+_OPEN = 0.2  # of the edge of the picture a disc may reach
+_TALL = 0.3  # of the sheet: a digit that is drawn in a round outline, or on a disc, is at least as high
+_SOLID = 0.75  # of its hull: what fills more is no digit on a disc, but may be the hole of a zero
+_UNEVEN = 0.04  # of all brightness: a border further from a plane is more than a shadow
+_SHADED = 0.15  # of all brightness: a shadow that darkens less does no harm
+_DARKEST = 0.03  # of all brightness: in a deeper shadow nothing can be told from the ground
 _DUST = 0.005  # of what is surrounded: less ink than this is no digit
 
 Grey = NDArray[np.float64]
@@ -38,6 +47,19 @@ def ground_of(grey: Grey, spread: float) -> float:
     peak = int(np.convolve(counts, np.ones(5), mode="same").argmax())
     low, high = edges[max(0, peak - 2)], edges[min(64, peak + 3)]
     return float(np.median(middle[(middle >= low) & (middle <= high)]))
+
+
+def evenly_lit(grey: Grey) -> Grey:
+    """`grey` without a shadow that grows evenly from one side to the other; the same array if its border shows none."""
+    y, x = (axis / max(1, size - 1) for axis, size in zip(np.indices(grey.shape), grey.shape, strict=True))
+    plane = np.stack([np.ones_like(x), x, y], axis=-1)  # (H, W, 3)
+    border, light = (np.concatenate([a[0], a[-1], a[:, 0], a[:, -1]]) for a in (plane, grey))
+    found = np.linalg.lstsq(border, light, rcond=None)[0]
+    shade = plane @ found
+    if np.abs(border @ found - light).max() > _UNEVEN or np.ptp(shade) < _SHADED or shade.min() < _DARKEST:
+        return grey
+    lit: Grey = np.clip(grey / shade * shade.max(), 0, 1)
+    return lit
 
 
 def without_ring(grey: Grey, ground: float, spread: float) -> Grey:
@@ -82,7 +104,7 @@ def without_surround(grey: Grey, ground: float, spread: float) -> Grey:
         not frames.any()
         or left.sum() <= _DUST * within.sum()
         or edge.mean() > _STILL_OUT
-        or not _is_a_sheet(within, darkness)
+        or not (_is_a_sheet(within, darkness) or _is_a_disc(within, left))
     ):
         return grey
     # A blurred frame ends in pixels that hardly stand out.
@@ -122,30 +144,68 @@ def _is_a_sheet(within: Mask, darkness: Grey) -> bool:
 
     `darkness` is how far each pixel is from the ground, as a share of the contrast.
     """
-    rows, columns = (np.flatnonzero(within.any(axis=axis)) for axis in (1, 0))
-    if within.sum() > _RECTANGLE * (np.ptp(rows) + 1) * (np.ptp(columns) + 1):
-        return True
+    corners = _outermost(within)
+    if corners is not None:
+        box = _smallest_box(corners)
+        area = np.hypot(*(box[1] - box[0])) * np.hypot(*(box[2] - box[1]))
+        if within.sum() > max(_CUT * area, _RECTANGLE * _filled(box, within.shape).sum()):
+            return True
     wide = max(2, round(0.03 * min(within.shape)))
     rim = _grown(within, wide) & ~within
     return bool(darkness[rim].mean() < 0.35)
 
 
+def _is_a_disc(within: Mask, left: Mask) -> bool:
+    """Whether the region is closed, and what is `left` in it is written there and no hole of a digit."""
+    from scipy import ndimage
+
+    if np.concatenate([within[0], within[-1], within[:, 0], within[:, -1]]).mean() > _OPEN:
+        return False
+    spots, _ = ndimage.label(left, structure=np.ones((3, 3)))
+    largest = spots == int(np.bincount(spots.ravel())[1:].argmax()) + 1
+    high, room = (np.ptp(np.flatnonzero(region.any(axis=1))) + 1 for region in (largest, within))
+    return bool(high > _TALL * room and largest.sum() < _SOLID * _hull(largest).sum())
+
+
 def _hull(region: Mask) -> Mask:
     """The smallest region without dents around this one."""
-    from PIL import Image, ImageDraw
+    corners = _outermost(region)
+    return region if corners is None else _filled(corners, region.shape)
+
+
+def _outermost(region: Mask) -> NDArray[np.float64] | None:
+    """The corners (N, 2) of the hull of a region, as column and row; None if it is but a line."""
     from scipy.spatial import ConvexHull
 
     rows = np.flatnonzero(region.any(axis=1))
     first = region[rows].argmax(axis=1)
     last = region.shape[1] - 1 - region[rows, ::-1].argmax(axis=1)
-    points = np.concatenate([np.stack([first, rows], 1), np.stack([last, rows], 1)])
-    if len(rows) < 2 or np.ptp(points[:, 0]) == 0:
-        return region
-    sheet: Any = Image.new("1", (region.shape[1], region.shape[0]))
-    corners = points[ConvexHull(points).vertices]
-    ImageDraw.Draw(sheet).polygon([(int(x), int(y)) for x, y in corners], fill=1)
-    hull: Mask = np.asarray(sheet, dtype=bool)
-    return hull
+    points = np.concatenate([np.stack([first, rows], 1), np.stack([last, rows], 1)]).astype(np.float64)
+    if np.linalg.matrix_rank(points - points[0]) < 2:
+        return None
+    corners: NDArray[np.float64] = points[ConvexHull(points).vertices]
+    return corners
+
+
+def _smallest_box(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The corners (4, 2) of the rectangle of least area around a hull: one of its edges lies on one of the hull's."""
+    boxes: list[tuple[float, NDArray[np.float64]]] = []
+    for along in np.roll(corners, -1, axis=0) - corners:
+        axes = np.array([along, [-along[1], along[0]]]) / np.hypot(*along)  # (2, 2): a row is a direction
+        low, high = (corners @ axes.T).min(axis=0), (corners @ axes.T).max(axis=0)
+        four = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
+        boxes.append((float(np.prod(high - low)), four @ axes))
+    return min(boxes, key=lambda box: box[0])[1]
+
+
+def _filled(corners: NDArray[np.float64], shape: tuple[int, ...]) -> Mask:
+    """All that lies within these corners (N, 2), and in the picture."""
+    from PIL import Image, ImageDraw
+
+    sheet: Any = Image.new("1", (shape[1], shape[0]))
+    ImageDraw.Draw(sheet).polygon([(round(x), round(y)) for x, y in corners.tolist()], fill=1)
+    filled: Mask = np.asarray(sheet, dtype=bool)
+    return filled
 
 
 def _grown(region: Mask, by: int) -> Mask:

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.pictures import FINE, INK, Cells, ImageError, Picture, fit_factors, inked
-from engine.data.surround import ground_of, without_ring, without_surround
+from engine.data.surround import evenly_lit, ground_of, without_ring, without_surround
 
 MAX_BYTES = 5_000_000
 MAX_PIXELS = 4_000_000
 MIN_EDGE = 8  # pixels
+LEAST_FRAMED = 12  # pixels: a smaller picture has no room for a frame besides one at its edge
 FAINT = 0.1  # of all brightness: less does not stand out
 
 
@@ -38,16 +39,21 @@ def read_upload(data: bytes, side: int) -> tuple[Picture, list[str]]:
     EXIF says it is rotated           rotated upright
     dark ink on a light ground        inverted: the data are light on dark
     a frame, bars, a dark edge        left out
+    a sheet on a table, a disc        what lies around it left out
+    a shadow from one side            taken away
     of one brightness                 a sentence
     any size but side x side          ink cut out, fitted and centred as the data are; thin lines thickened
     ================================  ==============================================================================
     """
     notes: list[str] = []
-    grey = _brightness(data, notes)
+    given = _brightness(data, notes)
+    grey = given if given.shape == (side, side) else evenly_lit(given)
+    if grey is not given:
+        notes.append("A shadow from one side was taken away.")
     low, high = float(min(grey.min(), np.percentile(grey, 0.5))), float(np.percentile(grey, 99.5))
     ground = ground_of(grey, high - low)
     if max(high - ground, ground - low) >= FAINT:
-        cleared = grey if grey.shape == (side, side) else without_surround(grey, ground, high - low)
+        cleared = grey if min(grey.shape) < LEAST_FRAMED else without_surround(grey, ground, high - low)
         cleared = without_ring(cleared, ground, high - low)
         if cleared is not grey:
             grey = cleared

@@ -9,27 +9,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from written_digits import WRITTEN, chunk, encoded
+from written_digits import SHAPE, WRITTEN, alike, chunk, encoded, written
 
 from engine.data import images
 from engine.data.images import ImageError, read_upload
 from engine.data.surround import ground_of, without_ring, without_surround
 
 Sheet = np.ndarray  # (H, W) of uint8
-WIDTH, HEIGHT = 90, 120
-
-
-def written(
-    digit: int, *, ink: int = 20, ground: int = 250, pen: int = 7, shape: tuple[int, int] = (HEIGHT, WIDTH)
-) -> Sheet:
-    """A digit in the middle of a sheet."""
-    height, width = shape
-    sheet = Image.new("L", (width, height), ground)
-    size = 0.66 * min(shape)
-    for stroke in WRITTEN[digit]:
-        places = [(width / 2 + (x - 0.5) * size, height / 2 - (y - 0.5) * size) for x, y in stroke]
-        ImageDraw.Draw(sheet).line(places, fill=ink, width=pen, joint="curve")
-    return np.array(sheet)
+HEIGHT, WIDTH = SHAPE
 
 
 def outline(wide: int) -> Callable[[Sheet, int], None]:
@@ -88,10 +75,6 @@ AROUND = {
     "cell below": cell(HEIGHT - 6, 3), "slanting": slanting, "rounded": rounded(0), "rounded within": rounded(3),
     "corners": around_rounded,
 }  # fmt: skip
-
-
-def alike(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
 @pytest.mark.parametrize("side", [8, 28])

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from engine.measures.distances import RADIUS
 from engine.nets import flow
 from engine.nets.autoencoders import Autoencoders, Stack
 from engine.nets.denoiser import CLOCK, WAVES, clock, waves
@@ -27,6 +28,7 @@ from engine.nets.gan_losses import LOSSES, gradient_penalty
 from engine.nets.sampling import Schedule, Walk, add_noise, route, straight
 
 LEVELS = 1000  # of noise, from data to pure noise
+STRAY = math.exp(-(RADIUS**2) / 2)  # of a Gaussian heap lies so many σ out that it counts as a stray
 FAR = 1.25  # hardly a real point lies further out, so what diffusion expects is clipped there
 CRITIC = 3.0  # the discriminator's learning rate is so many times the generator's
 WEIGHTED = 40  # codes behind the bound of a VAE's likelihood

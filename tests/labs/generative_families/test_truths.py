@@ -351,12 +351,36 @@ def test_one_step_of_noise_prediction_draws_the_corners_and_says_so() -> None:
     assert alpha == pytest.approx(5e-5, rel=0.05)
 
 
-def one_step(objective: str) -> torch.Tensor:
-    """What is drawn in one step when the lesson is over, (6, 300, 2)."""
-    config = dataclasses.replace(lesson("steps").config(Config), seeds=6, objective=objective)  # type: ignore[type-var]
+@pytest.mark.slow
+def test_what_one_step_draws_later_on_is_told_as_of_later() -> None:
+    """The numbers of update 400 are given as such, and those of later updates beside them."""
+    explained = lesson("steps").explain
+    assert "numbers are those of update 400" in explained and lesson("steps").runs_to == 400
+    assert "after 1,000 and 2,400 updates its samples are 0.1 to 0.2 from the centre" in explained
+    experiment = steps_of("flow", seeds=3)
+    for more in (600, 1400):
+        for _ in engine.train(experiment, more):
+            pass
+        away = experiment.judge.ready.norm(dim=2).mean(1)
+        assert away.min() >= 0.1 and away.max() <= 0.2
+        for place in range(3):
+            experiment.judge._do("measure", "diffusion", place, step=0)
+        assert min(experiment.judge.measured["strays"]["diffusion"]) >= 0.98
+        assert min(experiment.judge.measured["energy"]["diffusion"]) >= 0.25
+
+
+def steps_of(objective: str, *, seeds: int) -> Experiment:
+    """The lesson about steps when it is over."""
+    config = dataclasses.replace(lesson("steps").config(Config), seeds=seeds, objective=objective)  # type: ignore[type-var]
     experiment = Experiment(config)
     for _ in engine.train(experiment, lesson("steps").runs_to or 0):
         pass
+    return experiment
+
+
+def one_step(objective: str) -> torch.Tensor:
+    """What is drawn in one step when the lesson is over, (6, 300, 2)."""
+    experiment = steps_of(objective, seeds=6)
     assert len(experiment.judge.walk.route.times) == 1
     return experiment.judge.ready
 
