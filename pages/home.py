@@ -17,7 +17,8 @@ with st.container(key="home"):
     with st.container(key="gallery"):
         for card in shell.labs():
             with st.container(key=f"card_{card.slug}"):
-                st.html(f'<img class="picture" src="assets/gallery/{card.slug}-{MODE}.png" alt="{card.title}">')
+                if picture := shell.picture(card, MODE):
+                    st.html(f'<img class="picture" src="{picture}" alt="{card.title}">')
                 st.page_link(shell.page(card), label=card.title, icon=f":material/{card.icon}:")
                 st.html(f'<p class="question">{card.question}</p>')
     for error in shell.missing():

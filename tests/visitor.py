@@ -265,7 +265,7 @@ def visit(browser: Browser, address: str, **context: Any) -> Iterator[Visitor]:
     with contextlib.closing(browser.new_context(**wishes)) as own:
         visitor = Visitor(own.new_page(), address)
         yield visitor
-        assert visitor.problems == []
+        assert visitor.problems == [], visitor.problems
 
 
 # --------------------------------------------------------------------- a server of one's own

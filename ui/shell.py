@@ -30,6 +30,12 @@ def missing() -> list[str]:
     return [str(error) for error in registry.cards()[1]]
 
 
+def picture(card: Card, mode: str) -> str:
+    """The address of the picture of a lab in the gallery, "light" or "dark"; "" for a lab from outside."""
+    place = f"assets/gallery/{card.slug}-{mode}.png"
+    return place if (FOLDER.parent / place).exists() else ""
+
+
 def page(card: Card) -> st.Page:
     """Streamlit's own page object, for navigation and links; a lab from outside brings no file for it."""
 

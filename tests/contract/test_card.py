@@ -65,3 +65,14 @@ def test_a_broken_card_costs_its_own_lab_only(tmp_path: Path, monkeypatch: pytes
     cards, [error] = registry.cards()
     assert "whole" in {each.slug for each in cards} and "broken" not in {each.slug for each in cards}
     assert "broken" in str(error)
+
+
+def test_a_name_that_is_taken_is_left_out_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gan").mkdir()
+    (tmp_path / "gan" / "__init__.py").write_text("", encoding="utf-8")
+    (tmp_path / "gan" / "card.toml").write_text(GOOD, encoding="utf-8")
+    labs = sys.modules["engine.labs"]
+    monkeypatch.setattr(labs, "__path__", [*labs.__path__, str(tmp_path)])
+    cards, [error] = registry.cards()
+    assert [each.title for each in cards if each.slug == "gan"] == ["GAN"]
+    assert str(error) == "There is already a lab 'gan'; another of that name is left out."

@@ -33,3 +33,16 @@ def test_an_earlier_moment_is_looked_at_in_another_way_at_once() -> None:
     assert (look.step, look.last_step, look.changed_at) == (1, 3, ())
     assert look.config.example == player.config.example == player.wanted.example == 1
     assert not app.exception and not app.error
+
+
+def test_what_is_looked_at_is_looked_at_beside_too() -> None:
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
+    app.switch_page(f"../pages/{SLUG}.py")
+    app.query_params["compare"] = '[["seed=5&example=3",1]]'
+    app.run()
+    app.button(key=f"{SLUG}.next").click().run()
+    player = app.session_state[f"{SLUG}.player"]
+    [other] = player.compared
+    other.peek()
+    assert (player.config.example, other.look.config.example, other.look.config.seed) == (1, 1, 5)
+    assert other.look.changed_at == () and not app.exception
