@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import engine.labs  # noqa: F401 -- before the function of the same name: importing a package later would hide it
 from engine import former
+from engine.contract import knobs
 from engine.contract.knobs import Config, ConfigError, knob
 from engine.contract.registry import lab, labs
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Config", "ConfigError", "Experiment", "knob", "lab", "labs", "train"]
 
 sys.meta_path.append(former.Names())
+sys.modules["engine.lab"] = knobs  # the former name of the contract; found here it does not hide the function `lab`
 
 
 def train(experiment: Experiment, steps: int) -> Iterator[dict[str, float]]:
