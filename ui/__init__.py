@@ -1,4 +1,4 @@
-"""Everything that imports streamlit, but for the pages themselves."""
+"""Everything that imports Streamlit and is not a page."""
 
 from __future__ import annotations
 
