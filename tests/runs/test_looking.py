@@ -55,7 +55,7 @@ def test_a_done_run_and_a_branch_are_looked_at(pool: Pool, faulty: type[Config])
     other.update(faulty(rate=0.7, seen=1))
     other.seek(5)
     assert until(other, at_rest).frame.seen == 1
-    assert run.peek().frame.seen == 0
+    assert until(run, at_rest).frame.seen == 0
 
 
 def test_a_link_from_before_that_tells_of_looking_leaves_no_mark(pool: Pool, faulty: type[Config]) -> None:

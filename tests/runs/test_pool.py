@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pools import SMALL, at_rest, bare, pool_of, until
+from pools import SMALL, answered, at_rest, bare, pool_of, until
 
 import engine
 from engine.contract.knobs import ConfigError
@@ -25,7 +25,7 @@ from engine.runs.run import Run
 
 def test_a_run_learns_exactly_what_a_bare_loop_learns(pool: Pool, faulty: type) -> None:
     run = pool.open("faulty", faulty(seed=3))
-    first = run.peek()
+    first = until(run, at_rest)
     assert (first.status, first.step) == ("paused", 0) and first.frame.step == 0
     run.step(40)
     look = until(run, at_rest)
@@ -40,16 +40,16 @@ def test_play_goes_on_until_pause(pool: Pool, faulty: type) -> None:
     run.play()
     until(run, lambda look: look.status == "running" and look.step > 20)
     run.pause()
-    step = run.peek().step
-    assert run.peek().status == "paused" and run.peek().step == step
+    step = until(run, at_rest).step
+    assert until(run, at_rest).status == "paused" and until(run, at_rest).step == step
 
 
 def test_peek_returns_only_the_metrics_since(pool: Pool, faulty: type) -> None:
     run = pool.open("faulty", faulty())
     run.step(10)
     until(run, at_rest)
-    assert run.peek(since=7).curves["loss"][0].tolist() == [8, 9, 10]
-    assert run.peek(since=10).curves == {}
+    assert answered(run, since=7).curves["loss"][0].tolist() == [8, 9, 10]
+    assert answered(run, since=10).curves == {}
 
 
 def test_seek_shows_the_moment_as_it_was_and_the_way_back(pool: Pool, faulty: type) -> None:
@@ -93,11 +93,11 @@ def test_a_branch_shares_the_past_and_then_goes_its_own_way(pool: Pool, faulty: 
     other = run.branch(60, faulty(rate=1.0))
     look = until(other, at_rest)
     assert (look.step, look.config.rate) == (60, 1.0)
-    assert look.curves["loss"][1].tolist() == run.peek().curves["loss"][1][:60].tolist()
+    assert look.curves["loss"][1].tolist() == until(run, at_rest).curves["loss"][1][:60].tolist()
     other.step(40)
     theirs = until(other, at_rest).curves["loss"][1]
     ours = until(run, at_rest).curves["loss"][1]
-    assert run.peek().step == 100 and theirs[-1] != ours[-1]
+    assert until(run, at_rest).step == 100 and theirs[-1] != ours[-1]
     other.close()
     same = run.branch(60, faulty())
     same.step(40)
@@ -140,12 +140,12 @@ def test_a_story_told_after_a_rewind_keeps_what_came_later(pool: Pool, faulty: t
     look = until(again, lambda look: at_rest(look) and look.step == 20)
     assert (look.last_step, look.config) == (60, there.config)
     np.testing.assert_array_equal(look.frame.weights, there.frame.weights)
-    assert look.curves["loss"][1].tolist() == run.peek().curves["loss"][1].tolist()
+    assert look.curves["loss"][1].tolist() == until(run, at_rest).curves["loss"][1].tolist()
 
 
 def test_reset_gives_the_same_initial_weights(pool: Pool, faulty: type) -> None:
     run = pool.open("faulty", faulty())
-    first = run.peek().frame.weights
+    first = until(run, at_rest).frame.weights
     run.step(30)
     until(run, at_rest)
     run.reset()
@@ -166,7 +166,7 @@ def test_a_refused_config_changes_nothing(pool: Pool, faulty: type) -> None:
         run.reset(faulty(fault="refuse"))
     with pytest.raises(ConfigError, match="width"):
         run.update(faulty(width=9))
-    assert run.peek().step == 5
+    assert until(run, at_rest).step == 5
 
 
 def test_slow_motion_keeps_its_pace(pool: Pool, faulty: type) -> None:
@@ -175,7 +175,7 @@ def test_slow_motion_keeps_its_pace(pool: Pool, faulty: type) -> None:
     run.play()
     time.sleep(0.5)
     # 10 steps a second for half a second: a few steps, while the same run at full speed makes hundreds
-    assert 1 <= run.peek().step <= 60
+    assert 1 <= answered(run).step <= 60
     run.speed(None)
     until(run, lambda look: look.step > 200)
 
@@ -244,7 +244,7 @@ def test_a_lease_first_pauses_then_drops(faulty: type) -> None:
             run.play()
             time.sleep(0.5)
             pool.sweep()
-            look = run.peek()
+            look = answered(run)
             assert look.status == "paused" and "nobody was watching" in look.message
             found = pool.find(run.id)
             assert found is not None and found.id == run.id
@@ -391,7 +391,7 @@ def test_a_picture_that_came_too_late_comes_with_the_next_look(processes: Proces
             processes.send(place(processes, run), "peek", run.id, (-1, None), 0.1)
     finally:
         os.kill(worker, signal.SIGCONT)
-    look = run.peek()
+    look = answered(run)
     assert look.frame.step == look.step == 3
 
 
@@ -403,17 +403,17 @@ def test_a_killed_worker_is_replaced_and_the_run_goes_on(processes: ProcessPool,
     until(run, lambda look: look.step > 200)
     time.sleep(0.5)  # a copy has been sent
     killed = processes.pids()[place(processes, run)]
-    before = other.peek().step
+    before = answered(other).step
     os.kill(killed, signal.SIGKILL)
     look = until(run, lambda look: "went on in a new one" in look.message)
     assert look.status in ("running", "paused")
     step = int(look.message.split("step ")[1].split(".")[0].replace(",", ""))
     assert step > 100
     until(run, lambda look: look.status == "running" and look.step > step)
-    after = other.peek()
+    after = answered(other)
     assert after.status == "running" and after.step > before and after.message == ""
     run.pause()
-    look = run.peek()
+    look = until(run, at_rest)
     steps, values = look.curves["loss"]
     losses, weights = bare(faulty(seed=5), look.step)
     assert values.tolist() == [losses[s - 1] for s in steps]  # exactly as if nothing had happened
