@@ -44,7 +44,7 @@ def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 30.0) -> Lo
 
 
 def answered(run: Run, since: int = -1, seconds: float = 30.0) -> Look:
-    """A look that the bench has answered: on a busy machine it takes longer than a look waits, and the last one comes."""
+    """A look that the bench has answered: a busy one takes longer than a look waits, and then the last one comes."""
     deadline = time.monotonic() + seconds
     while (look := run.peek(since)).busy:
         assert time.monotonic() < deadline, f"not answered: {look.message}"
