@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,7 +48,16 @@ def _twice() -> list[CardError]:
 
 
 def cards() -> tuple[list[Card], list[CardError]]:
-    """The card of each lab that has one, in the order of the navigation, and what is wrong with the others."""
+    """The card of each lab that has one, in the order of the navigation, and what is wrong with the others.
+
+    Every run of a page asks, so they are read once for each list of folders.
+    """
+    found, wrong = _cards(tuple(importlib.import_module("engine.labs").__path__))
+    return [*found], [*wrong]
+
+
+@cache
+def _cards(places: tuple[str, ...]) -> tuple[list[Card], list[CardError]]:
     found, wrong = [], [*_twice()]
     for slug in labs():
         try:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
 import engine
+from engine.contract.compare import same
 from engine.contract.knobs import ConfigError, Knob
 
 LOOKS = [(slug, spec.name) for slug in engine.labs() for spec in engine.lab(slug).Config.knobs().values() if spec.look]
@@ -26,16 +25,6 @@ def other(spec: Knob, value: Any) -> Any:
     if spec.kind == "text":
         return "a b"
     return type(value)(spec.high if value != spec.high else spec.low)
-
-
-def same(one: Any, two: Any) -> bool:
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, two)
-    if isinstance(one, dict):
-        return one.keys() == two.keys() and all(same(one[key], two[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(two) and all(map(same, one, two))
-    return bool(np.array_equal(one, two))
 
 
 def test_some_labs_have_them() -> None:
