@@ -8,7 +8,7 @@
 //   scene/overlay.js tooltip, number box                scene/marks.js   markers, strokes
 //   scene/stops.js   a slider between drawings
 //   scene/slide.js   a kernel sliding over a picture    scene/kernel.js  its arithmetic
-//   scene/passage.js a text coloured by class
+//   scene/passage.js a text coloured by class        scene/text.js    paragraphs and tables of words
 //   scene/sampler.js what comes next, and how it is drawn by lot
 //   scene/head.js    an attention head taken apart
 //   scene/cell.js    a recurrent cell at work on a sequence
@@ -23,14 +23,14 @@ const fetched = async (name) => {
   if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}).`);
   return answer;
 };
-const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Sampler }, { Head }, { Cell }, { Latent }, { Particles }, { Film }, { Passage }, { Curves }, { Panel, element }, { Tooltip, askNumber }, { Stops }, palette, styles] =
+const [{ decode }, { Theme }, { Plane }, { groupColour }, { Graph }, { Grid }, { Pen }, { Slide }, { Sampler }, { Head }, { Cell }, { Latent }, { Particles }, { Film }, { Passage }, { Curves }, { Text }, { Panel, element }, { Tooltip, askNumber }, { Stops }, palette, styles] =
   await Promise.all([
-    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "sampler", "head", "cell", "latent", "particles", "film", "passage", "curves", "panel", "overlay", "stops"].map(load),
+    ...["decode", "theme", "plane", "layers", "graph", "grid", "pen", "slide", "sampler", "head", "cell", "latent", "particles", "film", "passage", "curves", "text", "panel", "overlay", "stops"].map(load),
     fetched("palette.json").then((answer) => answer.json()),
     fetched("scene.css").then((answer) => answer.text()),
   ]);
 
-const CONTENT = { plane: Plane, graph: Graph, grid: Grid, pen: Pen, slide: Slide, sampler: Sampler, head: Head, cell: Cell, latent: Latent, particles: Particles, film: Film, passage: Passage, curves: Curves };
+const CONTENT = { plane: Plane, graph: Graph, grid: Grid, pen: Pen, slide: Slide, sampler: Sampler, head: Head, cell: Cell, latent: Latent, particles: Particles, film: Film, passage: Passage, curves: Curves, text: Text };
 const scenes = new WeakMap();
 
 // Streamlit calls this at every change of data.  The drawing lives as long as its element.
@@ -88,9 +88,12 @@ class Scene {
       panel.remove();
       this.panels.delete(key);
     }
+    const drawn = header.rows.filter((row) => row.some(({ kind }) => kind !== "text")); // words take what they need
+    const shares = drawn.reduce((sum, row) => sum + (row[0].share ?? 1), 0);
+    this.rows.style.setProperty("--gaps", `${12 * Math.max(0, drawn.length - 1)}px`);
     const rows = header.rows.map((row) => {
-      const line = element("div", "row");
-      line.style.flexGrow = row[0]?.share ?? 1;
+      const line = element("div", row.every(({ kind }) => kind === "text") ? "row words" : "row");
+      line.style.setProperty("--share", (row[0]?.share ?? 1) / shares);
       for (const { key, kind } of row) {
         if (!this.panels.has(key)) this.panels.set(key, new Panel(key, new CONTENT[kind](), this));
         line.append(this.panels.get(key).frame);

@@ -22,11 +22,14 @@ import engine
 from engine import Config
 from engine.contract import registry
 from engine.contract import view as contract
+from engine.contract.figure import Chart, Figure
 from engine.runs import export, story
 from engine.runs.history import Curves, Look
 from engine.runs.pool import PoolError
+from engine.scene import ghosts
 from ui import lesson
 from ui.controls import controls
+from ui.figures import figures
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player, Watched, describe
@@ -129,7 +132,12 @@ def lab_page(
             every = player.burst.begin(player.interval)
             st.fragment(_live, run_every=every)(player, stage or draw_stage, counter, unit=unit, ends=ends)
         _compared(player)
-        _tabs(player, curves or draw_curves, inside, card.sources)
+        _tabs(
+            player,
+            curves or draw_curves,
+            inside or (draw_inside if hasattr(views(slug), "inside") else None),
+            card.sources,
+        )
     if player.active:
         time.sleep(SENT)  # docs/decisions/a-page-is-sent-first.md
 
@@ -165,9 +173,14 @@ def _seen(view: View) -> contract.View:
 
 def draw_stage(view: View) -> None:
     """What the lab's view makes of this moment, and what it answers to a pick."""
-    drawn, player, seen = views(view.player.slug), view.player, _seen(view)
-    pick = show(drawn.stage(seen), key=view.key)
-    answer = drawn.answer(seen, pick) if pick else None
+    if pick := show(views(view.player.slug).stage(_seen(view)), key=view.key):
+        _answered(view, pick)
+
+
+def _answered(view: View, pick: dict[str, Any]) -> None:
+    """Do what the lab answers to a pick."""
+    player = view.player
+    answer = views(player.slug).answer(_seen(view), pick)
     if isinstance(answer, contract.Turn):
         player.turn(**answer.knobs)
     elif isinstance(answer, contract.Edit):
@@ -258,11 +271,38 @@ def _compared(player: Player) -> None:
 
 
 def draw_curves(view: View) -> None:
-    """What the lab's view makes of the metrics so far."""
-    if view.curves:
-        show(views(view.player.slug).curves(_seen(view)), key=f"{view.key}.curves")
-    else:
+    """What the lab's view makes of the metrics so far, and of those of compared runs."""
+    drawn, player = views(view.player.slug), view.player
+    scene = drawn.curves(_seen(view))
+    compared = [w for w in player.compared if w.look.frame is not None] if view.ghosts else []
+    ghosts.beside(scene, [drawn.curves(_seen(_view(player, w))) for w in compared])
+    if not any(panel["kind"] == "curves" for row in scene.rows for panel in row):
         st.info("Press Play: what is measured is drawn here, step by step.", icon=":material/show_chart:")
+    if any(scene.rows):
+        show(scene, key=f"{view.key}.curves")
+
+
+def _inside(slug: str) -> Draw | None:
+    return draw_inside if hasattr(views(slug), "inside") else None
+
+
+def draw_inside(view: View) -> None:
+    """What the lab's view shows of the inside of the model."""
+    seen = _seen(view)
+    key = f"{view.player.slug}.inside"
+    drawn = [_still(figure, key, view.look.active) for figure in views(view.player.slug).inside(seen)]
+    figures(drawn, key=key, picked=lambda pick: _answered(view, pick))
+
+
+def _still(figure: Figure, key: str, moving: bool) -> Figure:
+    """The figure, or as it was when the run last rested if it should stand still meanwhile."""
+    if not (isinstance(figure, Chart) and figure.still):
+        return figure
+    held: Chart | None = st.session_state.get(f"{key}.{figure.key}.still")
+    if moving and held is not None:
+        return held
+    st.session_state[f"{key}.{figure.key}.still"] = figure
+    return figure
 
 
 def _tabs(player: Player, curves: Draw, inside: Draw | None, sources: Sequence[str]) -> None:

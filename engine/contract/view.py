@@ -1,7 +1,10 @@
 """What a view gets to draw, and what it may answer to a pick on the stage.
 
-A lab's ``view.py`` is made of pure functions: ``stage(view) -> Scene`` draws what moves, and
-``answer(view, pick)`` says what a click or a drag there means: `Turn`, `Edit` or None.
+A lab's ``view.py`` is made of pure functions of a `View`.  ``stage(view) -> Scene`` draws what moves and
+``curves(view) -> Scene`` the metrics; ``inside(view) -> list[Figure]`` shows what is inside the model.
+``answer(view, pick)`` says what a click or a drag means: `Turn`, `Edit` or None.  ``say(view) -> str`` is one sentence,
+what to look at now, and ``facts(view) -> dict[str, float | str]`` the numbers that texts may name.  `stage` must be
+there; who leaves out another has no such thing.
 """
 
 from __future__ import annotations

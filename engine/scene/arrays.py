@@ -34,6 +34,12 @@ class Arrays:
         self.size += array.nbytes + padding
         return len(self.directory) - 1
 
+    def __getitem__(self, index: int) -> Array:
+        """The array that was stored under `index`, as it travels."""
+        code, _, shape = self.directory[index]
+        stored: Array = np.frombuffer(self.chunks[index], dtype=f"<{code}", count=math.prod(shape)).reshape(shape)
+        return stored
+
     def images(self, array: Array, *, low: ArrayLike, high: ArrayLike) -> dict[str, int]:
         """Store pictures (n, H, W) with the bounds of their colours, for all or (n,) for each."""
         lows, highs = (np.broadcast_to(np.nan_to_num(bound), (len(array),)) for bound in (low, high))

@@ -50,7 +50,7 @@ def curves(
     dashes = dash_of(series.values())
     send = scene.arrays.add
     drawn = [
-        {"name": label, "kind": "curve", "colour": _palette.known_colour(token), "dash": dashes[label],
+        {"name": label, "metric": name, "kind": "curve", "colour": _palette.known_colour(token), "dash": dashes[label],
          "xy": send(thinned(*runs[0].get(name, _NONE)))}
         for name, (label, token) in series.items()
     ]  # fmt: skip
@@ -65,7 +65,7 @@ def curves(
     scene.add(
         "curves", key, title, weight, x_label=x_title, y_label=y_title, series=drawn, ghosts=past,
         band=send(_between(*edges)) if len(edges) == 2 else None, marker=None if marker is None else int(marker),
-        floor=float(floor), **_scale(values, log_y),
+        floor=float(floor), log=log_y, **scale(values, log_y),
     )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def _between(low: tuple[Floats, Floats], high: tuple[Floats, Floats]) -> Floats:
     return thinned(steps, low[1][at_low], high[1][at_high])
 
 
-def _scale(values: Sequence[Floats], log_y: bool) -> dict[str, str | float]:
+def scale(values: Sequence[Floats], log_y: bool) -> dict[str, str | float]:
     """What the y axis is: linear, log, or symlog, which is linear up to a power of ten, `linear`."""
     finite = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.zeros(0)
     if not log_y or not (finite < 0).any():

@@ -50,12 +50,12 @@ class Column:
 class Scene:
     """Panels side by side in rows, `height` pixels tall together; on a narrow screen they stand below each other.
 
-    `arrays` are the numbers that go with them.
+    `rows` are the panels as the browser is told of them, and `arrays` the numbers that go with them.
     """
 
     def __init__(self, *, height: int = 560) -> None:
         self.height = height
-        self._rows: list[list[dict[str, Any]]] = [[]]
+        self.rows: list[list[dict[str, Any]]] = [[]]
         self._stops: dict[str, Any] | None = None
         self.arrays = Arrays()
         self._share = 1.0
@@ -63,8 +63,8 @@ class Scene:
     def row(self, share: float = 1.0) -> None:
         """Put the panels that follow into a new row, which gets a `share` of the height; the first has 1."""
         self._share = share
-        if self._rows[-1]:
-            self._rows.append([])
+        if self.rows[-1]:
+            self.rows.append([])
 
     def stops(self, label: str, texts: Sequence[str], *, panel: str = "", at: ArrayLike = ()) -> None:
         """Put a slider below the panels: a stop for each of `texts`, which stands beside it.
@@ -227,7 +227,7 @@ class Scene:
 
     def to_bytes(self) -> bytes:
         """The message for ``assets/scene.js``."""
-        header = {"height": self.height, "rows": [row for row in self._rows if row], "arrays": self.arrays.directory,
+        header = {"height": self.height, "rows": [row for row in self.rows if row], "arrays": self.arrays.directory,
                   "stops": self._stops}  # fmt: skip
         text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
         start = MAGIC + struct.pack("<I", len(text)) + text
@@ -238,12 +238,12 @@ class Scene:
 
         `fields` are what that kind needs besides; numbers that were added to `arrays` are told by their index there.
         """
-        if any(panel["key"] == key for row in self._rows for panel in row):
+        if any(panel["key"] == key for row in self.rows for panel in row):
             raise ValueError(f"There are two panels with the key '{key}'.")
         spec = {"kind": kind, "key": key, "title": title, "weight": weight, **fields}
         if self._share != 1:
             spec["share"] = self._share
-        self._rows[-1].append(spec)
+        self.rows[-1].append(spec)
         return spec
 
     def _column(self, column: Column) -> dict[str, Any]:

@@ -7,12 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from engine.contract.figure import LEFT, RIGHT, Figure, Picture, Text
 from engine.contract.view import Turn, View
+from engine.figures.bars import bars
+from engine.figures.lens import logit_lens
+from engine.scene.curves import curves as curves_panel
 from engine.scene.head import attention_head
 from engine.scene.sampler import next_token
 from engine.scene.scene import Scene
+from engine.scene.text import text
 
 LOOKS_BACK = ("induction", "lookup")  # tasks that an induction head solves
+SHARING = {"multi_head": "multi-head", "grouped": "grouped by two", "multi_query": "multi-query"}
 NAMED = 16  # with more heads than this the maps have no captions
 
 
@@ -42,6 +48,58 @@ def stage(view: View) -> Scene:
         weights=head.weights, found=head.found, on=head.on,
     )  # fmt: skip
     return scene
+
+
+def curves(view: View) -> Scene:
+    """Loss, share right, and what the heads do."""
+    scene = Scene(height=860)
+    common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
+    if not view.curves:
+        return scene
+    curves_panel(scene, "loss", series={"test_loss": ("held out", "test"), "loss": ("training", "train")},
+                 title="Loss where the next token can be known", y_title="cross-entropy", **common)  # fmt: skip
+    scene.row()
+    curves_panel(scene, "accuracy", series={"test_accuracy": ("held out", "test"), "accuracy": ("training", "train")},
+                 title="Share of tokens predicted right", y_title="share", **common)  # fmt: skip
+    scene.row()
+    scores = {"induction": ("induction", "class_2"), "previous_token": ("token before", "class_4")}
+    curves_panel(scene, "scores", series=scores, title="How much the best head looks where",
+                 y_title="share of attention", **common)  # fmt: skip
+    text(scene, "explained", [
+        "Held out are periods of repetition that training leaves out, or the end of a text; for the other tasks "
+        "new sequences. The induction score is the attention to what followed the last tokens like this one, the other "
+        "that to the token before, each for the best head. Attention was computed by "
+        + ("torch's F.scaled_dot_product_attention in training, and written out here." if view.frame.fused else
+           "the matrix products under Source.")
+    ])  # fmt: skip
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """The prediction after every layer, what a head is worth, the next token, and the cache of keys and values."""
+    frame, labels = view.frame, view.frame.labels
+    lens = logit_lens(
+        [labels[t] for t in frame.tokens],
+        [labels[t] if known else "" for t, known in zip(frame.targets, frame.scored, strict=True)],
+        [[labels[t] for t in row] for row in frame.lens_tokens], frame.lens_shares, frame.lens, key="lens",
+        title="What it would say after each layer (logit lens)",
+    )  # fmt: skip
+    costs = {f"head {i + 1}.{j + 1}": float(cost) for (i, j), cost in np.ndenumerate(frame.costs)}
+    worth: Figure = Text("With more than 8 heads, switch some off beside the stage to see what they are worth.",
+                         tone="hint", column=LEFT)  # fmt: skip
+    if costs:
+        worth = bars(costs, key="costs", title="What switching one head off costs", x_title="loss gained",
+                     colour="negative", column=LEFT)  # fmt: skip
+    cache = {f"{SHARING[name]}{' (here)' if name == view.config.key_value_heads else ''}": size / 1000
+             for name, size in frame.cache.items()}  # fmt: skip
+    stored = bars(cache, key="cache", title="Cache of keys and values, all layers", x_title="kB for each token",
+                  column=LEFT)  # fmt: skip
+    scene = Scene(height=460)
+    next_token(
+        scene, "next", title=following(frame), logits=frame.logits, labels=labels,
+        note="The line in each bar is what the network says; temperature, top-k and top-p change the bars.",
+    )  # fmt: skip
+    return [lens, worth, stored, Picture("sampler", scene, column=RIGHT)]
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> Turn | None:

@@ -1,0 +1,75 @@
+// Words: paragraphs, or rows of cells.  They are elements of the page, so that they can be read aloud and copied.
+
+const version = new URL(import.meta.url).search;
+const { element } = await import(`./panel.js${version}`);
+
+const LOOKS = ["bold", "mono", "soft", "lit", "underlined"];
+
+export class Text {
+  constructor() {
+    this.pannable = false;
+    this.legend = [];
+    this.cursor = "default";
+    this.written = "";
+    this.next = 0; // when the words may change again, in milliseconds
+  }
+
+  attach(panel) {
+    this.panel = panel;
+    panel.frame.classList.add("text");
+    panel.canvas.remove();
+    panel.tools.remove();
+    this.words = panel.body.appendChild(element("div", "words"));
+  }
+
+  update(spec, arrays, theme) {
+    this.latest = { spec, theme };
+    clearTimeout(this.timer);
+    const wait = this.next - performance.now();
+    if (wait > 0) this.timer = setTimeout(() => this.write(), wait);
+    else this.write();
+  }
+
+  write() {
+    const { spec, theme } = this.latest;
+    const made = theme.version + JSON.stringify([spec.rows, spec.table]);
+    if (made === this.written) return;
+    this.written = made;
+    this.next = performance.now() + 1000 * spec.hold;
+    if (!spec.table) {
+      this.words.replaceChildren(...spec.rows.map(([spans]) => fill(element("p"), spans, theme)));
+      return;
+    }
+    const table = element("table");
+    spec.rows.forEach((cells, row) => {
+      const line = table.insertRow();
+      cells.forEach((spans, column) => {
+        const cell = line.appendChild(element(spec.header && row === 0 ? "th" : "td"));
+        if (column >= spec.left) cell.className = "number";
+        fill(cell, spans, theme);
+      });
+    });
+    this.words.replaceChildren(table);
+  }
+
+  draw() {} // the browser does
+
+  describe() {
+    return null;
+  }
+
+  remove() {
+    clearTimeout(this.timer);
+  }
+}
+
+function fill(node, spans, theme) {
+  for (const span of spans) {
+    const part = node.appendChild(element("span", LOOKS.filter((look) => span[look]).join(" ")));
+    part.textContent = span.text;
+    if (!span.colour) continue;
+    if (span.lit) part.style.backgroundColor = `color-mix(in srgb, ${theme.colour(span.colour)} 28%, transparent)`;
+    else part.style.color = theme.colour(span.colour);
+  }
+  return node;
+}

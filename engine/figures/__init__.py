@@ -1,0 +1,1 @@
+"""Charts of numbers that stand still, as specifications without a page: see `engine.contract.figure`."""

@@ -1,0 +1,35 @@
+"""Bars, each with its number at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from engine.contract.figure import FULL, Chart
+from engine.figures.vega import SIZE, finished, token
+
+
+def bars(
+    values: Mapping[str, float], *, key: str, title: str, x_title: str, colour: str = "positive", column: int = FULL
+) -> Chart:
+    """One horizontal bar a name, with its number at the end."""
+    spec = _spec(tuple(values), title=title, x_title=x_title, colour=colour)
+    data = {"label": list(values), "value": np.array(list(values.values()), dtype=float)}
+    return Chart(key, spec, data, height=100 + 34 * len(values), column=column)
+
+
+@lru_cache(maxsize=64)
+def _spec(names: tuple[str, ...], *, title: str, x_title: str, colour: str) -> dict[str, Any]:
+    rows = alt.Chart().encode(
+        x=alt.X("value:Q", title=x_title, stack=None, axis=alt.Axis(format="~g", tickCount=5)),
+        y=alt.Y("label:N", title=None, scale=alt.Scale(domain=list(names))),
+    )
+    rectangles = rows.mark_bar(cornerRadiusEnd=3, color=token(colour), height={"band": 0.7})
+    numbers = rows.mark_text(align="left", dx=6, fontSize=SIZE, color=token("text")).encode(
+        text=alt.Text("value:Q", format=".3~g")
+    )
+    return finished([rectangles, numbers], title=title)

@@ -1,0 +1,34 @@
+"""Runs beside each other in one picture: the curves of the others are drawn into it, dashed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from engine.scene.curves import scale
+from engine.scene.scene import Scene
+
+
+def beside(scene: Scene, others: Sequence[Scene]) -> Scene:
+    """`scene` with the curves of `others` in it: from panels with the same key, what has the same metric.
+
+    `scene` itself is changed, and returned.
+    """
+    for panel in _panels(scene):
+        place = {each["metric"]: number for number, each in enumerate(panel["series"])}
+        for run, other in enumerate(others, start=1):
+            panel["ghosts"] += [
+                {"of": place[each["metric"]], "run": run, "xy": scene.arrays.add(other.arrays[each["xy"]])}
+                for its in _panels(other)
+                if its["key"] == panel["key"]
+                for each in its["series"]
+                if each["metric"] in place
+            ]
+        drawn = [*panel["series"], *panel["ghosts"]]
+        panel |= scale([scene.arrays[each["xy"]][1] for each in drawn], panel["log"])
+    return scene
+
+
+def _panels(scene: Scene) -> Iterator[dict[str, Any]]:
+    """The panels of curves in a scene."""
+    return (panel for row in scene.rows for panel in row if panel["kind"] == "curves")
