@@ -6,7 +6,6 @@ import streamlit as st
 
 from ui.inputs.text import text_input
 from ui.page import lab_page
-from ui.plain import plain
 from ui.player import Player
 from ui.press import whole
 
@@ -16,7 +15,6 @@ SLUG = "attention_heads"
 def extra(player: Player) -> None:
     """Heads to switch off, and the text to learn from."""
     config = player.wanted
-    look = player.on_stage.look if player.on_stage else None
     known = {(layer + 1) * 10 + head + 1: f"{layer + 1}.{head + 1}"
              for layer in range(config.layers) for head in range(config.heads)}  # fmt: skip
     key = f"{SLUG}.off.pills"
@@ -29,8 +27,6 @@ def extra(player: Player) -> None:
              on_change=whole(switch), help="Only where you look: training goes on with all heads.")  # fmt: skip
     if config.task == "text":
         text_input(player)
-    if look is not None and look.frame is not None and look.frame.ignored and config.tokens:
-        st.caption(f"No tokens of this task, and left out: {plain(look.frame.ignored, most=40)}")
 
 
 lab_page(SLUG, extra=extra)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from scene_format import decode
 
 import engine
 from engine.runs.history import Look
@@ -49,6 +50,24 @@ def answered(run: Run, since: int = -1, seconds: float = 30.0) -> Look:
     while (look := run.peek(since)).busy:
         assert time.monotonic() < deadline, f"not answered: {look.message}"
     return look
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """What the lab that misbehaves has drawn of itself."""
+
+    step: int
+    seen: int
+    beside: bool
+    weights: np.ndarray
+
+
+def drawn(look: Look) -> Drawn:
+    """The frame of the lab that misbehaves, read from its picture."""
+    assert look.stage is not None
+    header, arrays = decode(look.stage)
+    panel = header["rows"][0][0]
+    return Drawn(panel["step"], panel["seen"], panel["beside"], arrays[panel["weights"]])
 
 
 def at_rest(look: Look) -> bool:

@@ -1,17 +1,17 @@
 """The anatomy of a lab's page: question, lesson, player, stage with the knobs beside it, tabs.
 
-A page in ``pages/`` gives three functions that draw, and calls `lab_page`.  Everything that a page offers besides its
-pictures (transport, timeline, branch, compare, link, export) is here and in `ui.player`, once for all labs.
+Everything that a page offers (transport, timeline, branch, compare, link, export) is here and in `ui.player`, once
+for all labs; its pictures come from the worker that trains.  A page in ``pages/`` calls `lab_page`, and adds at most
+what is truly Streamlit.
 """
 
 from __future__ import annotations
 
-import inspect
+import importlib.util
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,10 +21,9 @@ from streamlit.delta_generator import DeltaGenerator
 import engine
 from engine import Config
 from engine.contract import registry
-from engine.contract import view as contract
 from engine.contract.figure import Chart, Figure
+from engine.contract.view import Edit, Turn
 from engine.runs import export, story
-from engine.runs.history import Curves, Look
 from engine.runs.pool import PoolError
 from engine.scene import ghosts
 from ui import lesson
@@ -34,7 +33,7 @@ from ui.link import settings
 from ui.plain import plain
 from ui.player import Player, Watched, describe
 from ui.press import once
-from ui.scene import show
+from ui.scene import coming, show
 from ui.session import attach, attend, name_in_link
 from ui.transport import status, transport
 from ui.words import capital
@@ -43,62 +42,18 @@ SLOW = 1.0  # seconds between two drawings of curves: they move less than what i
 SENT = 0.03  # seconds in which Streamlit has sent what a page drew; it sends every 10 ms
 
 
-@dataclass(frozen=True)
-class View:
-    """One run as a page draws it.  `key` tells apart what is drawn for several runs; `player` takes what is picked."""
-
-    look: Look
-    curves: Curves
-    key: str
-    player: Player
-    label: str = ""
-    ghosts: Sequence[Curves] = ()
-
-    @property
-    def frame(self) -> Any:
-        return self.look.frame
-
-    @property
-    def config(self) -> Any:
-        return self.look.config
-
-    @property
-    def marker(self) -> int | None:
-        """The step under the timeline, if it is not the last one."""
-        return self.look.step if self.look.step < self.look.last_step else None
-
-
-Draw = Callable[[View], None]
-
-
-def seldom(view: View, name: str, write: Callable[[], str]) -> str:
-    """What `write` says, anew every `SLOW` seconds while the run trains: numbers that flicker cannot be read.
-
-    `name` tells apart what stands on one stage.
-    """
-    key = f"{view.key}.{name}.said"
-    said: tuple[float, str] | None = st.session_state.get(key)
-    if said is None or view.look.status != "running" or time.monotonic() - said[0] > SLOW:
-        said = st.session_state[key] = (time.monotonic(), write())
-    return said[1]
-
-
 def lab_page(
     slug: str,
     *,
-    curves: Draw | None = None,
-    inside: Draw | None = None,
-    stage: Draw | None = None,
     extra: Callable[[Player], None] | None = None,
     unit: str = "",
     hidden: Sequence[str] = (),
 ) -> None:
     """Draw the page of the lab `slug`, as its card says.
 
-    What moves is drawn by the lab's ``view.stage``, or here by `stage`, and the metrics by ``view.curves``, or here by
-    `curves`; `inside` draws what is inside the model.  Each gets a `View`.  `extra` draws controls that no knob
-    describes (an upload, a class to draw with).  `unit` is what one step is called and `hidden` are the knobs without a
-    widget, if not as on the card.
+    The worker that trains draws what moves, the metrics and what is inside the model, by the lab's ``view.py``.
+    `extra` draws controls that no knob describes (an upload, a class to draw with).  `unit` is what one step is called
+    and `hidden` are the knobs without a widget, if not as on the card.
     """
     card, config_class = registry.card(slug), engine.lab(slug).Config
     unit = unit or card.unit
@@ -130,14 +85,9 @@ def lab_page(
             with st.container(key="step"):
                 counter = st.empty()
             every = player.burst.begin(player.interval)
-            st.fragment(_live, run_every=every)(player, stage or draw_stage, counter, unit=unit, ends=ends)
+            st.fragment(_live, run_every=every)(player, counter, unit=unit, ends=ends)
         _compared(player)
-        _tabs(
-            player,
-            curves or draw_curves,
-            inside or (draw_inside if hasattr(views(slug), "inside") else None),
-            card.sources,
-        )
+        _tabs(player, card.sources)
     if player.active:
         time.sleep(SENT)  # docs/decisions/a-page-is-sent-first.md
 
@@ -161,43 +111,15 @@ def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: ty
 # ---------------------------------------------------------------------- what moves
 
 
-def views(slug: str) -> ModuleType:
-    """The lab's ``view.py``, for a page that draws more than it."""
-    return registry.view(slug)
-
-
-def _seen(view: View) -> contract.View:
-    look = view.look
-    return contract.View(view.frame, view.config, view.curves, look.step, look.last_step, _beside(view.player))
-
-
-def draw_stage(view: View) -> None:
-    """What the lab's view makes of this moment, and what it answers to a pick."""
-    if pick := show(views(view.player.slug).stage(_seen(view)), key=view.key):
-        _answered(view, pick)
-
-
-def _answered(view: View, pick: dict[str, Any]) -> None:
-    """Do what the lab answers to a pick."""
-    player = view.player
-    answer = views(player.slug).answer(_seen(view), pick)
-    if isinstance(answer, contract.Turn):
-        player.turn(**answer.knobs)
-    elif isinstance(answer, contract.Edit):
-        player.edit(dict(answer.change))
-    if answer is not None:
-        st.rerun(scope="app")
-
-
-def _live(player: Player, stage: Draw, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
+def _live(player: Player, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
     """The part of the page that looks again and again while something moves; at step `ends` a lesson is over."""
     player.burst.draw(
-        lambda: _look(player, stage, counter, unit=unit, ends=ends),
+        lambda: _look(player, counter, unit=unit, ends=ends),
         more=lambda: player.active, every=lambda: player.interval,
     )  # fmt: skip
 
 
-def _look(player: Player, stage: Draw, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
+def _look(player: Player, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
     """One picture."""
     assert player.on_stage is not None
     look = player.peek()
@@ -210,19 +132,51 @@ def _look(player: Player, stage: Draw, counter: DeltaGenerator, *, unit: str, en
         here.notices = said
         st.rerun(scope="app")
     status(player, counter, unit=unit)  # may have looked again, at the moment that the timeline was dragged to
+    picked = _answer_what_comes(player)
     look = player.on_stage.look
-    side_by_side = [w for w in player.compared if w.look.frame is not None][:1] if _beside(player) else []
-    if look.frame is None:
+    side_by_side = [w for w in player.compared if w.look.stage is not None][:1] if player.side_by_side else []
+    if look.stage is None:
         st.skeleton(height=480)
     elif side_by_side:
         for column, watched in zip(st.columns(2), [player.on_stage, *side_by_side], strict=True):
             with column:
                 st.markdown(f"**{_difference(player, watched)}**")
-                stage(_view(player, watched))
+                _stage(player, watched)
     else:
-        stage(_view(player, player.on_stage))
-    if player.drawn != player.showing or (ends is not None and look.last_step >= ends):
-        st.rerun(scope="app")  # the buttons, or how often we look, are no longer right
+        _stage(player, player.on_stage)
+    if picked or player.drawn != player.showing or (ends is not None and look.last_step >= ends):
+        st.rerun(scope="app")  # the knobs, the buttons, or how often we look, are no longer right
+
+
+def _key(player: Player, watched: Watched) -> str:
+    return f"{player.slug}.{'stage' if watched is player.on_stage else 'beside'}"
+
+
+def _stage(player: Player, watched: Watched) -> None:
+    assert watched.look.stage is not None
+    show(watched.look.stage, key=_key(player, watched))
+
+
+def _answer_what_comes(player: Player) -> bool:
+    """Do what the lab answers to a pick before the picture is drawn, so that it shows it; whether there was one."""
+    assert player.on_stage is not None
+    for watched in [player.on_stage, *player.compared[:1]]:
+        if pick := coming(_key(player, watched)):
+            return answered(player, watched, pick)
+    return False
+
+
+def answered(player: Player, watched: Watched, pick: dict[str, Any]) -> bool:
+    """Do what the lab answers to a pick in the picture of a run; whether it answered."""
+    with player.told():
+        match watched.run.answer(pick):
+            case Turn(knobs):
+                player.turn_at_once(**knobs)
+                return True
+            case Edit(change):
+                player.edit(dict(change))
+                return True
+    return bool(player.error)
 
 
 def _difference(player: Player, watched: Watched) -> str:
@@ -233,19 +187,6 @@ def _difference(player: Player, watched: Watched) -> str:
         return ""
     words = describe(watched.look.config, other.look.config) or ("on stage" if other.label else watched.label)
     return capital(words)
-
-
-def _beside(player: Player) -> bool:
-    return bool(player.compared) and bool(st.session_state.get(f"{player.slug}.side_by_side", True))
-
-
-def _view(player: Player, watched: Watched) -> View:
-    on_stage = watched is player.on_stage
-    return View(
-        look=watched.look, curves=watched.curves, player=player, label=watched.label,
-        key=f"{player.slug}.{'stage' if on_stage else 'beside'}",
-        ghosts=[w.curves for w in player.compared] if on_stage else [],
-    )  # fmt: skip
 
 
 def _compared(player: Player) -> None:
@@ -270,28 +211,54 @@ def _compared(player: Player) -> None:
 # ---------------------------------------------------------------------- tabs
 
 
-def draw_curves(view: View) -> None:
-    """What the lab's view makes of the metrics so far, and of those of compared runs."""
-    drawn, player = views(view.player.slug), view.player
-    scene = drawn.curves(_seen(view))
-    compared = [w for w in player.compared if w.look.frame is not None] if view.ghosts else []
-    ghosts.beside(scene, [drawn.curves(_seen(_view(player, w))) for w in compared])
-    if not any(panel["kind"] == "curves" for row in scene.rows for panel in row):
+def _tabs(player: Player, sources: Sequence[str]) -> None:
+    slug = player.slug
+    slow = max(SLOW, player.interval) if player.active else None
+    # Not st.tabs: it searches its panels for something to focus at every change, which costs a fifth of a frame.
+    tabs = ["Curves", *(["Inside"] if registry.draws(slug, "inside") else []), "Source", "Mathematics"]
+    chosen = st.segmented_control(
+        "Figures", tabs, default="Curves", required=True, key=f"{slug}.tab", label_visibility="collapsed"
+    )
+    if chosen == "Source":
+        _sources(slug, sources)
+    elif chosen == "Mathematics":
+        st.markdown((registry.folder(slug) / "maths.md").read_text(encoding="utf-8"))
+    else:
+        st.fragment(_figures, run_every=slow)(player, _inside if chosen == "Inside" else _curves)
+
+
+def _figures(player: Player, draw: Callable[[Player, Watched], None]) -> None:
+    """Curves and figures of the newest look; it is the stage that asks for it."""
+    assert player.on_stage is not None
+    if player.on_stage.look.stage is not None:
+        draw(player, player.on_stage)
+    if player.active:
+        player.burst.resume()
+
+
+def _curves(player: Player, watched: Watched) -> None:
+    """The metrics so far, with those of compared runs drawn into them."""
+    scene = watched.curves()
+    if scene is not None:
+        ghosts.beside(scene, [other for w in player.compared if (other := w.curves()) is not None])
+    if scene is None or not any(panel["kind"] == "curves" for row in scene.rows for panel in row):
         st.info("Press Play: what is measured is drawn here, step by step.", icon=":material/show_chart:")
-    if any(scene.rows):
-        show(scene, key=f"{view.key}.curves")
+    if scene is not None and any(scene.rows):
+        show(scene, key=f"{player.slug}.curves")
 
 
-def _inside(slug: str) -> Draw | None:
-    return draw_inside if hasattr(views(slug), "inside") else None
+def _inside(player: Player, watched: Watched) -> None:
+    """What is inside the model."""
+    key = f"{player.slug}.inside"
+    with player.told():
+        st.session_state[f"{key}.drawn"] = watched.run.inside()
+    drawn = [_still(figure, key, watched.look.active) for figure in st.session_state.get(f"{key}.drawn", [])]
+    figures(drawn, key=key, picked=lambda pick: _picked_inside(player, watched, pick))
 
 
-def draw_inside(view: View) -> None:
-    """What the lab's view shows of the inside of the model."""
-    seen = _seen(view)
-    key = f"{view.player.slug}.inside"
-    drawn = [_still(figure, key, view.look.active) for figure in views(view.player.slug).inside(seen)]
-    figures(drawn, key=key, picked=lambda pick: _answered(view, pick))
+def _picked_inside(player: Player, watched: Watched, pick: dict[str, Any]) -> None:
+    if answered(player, watched, pick):
+        st.rerun(scope="app")
 
 
 def _still(figure: Figure, key: str, moving: bool) -> Figure:
@@ -305,39 +272,13 @@ def _still(figure: Figure, key: str, moving: bool) -> Figure:
     return figure
 
 
-def _tabs(player: Player, curves: Draw, inside: Draw | None, sources: Sequence[str]) -> None:
-    slug = player.slug
-    slow = max(SLOW, player.interval) if player.active else None
-    # Not st.tabs: it searches its panels for something to focus at every change, which costs a fifth of a frame.
-    tabs = ["Curves", *(["Inside"] if inside else []), "Source", "Mathematics"]
-    chosen = st.segmented_control(
-        "Figures", tabs, default="Curves", required=True, key=f"{slug}.tab", label_visibility="collapsed"
-    )
-    if chosen == "Source":
-        _sources(slug, sources)
-    elif chosen == "Mathematics":
-        st.markdown((registry.folder(slug) / "maths.md").read_text(encoding="utf-8"))
-    else:
-        st.fragment(_figures, run_every=slow)(player, inside if inside and chosen == "Inside" else curves)
-
-
-def _figures(player: Player, draw: Draw) -> None:
-    """Curves and figures of the newest look; it is the stage that asks for it."""
-    assert player.on_stage is not None
-    if player.on_stage.look.frame is not None:
-        draw(_view(player, player.on_stage))
-    if player.active:
-        player.burst.resume()
-
-
 def _sources(slug: str, further: Sequence[str]) -> None:
-    import importlib
-
     st.caption("This is the code that is running, as it stands on the server.")
-    lab = engine.lab(slug).__name__
-    for name in [f"{lab}.{part}" for part in registry.parts(slug)] + list(further):
+    for name in [f"{engine.lab(slug).__name__}.{part}" for part in registry.parts(slug)] + list(further):
+        found = importlib.util.find_spec(name)  # read, not imported: the code runs elsewhere
+        assert found is not None and found.origin is not None
         st.markdown(f"**{name.replace('.', '/')}.py**")
-        st.code(inspect.getsource(importlib.import_module(name)), language="python", line_numbers=True)
+        st.code(Path(found.origin).read_text(encoding="utf-8"), language="python", line_numbers=True)
 
 
 # ---------------------------------------------------------------------- taking it home

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from engine import Config, ConfigError, runs
 from engine.contract.knobs import Knob
 from engine.runs import story
-from engine.runs.history import Curves, Look, newest
+from engine.runs.history import Look
 from engine.runs.pool import PoolError
 from engine.runs.run import Run
+from engine.scene.scene import Scene
 from ui.burst import Burst
 from ui.link import set_config, settings
 from ui.words import uncapital
@@ -27,26 +29,27 @@ FASTEST, SLOWEST = 0.04, 0.5  # seconds between two looks, alone and in a full c
 
 @dataclass
 class Watched:
-    """A run as this visitor sees it: the newest look, and the curves gathered so far."""
+    """A run as this visitor sees it: the newest look, and the newest scene of its curves."""
 
     run: Run
     label: str = ""
     look: Look = field(default_factory=lambda: Look(status="waiting"))
-    curves: Curves = field(default_factory=dict)
     together: bool = False  # a compared run that obeys the same buttons
+    scene: Scene | None = None
+    drawn: tuple[int, int, int] = (-1, -1, -1)  # step, last step and version of `scene`
 
-    def peek(self) -> Look:
-        """Look again, and add what is new to the curves."""
-        look = self.run.peek(newest(self.curves, -1))
-        if look.version != self.look.version or any(len(steps) > 4_000 for steps, _ in self.curves.values()):
-            look = self.run.peek(-1)
-            self.curves = look.curves
-        else:
-            for name, (steps, values) in look.curves.items():
-                before = self.curves.get(name, (steps[:0], values[:0]))
-                self.curves[name] = (np.concatenate([before[0], steps]), np.concatenate([before[1], values]))
-        self.look = look
-        return look
+    def peek(self, *, beside: bool = False) -> Look:
+        """Look again; `beside` is for half of the width."""
+        self.look = self.run.peek(None, beside=beside)
+        return self.look
+
+    def curves(self) -> Scene | None:
+        """The curves of what was looked at; the last ones as long as the run cannot be reached."""
+        now = (self.look.step, self.look.last_step, self.look.version)
+        if self.look.stage is not None and now != self.drawn:
+            with contextlib.suppress(PoolError):  # busy or lost: the look says so, and the next one asks again
+                self.scene, self.drawn = self.run.curves(), now
+        return copy.deepcopy(self.scene)  # others are drawn into it
 
 
 @dataclass
@@ -73,7 +76,7 @@ class Player:
         before, self.wanted = self.wanted, config
         if self.on_stage is not None and (config == self.config or (self.rewound and config == before)):
             return  # and what was refused a moment ago stays on screen
-        with self._told():
+        with self.told():
             if self.on_stage is None:
                 self._open(config)
             else:
@@ -143,18 +146,23 @@ class Player:
     def peek(self) -> Look:
         """Look at the run on stage and those beside it."""
         assert self.on_stage is not None
-        for other in self.compared:
-            other.peek()
-        look = self.on_stage.peek()
-        return look
+        for place, other in enumerate(self.compared):
+            other.peek(beside=self.side_by_side and place == 0)
+        return self.on_stage.peek(beside=self.side_by_side)
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether the first compared run stands beside the one on stage."""
+        return bool(self.compared) and bool(st.session_state.get(f"{self.slug}.side_by_side", True))
 
     # ---------------------------------------------------------------- transport
 
-    def _told(self) -> _Told:
+    def told(self) -> _Told:
+        """A context in which what a run refuses becomes the sentence `error`."""
         return _Told(self)
 
     def _all(self, act: Callable[[Run], None]) -> None:
-        with self._told():
+        with self.told():
             if self.on_stage is None or self.on_stage.look.status == "lost":
                 self._open(self.wanted)
             assert self.on_stage is not None
@@ -181,7 +189,7 @@ class Player:
 
     def reset(self) -> None:
         """Back to the same initial weights, with what the knobs say now."""
-        with self._told():
+        with self.told():
             if self.on_stage is None or self.on_stage.look.status == "lost":
                 self._open(self.wanted)
             else:
@@ -196,7 +204,7 @@ class Player:
         self.turn(seed=(self.wanted.seed + 1) % 1_000_000)
 
     def seek(self, step: int) -> None:
-        with self._told():
+        with self.told():
             assert self.on_stage is not None
             self.on_stage.run.seek(step)
             for other in self.compared:
@@ -209,7 +217,7 @@ class Player:
         if name is not None:
             st.session_state[f"{self.slug}.speed"] = name
         self.speed = SPEEDS[st.session_state[f"{self.slug}.speed"]]
-        with self._told():
+        with self.told():
             for watched in [self.on_stage, *self.compared]:
                 if watched is not None:
                     watched.run.speed(self.speed)
@@ -227,13 +235,15 @@ class Player:
     def turn_at_once(self, **knobs: Any) -> None:
         """Like `turn`, and the run follows and is looked at before the page is drawn again."""
         self.turn(**knobs)
-        with self._told():
+        if self.error:
+            return
+        with self.told():
             self.follow(settings(self.slug, type(self.wanted)).config)
             self.peek()
 
     def edit(self, change: dict[str, Any]) -> None:
         """Set something in the run by hand."""
-        with self._told():
+        with self.told():
             assert self.on_stage is not None
             self.on_stage.run.edit(change)
             self.peek()
@@ -244,7 +254,7 @@ class Player:
         """Train on from the moment on screen with what the knobs say; the first future stays as a comparison."""
         if not self.rewound:  # a press that came twice
             return
-        with self._told():
+        with self.told():
             assert self.on_stage is not None
             old = self.on_stage
             run = old.run.branch(old.look.step, self.wanted)
@@ -256,7 +266,7 @@ class Player:
 
     def keep(self) -> None:
         """Put what is on stage aside as a comparison, and start afresh with the same knobs."""
-        with self._told():
+        with self.told():
             old = self.on_stage
             assert old is not None
             if not old.look.last_step:
@@ -270,7 +280,7 @@ class Player:
 
     def beside(self, config: Config, label: str) -> None:
         """Train a second run with another Config beside the one on stage, under the same buttons."""
-        with self._told():
+        with self.told():
             self._keep(Watched(runs.current().open(self.slug, config), label, together=True))
             self.compared[0].run.speed(self.speed)
 
@@ -278,7 +288,7 @@ class Player:
         """Put a run that a link tells of beside the one on stage, as far as it had come; returns what it says."""
         label = describe(told.config, self.config) or f"another run, to step {told.step:,}"
         said = ""
-        with self._told():
+        with self.told():
             run = runs.current().open(self.slug, told.config)
             run.speed(self.speed)
             said = run.retell(told.interventions, told.step, told.at)

@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from engine.scene.scene import Scene
+from engine.contract.figure import Packs
 
 
-def show(scene: Scene, *, key: str) -> dict[str, Any] | None:
+def show(scene: Packs | bytes, *, key: str) -> dict[str, Any] | None:
     """Mount `scene`, or redraw the one that has this key, and return what the visitor did since the last run.
 
     A pick is a dict with `panel` (its key), `kind` ("plane", "point", "node", "edge", "draw", "sample" or "latent") and
@@ -19,22 +19,22 @@ def show(scene: Scene, *, key: str) -> dict[str, Any] | None:
     `revision`.  It is returned once: act on it before the next call of Streamlit, which may end this run in favour of
     a newer one.
     """
-    pick = _new(_mount(key=key, data=scene.to_bytes(), on_pick_change=_nothing).get("pick"), key)
-    if pick is not None:
-        st.session_state[_seen(key)] = pick.pop("id")
-    return pick
+    data = scene if isinstance(scene, bytes) else scene.to_bytes()
+    return _taken(_mount(key=key, data=data, on_pick_change=_nothing).get("pick"), key)
 
 
 def coming(key: str) -> dict[str, Any] | None:
-    """What `show` is going to return in this run, for a page that answers a pick in the picture it is about to draw."""
+    """What `show` would return in this run, which it then does not: for an answer in the picture that comes now."""
     mounted = st.session_state.get(key)
-    pick = _new(mounted.get("pick") if mounted is not None else None, key)
-    return pick and {name: value for name, value in pick.items() if name != "id"}
+    return _taken(mounted.get("pick"), key) if mounted is not None else None
 
 
-def _new(pick: object, key: str) -> dict[str, Any] | None:
+def _taken(pick: object, key: str) -> dict[str, Any] | None:
     """A pick that was not returned before: a run that was cut short is given its trigger again."""
-    return dict(pick) if isinstance(pick, dict) and st.session_state.get(_seen(key)) != pick.get("id") else None
+    if not isinstance(pick, dict) or st.session_state.get(_seen(key)) == pick["id"]:
+        return None
+    st.session_state[_seen(key)] = pick["id"]
+    return {name: value for name, value in pick.items() if name != "id"}
 
 
 def _seen(key: str) -> str:

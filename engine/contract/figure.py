@@ -13,7 +13,7 @@ from typing import Any, Protocol
 FULL, LEFT, RIGHT = 0, 1, 2  # the column in which a figure stands; neighbours in `LEFT` and `RIGHT` stand side by side
 
 
-class Drawn(Protocol):
+class Packs(Protocol):
     """A scene, which knows how to become bytes."""
 
     def to_bytes(self) -> bytes: ...
@@ -72,7 +72,7 @@ class Picture:
     """A scene called `key` that stands among the figures; what is picked in it goes to the lab's ``answer``."""
 
     key: str
-    scene: Drawn
+    scene: Packs
     column: int = FULL
 
 

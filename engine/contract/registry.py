@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import pkgutil
@@ -80,6 +81,20 @@ def lab(slug: str) -> ModuleType:
 def view(slug: str) -> ModuleType:
     """The lab's ``view.py``: ``stage``, and ``answer`` where something on the stage can be picked."""
     return importlib.import_module(f"{lab(slug).__name__}.view")
+
+
+def draws(slug: str, name: str) -> bool:
+    """Whether the lab's view has a function called `name`.  Reads its source: to import it is for a worker."""
+    view = folder(slug) / "view.py"
+    return name in _public(view if view.exists() else folder(slug) / "view" / "__init__.py")
+
+
+@cache
+def _public(file: Path) -> frozenset[str]:
+    """The names of the functions in a file, its own and imported ones."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    imported = {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return frozenset(imported | {node.name for node in body if isinstance(node, ast.FunctionDef)})
 
 
 def parts(slug: str) -> list[str]:

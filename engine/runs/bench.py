@@ -15,8 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.contract import weights
+from engine.contract.figure import Figure
 from engine.contract.knobs import Config, ConfigError
-from engine.runs.history import Intervention, Look
+from engine.contract.view import Answer
+from engine.runs.history import Drawn, Intervention, Look
 from engine.runs.limits import Limits
 from engine.runs.timeline import Timeline
 
@@ -132,8 +134,24 @@ class Bench:
             return f"the change by hand at step {told[place].step:,} is left out: {error}"
         return f"{len(refused)} changes by hand are left out; the first, at step {told[place].step:,}: {error}"
 
-    def _do_peek(self, hosted: Timeline, since: int, drawn: tuple[int, int] | None = None) -> Look:
-        return hosted.look(since, drawn)
+    def _do_peek(self, hosted: Timeline, since: int | None, drawn: Drawn | None = None, beside: bool = False) -> Look:
+        return hosted.look(since, drawn, beside=beside)
+
+    def _do_curves(self, hosted: Timeline) -> Any:
+        return hosted.views.curves(hosted.view()) if hasattr(hosted.views, "curves") else None
+
+    def _do_inside(self, hosted: Timeline) -> list[Figure]:
+        hosted.arrive()
+        return list(hosted.views.inside(hosted.view())) if hasattr(hosted.views, "inside") else []
+
+    def _do_answer(self, hosted: Timeline, pick: Mapping[str, Any]) -> Answer:
+        hosted.arrive()
+        answer: Answer = hosted.views.answer(hosted.view(), pick) if hasattr(hosted.views, "answer") else None
+        return answer
+
+    def _do_facts(self, hosted: Timeline) -> dict[str, float | str]:
+        hosted.arrive()
+        return dict(hosted.views.facts(hosted.view())) if hasattr(hosted.views, "facts") else {}
 
     def _do_dump(self, hosted: Timeline) -> dict[str, Any]:
         return hosted.dump()

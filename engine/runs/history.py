@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]  # metric -> (steps (N,), values (N,))
+Drawn = tuple[int, int, bool]  # step, version and whether another run stands beside: what a stage depends on
 ACTIVE = ("waiting", "running")
 
 
@@ -26,9 +27,9 @@ def newest(curves: Curves, otherwise: int) -> int:
 class Look:
     """What `Run.peek` returns: everything a page needs to draw one moment of a run.
 
-    ``step`` is the moment on screen, ``last_step`` how far the run has come; they differ after a rewind.  ``curves``
-    holds the metrics after the step that was asked for, up to ``last_step``.  ``message`` is a sentence for
-    the visitor.
+    ``step`` is the moment on screen, ``last_step`` how far the run has come; they differ after a rewind.  ``stage`` is
+    the scene that the lab's view makes of this moment, packed.  ``curves`` holds the metrics after the step that was
+    asked for, up to ``last_step``.  ``message`` is a sentence for the visitor.
     """
 
     status: str  # waiting, running, paused, done, diverged, failed, lost
@@ -36,7 +37,7 @@ class Look:
     config: Any = None
     step: int = 0
     last_step: int = 0
-    frame: Any = None
+    stage: bytes | None = None
     curves: Curves = field(default_factory=dict)
     speed: float | None = None
     busy: bool = False  # still on the way to the step that was asked for
@@ -58,6 +59,7 @@ class History:
         self.steps: list[int] = []
         self.rows: list[dict[str, float]] = []
         self.last: tuple[int, dict[str, float]] | None = None
+        self._drawn: tuple[int, int, Curves] = (1, 0, {})  # stride, rows and curves of what was last drawn
 
     def add(self, step: int, metrics: dict[str, float]) -> None:
         self.last = (step, metrics)
@@ -74,6 +76,7 @@ class History:
     def cut(self, step: int) -> None:
         """Forget everything after `step`."""
         keep = bisect.bisect_right(self.steps, step)
+        self._drawn = (self.stride, 0, {})
         del self.steps[keep:], self.rows[keep:]
         if self.last is not None and self.last[0] > step:
             self.last = (self.steps[-1], self.rows[-1]) if self.steps else None
@@ -81,16 +84,40 @@ class History:
     def curves(self, since: int) -> Curves:
         """The rows after step `since`, with the newest always among them."""
         start = bisect.bisect_right(self.steps, since)
-        steps, rows = self.steps[start:], self.rows[start:]
-        if self.last is not None and self.last[0] > since and (not steps or steps[-1] != self.last[0]):
-            steps, rows = [*steps, self.last[0]], [*rows, self.last[1]]
-        curves: Curves = {}
-        at = np.asarray(steps, dtype=np.int64)
-        for name in dict.fromkeys(name for row in rows for name in row):
-            values = np.array([row.get(name, math.nan) for row in rows])
-            there = ~np.isnan(values)
-            curves[name] = (at[there], values[there])
-        return curves
+        found = self._whole() if start == 0 else _curves(self.steps[start:], self.rows[start:])
+        if self.last is None or self.last[0] <= since or (self.steps[start:] and self.steps[-1] == self.last[0]):
+            return found
+        return _joined(found, _curves([self.last[0]], [self.last[1]]))
+
+    def _whole(self) -> Curves:
+        """All rows.  A picture asks for them again and again, so only what is new is looked at."""
+        stride, count, known = self._drawn
+        if stride != self.stride:
+            count, known = 0, {}
+        if count < len(self.steps):
+            known = _joined(known, _curves(self.steps[count:], self.rows[count:]))
+            self._drawn = (self.stride, len(self.steps), known)
+        return dict(known)
+
+
+def _curves(steps: list[int], rows: list[dict[str, float]]) -> Curves:
+    """The metrics in `rows`, each at the `steps` at which it is a number."""
+    curves: Curves = {}
+    at = np.asarray(steps, dtype=np.int64)
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = np.array([row.get(name, math.nan) for row in rows])
+        there = ~np.isnan(values)
+        curves[name] = (at[there], values[there])
+    return curves
+
+
+def _joined(first: Curves, second: Curves) -> Curves:
+    """Two stretches of curves, one after the other."""
+    joined = {**first, **second}
+    for name in first.keys() & second.keys():
+        (steps, values), (more, further) = first[name], second[name]
+        joined[name] = np.concatenate([steps, more]), np.concatenate([values, further])
+    return joined
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.contract.knobs import Config
-from engine.runs.history import Look
+from engine.runs.history import Drawn, Look
 from engine.runs.limits import Limits
 from engine.runs.run import Run
 
 log = logging.getLogger(__name__)
+
+
+ASKS = ("weights", "story", "branch", "curves", "inside", "answer", "facts")  # verbs that want an answer at once
 
 
 class PoolError(RuntimeError):
@@ -42,7 +45,7 @@ class Record:
     place: int | None = None  # None: waiting
     asked: float = field(default_factory=time.monotonic)
     look: Look = field(default_factory=lambda: Look(status="waiting"))
-    drawn: tuple[int, int] | None = None  # step and version of the frame in `look`
+    drawn: Drawn | None = None  # the moment of the stage in `look`
     queued: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # wishes of a run that waits
     dump: dict[str, Any] | None = None  # the newest copy from which a lost run goes on
     crashes: int = 0
@@ -110,7 +113,7 @@ class Pool(abc.ABC):
         record.asked, record.left, record.leased_out = time.monotonic(), math.inf, False
         with self._lock:
             if record.place is None:
-                if verb in ("weights", "story", "branch"):
+                if verb in ASKS:
                     raise PoolError("This run has not started yet: it is waiting for a place.")
                 record.queued.append((verb, args))
                 return None
@@ -119,7 +122,7 @@ class Pool(abc.ABC):
             record.notice = ""
         return answer
 
-    def peek(self, run_id: str, since: int = -1) -> Look:
+    def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look:
         """Like `Run.peek`.  An unknown run gives status ``lost``."""
         with self._lock:
             record = self._records.get(run_id)
@@ -133,15 +136,15 @@ class Pool(abc.ABC):
         if record.look.status == "lost":
             return record.look
         try:
-            look: Look = self.send(record.place, "peek", run_id, (since, record.drawn), 0.5)
+            look: Look = self.send(record.place, "peek", run_id, (since, record.drawn, beside), 0.5)
         except PoolError as error:  # what was known last is shown until the bench answers again
             return dataclasses.replace(record.look, message=str(error), curves={}, busy=True)
         except KeyError:
             return dataclasses.replace(record.look, curves={}, busy=True)
-        if look.frame is None:
-            look = dataclasses.replace(look, frame=record.look.frame)
+        if look.stage is None:
+            look = dataclasses.replace(look, stage=record.look.stage)
         else:
-            record.drawn = (look.step, look.version)
+            record.drawn = (look.step, look.version, beside)
         record.look = dataclasses.replace(look, curves={})
         if record.notice and time.monotonic() < record.notice_until:
             look = dataclasses.replace(look, message=f"{record.notice} {look.message}".strip())

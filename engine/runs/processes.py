@@ -147,8 +147,9 @@ class ProcessPool(Pool):
 
     def _look_ahead(self, worker: _Worker, run_id: str, args: tuple[Any, ...], look: Look) -> _Ahead:
         """Ask for what `Pool.peek` will ask for after this look."""
-        since, drawn = args
-        args = (newest(look.curves, since), drawn if look.frame is None else (look.step, look.version))
+        since, drawn, beside = args
+        drawn = drawn if look.stage is None else (look.step, look.version, beside)
+        args = (None if since is None else newest(look.curves, since), drawn, beside)
         return _Ahead(time.monotonic(), args, worker.ask("peek", run_id, args))
 
     def close(self) -> None:

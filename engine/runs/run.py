@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from engine.contract.figure import Figure
 from engine.contract.knobs import Config
+from engine.contract.view import Answer
 from engine.runs.history import Intervention, Look
 
 
@@ -14,7 +16,7 @@ class Home(Protocol):
 
     def call(self, verb: str, run_id: str, *args: Any, timeout: float = 5.0) -> Any: ...
 
-    def peek(self, run_id: str, since: int = -1) -> Look: ...
+    def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look: ...
 
     def leave(self, run_id: str) -> None: ...
 
@@ -60,9 +62,29 @@ class Run:
         """Set something by hand, as the lab's ``Experiment.edit`` understands it."""
         self.pool.call("edit", self.id, dict(change))
 
-    def peek(self, since: int = -1) -> Look:
-        """The newest frame, the metrics after step `since`, and the status.  Never waits long."""
-        return self.pool.peek(self.id, since)
+    def peek(self, since: int | None = -1, *, beside: bool = False) -> Look:
+        """The newest picture, the metrics after step `since`, and the status.  Never waits long.
+
+        None for no metrics.  `beside` says that the picture is to share the width with that of another run.
+        """
+        return self.pool.peek(self.id, since, beside=beside)
+
+    def curves(self) -> Any:
+        """The scene of all metrics so far; None where the lab draws none.  Raises `PoolError`."""
+        return self.pool.call("curves", self.id)
+
+    def inside(self) -> list[Figure]:
+        """What the lab shows of the inside of its model now.  Raises `PoolError`."""
+        return self.pool.call("inside", self.id, timeout=10.0) or []
+
+    def answer(self, pick: Mapping[str, Any]) -> Answer:
+        """What the lab answers to a pick on its stage; it is for the caller to do it.  Raises `PoolError`."""
+        answer: Answer = self.pool.call("answer", self.id, dict(pick))
+        return answer
+
+    def facts(self) -> dict[str, float | str]:
+        """The numbers of this moment that texts may name.  Raises `PoolError`."""
+        return self.pool.call("facts", self.id) or {}
 
     def leave(self) -> None:
         """Whoever looked has gone: unless somebody looks again, the run pauses soon."""

@@ -7,14 +7,17 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import engine
+from engine.contract import registry
 from engine.contract.device import resolve
 from engine.contract.experiment import Experiment
 from engine.contract.knobs import Config, ConfigError
 from engine.contract.states import pack, unpack
-from engine.runs.history import Checkpoint, History, Intervention, Look
+from engine.contract.view import View
+from engine.runs.history import Checkpoint, Drawn, History, Intervention, Look
 from engine.runs.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ class Timeline:
         self.checkpoint_due, self.trained = 0.0, 0.0  # seconds of training
         self.version += 1
         self.dirty = True
+        self._frame: tuple[tuple[int, int], Any] | None = None  # step and version, and the frame of that moment
 
     def _fresh(self, config: Config) -> Experiment:
         experiment: Experiment = engine.lab(self.slug).Experiment(config, resolve(self.device))
@@ -231,17 +235,37 @@ class Timeline:
 
     # ------------------------------------------------------------- looking
 
-    def look(self, since: int, drawn: tuple[int, int] | None = None) -> Look:
-        """This moment.  The frame is None if there is none, or if `drawn`, a (step, version), is still true."""
-        frame = None
-        if self.target is None and self.status != "failed" and drawn != (self.experiment.step_count, self.version):
-            frame = self.experiment.frame()
+    @property
+    def views(self) -> ModuleType:
+        """The lab's ``view.py``."""
+        return registry.view(self.slug)
+
+    def view(self, *, beside: bool = False) -> View:
+        """This moment as the lab's view takes it.  A frame is made once for each moment."""
+        moment = (self.experiment.step_count, self.version)
+        if self._frame is None or self._frame[0] != moment:
+            self._frame = (moment, self.experiment.frame())
+        frame = self._frame[1]
+        return View(frame, self.config, self.history.curves(-1), moment[0], self.last_step, beside)
+
+    def look(self, since: int | None, drawn: Drawn | None = None, *, beside: bool = False) -> Look:
+        """This moment.  There is no stage if there is none, or if that of `drawn` is still the same.
+
+        Metrics are those after step `since`; None for none.  `beside` is for half of the width.
+        """
+        stage = None
+        if self.target is None and self.status != "failed" and drawn != self.moment(beside):
+            stage = self.views.stage(self.view(beside=beside)).to_bytes()
         return Look(
             status=self.status, message=self.message, config=self.config, step=self.experiment.step_count,
-            last_step=self.last_step, frame=frame, curves=self.history.curves(since), speed=self.speed,
-            busy=self.target is not None, version=self.version,
+            last_step=self.last_step, stage=stage, curves={} if since is None else self.history.curves(since),
+            speed=self.speed, busy=self.target is not None, version=self.version,
             changed_at=tuple(dict.fromkeys(i.step for i in self.interventions)),
         )  # fmt: skip
+
+    def moment(self, beside: bool) -> Drawn:
+        """What a stage depends on."""
+        return self.experiment.step_count, self.version, beside
 
     # ------------------------------------------------------------ recovery
 

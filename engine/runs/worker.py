@@ -115,13 +115,14 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
 
 def _warm(slug: str) -> None:
     """Import a lab and use it once, in an idle moment: no visitor should wait for imports and first backward passes."""
-    from engine import lab
+    from engine.contract import registry
+    from engine.contract.view import View
 
     try:
-        module = lab(slug)
+        module = registry.lab(slug)
         experiment = module.Experiment(module.Config(), "cpu")
         experiment.step()
-        experiment.frame()
+        registry.view(slug).stage(View(experiment.frame(), experiment.config, step=1, last_step=1)).to_bytes()
     except Exception:  # one broken lab must not keep the others from starting
         log.exception("The lab %s cannot be used.", slug)
 

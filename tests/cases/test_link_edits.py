@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -114,8 +113,7 @@ def test_the_run_is_the_one_without_the_edit_to_the_digit() -> None:
         == (6, calm, (1, 3))
         == (wanted.step, wanted.config, wanted.changed_at)
     )
-    for mine, theirs in zip(look.frame.weights, wanted.frame.weights, strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+    assert look.stage == wanted.stage
     assert {name: values.tolist() for name, (_, values) in look.curves.items()} == {
         name: values.tolist() for name, (_, values) in wanted.curves.items()
     }
@@ -125,8 +123,7 @@ def test_trying_an_edit_leaves_no_trace_in_the_run() -> None:
     """Accepted edits are tried at the beginning as well, and must be there only from their own step on."""
     _, look = retold([(5, {**GOOD, "value": 77.0})], step=4)
     _, wanted = retold([], step=4)
-    for mine, theirs in zip(look.frame.weights, wanted.frame.weights, strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+    assert look.stage == wanted.stage
 
 
 def test_what_fits_depends_on_the_settings_of_the_link() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from pools import at_rest, bare, until
+from pools import at_rest, bare, drawn, until
 
 from engine.contract.knobs import Config
 from engine.runs.history import Intervention
@@ -18,12 +18,12 @@ def test_looking_leaves_no_mark_and_the_run_as_it_was(pool: Pool, faulty: type[C
     until(run, at_rest)
     run.update(faulty(seed=2, seen=3))
     look = until(run, at_rest)
-    assert look.changed_at == () and (look.config.seen, look.frame.seen) == (3, 3)
+    assert look.changed_at == () and (look.config.seen, drawn(look).seen) == (3, 3)
     run.step(20)
     look = until(run, at_rest)
     losses, weights = bare(faulty(seed=2), 40)
-    assert look.curves["loss"][1].tolist() == losses and look.frame.seen == 3
-    np.testing.assert_array_equal(look.frame.weights, weights)
+    assert look.curves["loss"][1].tolist() == losses and drawn(look).seen == 3
+    np.testing.assert_array_equal(drawn(look).weights, weights)
 
 
 def test_an_earlier_moment_is_looked_at_too_and_its_future_stays(pool: Pool, faulty: type[Config]) -> None:
@@ -37,10 +37,10 @@ def test_an_earlier_moment_is_looked_at_too_and_its_future_stays(pool: Pool, fau
     until(run, at_rest)
     run.update(faulty(seen=4))  # at step 10 the rate was another one
     look = until(run, at_rest)
-    assert (look.step, look.last_step, look.changed_at) == (10, 60, (30,)) and look.frame.seen == 4
+    assert (look.step, look.last_step, look.changed_at) == (10, 60, (30,)) and drawn(look).seen == 4
     run.seek(60)
     look = until(run, at_rest)
-    assert (look.config.rate, look.config.seen, look.frame.seen) == (0.5, 4, 4)
+    assert (look.config.rate, look.config.seen, drawn(look).seen) == (0.5, 4, 4)
     told = run.story()
     assert told["config"].seen == 4 and [i.change.seen for i in told["interventions"]] == [4]
 
@@ -51,11 +51,11 @@ def test_a_done_run_and_a_branch_are_looked_at(pool: Pool, faulty: type[Config])
     until(run, at_rest)
     other = run.branch(10, faulty(rate=0.7, seen=6))
     look = until(other, at_rest)
-    assert (look.config.rate, look.frame.seen, look.changed_at) == (0.7, 6, (10,))
+    assert (look.config.rate, drawn(look).seen, look.changed_at) == (0.7, 6, (10,))
     other.update(faulty(rate=0.7, seen=1))
     other.seek(5)
-    assert until(other, at_rest).frame.seen == 1
-    assert until(run, at_rest).frame.seen == 0
+    assert drawn(until(other, at_rest)).seen == 1
+    assert drawn(until(run, at_rest)).seen == 0
 
 
 def test_a_link_from_before_that_tells_of_looking_leaves_no_mark(pool: Pool, faulty: type[Config]) -> None:
@@ -67,7 +67,7 @@ def test_a_link_from_before_that_tells_of_looking_leaves_no_mark(pool: Pool, fau
     ]
     run.retell(told, 12)
     look = until(run, lambda look: at_rest(look) and look.step == 12)
-    assert (look.changed_at, look.config.rate, look.frame.seen) == ((6,), 0.4, 5)
+    assert (look.changed_at, look.config.rate, drawn(look).seen) == ((6,), 0.4, 5)
 
 
 def test_no_checkpoint_is_made_and_a_copy_goes_on_looking(faulty: type[Config]) -> None:
@@ -79,4 +79,4 @@ def test_no_checkpoint_is_made_and_a_copy_goes_on_looking(faulty: type[Config]) 
     assert timeline.checkpoints == before and timeline.interventions == []
     again = Timeline.from_dump(timeline.dump(), Limits())
     again.arrive()
-    assert again.look(-1).frame.seen == 3
+    assert drawn(again.look(-1)).seen == 3

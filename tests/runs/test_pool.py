@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pools import SMALL, answered, at_rest, bare, pool_of, until
+from pools import SMALL, answered, at_rest, bare, drawn, pool_of, until
 
 import engine
 from engine.contract.knobs import ConfigError
@@ -26,13 +26,13 @@ from engine.runs.run import Run
 def test_a_run_learns_exactly_what_a_bare_loop_learns(pool: Pool, faulty: type) -> None:
     run = pool.open("faulty", faulty(seed=3))
     first = until(run, at_rest)
-    assert (first.status, first.step) == ("paused", 0) and first.frame.step == 0
+    assert (first.status, first.step) == ("paused", 0) and drawn(first).step == 0
     run.step(40)
     look = until(run, at_rest)
     losses, weights = bare(faulty(seed=3), 40)
     steps, values = look.curves["loss"]
     assert steps.tolist() == list(range(1, 41)) and values.tolist() == losses
-    np.testing.assert_array_equal(look.frame.weights, weights)
+    np.testing.assert_array_equal(drawn(look).weights, weights)
 
 
 def test_play_goes_on_until_pause(pool: Pool, faulty: type) -> None:
@@ -60,7 +60,7 @@ def test_seek_shows_the_moment_as_it_was_and_the_way_back(pool: Pool, faulty: ty
         run.seek(step)
         look = until(run, at_rest)
         assert (look.step, look.last_step, look.status) == (step, 300, "paused")
-        np.testing.assert_array_equal(look.frame.weights, bare(faulty(seed=1), step)[1])
+        np.testing.assert_array_equal(drawn(look).weights, bare(faulty(seed=1), step)[1])
         assert look.curves["loss"][0][-1] == 300  # the future is still drawn
     run.step(1)
     assert until(run, at_rest).last_step == 124  # and given up when another begins
@@ -74,7 +74,7 @@ def test_a_seek_repeats_what_the_visitor_did_on_the_way(pool: Pool, faulty: type
     run.step(50)
     until(run, at_rest)
     run.edit({"index": 1, "value": 7.0})
-    edited = until(run, at_rest).frame.weights
+    edited = drawn(until(run, at_rest)).weights
     assert edited[0, 1] == 7.0
     run.step(50)
     end = until(run, at_rest)
@@ -83,7 +83,7 @@ def test_a_seek_repeats_what_the_visitor_did_on_the_way(pool: Pool, faulty: type
     run.seek(150)
     back = until(run, at_rest)
     assert back.config.rate == 0.5
-    np.testing.assert_array_equal(back.frame.weights, end.frame.weights)
+    np.testing.assert_array_equal(drawn(back).weights, drawn(end).weights)
 
 
 def test_a_branch_shares_the_past_and_then_goes_its_own_way(pool: Pool, faulty: type) -> None:
@@ -121,7 +121,7 @@ def test_a_story_told_again_ends_in_the_same_place_with_the_same_curves(pool: Po
     again.retell(story["interventions"], story["step"])
     look = until(again, at_rest)
     assert (look.step, look.config, look.changed_at) == (90, end.config, (30, 60))
-    np.testing.assert_array_equal(look.frame.weights, end.frame.weights)
+    np.testing.assert_array_equal(drawn(look).weights, drawn(end).weights)
     assert look.curves["loss"][1].tolist() == end.curves["loss"][1].tolist()
 
 
@@ -139,21 +139,21 @@ def test_a_story_told_after_a_rewind_keeps_what_came_later(pool: Pool, faulty: t
     again.retell(story["later"], story["last_step"], story["step"])
     look = until(again, lambda look: at_rest(look) and look.step == 20)
     assert (look.last_step, look.config) == (60, there.config)
-    np.testing.assert_array_equal(look.frame.weights, there.frame.weights)
+    np.testing.assert_array_equal(drawn(look).weights, drawn(there).weights)
     assert look.curves["loss"][1].tolist() == until(run, at_rest).curves["loss"][1].tolist()
 
 
 def test_reset_gives_the_same_initial_weights(pool: Pool, faulty: type) -> None:
     run = pool.open("faulty", faulty())
-    first = until(run, at_rest).frame.weights
+    first = drawn(until(run, at_rest)).weights
     run.step(30)
     until(run, at_rest)
     run.reset()
     look = until(run, at_rest)
     assert (look.step, look.last_step, look.curves) == (0, 0, {})
-    np.testing.assert_array_equal(look.frame.weights, first)
+    np.testing.assert_array_equal(drawn(look).weights, first)
     run.reset(faulty(width=5))
-    assert until(run, at_rest).frame.weights.shape == (1, 5)
+    assert drawn(until(run, at_rest)).weights.shape == (1, 5)
 
 
 def test_a_refused_config_changes_nothing(pool: Pool, faulty: type) -> None:
@@ -186,8 +186,8 @@ def test_a_loss_that_is_not_finite_ends_in_diverged_with_the_last_finite_frame(p
     look = until(run, at_rest)
     assert (look.status, look.step) == ("diverged", 29)
     assert "learning rate" in look.message
-    assert look.curves["loss"][0][-1] == 29 and np.isfinite(look.frame.weights).all()
-    np.testing.assert_array_equal(look.frame.weights, bare(faulty(fault="nan", at=30), 29)[1])
+    assert look.curves["loss"][0][-1] == 29 and np.isfinite(drawn(look).weights).all()
+    np.testing.assert_array_equal(drawn(look).weights, bare(faulty(fault="nan", at=30), 29)[1])
     run.seek(10)
     assert until(run, at_rest).step == 10
 
@@ -339,13 +339,13 @@ def test_looks_that_follow_each_other_tell_everything_once(pool: Pool, faulty: t
     while len(steps) < 200 or looks < 20:  # as a page does, which processes answer in advance
         look = run.peek(steps[-1] if steps else -1)
         steps.extend(look.curves.get("loss", ([], []))[0])
-        assert look.frame.step == look.step
+        assert drawn(look).step == look.step
         looks += 1
         time.sleep(0.005)
     run.pause()
     look = run.peek(steps[-1])
     steps.extend(look.curves.get("loss", ([], []))[0])
-    assert look.status == "paused" and look.frame.step == look.step == look.last_step
+    assert look.status == "paused" and drawn(look).step == look.step == look.last_step
     assert steps == list(range(1, look.step + 1))
 
 
@@ -368,15 +368,15 @@ def test_a_look_after_something_was_done_shows_it(pool: Pool, faulty: type, act:
         run.reset(faulty(seed=9))
     look = run.peek(since)
     if act == "seek":
-        assert look.status == "paused" and (look.busy or look.frame.step == 1)
-        assert until(run, at_rest).frame.step == 1
+        assert look.status == "paused" and (look.busy or drawn(look).step == 1)
+        assert drawn(until(run, at_rest)).step == 1
     elif act == "update":
         assert look.config.rate == 0.5
     elif act == "edit":
-        assert look.frame.weights.max() > 1e5 and look.changed_at
+        assert drawn(look).weights.max() > 1e5 and look.changed_at
     else:
         assert (look.step, look.status, look.config.seed) == (0, "paused", 9)
-        np.testing.assert_array_equal(look.frame.weights, bare(faulty(seed=9), 0)[1])
+        np.testing.assert_array_equal(drawn(look).weights, bare(faulty(seed=9), 0)[1])
 
 
 def test_a_picture_that_came_too_late_comes_with_the_next_look(processes: ProcessPool, faulty: type) -> None:
@@ -392,7 +392,7 @@ def test_a_picture_that_came_too_late_comes_with_the_next_look(processes: Proces
     finally:
         os.kill(worker, signal.SIGCONT)
     look = answered(run)
-    assert look.frame.step == look.step == 3
+    assert drawn(look).step == look.step == 3
 
 
 def test_a_killed_worker_is_replaced_and_the_run_goes_on(processes: ProcessPool, faulty: type) -> None:
@@ -417,7 +417,7 @@ def test_a_killed_worker_is_replaced_and_the_run_goes_on(processes: ProcessPool,
     steps, values = look.curves["loss"]
     losses, weights = bare(faulty(seed=5), look.step)
     assert values.tolist() == [losses[s - 1] for s in steps]  # exactly as if nothing had happened
-    np.testing.assert_array_equal(look.frame.weights, weights)
+    np.testing.assert_array_equal(drawn(look).weights, weights)
     assert gone(killed)
 
 

@@ -47,6 +47,8 @@ def stage(view: View) -> Scene:
         queries=head.queries, keys=head.keys, values=head.values, scores=head.scores, bias=head.bias, seen=head.seen,
         weights=head.weights, found=head.found, on=head.on,
     )  # fmt: skip
+    if frame.ignored and config.tokens:
+        text(scene, "ignored", [f"No tokens of this task, and left out: {frame.ignored[:40]}"])
     return scene
 
 
