@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from engine.data import shelf
-from engine.nets.convnet import POOL, output_size
+from engine.nets.architecture import POOL, output_size
 from engine.runs.pool import PoolError
 from engine.scene.scene import Scene
 from ui import charts, shell

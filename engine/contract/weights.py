@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,12 +10,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-MAX_BYTES = 25_000_000
-MAX_HEADER = 1_000_000
+from engine.contract.weight_header import MAX_BYTES, MAX_HEADER, NetworkFileError
+from engine.contract.weight_header import about as header
 
-
-class NetworkFileError(ValueError):
-    """A file that is no network, or does not fit; ``str(error)`` is a sentence for the visitor."""
+__all__ = ["MAX_BYTES", "MAX_HEADER", "NetworkFile", "NetworkFileError", "fit", "read", "write"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ def read(data: bytes) -> NetworkFile:
     """The network in a file that `write` made.  Nothing in the file is executed.  Raises `NetworkFileError`."""
     if len(data) > MAX_BYTES:
         raise NetworkFileError(f"The file has {len(data) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are accepted.")
-    about = _about(data)
+    about = header(data)
     try:
         tensors = safetensors.torch.load(data)
     except (SafetensorError, ValueError, KeyError, OverflowError, RuntimeError):  # torch, at sizes that no memory has
@@ -84,26 +80,6 @@ def fit(model: nn.Module, file: NetworkFile) -> None:
 def _require_finite(name: str, tensor: Tensor) -> None:
     if not bool(torch.isfinite(tensor).all()):
         raise NetworkFileError(f"In the file, {_short(name)} holds a value that is not finite.")
-
-
-def _about(data: bytes) -> dict[str, str]:
-    """The metadata in the header: its length (uint64, little-endian), then JSON."""
-    nothing = NetworkFileError("The file is no network: upload a .safetensors file that this playground wrote.")
-    if len(data) < 8:
-        raise nothing
-    (length,) = struct.unpack("<Q", data[:8])
-    if length > MAX_HEADER or not data[8:9] == b"{":
-        raise nothing
-    if length > len(data) - 8:
-        raise NetworkFileError("The file is damaged or cut off; download the network again.")
-    try:
-        header = json.loads(data[8 : 8 + length])
-    except (ValueError, RecursionError):
-        raise nothing from None
-    about = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(about, dict) or not all(isinstance(v, str) for v in about.values()) or "lab" not in about:
-        raise NetworkFileError("The file holds a network, but not one of this playground: it does not say which lab.")
-    return dict(about)
 
 
 def _kind(tensor: Tensor) -> str:

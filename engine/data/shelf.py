@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from engine.contract import whole_file
+from engine.contract.bounds import ShelfBounds
 from engine.contract.folder import data_folder
-from engine.contract.weights import MAX_BYTES
-from engine.runs.limits import Limits
+from engine.contract.weight_header import MAX_BYTES
 
 KEY = re.compile(r"[0-9a-f]{20}")
 ABANDONED = 600.0  # seconds after which nobody is still writing a file
@@ -25,7 +25,7 @@ class ShelfError(ValueError):
 def keep(data: bytes) -> str:
     """Keep the bytes of a network and return their key, 20 hexadecimal characters that follow from the content.
 
-    The oldest networks go when there are too many (see `Limits`).  Raises `ShelfError`.
+    The oldest networks go when there are too many (see `ShelfBounds`).  Raises `ShelfError`.
     """
     if len(data) > MAX_BYTES:
         raise ShelfError(f"The network has {len(data) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are kept.")
@@ -59,14 +59,14 @@ def fetch(key: str) -> bytes:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what was never whole, and the networks that were used longest ago until the rest are within the limits."""
-    limits, size, place = Limits.from_environment(), 0.0, 0
+    """Remove what was never whole, and the networks that were used longest ago until the rest are within the bounds."""
+    bounds, size, place = ShelfBounds.from_environment(), 0.0, 0
     for used, megabytes, file in sorted(_files(folder), reverse=True):
         if file.name.startswith(whole_file.COMING):  # still being written, unless whoever did that was killed
             surplus = time.time() - used > ABANDONED
         else:
             size += megabytes
-            surplus = place >= limits.shelf_files or bool(place and size > limits.shelf_mb)
+            surplus = place >= bounds.shelf_files or bool(place and size > bounds.shelf_mb)
             place += 1
         if surplus:
             with contextlib.suppress(OSError):

@@ -26,17 +26,15 @@ class Loss:
     real: Callable[[Tensor], Tensor]
     fake: Callable[[Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
-    title: str
 
 
 # softplus(-d) = -log sigmoid(d) and softplus(d) = -log(1 - sigmoid(d))
 LOSSES = {
-    "non_saturating": Loss(lambda d: F.softplus(-d), F.softplus, lambda d: F.softplus(-d), "Non-saturating"),
-    "saturating": Loss(lambda d: F.softplus(-d), F.softplus, lambda d: -F.softplus(d), "Saturating (minimax)"),
-    "least_squares": Loss(lambda d: (d - 1).square() / 2, lambda d: d.square() / 2, lambda d: (d - 1).square() / 2,
-                          "Least squares"),
-    "wasserstein": Loss(lambda d: -d, lambda d: d, lambda d: -d, "Wasserstein"),
-}  # fmt: skip
+    "non_saturating": Loss(lambda d: F.softplus(-d), F.softplus, lambda d: F.softplus(-d)),
+    "saturating": Loss(lambda d: F.softplus(-d), F.softplus, lambda d: -F.softplus(d)),
+    "least_squares": Loss(lambda d: (d - 1).square() / 2, lambda d: d.square() / 2, lambda d: (d - 1).square() / 2),
+    "wasserstein": Loss(lambda d: -d, lambda d: d, lambda d: -d),
+}
 
 
 def gradient_penalty(D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Tensor) -> Tensor:

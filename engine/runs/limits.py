@@ -6,15 +6,15 @@ Each can be set by an environment variable, ``PLAYGROUND_`` and its name in capi
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+from engine.contract.bounds import ShelfBounds
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Bounds for a pool and its benches.
+class Limits(ShelfBounds):
+    """Bounds for a pool and its benches, and those of the shelf.
 
     Memory that they allow, at most: in each worker ``runs_per_worker`` times (one experiment, ``checkpoint_mb`` of
     checkpoints, ``history_points`` rows of metrics); in the web process one frame and one checkpoint for each run.
@@ -38,25 +38,3 @@ class Limits:
     hang_after: float = 20.0  # seconds without a heartbeat until a worker is replaced
     start_timeout: float = 90.0  # seconds a worker may take to import torch and report
     crashes: int = 3  # workers that one run may bring down before it is not started again
-
-    shelf_files: int = 200  # networks kept for the way from page to page; the oldest go
-    shelf_mb: float = 500.0  # and never more than this
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            if not getattr(self, field.name) > 0:
-                raise ValueError(f"{field.name} must be greater than 0, not {getattr(self, field.name)!r}.")
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Limits:
-        """Limits with what the environment sets.  Raises `ValueError`, naming a variable that is no number."""
-        given: dict[str, int | float] = {}
-        for field in dataclasses.fields(cls):
-            variable = f"PLAYGROUND_{field.name.upper()}"
-            if variable in environment:
-                number = int if field.type == "int" else float
-                try:
-                    given[field.name] = number(environment[variable])
-                except ValueError:
-                    raise ValueError(f"{variable}={environment[variable]!r} is not {number.__name__}.") from None
-        return cls(**given)  # type: ignore[arg-type]

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,18 +63,18 @@ NEVER = {
     "engine": ("streamlit",),
     "engine.scene": ("streamlit", "torch"),
     "engine.figures": ("streamlit", "torch"),
-    **{f"engine.labs.{slug}.view": ("streamlit", "torch") for slug in LABS},
+    **{f"engine.labs.{slug}.{part}": ("streamlit", "torch") for slug in LABS for part in ("config", "view")},
+    **{f"engine.contract.template.{part}": ("streamlit", "torch") for part in ("config", "view")},
     "ui": ("torch",),
     "pages": ("torch",),
 }
 
 # What stands in the way of these walls today: importer and what it imports.  This list may only shrink.
 STILL: set[tuple[str, str]] = {
-    ("engine.data.shelf", "engine.runs.limits"),
     ("pages.adversarial_examples", "engine.labs.adversarial_examples.frame"),
     ("pages.adversarial_examples", "engine.scene.scene"),
     ("pages.cnn_filters", "engine.data.shelf"),
-    ("pages.cnn_filters", "engine.nets.convnet"),
+    ("pages.cnn_filters", "engine.nets.architecture"),
     ("pages.cnn_filters", "engine.runs.pool"),
     ("pages.cnn_filters", "engine.scene.scene"),
     ("pages.diffusion", "engine.scene.scene"),
@@ -79,7 +85,7 @@ STILL: set[tuple[str, str]] = {
     ("ui.inputs.network", "engine.data.shelf"),
     ("ui.inputs.picture", "engine.data.images"),
     ("ui.inputs.points", "engine.data.plane"),
-    ("ui.inputs.points", "engine.data.point_clouds"),
+    ("ui.inputs.points", "engine.data.cloud_shapes"),
     ("ui.inputs.table", "engine.data.numerals"),
     ("ui.inputs.table", "engine.data.plane"),
     ("ui.inputs.table", "engine.data.records"),
@@ -178,3 +184,79 @@ def lazy():
     ]
     assert within("torch.nn", "torch")
     assert not within("torchmetrics", "torch")
+
+
+# Takes what a page takes from each lab: its knobs, every choice of them, and what draws it.  A library that only
+# workers need is refused to whoever asks, so that each lab is found that does, and not only the first one.
+LIGHT = """
+import importlib, json, os, sys, traceback
+
+HEAVY = ("torch", "sklearn", "scipy", "captum", "safetensors")
+asked = []
+
+class Refusal:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in HEAVY:
+            way = [f.filename for f in traceback.extract_stack() if os.path.isabs(f.filename)]
+            asked.append(" > ".join([*map(os.path.relpath, way), name]))
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Refusal())
+
+import engine
+from engine.contract import registry
+from engine.contract.knobs import ConfigError
+
+def knobs(package):
+    made = package.Config
+    for spec in made().knobs().values():
+        assert all(map(spec.title, spec.choices))
+        for value in (False, True) if spec.kind == "bool" else spec.choices:
+            try:
+                made(**{spec.name: (value,) if spec.kind == "choices" else value}).to_params()
+            except ConfigError:  # a picture set that is not here, a network that is not chosen
+                pass
+
+found = {}
+for slug in sys.argv[1:]:
+    try:
+        package = engine.lab(slug) if slug != "template" else importlib.import_module("engine.contract.template")
+        knobs(package)
+        importlib.import_module(f"{package.__name__}.config")
+        importlib.import_module(f"{package.__name__}.view")
+    except ModuleNotFoundError as error:
+        if not asked:
+            raise
+    if asked:
+        found[slug] = list(asked)
+        asked.clear()
+loaded = [name for name in HEAVY if name in sys.modules]
+print(json.dumps([found, loaded]))
+"""
+
+
+def light(*slugs: str, **environment: str) -> tuple[dict[str, list[str]], list[str]]:
+    """For each lab that asks for what only workers need, who did; and what of it was loaded nevertheless."""
+    command = [sys.executable, "-c", LIGHT, *slugs]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    found, loaded = json.loads(done.stdout)
+    return found, loaded
+
+
+def test_the_knobs_and_the_view_of_no_lab_load_torch() -> None:
+    assert light(*LABS, "template") == ({}, [])
+
+
+@pytest.mark.parametrize("line", ["import torch", "from engine.nets import optim"])
+def test_a_lab_whose_knobs_load_torch_is_named(line: str, tmp_path: Path) -> None:
+    for slug in ("first", "second"):
+        (tmp_path / slug).mkdir()
+        (tmp_path / slug / "__init__.py").write_text(
+            "from engine.contract.registry import lazily\n__getattr__ = lazily(__name__)\n"
+        )
+        (tmp_path / slug / "view.py").touch()
+        (tmp_path / slug / "config.py").write_text(f"{line}\nfrom engine.contract.knobs import Config as Config\n")
+    found, loaded = light("first", "gan", "second", PLAYGROUND_LABS=str(tmp_path))
+    assert list(found) == ["first", "second"] and not loaded
+    assert all(said.endswith(" > torch") and "config.py" in said for said in found["first"] + found["second"])

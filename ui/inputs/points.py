@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from engine.data import plane, point_clouds
+from engine.data import cloud_shapes, plane
 from engine.scene.scene import Scene
 from ui.controls import says
 from ui.link import settings
@@ -40,13 +40,13 @@ def _pack_classes(xy: np.ndarray, labels: np.ndarray) -> str:
 
 
 def _unpack_cloud(text: str) -> tuple[np.ndarray, np.ndarray]:
-    points = point_clouds.unpack(text)
+    points = cloud_shapes.unpack(text)
     return points, np.zeros(len(points), dtype=int)
 
 
 CLOUD = Paper(
-    reach=1.0, classes=1, fewest=f"Draw at least {point_clouds.FEWEST} points, then press Play.",
-    pack=lambda xy, _: point_clouds.pack(xy), unpack=_unpack_cloud,
+    reach=1.0, classes=1, fewest=f"Draw at least {cloud_shapes.FEWEST} points, then press Play.",
+    pack=lambda xy, _: cloud_shapes.pack(xy), unpack=_unpack_cloud,
 )  # fmt: skip
 CLASSES = Paper(
     reach=plane.LIMIT, classes=3, fewest="Draw points of at least two classes, then press Play.",

@@ -23,12 +23,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.contract.device import generator as stream
+from engine.labs.adversarial_examples.attack_names import NAMES, NORMS
 from engine.labs.adversarial_examples.classifiers import Stack
 
-NAMES = ("random_sign", "fgsm", "bim", "pgd", "deepfool", "cw", "one_pixel")
 CLIMBING = ("fgsm", "bim", "pgd")  # those that follow the gradient, each picture for itself
-TITLES = ("Random sign", "FGSM", "BIM", "PGD", "DeepFool", "C&W", "One pixel")
-NORMS = ("inf", "2")
 
 OVERSHOOT = 0.002  # DeepFool steps this share beyond the border, to be behind it
 TRADES = 8  # values of c that C&W tries at a time

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, StillMissing, knob
 from engine.data import images
-from engine.labs.adversarial_examples import attacks, classifiers
-from engine.nets.convnet import Architecture, ArchitectureError
+from engine.labs.adversarial_examples import attack_names
+from engine.nets.architecture import Architecture, ArchitectureError
 
 CLASSES = 10
 
@@ -25,9 +25,9 @@ TARGETS = ("none", *map(str, range(CLASSES)))
 
 @dataclass(frozen=True)
 class Config(BaseConfig):
-    attack: str = knob("pgd", choices=attacks.NAMES, titles=attacks.TITLES, live=True, group="attack",
+    attack: str = knob("pgd", choices=attack_names.NAMES, titles=attack_names.TITLES, live=True, group="attack",
                        help="How the change of the picture is looked for.")  # fmt: skip
-    norm: str = knob("inf", choices=attacks.NORMS, titles=("Largest pixel, ∞", "Euclidean, 2"), live=True,
+    norm: str = knob("inf", choices=attack_names.NORMS, titles=("Largest pixel, ∞", "Euclidean, 2"), live=True,
                      group="attack", help="What ε bounds: the change of each pixel, or of all together.")  # fmt: skip
     eps: float = knob(0.15, low=0.0, high=0.5, live=True, group="attack", label="Radius ε", when="norm=inf",
                       help="By how much each pixel may change; black is 0 and white is 1.")  # fmt: skip
@@ -90,6 +90,8 @@ class Config(BaseConfig):
         """The convolutional network of these knobs, or None.  Raises `ArchitectureError` and `ConfigError`."""
         side = images.side(self.data)
         if self.model == "taken":
+            from engine.labs.adversarial_examples import classifiers  # with torch: only who takes one over waits
+
             return classifiers.taken(self.network, side=side, classes=CLASSES)
         widths = (16, 32) if side == 8 else (8, 16)
         return Architecture(side=side, classes=CLASSES, channels=tuple(n * self.scale for n in widths), depth=2) \

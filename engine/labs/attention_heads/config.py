@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import text
-from engine.labs.attention_heads import tasks
-from engine.nets.transformer import FEED_FORWARD, NORMS, milliseconds
+from engine.labs.attention_heads.cost import milliseconds
+from engine.labs.attention_heads.vocabulary import TASKS, symbols
 
 SHARING = ("multi_head", "grouped", "multi_query")
 TIMES = {"standard": 1, "large": 4}  # what the width is multiplied by
@@ -19,7 +19,7 @@ BUDGET = {"standard": 20.0, "large": 45.0}  # milliseconds of one core for a ste
 @dataclass(frozen=True)
 class Config(BaseConfig):
     task: str = knob(
-        "induction", choices=tasks.TASKS, group="task",
+        "induction", choices=TASKS, group="task",
         titles=("repeated sequences", "look up a key", "reverse", "sort", "text"),
         help="What is to be learned. Repeated sequences: a random word again and again, with another period each time.",
     )  # fmt: skip
@@ -52,12 +52,13 @@ class Config(BaseConfig):
     )  # fmt: skip
     window: int = knob(8, low=1, high=64, group="model", when="mask=sliding", help="Tokens that a position may see.")
     feed_forward: str = knob(
-        "none", choices=FEED_FORWARD, group="block", titles=("none", "ReLU", "GELU", "SwiGLU"),
+        "none", choices=("none", "relu", "gelu", "swiglu"), group="block", titles=("none", "ReLU", "GELU", "SwiGLU"),
         help="The layer after each attention, at every position by itself.",
     )  # fmt: skip
     norm: str = knob(
-        "layer", choices=NORMS, group="block", titles=("LayerNorm", "RMSNorm"), help="What keeps numbers at one size."
-    )
+        "layer", choices=("layer", "rms"), group="block", titles=("LayerNorm", "RMSNorm"),
+        help="What keeps numbers at one size.",
+    )  # fmt: skip
     norm_place: str = knob("pre", choices=("pre", "post"), group="block", help="Before each layer, or after the sum.")
     learning_rate: float = knob(
         0.005, low=1e-5, high=0.1, log=True, live=True, group="training",
@@ -80,7 +81,7 @@ class Config(BaseConfig):
                               f"number of heads and not {self.heads}, or another way of sharing")  # fmt: skip
         if self.task == "text":
             text.require_length(self.text_key, self.length)
-        vocabulary = len(tasks.symbols(self.task, self.text_key))
+        vocabulary = len(symbols(self.task, self.text_key))
         takes = self._milliseconds(self.batch_size, vocabulary)
         budget = BUDGET[self.size]
         if takes > budget:

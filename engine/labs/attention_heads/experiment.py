@@ -16,6 +16,7 @@ from engine.contract.states import copied
 from engine.labs.attention_heads import tasks
 from engine.labs.attention_heads.config import HELD_OUT, Config
 from engine.labs.attention_heads.frame import Frame, frame, judged
+from engine.labs.attention_heads.vocabulary import symbols
 from engine.nets.transformer import Transformer, linear
 
 __all__ = ["Attention", "Config", "Experiment", "Frame", "attend", "batch", "rotary"]
@@ -139,7 +140,7 @@ class Experiment:
 
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
         self.config, self.device, self.step_count = config, torch.device(device), 0
-        self.symbols = tasks.symbols(config.task, config.text_key)
+        self.symbols = symbols(config.task, config.text_key)
         self.model = Transformer(
             lambda: Attention(config), layers=config.layers, width=config.model_width, vocabulary=len(self.symbols),
             length=config.length, position=config.position, feed_forward=config.feed_forward, norm=config.norm,

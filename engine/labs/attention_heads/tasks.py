@@ -11,12 +11,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from engine.data.text import Alphabet, alphabet, border, own
+from engine.data.text import Alphabet, border, own
+from engine.labs.attention_heads.vocabulary import LETTERS, SYMBOLS, symbols
 
-LETTERS = 26
-SYMBOLS = Alphabet("abcdefghijklmnopqrstuvwxyz0123456789_>")  # a blank to be filled, and the end of a question
 BLANK, END, DIGITS = (SYMBOLS.characters.index(character) for character in "_>0")
-TASKS = ("induction", "lookup", "reverse", "sort", "text")
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -92,8 +90,7 @@ def answered(letters: Tensor, answer: Tensor, open_answers: bool) -> Batch:
 @lru_cache(maxsize=16)
 def source(text_key: str) -> tuple[Alphabet, Tensor]:
     """The alphabet of a text, and the text as numbers (N,).  Raises `TextError`."""
-    text = own(text_key)
-    known = alphabet(text)
+    text, known = own(text_key), symbols("text", text_key)
     return known, torch.from_numpy(known.encode(text))
 
 
@@ -104,11 +101,6 @@ def _text(count: int, length: int, text_key: str, held_out: bool, generator: tor
     start = torch.randint(len(part) - length, (count, 1), generator=generator)
     s = part[start + torch.arange(length + 1)]  # (B, T + 1)
     return s[:, :-1], s[:, 1:], torch.ones(count, length, dtype=torch.bool)
-
-
-def symbols(task: str, text_key: str) -> Alphabet:
-    """The tokens of a task, each a character."""
-    return source(text_key)[0] if task == "text" else SYMBOLS
 
 
 def typed(task: str, text: str, *, length: int, text_key: str, open_answers: bool) -> tuple[Batch | None, str]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from engine.contract import weights
-from engine.contract.device import generator
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.data import images, shelf
-from engine.nets import optim
-from engine.nets.convnet import Architecture, ArchitectureError, ConvNet
+from engine.data import images
+from engine.nets.architecture import Architecture, ArchitectureError
+from engine.nets.optimiser_names import ELEMENTWISE, title
 
 SIDES = {"digits": 8, "mnist": 28, "fashion_mnist": 28}
 
@@ -65,7 +62,7 @@ class Config(BaseConfig):
     residual: bool = knob(False, group="network", label="Skip connections",
                           help="A way round every two of the layers that keep the size: x + f(x).")  # fmt: skip
     norm: str = knob("none", choices=("none", "batch", "layer", "group"), group="network", help="After each sum.")
-    optimiser: str = knob("adam", choices=optim.ELEMENTWISE, titles=[optim.title(n) for n in optim.ELEMENTWISE],
+    optimiser: str = knob("adam", choices=ELEMENTWISE, titles=[title(n) for n in ELEMENTWISE],
                           group="training", help="How a gradient becomes a step.")  # fmt: skip
     learning_rate: float = knob(
         0.003, low=1e-5, high=1.0, log=True, live=True, group="training", help="Size of a step."
@@ -104,27 +101,14 @@ class Config(BaseConfig):
     def architecture(self) -> Architecture:
         """The network of these knobs, or the one from the shelf.  Raises `ArchitectureError` and `ConfigError`."""
         if self.network:
-            return _taken(self.network, self.data)
+            from engine.labs.cnn_filters import taken  # with torch: only who takes a network over waits for it
+
+            return taken.architecture(self.network, side=SIDES[self.data], classes=CLASSES)
         return Architecture(
             side=SIDES[self.data], classes=CLASSES, channels=self.widths, kernel=self.kernel, stride=self.stride,
             padding=self.padding, dilation=self.dilation, pooling=self.pooling, residual=self.residual,
             depth=max(self.depth, len(self.channels)), norm=self.norm,
         )  # fmt: skip
-
-
-@lru_cache(maxsize=64)
-def _taken(key: str, data: str) -> Architecture:
-    """The architecture of a network on the shelf.  Raises `ConfigError`."""
-    try:
-        file = weights.read(shelf.fetch(key))
-        architecture = Architecture.from_json(file.about.get("architecture", ""))
-        weights.fit(ConvNet(architecture, generator(0, "weights")), file)
-    except (shelf.ShelfError, weights.NetworkFileError, ArchitectureError) as error:
-        raise ConfigError("network", key, str(error).rstrip(".")) from None
-    if (architecture.side, architecture.classes) != (SIDES[data], CLASSES):
-        raise ConfigError("network", key, f"it reads pictures of {architecture.side} × {architecture.side} pixels; "
-                          f"those of this data set have {SIDES[data]} × {SIDES[data]}")  # fmt: skip
-    return architecture
 
 
 def milliseconds(architecture: Architecture, pictures: int) -> float:

@@ -6,27 +6,29 @@ from dataclasses import dataclass
 
 from engine.contract.knobs import Config as LabConfig
 from engine.contract.knobs import ConfigError, StillMissing, knob
-from engine.data import point_clouds
+from engine.data import cloud_shapes
 from engine.labs.gan import cost as round_cost
-from engine.measures.distances import modes_covered as modes_covered  # the page's measure, under the lab's name too
-from engine.nets import optim
-from engine.nets.gan_losses import LOSSES
+from engine.nets.optimiser_names import title
 
 EXTENT = (-1.4, 1.4, -1.4, 1.4)  # left, right, bottom, top of what is shown of the plane
 TIMES = {"standard": 1, "large": 4}  # as many neurons as the knobs say
+LOSS_TITLES = {  # of `engine.nets.gan_losses`
+    "non_saturating": "Non-saturating", "saturating": "Saturating (minimax)", "least_squares": "Least squares",
+    "wasserstein": "Wasserstein",
+}  # fmt: skip
 OPTIMISERS = ("adam", "rmsprop", "momentum", "gradient_descent")
 
 
 @dataclass(frozen=True)
 class Config(LabConfig):
     data: str = knob(
-        "ring", choices=(*point_clouds.SHAPES, "digits", "dirac"),
-        titles=(*point_clouds.TITLES, "Digits", "One point (Dirac-GAN)"),
+        "ring", choices=(*cloud_shapes.SHAPES, "digits", "dirac"),
+        titles=(*cloud_shapes.TITLES, "Digits", "One point (Dirac-GAN)"),
         help="What is to be forged. The Dirac-GAN has one number on each side: the smallest GAN.",
     )  # fmt: skip
     points: str = knob("", length=(0, 6000), when="data=drawn", help="Drawn points, packed.")
     loss: str = knob(
-        "wasserstein", choices=tuple(LOSSES), titles=[loss.title for loss in LOSSES.values()],
+        "wasserstein", choices=tuple(LOSS_TITLES), titles=tuple(LOSS_TITLES.values()),
         help="What the two make small.",
     )  # fmt: skip
     train: str = knob(
@@ -59,19 +61,19 @@ class Config(LabConfig):
         help="Neurons in each layer.",
     )  # fmt: skip
     size: str = knob(
-        "standard", choices=tuple(TIMES), group="networks", when="data=" + "|".join((*point_clouds.SHAPES, "digits")),
+        "standard", choices=tuple(TIMES), group="networks", when="data=" + "|".join((*cloud_shapes.SHAPES, "digits")),
         help="Large has four times as many neurons in each hidden layer of both networks. They settle less easily: "
         "expect fewer modes at first. It is meant for a server with a GPU; without one it learns more slowly.",
     )  # fmt: skip
     generator_optimiser: str = knob(
-        "adam", choices=OPTIMISERS, titles=[optim.title(n) for n in OPTIMISERS], group="training",
+        "adam", choices=OPTIMISERS, titles=[title(n) for n in OPTIMISERS], group="training",
         help="Of the generator.",
     )  # fmt: skip
     generator_rate: float = knob(
         0.0007, low=1e-5, high=1.0, log=True, live=True, group="training", label="Generator rate", help="Its step size."
     )
     discriminator_optimiser: str = knob(
-        "adam", choices=OPTIMISERS, titles=[optim.title(n) for n in OPTIMISERS], group="training",
+        "adam", choices=OPTIMISERS, titles=[title(n) for n in OPTIMISERS], group="training",
         help="Of the discriminator.",
     )  # fmt: skip
     discriminator_rate: float = knob(
@@ -89,8 +91,8 @@ class Config(LabConfig):
     def check(self) -> None:
         if self.data == "drawn":
             if not self.points:
-                raise StillMissing("points", "", f"draw at least {point_clouds.FEWEST} points on the pad")
-            point_clouds.require(self.points)
+                raise StillMissing("points", "", f"draw at least {cloud_shapes.FEWEST} points on the pad")
+            cloud_shapes.require(self.points)
         if (cost := self.cost) > (longest := round_cost.LONGEST[self.size]):
             knobs = self.knobs()
             furthest = max(("seeds", "critic_steps", "batch_size"), key=lambda n: getattr(self, n) / knobs[n].default)

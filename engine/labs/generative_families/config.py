@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.data import point_clouds
-from engine.labs.generative_families.families import WEIGHTED
+from engine.data import cloud_shapes
 
 NAMES = ("vae", "gan", "flow", "diffusion")
 TITLES = {"vae": "Autoencoder (VAE)", "gan": "Adversarial (GAN)", "flow": "Flow (RealNVP)", "diffusion": "Diffusion"}
 EXTENT = (-1.35, 1.35, -1.35, 1.35)  # left, right, bottom, top of what is shown: all that diffusion can draw
 MEASURED, HELD_OUT = 300, 120  # samples and real points behind a measure; points behind a likelihood
+WEIGHTED = 40  # codes behind the bound of a VAE's likelihood
 SIDE = 40  # cells along a map
 ROUND = 16  # updates in which diffusion draws its samples once
 TIMES = {"standard": 1, "large": 4}  # as many neurons as `width` says
@@ -22,7 +22,7 @@ LONGEST = {"standard": 20.0, "large": 60.0}  # milliseconds that a step may take
 
 @dataclass(frozen=True)
 class Config(BaseConfig):
-    data: str = knob("ring", choices=point_clouds.SHAPES, titles=point_clouds.TITLES, group="data",
+    data: str = knob("ring", choices=cloud_shapes.SHAPES, titles=cloud_shapes.TITLES, group="data",
                      help="What all of them learn.")  # fmt: skip
     points: str = knob("", length=(0, 6000), group="data", when="data=drawn", help="Drawn points, packed.")
     families: tuple[str, ...] = knob(
@@ -76,7 +76,7 @@ class Config(BaseConfig):
 
     def check(self) -> None:
         if self.data == "drawn":
-            point_clouds.require(self.points)
+            cloud_shapes.require(self.points)
         if (cost := self.cost()) > (longest := LONGEST[self.size]):
             name = "size" if self.size == "large" else "seeds" if self.seeds > 1 else "batch_size"
             raise ConfigError(name, getattr(self, name), f"one step would take about {cost:.0f} milliseconds, and "

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from engine.labs.generative_families.config import WEIGHTED
 from engine.measures.distances import RADIUS
 from engine.nets import flow
 from engine.nets.autoencoders import Autoencoders, Stack
@@ -31,7 +32,6 @@ LEVELS = 1000  # of noise, from data to pure noise
 STRAY = math.exp(-(RADIUS**2) / 2)  # of a Gaussian heap lies so many σ out that it counts as a stray
 FAR = 1.25  # hardly a real point lies further out, so what diffusion expects is clipped there
 CRITIC = 3.0  # the discriminator's learning rate is so many times the generator's
-WEIGHTED = 40  # codes behind the bound of a VAE's likelihood
 
 Streams = Sequence[torch.Generator]  # one for each of the S networks
 

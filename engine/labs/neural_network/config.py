@@ -8,8 +8,14 @@ from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import plane
 from engine.labs.neural_network import cost as epoch_cost
-from engine.nets import optim, stacked
-from engine.nets.stacked import ACTIVATIONS, LOSSES
+from engine.nets.optimiser_names import ELEMENTWISE, title
+
+# What `engine.nets.stacked` has under these names.
+FEATURES = ("x", "y", "x2", "y2", "xy", "sinx", "siny")
+ACTIVATIONS = ("tanh", "relu", "leaky_relu", "gelu", "sigmoid", "sine", "linear")
+INITIALISATIONS = ("he", "xavier", "lecun", "normal", "zero")
+LOSSES = ("cross_entropy", "squared", "huber")
+
 
 FUSED = ("momentum", "nesterov", "adagrad", "adam", "adamw")  # torch has these in one call: three times as fast
 
@@ -29,7 +35,7 @@ class Config(BaseConfig):
     data_seed: int = knob(0, low=0, high=999_999, group="data", help="Which points are drawn, and which of them train.")
     features: tuple[str, ...] = knob(
         ("x", "y"),
-        choices=tuple(stacked.FEATURES),
+        choices=FEATURES,
         titles=("x", "y", "x²", "y²", "xy", "sin x", "sin y"),
         group="network",
         help="Inputs; squares and products are divided by 6.",
@@ -42,17 +48,17 @@ class Config(BaseConfig):
         help="Large has 4 times as many neurons in each hidden layer, of which the first quarter is drawn. It is meant "
         "for a server with a GPU; without one it learns more slowly.",
     )  # fmt: skip
-    activation: str = knob("tanh", choices=tuple(ACTIVATIONS), group="network", help="What each hidden neuron applies.")
-    initialisation: str = knob("xavier", choices=tuple(stacked.INITIALISATIONS), group="network", help="First weights.")
+    activation: str = knob("tanh", choices=ACTIVATIONS, group="network", help="What each hidden neuron applies.")
+    initialisation: str = knob("xavier", choices=INITIALISATIONS, group="network", help="First weights.")
     norm: str = knob("none", choices=("none", "batch", "layer"), group="network", help="Before each activation.")
     loss: str = knob(
-        "cross_entropy", choices=tuple(LOSSES), group="training",
+        "cross_entropy", choices=LOSSES, group="training",
         help="What is made small. Cross-entropy is for classes; a regression uses the squared error instead.",
     )  # fmt: skip
     optimiser: str = knob(
         "adam",
-        choices=optim.ELEMENTWISE,
-        titles=[optim.title(n) for n in optim.ELEMENTWISE],
+        choices=ELEMENTWISE,
+        titles=[title(n) for n in ELEMENTWISE],
         group="training",
         help="How a gradient becomes a step.",
     )

@@ -9,9 +9,9 @@ from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import images
 from engine.labs.vae import rows as observations
-from engine.nets.autoencoders import LIKELIHOODS
 
 BATCH = 64
+LIKELIHOODS = ("gaussian", "bernoulli")  # what `engine.nets.autoencoders` can say about a pixel
 FAR = 32.0  # how far a code can be dragged
 DEAD = 0.01  # nats: a dimension that tells less about the row is dead
 TIMES = {"standard": 1, "large": 4}  # as many neurons as `width` says

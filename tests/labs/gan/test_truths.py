@@ -138,6 +138,10 @@ def test_spectral_norm_keeps_every_matrix_at_one() -> None:
     assert ((d[0] - d[1]).abs() <= 1.05 * (x[0] - x[1]).norm(dim=-1)).all()  # so D is Lipschitz with constant 1
 
 
+def test_every_loss_can_be_chosen() -> None:
+    assert Config.knobs()["loss"].choices == tuple(LOSSES)
+
+
 @pytest.mark.parametrize("loss", list(LOSSES))
 def test_every_loss_pulls_real_and_fake_apart_and_the_generator_towards_real(loss: str) -> None:
     d = torch.zeros(1, requires_grad=True)

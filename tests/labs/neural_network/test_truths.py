@@ -186,6 +186,15 @@ def test_linear_layers_collapse_to_one() -> None:
     torch.testing.assert_close(model(0.3 * a + 0.7 * b), 0.3 * model(a) + 0.7 * model(b), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("knob", "known"),
+    [("features", stacked.FEATURES), ("activation", stacked.ACTIVATIONS), ("initialisation", stacked.INITIALISATIONS),
+     ("loss", stacked.LOSSES)],
+)  # fmt: skip
+def test_a_knob_offers_all_that_stacked_networks_know(knob: str, known: dict[str, Any]) -> None:
+    assert Config.knobs()[knob].choices == tuple(known)
+
+
 @pytest.mark.parametrize("name", ["x2", "y2", "xy", "x", "y", "sinx", "siny"])
 def test_features_are_what_their_names_say(name: str) -> None:
     x, y = 1.5, -2.5
