@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import engine.labs  # noqa: F401 -- before the function of the same name: importing a package later would hide it
 from engine import former
-from engine.contract import knobs
 from engine.contract.knobs import Config, ConfigError, knob
 from engine.contract.registry import lab, labs
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Config", "ConfigError", "Experiment", "knob", "lab", "labs", "show", "train"]
 
 sys.meta_path.append(former.Names())
-sys.modules["engine.lab"] = knobs  # the former name of the contract; found here it does not hide the function `lab`
+sys.modules["engine.lab"] = former.Split("lab", "contract.knobs")  # found here it does not hide the function `lab`
 
 
 def train(experiment: Experiment, steps: int) -> Iterator[dict[str, float]]:
@@ -62,5 +61,5 @@ def __getattr__(name: str) -> Any:
     if name == "Experiment":  # whoever only wants knobs does not wait for torch
         return importlib.import_module("engine.contract.experiment").Experiment
     if name in former.MODULES:
-        return importlib.import_module(f"engine.{former.MODULES[name]}")
+        return importlib.import_module(f"engine.{name}")
     raise AttributeError(f"module 'engine' has no attribute '{name}'")
