@@ -13,7 +13,7 @@
 //   scene/head.js    an attention head taken apart
 //   scene/cell.js    a recurrent cell at work on a sequence
 //   scene/latent.js  a latent plane, decoded under the pointer
-//   scene/curves.js  metrics against the step           scene/axes.js, curve_legend.js, curve_table.js  its parts
+//   scene/curves.js  metrics against the step, or width  scene/axes.js, rules.js, curve_legend.js, curve_table.js  its parts
 //   scene/reel.js    a slider through time           scene/particles.js, film.js   what moves along with it
 
 const version = new URL(import.meta.url).search; // the whole module tree is loaded in one version

@@ -13,22 +13,22 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import engine.labs  # noqa: F401 -- before the function of the same name: importing a package later would hide it
 from engine import former
-from engine.contract import knobs
 from engine.contract.knobs import Config, ConfigError, knob
 from engine.contract.registry import lab, labs
 
 if TYPE_CHECKING:
     from engine.contract.experiment import Experiment
+    from engine.scene.scene import Scene
 
-__all__ = ["Config", "ConfigError", "Experiment", "knob", "lab", "labs", "train"]
+__all__ = ["Config", "ConfigError", "Experiment", "knob", "lab", "labs", "show", "train"]
 
 sys.meta_path.append(former.Names())
-sys.modules["engine.lab"] = knobs  # the former name of the contract; found here it does not hide the function `lab`
+sys.modules["engine.lab"] = former.Split("lab", "contract.knobs")  # found here it does not hide the function `lab`
 
 
 def train(experiment: Experiment, steps: int) -> Iterator[dict[str, float]]:
@@ -39,9 +39,27 @@ def train(experiment: Experiment, steps: int) -> Iterator[dict[str, float]]:
         yield experiment.step()
 
 
+def show(experiment: Experiment, *, history: Sequence[Mapping[str, float]] = ()) -> Scene:
+    """The stage of this moment, as its page draws it: a `Scene`, which is seen if it is the last line of a cell.
+
+    `history` are the metrics of the steps up to here, a mapping for each step, for panels that draw the way.  A picture
+    stands still; in a loop it is drawn again in its place, and without a notebook it is saved:
+
+    >>> shown = IPython.display.display(engine.show(experiment), display_id=True)
+    >>> for metrics in engine.train(experiment, 100):
+    ...     shown.update(engine.show(experiment))
+    >>> engine.show(experiment).save("picture.html")
+
+    Raises TypeError for what is not the experiment of a lab with a ``view.py``.
+    """
+    from engine.snapshot import snapshot  # whoever only wants knobs does not wait for what draws
+
+    return snapshot(experiment, history)
+
+
 def __getattr__(name: str) -> Any:
     if name == "Experiment":  # whoever only wants knobs does not wait for torch
         return importlib.import_module("engine.contract.experiment").Experiment
     if name in former.MODULES:
-        return importlib.import_module(f"engine.{former.MODULES[name]}")
+        return importlib.import_module(f"engine.{name}")
     raise AttributeError(f"module 'engine' has no attribute '{name}'")

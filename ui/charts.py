@@ -53,7 +53,7 @@ def curves(
     scene = Scene(height=round(height * (1.25 if theme.lecture() else 1.0)))
     panel.curves(
         scene, key, history=history, series=series, title=title, y_title=y_title, x_title=x_title, log_y=log_y,
-        floor=floor, band=band, ghosts=ghost, marker=marker,
+        floor=floor, bands=None if band is None else {next(iter(series)): band}, ghosts=ghost, marker=marker,
     )  # fmt: skip
     show(scene, key=key)
 

@@ -1,16 +1,17 @@
 // Axes of charts: how values become places, and which of them are named.
 
 const version = new URL(import.meta.url).search;
-const { decades, ticks } = await import(`./theme.js${version}`);
+const { decades, format, ticks } = await import(`./theme.js${version}`);
 const { line } = await import(`./marks.js${version}`);
 
 const superscript = (k) => String(k).replace("-", "⁻").replace(/[0-9]/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]);
 const minus = (text) => text.replace("-", "−");
 
-// A value as a place along its axis; what has none is NaN.  `floor` and `linear` are as in engine/scene/curves.py.
-export function scale({ scale: kind, floor, linear }) {
+// A value as a place along its axis; what has none is NaN.  `floor`, `clip` and `linear` are as in engine/scene/curves.py.
+export function scale({ scale: kind, floor, clip, linear }) {
   if (kind === "symlog") return (v) => Math.sign(v) * Math.log10(1 + Math.abs(v) / linear);
   if (kind === "linear") return (v) => v;
+  if (clip) return (v) => Math.log10(Math.max(v, floor));
   const lowest = Math.max(0, Math.fround(floor)); // values come as float32
   return (v) => (v > lowest ? Math.log10(v) : NaN);
 }
@@ -43,6 +44,32 @@ export function stepTicks(low, high, count) {
   return named(found, found.length > 1 ? found[1] - found[0] : 1);
 }
 
+// Ticks of the numbers from low to high on a logarithmic axis, `count` at most, and `faint` ones between them.
+export function logSteps(low, high, count) {
+  const [from, to] = [Math.log10(low), Math.log10(high)];
+  const found = decades(from, to, count).map(({ at }) => logTick(10 ** at));
+  const faint = to - from > 6 ? [] : digits(Math.floor(from), to).map((at) => 10 ** at).filter((at) => at > low && at < high);
+  if (found.length > 1) return { named: found, faint };
+  const between = ticks(low, high, count); // a span so narrow that no two such numbers lie in it
+  return { named: named(between, between.length > 1 ? between[1] - between[0] : high - low), faint: [] };
+}
+
+function logTick(value) {
+  const k = Math.floor(Math.log10(value) + 1e-9), front = Math.round(value / 10 ** k), at = Number(`${front}e${k}`);
+  const plain = k >= -4 && k < 6;
+  return { at, text: plain ? at.toLocaleString("en", { maximumFractionDigits: 4 }) : `${front > 1 ? `${front}·` : ""}10${superscript(k)}` };
+}
+
+// Where 2, 3, … 9 of every decade lie, from the one that begins at `first`.
+function digits(first, high) {
+  const found = [];
+  for (let k = first; k <= high; k++) for (let digit = 2; digit < 10; digit++) found.push(k + Math.log10(digit));
+  return found;
+}
+
+// A number on the x axis in words: 12,000, or 0.25.
+export const spelt = (x) => (Number.isInteger(x) ? x.toLocaleString("en") : format(x));
+
 // Numbers that are multiples of `step`, all written in one way: 12,000, 0.003, or 2·10⁶.
 export function named(places, step) {
   const largest = Math.max(0, ...places.map(Math.abs));
@@ -64,14 +91,14 @@ function logTicks(low, high, count) {
   const powers = [];
   for (let k = Math.ceil(low); k <= high; k++) powers.push(k);
   if (powers.length < 2) {
-    const digits = [count, 99].map((most) => decades(low, high, most)).find((found) => found.length > 1);
-    if (digits) return { named: digits, faint: [] };
+    const within = [count, 99].map((most) => decades(low, high, most)).find((found) => found.length > 1);
+    if (within) return { named: within, faint: [] };
     const between = ticks(10 ** low, 10 ** high, 8); // a span so narrow that no such number lies in it
     return { named: named(between, between[1] - between[0]).map(({ at, text }) => ({ at: Math.log10(at), text })), faint: [] };
   }
   const every = Math.max(1, Math.ceil(powers.length / count));
   const written = powersAsText(powers);
-  const faint = high - low > 6 ? [] : [Math.floor(low), ...powers].flatMap((k) => [2, 3, 4, 5, 6, 7, 8, 9].map((digit) => k + Math.log10(digit)));
+  const faint = high - low > 6 ? [] : digits(Math.floor(low), high);
   return {
     named: powers.flatMap((at, i) => (at % every ? [] : [{ at, text: written[i] }])),
     faint: faint.filter((at) => at > low && at < high),
@@ -96,8 +123,8 @@ function symlogTicks(low, high, count, linear) {
   return { named: places.filter(({ at }) => at >= low && at <= high), faint: [] };
 }
 
-// Grid, frame, numbers and names of the axes of a chart {box, axis, steps, spec, type, X}.
-export function drawAxes(context, { box, axis, steps, spec, type, X }, width, theme) {
+// Grid, frame, numbers and names of the axes of a chart {box, axis, steps, hints, spec, type, X}.
+export function drawAxes(context, { box, axis, steps, hints, spec, type, X }, width, theme) {
   const { size } = type;
   const grid = (draw, alpha) => {
     context.beginPath();
@@ -110,6 +137,7 @@ export function drawAxes(context, { box, axis, steps, spec, type, X }, width, th
   context.strokeStyle = theme.colour("grid");
   context.lineWidth = 1;
   grid(() => axis.faint.forEach((at) => line(context, box.x, y(at), box.x + box.w, y(at))), 0.4);
+  grid(() => hints.forEach((at) => line(context, X(at), box.y, X(at), box.y + box.h)), 0.4);
   grid(() => axis.named.forEach(({ at }) => line(context, box.x, y(at), box.x + box.w, y(at))), 0.9);
   grid(() => steps.forEach(({ at }) => line(context, X(at), box.y, X(at), box.y + box.h)), 0.9);
   grid(() => context.rect(box.x, box.y, box.w, box.h), 1);
@@ -126,14 +154,14 @@ export function drawAxes(context, { box, axis, steps, spec, type, X }, width, th
   const below = box.y + box.h + 5;
   context.textBaseline = "top";
   context.textAlign = "center";
-  const title = context.measureText(spec.x_label).width;
+  const title = spec.log_x ? 0 : context.measureText(spec.x_label).width + size; // below numbers of which each counts
   for (const { at, text } of steps) {
-    const half = context.measureText(text).width / 2, middle = Math.max(half, X(at));
-    if (middle + half < width - 2 - title - size) context.fillText(text, middle, below); // the title comes first
+    const half = context.measureText(text).width / 2, middle = Math.max(half, Math.min(width - 3 - half, X(at)));
+    if (middle + half < width - 2 - title) context.fillText(text, middle, below); // the title comes first
   }
   context.fillStyle = theme.colour("neutral");
   context.textAlign = "right";
-  context.fillText(spec.x_label, width - 2, below);
+  context.fillText(spec.x_label, width - 2, below + (spec.log_x ? size * 1.3 : 0));
   context.textAlign = "left";
   context.fillText(fitted(context, spec.y_label, width - 4), 3, 2); // off the round corner
 }

@@ -1,14 +1,14 @@
 // Curves as numbers: {name, x, y}, each x sorted, found by their step and written as a table.
 
-// The index of the value in sorted `values` that is nearest to `wanted`; -1 if there is none.
-export function closest(values, wanted) {
+// The index of the value in sorted `values` that is nearest to `wanted` on an axis with these places; -1 if there is none.
+export function closest(values, wanted, place = (x) => x) {
   let low = 0, high = values.length - 1;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (values[middle] < wanted) low = middle + 1;
     else high = middle;
   }
-  return low > 0 && wanted - values[low - 1] <= values[low] - wanted ? low - 1 : high;
+  return low > 0 && place(wanted) - place(values[low - 1]) <= place(values[low]) - place(wanted) ? low - 1 : high;
 }
 
 // Every step at which one of the curves has a point.
@@ -19,7 +19,7 @@ export function together(curves) {
 // A row a step, a column a curve; empty where a curve has no point.
 export function csv(x_label, curves) {
   const points = curves.map(({ x, y }) => new Map(Array.from(x, (step, i) => [step, y[i]])));
-  const rows = together(curves).map((step) => [step, ...points.map((each) => shortest(each.get(step)))]);
+  const rows = together(curves).map((step) => [shortest(step), ...points.map((each) => shortest(each.get(step)))]);
   return [[x_label, ...curves.map(({ name }) => name)].map(quoted), ...rows].map((row) => `${row.join(",")}\n`).join("");
 }
 

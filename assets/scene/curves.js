@@ -1,14 +1,16 @@
-// Curves of metrics against the step: every value at the step under the pointer, and curves that can be switched off.
+// Curves of metrics against the step, or what is swept: every value at the step under the pointer, and curves that can be switched off.
 
 const version = new URL(import.meta.url).search;
 const { format } = await import(`./theme.js${version}`);
-const { drawMarker, halo, line } = await import(`./marks.js${version}`);
-const { drawAxes, scale, stepTicks, yAxis } = await import(`./axes.js${version}`);
+const { drawMarker, line } = await import(`./marks.js${version}`);
+const { drawAxes, logSteps, scale, spelt, stepTicks, yAxis } = await import(`./axes.js${version}`);
 const { closest, csv, together } = await import(`./curve_table.js${version}`);
+const { drawRule, writeRules } = await import(`./rules.js${version}`);
 const { print, sign } = await import(`./curve_legend.js${version}`);
 
 const COMPARED = "compared run";
 const GHOST = [5, 4];
+const DOT = 3.4;
 const ROWS = 16; // of a tooltip; beyond, compared runs are left out
 
 export class Curves {
@@ -39,13 +41,14 @@ export class Curves {
     const several = new Set(spec.ghosts.map((ghost) => ghost.run)).size > 1;
     this.series = spec.series.map((each) => made(each, each.xy));
     this.ghosts = spec.ghosts.map(({ of, run, xy }) => {
-      const { name, colour } = spec.series[of];
-      return made({ name: `${COMPARED}${several ? ` ${run}` : ""}`, of: name, colour }, xy);
+      const { name, colour, calculated } = spec.series[of];
+      return made({ name: `${COMPARED}${several ? ` ${run}` : ""}`, of: name, colour, calculated }, xy);
     });
-    this.band = spec.band === null ? null : rows(spec.band);
+    this.bands = spec.bands.map(({ of, xy }) => ({ of: this.series[of], edges: rows(xy) }));
     this.place = scale(spec);
+    this.along = spec.log_x ? Math.log10 : (x) => x;
     this.said = this.series.flatMap((each) => last(each)).join(", ");
-    if (this.said) this.said = `${spec.x_label} ${format(this.reach()[1])}: ${this.said}`;
+    if (this.said) this.said = `${spec.x_label} ${format(this.reach(measured(this.series))[1])}: ${this.said}`;
   }
 
   get legend() {
@@ -67,10 +70,10 @@ export class Curves {
     return { ghosts, series: this.series.filter((each) => !this.hidden.has(each.name)) };
   }
 
-  // The first and the last step of anything.
-  reach() {
+  // The first and the last step of these curves.
+  reach(curves) {
     let low = Infinity, high = -Infinity;
-    for (const { x } of [...this.ghosts, ...this.series]) {
+    for (const { x } of curves) {
       if (!x.length) continue;
       low = Math.min(low, x[0]);
       high = Math.max(high, x[x.length - 1]);
@@ -90,23 +93,40 @@ export class Curves {
       }
     };
     for (const each of [...ghosts, ...series]) see(each.y);
-    this.banded = this.band && series[0] === this.series[0];
-    if (this.banded) this.band.slice(1).forEach(see);
-    const top = size * 1.75, bottom = size * 1.6, h = Math.max(20, height - top - bottom);
+    this.shownBands = this.bands.filter(({ of }) => series.includes(of));
+    for (const { edges } of this.shownBands) edges.slice(1).forEach(see);
+    const top = size * 1.75, bottom = size * (spec.log_x ? 2.9 : 1.6), h = Math.max(20, height - top - bottom);
     this.axis = yAxis(spec, low, high, h / (size * 1.15));
     context.font = this.type.font(400);
     const left = Math.ceil(Math.max(size, ...this.axis.named.map(({ text }) => context.measureText(text).width))) + 10;
     this.box = { x: left, y: top, w: Math.max(20, width - left - 10), h };
-    let [x0, x1] = this.reach();
-    if (!(x0 <= x1)) [x0, x1] = [0, 1];
-    if (spec.marker !== null) [x0, x1] = [Math.min(x0, spec.marker), Math.max(x1, spec.marker)];
-    if (x0 === x1) [x0, x1] = [x0 - 1, x1 + 1];
-    const { box } = this;
-    this.X = (step) => box.x + ((step - x0) / (x1 - x0)) * box.w;
+    const [x0, x1] = this.span(), { along, box } = this;
+    this.X = (step) => box.x + ((along(step) - along(x0)) / (along(x1) - along(x0))) * box.w;
     this.Y = (value) => box.y + box.h - ((place(value) - this.axis.low) / (this.axis.high - this.axis.low)) * box.h;
-    this.toX = (px) => x0 + ((px - box.x) / box.w) * (x1 - x0);
+    this.toX = (px) => {
+      const share = (px - box.x) / box.w;
+      return spec.log_x ? x0 * (x1 / x0) ** share : x0 + share * (x1 - x0);
+    };
     const room = 1.6 * size + Math.max(...[x0, x1].map((step) => context.measureText(Math.round(step).toLocaleString("en")).width));
-    this.steps = this.reach()[0] <= x1 ? stepTicks(x0, x1, Math.max(1, Math.floor(box.w / room))) : [];
+    const count = Math.max(1, Math.floor(box.w / room));
+    [this.steps, this.hints] = [[], []];
+    if (!this.all().some(({ x }) => x.length)) return;
+    if (!spec.log_x) this.steps = stepTicks(x0, x1, count);
+    else ({ named: this.steps, faint: this.hints } = logSteps(x0, x1, count));
+  }
+
+  all() {
+    return [...this.ghosts, ...this.series];
+  }
+
+  // The first and the last x of the axis.
+  span() {
+    const { log_x, marker, rules } = this.spec;
+    let [x0, x1] = this.reach(this.all());
+    for (const x of [...rules.map(([at]) => at), ...(marker === null ? [] : [marker])]) [x0, x1] = [Math.min(x0, x), Math.max(x1, x)];
+    if (!(x0 <= x1)) return log_x ? [1, 10] : [0, 1];
+    if (x0 < x1) return [x0, x1];
+    return log_x ? [x0 / 2, x1 * 2] : [x0 - 1, x1 + 1];
   }
 
   draw(context, width, height, theme, { hidden, pointer }) {
@@ -115,19 +135,30 @@ export class Curves {
     this.layout(width, height, context);
     drawAxes(context, this, width, theme);
     const { ghosts, series } = this.shown();
+    const rules = this.rules();
+    for (const rule of rules) if (!rule.solid) drawRule(context, this.box, rule, theme);
     context.save();
     context.beginPath();
     context.rect(this.box.x - 6, this.box.y - 6, this.box.w + 12, this.box.h + 12); // a dot on the frame stays whole
     context.clip();
     context.lineJoin = "round";
-    if (this.banded) this.drawBand(context, theme);
+    for (const band of this.shownBands) this.drawBand(context, band, theme);
     for (const ghost of ghosts) this.drawLine(context, ghost, theme, { width: 1.8, dash: GHOST, alpha: 0.6 });
     for (const each of series) this.drawLine(context, each, theme, { width: 2.4, dash: each.dash, alpha: 1 });
-    for (const each of series) this.drawDot(context, each, end(each, this.place), theme);
+    if (this.spec.dots) for (const each of measured(series)) this.drawDots(context, each, theme);
+    for (const each of series) if (!each.calculated) this.drawDot(context, each, end(each, this.place), theme);
     context.restore();
-    if (this.spec.marker !== null) this.drawMarker(context, theme);
+    for (const rule of rules) if (rule.solid) drawRule(context, this.box, rule, theme);
+    writeRules(context, this.box, rules, theme, this.type);
     this.follow(pointer);
-    if (this.step !== null) this.drawRule(context, [...ghosts, ...series], theme);
+    if (this.step !== null) this.drawHere(context, [...ghosts, ...series], theme);
+  }
+
+  // The moment on screen after a rewind comes first: its words get the best place.
+  rules() {
+    const { marker, rules, x_label } = this.spec;
+    const moment = marker === null ? [] : [{ x: this.X(marker), text: `${x_label} ${spelt(marker)}`, colour: "mark", solid: true }];
+    return [...moment, ...rules.map(([at, text]) => ({ x: this.X(at), text, colour: "neutral", solid: false }))];
   }
 
   drawLine(context, each, theme, { width, dash, alpha }) {
@@ -155,16 +186,21 @@ export class Curves {
     context.globalAlpha = 1;
   }
 
-  drawBand(context, theme) {
-    const [x, low, high] = this.band, foot = this.box.y + this.box.h;
+  drawBand(context, { of, edges: [x, low, high] }, theme) {
+    const foot = this.box.y + this.box.h;
     const edge = (values, i) => context.lineTo(this.X(x[i]), Number.isFinite(this.Y(values[i])) ? this.Y(values[i]) : foot);
     context.beginPath();
     for (let i = 0; i < x.length; i++) edge(low, i);
     for (let i = x.length - 1; i >= 0; i--) edge(high, i);
     context.globalAlpha = 0.2;
-    context.fillStyle = theme.colour(this.series[0].colour);
+    context.fillStyle = theme.colour(of.colour);
     context.fill();
     context.globalAlpha = 1;
+  }
+
+  drawDots(context, { x, y, colour }, theme) {
+    const seen = [...y.keys()].filter((i) => Number.isFinite(this.Y(y[i])));
+    drawMarker(context, "circle", DOT, seen, (i) => this.X(x[i]), (i) => this.Y(y[i]), theme.colour(colour), null);
   }
 
   drawDot(context, each, index, theme) {
@@ -172,25 +208,7 @@ export class Curves {
     drawMarker(context, "circle", 4.5, [index], (i) => this.X(each.x[i]), (i) => this.Y(each.y[i]), theme.colour(each.colour), theme);
   }
 
-  // The moment on screen after a rewind.
-  drawMarker(context, theme) {
-    const { box, spec } = this, x = this.X(spec.marker), text = `${spec.x_label} ${spec.marker.toLocaleString("en")}`;
-    context.beginPath();
-    line(context, x, box.y, x, box.y + box.h);
-    halo(context, theme, 1.5, theme.colour("mark"));
-    context.font = this.type.font(600);
-    const { width } = context.measureText(text);
-    const right = x + 6 + width < box.x + box.w || x - box.x < width + 6;
-    context.textAlign = right ? "left" : "right";
-    context.textBaseline = "top";
-    context.strokeStyle = theme.background;
-    context.lineWidth = 4;
-    context.strokeText(text, x + (right ? 6 : -6), box.y + 4);
-    context.fillStyle = theme.colour("mark");
-    context.fillText(text, x + (right ? 6 : -6), box.y + 4);
-  }
-
-  drawRule(context, lines, theme) {
+  drawHere(context, lines, theme) {
     const { box } = this, x = this.X(this.step);
     context.beginPath();
     line(context, x, box.y, x, box.y + box.h);
@@ -209,20 +227,20 @@ export class Curves {
     if (this.at !== null && this.step !== null) this.mine = this.panel.pointer = { x: this.X(this.step), y: this.box.y + this.box.h / 3 };
   }
 
-  // The steps of all curves that are shown.
+  // The steps at which something was measured, of all curves that are shown.
   allSteps() {
     const { ghosts, series } = this.shown();
-    return together([...ghosts, ...series]);
+    return together(measured([...ghosts, ...series]));
   }
 
   nearest(step) {
-    const all = this.allSteps(), i = closest(all, step);
+    const all = this.allSteps(), i = closest(all, step, this.along);
     return i < 0 ? null : all[i];
   }
 
   // Which of a curve's points is told at `step`: the nearest one within its reach, or -1.
   index({ x }, step) {
-    return x.length && step >= x[0] && step <= x[x.length - 1] ? closest(x, step) : -1;
+    return x.length && step >= x[0] && step <= x[x.length - 1] ? closest(x, step, this.along) : -1;
   }
 
   describe() {
@@ -232,11 +250,11 @@ export class Curves {
     const lines = series.flatMap((each) => [each, ...beside.filter((ghost) => ghost.of === each.name)]);
     const rows = lines.map((each) => {
       const i = this.index(each, this.step);
-      const elsewhere = i >= 0 && each.x[i] !== this.step ? `, at\u00a0${each.x[i].toLocaleString("en")}` : "";
+      const elsewhere = i >= 0 && each.x[i] !== this.step ? `, at\u00a0${spelt(each.x[i])}` : "";
       return [each.name + elsewhere, i < 0 || Number.isNaN(each.y[i]) ? "–" : format(each.y[i])];
     });
     const signs = lines.map(({ colour, of }) => ({ colour, hollow: Boolean(of) }));
-    return { title: `${this.spec.x_label} ${this.step.toLocaleString("en")}`, rows, signs };
+    return { title: `${this.spec.x_label} ${spelt(this.step)}`, rows, signs };
   }
 
   // The arrow keys go from point to point, the page keys by a tenth.
@@ -263,9 +281,15 @@ export class Curves {
 
   csv() {
     const columns = [...this.series, ...this.ghosts.map((ghost) => ({ ...ghost, name: `${ghost.of}, ${ghost.name}` }))];
-    if (this.band) ["low", "high"].forEach((side, k) => columns.push({ name: `${this.series[0].name}, ${side}`, x: this.band[0], y: this.band[k + 1] }));
+    for (const { of, edges: [x, ...sides] } of this.bands) sides.forEach((y, k) => columns.push({ name: `${of.name}, ${["low", "high"][k]}`, x, y }));
     return csv(this.spec.x_label, columns);
   }
+}
+
+// Those that were measured; all, if none was.
+function measured(curves) {
+  const found = curves.filter(({ calculated }) => !calculated);
+  return found.length ? found : curves;
 }
 
 // The index of the last point that can be drawn, or -1.

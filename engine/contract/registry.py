@@ -103,8 +103,9 @@ def parts(slug: str) -> list[str]:
     return sorted(names, key=lambda name: (name == "config", name != "experiment", name != "frame", name))
 
 
-def lazily(package: str) -> Callable[[str], Any]:
-    """``__getattr__`` for a lab's package: its names come from its `PARTS`, imported when the first one is asked for.
+def lazily(package: str, *further: str) -> Callable[[str], Any]:
+    """``__getattr__`` for a lab's package: its names come from its `PARTS`, imported when the first one is asked for,
+    and after these from `further` modules of its own.
 
     So knobs can be read without torch, and a module of the lab goes before a function of the same name.
     """
@@ -113,7 +114,7 @@ def lazily(package: str) -> Callable[[str], Any]:
         if not name.startswith("__"):
             if importlib.util.find_spec(f"{package}.{name}"):
                 return importlib.import_module(f"{package}.{name}")
-            for part in PARTS:
+            for part in (*PARTS, *further):
                 module = importlib.import_module(f"{package}.{part}")
                 if hasattr(module, name):
                     return getattr(module, name)

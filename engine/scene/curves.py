@@ -1,4 +1,4 @@
-"""Curves of metrics against the step; ``assets/scene/curves.js`` draws them."""
+"""Curves of metrics against the step, or against what is swept; ``assets/scene/curves.js`` draws them."""
 
 from __future__ import annotations
 
@@ -29,43 +29,64 @@ def curves(
     title: str,
     y_title: str,
     x_title: str = "step",
+    log_x: bool = False,
     log_y: bool = False,
     floor: float = 0.0,
-    band: tuple[str, str] | None = None,
+    clip: bool = False,
+    bands: Mapping[str, tuple[str, str]] | None = None,
+    rules: Mapping[str, float] | None = None,
+    dots: bool = False,
+    calculated: Sequence[str] = (),
     ghosts: Sequence[History] = (),
     marker: int | None = None,
     weight: float = 1.0,
 ) -> None:
     """Add a panel with a curve for each of `series`, which maps a metric of `history` to its label and colour.
 
-    `band` names the metrics below and above the first curve.  `ghosts` are histories of other runs, drawn behind,
-    thin and dashed.  `marker` is a step that a vertical rule stands at.  With `log_y` only values above `floor` are
-    drawn, or, if one of them is below zero, all on a symmetric logarithmic axis.  Of each curve at most `POINTS`
-    points travel, see `thinned`.
+    `bands` maps a metric among `series` to the metrics below and above it.  `rules` are places on the x axis, each
+    with the words beside it; one that is not finite is left out.  With `dots` every point has one, but for the metrics
+    in `calculated`, which were not measured and at whose points the pointer does not stop either.  `ghosts` are
+    histories of other runs, drawn behind, thin and dashed.  `marker` is a step that a vertical rule stands at.
+
+    With `log_x` the x axis is logarithmic: what stands at zero or below has no place there and is left out.  With
+    `log_y` only values above `floor` are drawn, or, if one of them is below zero, all on a symmetric logarithmic axis.
+    With `clip` as well, values below `floor` are drawn there instead, and the tooltip says what they are.  Of each
+    curve at most `POINTS` points travel, see `thinned`.  Raises ValueError for what does not fit.
     """
     labels = [label for label, _ in series.values()]
     if len(set(labels)) < len(labels):
         raise ValueError(f"Every curve needs a label of its own, not {', '.join(labels)}.")
-    runs = [{name: _points(run, name) for name in series if name in run} for run in (history, *ghosts)]
+    if strangers := [name for name in (*(bands or {}), *calculated) if name not in series]:
+        raise ValueError(f"There is no curve '{strangers[0]}'; there are {', '.join(series)}.")
+    if clip and log_y and not floor > 0:
+        raise ValueError(f"On a logarithmic axis values can be drawn at a floor above 0, not at {floor}.")
+    runs = [{name: _points(run, name, log_x) for name in series if name in run} for run in (history, *ghosts)]
     dashes = dash_of(series.values())
     send = scene.arrays.add
     drawn = [
         {"name": label, "metric": name, "kind": "curve", "colour": _palette.known_colour(token), "dash": dashes[label],
-         "xy": send(thinned(*runs[0].get(name, _NONE)))}
+         "calculated": name in calculated, "xy": send(thinned(*runs[0].get(name, _NONE)))}
         for name, (label, token) in series.items()
     ]  # fmt: skip
+    places = {name: place for place, name in enumerate(series)}
     past = [
-        {"of": place, "run": number, "xy": send(thinned(*points[name]))}
+        {"of": places[name], "run": number, "xy": send(thinned(*points[name]))}
         for number, points in enumerate(runs[1:], start=1)
-        for place, name in enumerate(series)
+        for name in series
         if name in points
     ]
-    edges = [_points(history, name) for name in band or () if name in history]
+    between = [
+        {"of": places[name], "xy": send(_between(*(_points(history, edge, log_x) for edge in edges)))}
+        for name, edges in (bands or {}).items()
+        if all(edge in history for edge in edges)
+    ]
     values = [value for points in runs for _, value in points.values()]
+    seen = -math.inf if not log_x else 0.0  # x at or below has no place
     scene.add(
-        "curves", key, title, weight, x_label=x_title, y_label=y_title, series=drawn, ghosts=past,
-        band=send(_between(*edges)) if len(edges) == 2 else None, marker=None if marker is None else int(marker),
-        floor=float(floor), log=log_y, **scale(values, log_y),
+        "curves", key, title, weight, x_label=x_title, y_label=y_title, series=drawn, ghosts=past, bands=between,
+        rules=[[float(x), words] for words, x in (rules or {}).items() if math.isfinite(x) and x > seen],
+        marker=None if marker is None or marker <= seen else int(marker), dots=dots, log_x=log_x, floor=float(floor),
+        log=log_y, clip=clip, **scale(values, log_y, clip),
     )  # fmt: skip
 
 
@@ -108,11 +129,12 @@ def _place(token: str) -> int:
 _NONE = (np.zeros(0), np.zeros(0))
 
 
-def _points(history: History, name: str) -> tuple[Floats, Floats]:
+def _points(history: History, name: str, log_x: bool) -> tuple[Floats, Floats]:
     steps, values = (np.asarray(row, dtype=np.float64) for row in history[name])
     if steps.shape != values.shape or steps.ndim != 1:
         raise ValueError(f"'{name}' has steps of shape {steps.shape} and values of shape {values.shape}.")
-    return steps, values
+    seen = steps > 0 if log_x else np.full(len(steps), True)
+    return steps[seen], values[seen]
 
 
 def _between(low: tuple[Floats, Floats], high: tuple[Floats, Floats]) -> Floats:
@@ -121,10 +143,10 @@ def _between(low: tuple[Floats, Floats], high: tuple[Floats, Floats]) -> Floats:
     return thinned(steps, low[1][at_low], high[1][at_high])
 
 
-def scale(values: Sequence[Floats], log_y: bool) -> dict[str, str | float]:
+def scale(values: Sequence[Floats], log_y: bool, clip: bool = False) -> dict[str, str | float]:
     """What the y axis is: linear, log, or symlog, which is linear up to a power of ten, `linear`."""
     finite = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.zeros(0)
-    if not log_y or not (finite < 0).any():
+    if not log_y or clip or not (finite < 0).any():
         return {"scale": "log" if log_y else "linear"}
     size = np.abs(finite[finite != 0])
     top = min(float(size.max()), _LARGEST)

@@ -10,7 +10,7 @@ from engine.scene.scene import Scene
 
 
 def beside(scene: Scene, others: Sequence[Scene]) -> Scene:
-    """`scene` with the curves of `others` in it: from panels with the same key, what has the same metric.
+    """`scene` with the measured curves of `others` in it: from panels with the same key, what has the same metric.
 
     `scene` itself is changed, and returned.
     """
@@ -22,10 +22,10 @@ def beside(scene: Scene, others: Sequence[Scene]) -> Scene:
                 for its in _panels(other)
                 if its["key"] == panel["key"]
                 for each in its["series"]
-                if each["metric"] in place
+                if each["metric"] in place and not each["calculated"]
             ]
         drawn = [*panel["series"], *panel["ghosts"]]
-        panel |= scale([scene.arrays[each["xy"]][1] for each in drawn], panel["log"])
+        panel |= scale([scene.arrays[each["xy"]][1] for each in drawn], panel["log"], panel["clip"])
     return scene
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-_FILE = Path(__file__).resolve().parents[2] / "assets" / "palette.json"
+from engine.scene.assets import asset
 
 
 @cache
 def _palette() -> dict[str, Any]:
-    return dict(json.loads(_FILE.read_text(encoding="utf-8")))
+    return dict(json.loads(asset("palette.json").read_text(encoding="utf-8")))
 
 
 def colours() -> tuple[str, ...]:

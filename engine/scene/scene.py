@@ -19,11 +19,13 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.scene import offline
 from engine.scene import palette as _palette
 from engine.scene.arrays import Arrays, Span, pairs, quantise, span, strongest
 from engine.scene.panel import Panel
@@ -50,7 +52,8 @@ class Column:
 class Scene:
     """Panels side by side in rows, `height` pixels tall together; on a narrow screen they stand below each other.
 
-    `rows` are the panels as the browser is told of them, and `arrays` the numbers that go with them.
+    `rows` are the panels as the browser is told of them, and `arrays` the numbers that go with them.  A notebook draws
+    a scene that is the value of a cell's last line; `save` writes it as a page for a browser.
     """
 
     def __init__(self, *, height: int = 560) -> None:
@@ -232,6 +235,21 @@ class Scene:
         text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
         start = MAGIC + struct.pack("<I", len(text)) + text
         return b"".join([start, bytes(-len(start) % 8), *self.arrays.chunks])
+
+    def save(self, path: str | Path) -> None:
+        """Write a page of HTML, about 300 kB, that draws the scene in any browser and asks no network for anything.
+
+        Panels can be zoomed and read as on a page of the playground; a click on them has nobody to answer it.  Raises
+        FileNotFoundError if the folder `assets` is not there, and OSError if `path` cannot be written.
+        """
+        Path(path).write_text(offline.page(self.to_bytes(), title=self._title()), encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the same page in a frame."""
+        return offline.frame(self.to_bytes(), title=self._title(), height=self.height)
+
+    def _title(self) -> str:
+        return ", ".join(panel["title"] for row in self.rows for panel in row if panel["title"])
 
     def add(self, kind: str, key: str, title: str, weight: float, **fields: Any) -> dict[str, Any]:
         """Add a panel of a `kind` that ``assets/scene.js`` knows, and return its part of the header.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,24 @@ def test_files_are_ascii_whatever_was_typed(slug: str) -> None:
     assert export.notebook(slug, config, steps=2, interventions=edits).isascii()
     for name, text in texts.items():
         assert f"{name}={text!a}" in script
+
+
+def test_the_last_line_of_a_script_draws_the_stage_if_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = export.script("gradient_descent", engine.lab("gradient_descent").Config(), steps=2)
+    exec(script, {})
+    assert list(tmp_path.iterdir()) == []
+    exec(script.replace("# engine.show", "engine.show"), {})
+    assert "<title>The loss" in (tmp_path / "picture.html").read_text(encoding="utf-8")
+
+
+def test_words_of_the_visitor_do_not_cut_a_notebook_short() -> None:
+    config = engine.lab("adversarial_examples").Config(network="# engine.show")
+    cells = [cell["source"] for cell in json.loads(export.notebook("adversarial_examples", config, steps=2))["cells"]]
+    assert "'# engine.show'" in cells[0] and "history.append" in cells[1] and len(cells) == 4
+    assert cells[-1] == "engine.show(experiment, history=history)"
 
 
 @pytest.mark.parametrize("slug", engine.labs())

@@ -24,6 +24,7 @@ from visitor import wait_until
 
 from engine.scene import palette
 from engine.scene.curves import DASHES, POINTS, curves, dash_of, thinned
+from engine.scene.ghosts import beside
 from engine.scene.scene import Scene
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,9 +101,52 @@ def test_a_symmetric_axis_is_linear_up_to_a_power_of_ten_and_goes_at_most_five_d
 
 def test_the_band_lies_where_both_its_edges_have_points() -> None:
     past = history(4) | {"low": (np.array([0, 1, 3]), np.zeros(3)), "high": (np.array([1, 2, 3]), np.ones(3))}
-    panel, arrays = sent(past, band=("low", "high"))
-    np.testing.assert_array_equal(arrays[panel["band"]], [[1, 3], [0, 0], [1, 1]])
-    assert sent(history(4), band=("low", "high"))[0]["band"] is None
+    bands = {"test": ("low", "high"), "train": ("train", "test")}
+    panel, arrays = sent(past, bands=bands)
+    assert [band["of"] for band in panel["bands"]] == [1, 0]
+    np.testing.assert_array_equal(arrays[panel["bands"][0]["xy"]], [[1, 3], [0, 0], [1, 1]])
+    np.testing.assert_allclose(arrays[panel["bands"][1]["xy"]][1:], [1 / np.arange(1, 5), 2 / np.arange(1, 5)])
+    assert [band["of"] for band in sent(history(4), bands=bands)[0]["bands"]] == [0]  # the other has no edges
+
+
+def test_on_a_logarithmic_x_axis_stands_what_is_above_zero() -> None:
+    x, y = np.array([0, 0.5, 10, 1000]), np.array([4.0, 3.0, 2.0, 1.0])
+    past = {"train": (x, y), "test": (x[:1], y[:1]), "low": (x, y - 1), "high": (x, y + 1)}
+    rules = {"peak": 20, "start": 0.0, "never": np.nan}
+    for log_x, seen in ((True, slice(1, None)), (False, slice(None))):
+        panel, arrays = sent(past, log_x=log_x, rules=rules, marker=0, bands={"train": ("low", "high")}, ghosts=[past])
+        np.testing.assert_array_equal(arrays[panel["series"][0]["xy"]], [x[seen], y[seen]])
+        np.testing.assert_array_equal(arrays[panel["ghosts"][0]["xy"]], [x[seen], y[seen]])
+        np.testing.assert_array_equal(arrays[panel["bands"][0]["xy"]][0], x[seen])
+        assert arrays[panel["series"][1]["xy"]].shape == (2, 0 if log_x else 1)
+        assert panel["rules"] == [[20.0, "peak"]] + [[0.0, "start"]] * (not log_x)
+        assert panel["marker"] == (None if log_x else 0)
+
+
+def test_values_at_the_floor_travel_as_they_are() -> None:
+    values = np.array([1e-20, -1.0, np.inf, 5.0])
+    panel, arrays = sent({"train": (np.arange(4), values)}, log_y=True, floor=0.01, clip=True)
+    assert (panel["scale"], panel["clip"], panel["floor"]) == ("log", True, 0.01)
+    np.testing.assert_array_equal(arrays[panel["series"][0]["xy"]][1], np.array([1e-20, -1, np.nan, 5], np.float32))
+    assert sent(history(3), clip=True)[0]["scale"] == "linear"
+
+
+def test_a_calculated_curve_is_told_from_a_measured_one() -> None:
+    panel, _ = sent(history(3), dots=True, calculated=["test"])
+    assert panel["dots"] and [series["calculated"] for series in panel["series"]] == [False, True]
+    assert not sent(history(3))[0]["dots"]
+
+
+def test_runs_beside_a_sweep_bring_what_they_measured_and_leave_the_axis_as_it_is() -> None:
+    scenes = [Scene(), Scene()]
+    for scene, values in zip(scenes, ([1.0, 2.0], [-1.0, 3.0]), strict=True):
+        curves(scene, "c", history={"train": ([1, 10], values), "test": ([1, 10], [1, 1])}, series=SERIES, title="T",
+               y_title="loss", log_x=True, log_y=True, floor=0.1, clip=True, calculated=["test"])  # fmt: skip
+    header, arrays = decode(beside(scenes[0], scenes[1:]).to_bytes())
+    [[panel]] = header["rows"]
+    assert [(ghost["of"], ghost["run"]) for ghost in panel["ghosts"]] == [(0, 1)]
+    assert arrays[panel["ghosts"][0]["xy"]].tolist() == [[1, 10], [-1, 3]]
+    assert panel["scale"] == "log"
 
 
 def test_compared_runs_know_their_curve_and_the_marker_its_step() -> None:
@@ -133,6 +177,9 @@ def test_a_dash_stands_for_a_name() -> None:
     [
         ({"series": {"train": ("loss", "train"), "test": ("loss", "test")}}, "a label of its own"),
         ({"series": {"train": ("loss", "red")}}, "no colour 'red'"),
+        ({"bands": {"mean": ("low", "high")}}, "no curve 'mean'; there are train, test"),
+        ({"calculated": ["theory"]}, "no curve 'theory'"),
+        ({"log_y": True, "clip": True}, "at a floor above 0, not at 0.0"),
         ({"past": {"train": (np.arange(3), np.zeros(2))}}, r"steps of shape \(3,\) and values of shape \(2,\)"),
     ],
 )
@@ -154,7 +201,10 @@ def test_every_kind_of_panel_is_known_on_both_sides() -> None:
 SHELL = """
 import numpy as np
 import streamlit as st
+from engine.scene.curves import curves
+from engine.scene.scene import Scene
 from ui import charts
+from ui.scene import show
 
 st.session_state.setdefault("runs", 0)
 t = np.arange(1, 101)
@@ -171,6 +221,14 @@ def live():
     charts.curves({"test": (grown, 0.003 + 1e-4 * grown)}, series={"test": ("test", "test")}, title="Growing",
                   y_title="share", key="growing")
     charts.curves({}, series=SERIES, title="Nothing yet", y_title="loss", key="empty")
+    scene, x, every = Scene(height=300), np.array([1, 10, 100, 1000]), np.geomspace(2, 2000, 50)
+    curves(scene, "sweep", title="Sweep", x_title="width", y_title="error", log_x=True, log_y=True, floor=0.01,
+           clip=True,
+           history={"test": (x, 1e-9 + (x == 10)), "low": (x, x / 1e4), "high": (x, x), "theory": (every, 1 / every)},
+           series={"test": ("test", "test"), "theory": ("theory", "class_3")}, bands={"test": ("low", "high")},
+           rules={"parameters = samples": 90.0, "rank reaches n": 100.0, "what is far away on the right": 5000.0},
+           dots=True, calculated=["theory"])
+    show(scene, key="sweep")
     st.text(f"runs {st.session_state.runs}")
 
 
@@ -327,6 +385,62 @@ def test_the_table_holds_every_curve_as_it_was_sent(page: Page, tmp_path: Path) 
     with page.expect_download() as coming:
         panel.get_by_role("button", name="Save this picture").click()
     assert coming.value.suggested_filename == "loss.png"
+
+
+@pytest.mark.browser
+def test_a_sweep_stops_where_it_was_measured_and_its_table_knows_the_bands(page: Page, tmp_path: Path) -> None:
+    canvas = page.get_by_role("img", name="Sweep")
+    box = canvas.bounding_box()
+    assert box is not None
+    found = []
+    for share in np.linspace(0.06, 0.95, 12):
+        canvas.hover(position={"x": box["width"] * share, "y": 100})
+        page.wait_for_timeout(150)
+        title, rows = told(page)
+        width = int(title.removeprefix("width ").replace(",", ""))
+        assert rows["test"] == ("1" if width == 10 else "1.00e−9")  # what was measured, not where it is drawn
+        at = next((name.removeprefix("theory, at ") for name in rows if name != "test"), "")
+        assert width == 1 or 0.9 < float(at.replace(",", "")) / width < 1.1
+        found.append(width)
+    middle = np.log10(5000) * (np.linspace(0.06, 0.95, 12) * box["width"] - 50) / (box["width"] - 60)
+    assert found == sorted(found) and set(found) == {1, 10, 100, 1000}
+    np.testing.assert_allclose(np.log10(found), np.clip(middle, 0, 3), atol=0.6)  # the nearest as the axis goes
+    page.mouse.move(2, 2)
+    panel = page.locator("section.curves", has_text="Sweep")
+    with page.expect_download() as coming:
+        panel.get_by_role("button", name="CSV").click()
+    coming.value.save_as(tmp_path / "sweep.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "sweep.csv").read_text(encoding="utf-8"))))
+    assert list(rows[0]) == ["width", "test", "theory", "test, low", "test, high"]
+    measured = [row for row in rows if row["test"]]
+    assert [row["width"] for row in measured] == ["1", "10", "100", "1000"]
+    assert [row["test, high"] for row in measured] == ["1", "10", "100", "1000"]
+    assert len(rows) > 50
+
+
+@pytest.mark.browser
+def test_no_words_of_a_rule_stand_over_those_of_another(page: Page) -> None:
+    module = page.evaluate(
+        "() => performance.getEntriesByType('resource').map((e) => e.name).find((n) => /rules.js/.test(n))"
+    )
+    placed = page.evaluate(
+        """async (address) => {
+          const { arranged } = await import(address);
+          const box = { x: 40, y: 10, w: 300, h: 120 }, measure = (rule, text) => text.length * 7;
+          const layouts = [[100, 100, 100], [60, 200, 339], [335, 338], [40, 45, 50, 55, 60, 65, 70, 75, 80]];
+          return layouts.map((at) => arranged(box, at.map((x) => ({ x, text: "parameters = samples" })), 17, measure));
+        }""",
+        module,
+    )
+    for words in placed:
+        assert words
+        for i, one in enumerate(words):
+            assert one["left"] >= 40 and one["left"] + one["width"] <= 340 and 10 < one["top"] < 130 - 17
+            assert one["left"] == one["rule"]["x"] + 6 or one["left"] + one["width"] == one["rule"]["x"] - 6
+            for other in words[:i]:
+                apart = one["left"] >= other["left"] + other["width"] or other["left"] >= one["left"] + one["width"]
+                assert apart or abs(one["top"] - other["top"]) >= 17
+    assert [len(words) for words in placed] == [3, 3, 2, 6]  # of nine at nearly one place six have room
 
 
 @pytest.mark.browser

@@ -12,4 +12,4 @@ Johnson, Fei-Fei, "Visualizing and understanding recurrent networks", 2015; Stro
 
 from engine.contract.registry import lazily
 
-__getattr__ = lazily(__name__)
+__getattr__ = lazily(__name__, "cells")

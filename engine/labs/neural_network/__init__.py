@@ -11,4 +11,4 @@ manifolds, and topology", 2014; Ioffe and Szegedy, "Batch normalization", 2015; 
 
 from engine.contract.registry import lazily
 
-__getattr__ = lazily(__name__)
+__getattr__ = lazily(__name__, "chain_rule")
