@@ -46,18 +46,18 @@ def lab_page(
     slug: str,
     *,
     extra: Callable[[Player], None] | None = None,
-    unit: str = "",
+    unit: Callable[[Any], str] | None = None,
     hidden: Sequence[str] = (),
 ) -> None:
     """Draw the page of the lab `slug`, as its card says.
 
     The worker that trains draws what moves, the metrics and what is inside the model, by the lab's ``view.py``.
-    `extra` draws controls that no knob describes (an upload, a class to draw with).  `unit` is what one step is called
-    and `hidden` are the knobs without a widget, if not as on the card.
+    `extra` draws controls that no knob describes (an upload, a class to draw with).  `unit` says what one step
+    of a config is called and `hidden` are the knobs without a widget, if not as on the card.
     """
     card, config_class = registry.card(slug), engine.lab(slug).Config
-    unit = unit or card.unit
     player = attach(slug, config_class, speed=card.speed)
+    step = unit(player.wanted) if unit else card.unit
     attend(player)
     st.header(card.question, anchor=False)
     begun = st.session_state.get(f"{slug}.lesson_run", "") == (settings(slug, config_class).lesson or "")
@@ -85,7 +85,7 @@ def lab_page(
             with st.container(key="step"):
                 counter = st.empty()
             every = player.burst.begin(player.interval)
-            st.fragment(_live, run_every=every)(player, counter, unit=unit, ends=ends)
+            st.fragment(_live, run_every=every)(player, counter, unit=step, ends=ends)
         _compared(player)
         _tabs(player, card.sources)
     if player.active:

@@ -2,29 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from engine.contract.figure import Figure, Picture, Text
 from engine.contract.view import View
+from engine.scene.curves import curves as curves_panel
 from engine.scene.scene import Scene
 
 FLOOR = 1e-2  # errors below are drawn at the lower edge: what matters is above
 DOTS = 300  # coefficients drawn, at most
 
 
-def stage(view: View, ghosts: Sequence[Any] = ()) -> Scene:
-    """Error against width, and what the model under the slider says; `ghosts` are frames of runs compared with it."""
+def stage(view: View) -> Scene:
+    """Error against width, and what the model under the slider says."""
     frame = view.frame
     scene = Scene(height=560)
-    _risk(scene, view, ghosts)
+    _risk(scene, view)
     {"digits": _digits, "curve": _curve, "coefficients": _coefficients}[frame.kind](scene, frame, view.config)
     scene.stops(
         "Width" if frame.across == "width" else "Epoch", [_stop(frame, k) for k in range(len(frame.stops))],
         panel="risk", at=np.log10(frame.stops),
     )  # fmt: skip
     return scene
+
+
+def curves(view: View) -> Scene:
+    """The same errors with their numbers, the norm of the solution, and the share of wrong answers."""
+    frame, config = view.frame, view.config
+    scene = Scene(height=960 if frame.kind == "digits" else 640)
+    if not len(frame.stops):
+        return scene
+    spread = f"middle of {config.seeds} seeds (band: all)" if config.seeds > 1 else "one seed"
+    series = {"test": ("test", "test"), "training": ("training", "train")}
+    history = _measured(frame, "test", frame.test_error) | _measured(frame, "training", frame.train_error)
+    if tuned(frame):
+        series["tuned"] = ("test, best ridge", "positive")
+        history |= _measured(frame, "tuned", frame.good_ridge_error)
+    if len(frame.theory):
+        series["theory"] = ("theory", "neutral")
+        history["theory"] = (frame.theory_at, frame.theory)
+    _sweep(scene, view, "error", series, history, log_y=frame.across == "width", floor=FLOOR, bands=("test",),
+           calculated=("theory",) if "theory" in series else (), title=f"Squared error, {spread}",
+           y_title="squared error")  # fmt: skip
+    scene.row()
+    _sweep(scene, view, "norm", {"norm": ("norm", "gradient")}, _measured(frame, "norm", frame.norm), log_y=True,
+           bands=("norm",), title="Norm of the solution", y_title="norm of w")  # fmt: skip
+    if frame.kind == "digits":
+        scene.row()
+        _sweep(scene, view, "wrong", {"wrong": ("test", "test")}, _measured(frame, "wrong", frame.wrong),
+               bands=("wrong",), title="Share of digits misread", y_title="share wrong")  # fmt: skip
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """Why there is a peak: the smallest singular value by which the solution divides, and the rank."""
+    frame, config = view.frame, view.config
+    if not len(frame.stops):
+        return [Text("Press Play: what stands behind the peak is drawn here.", tone="hint")]
+    scene = Scene(height=320)
+    if frame.across == "epochs":
+        parts = {"fast": ("due to fast inputs", "class_1"), "slow": ("due to slow inputs", "class_2")}
+        history = _measured(frame, "test", frame.test_error)
+        history |= {name: (frame.stops, frame.parts[:, place]) for place, name in enumerate(parts)}
+        _sweep(scene, view, "parts", {"test": ("test", "test"), **parts}, history,
+               title="Two descents, one for each kind of input", y_title="squared error")  # fmt: skip
+        return [Picture("parts", scene)]
+    if not np.any(frame.smallest):
+        return [Text("A trained network is not a linear solution: it has no singular values to show. Its training loss "
+                     "is among the metrics under Link and export.", tone="hint")]  # fmt: skip
+    scene = Scene(height=640)
+    _sweep(scene, view, "smallest", {"smallest": ("smallest", "gradient")},
+           _measured(frame, "smallest", frame.smallest), log_y=True, bands=("smallest",), y_title="singular value",
+           title="Smallest singular value of the training features: the solution divides by it")  # fmt: skip
+    scene.row()
+    history = _measured(frame, "rank", frame.rank) | {"most": (frame.stops, np.minimum(frame.stops, config.n))}
+    _sweep(scene, view, "rank", {"rank": ("rank", "positive"), "most": ("min(width, n)", "neutral")}, history,
+           log_y=True, calculated=("most",), title="Rank of the training features: the peak stands where it reaches n",
+           y_title="rank")  # fmt: skip
+    return [Picture("peak", scene)]
+
+
+def _measured(frame: Any, name: str, values: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The middle over the seeds of values (W, S), their lowest and their highest, against the stops (W,)."""
+    return {
+        name: (frame.stops, middle(values)),
+        f"{name}_low": (frame.stops, values.min(axis=1)),
+        f"{name}_high": (frame.stops, values.max(axis=1)),
+    }
+
+
+def _sweep(
+    scene: Scene,
+    view: View,
+    key: str,
+    series: dict[str, tuple[str, str]],
+    history: dict[str, tuple[np.ndarray, np.ndarray]],
+    *,
+    bands: tuple[str, ...] = (),
+    **how: Any,
+) -> None:
+    """Curves over a logarithmic x, with a dot where something was measured and a rule where the peak is expected."""
+    frame, config = view.frame, view.config
+    rules = {threshold(config): frame.threshold}
+    if frame.full_rank != frame.threshold:
+        rules["rank reaches n"] = frame.full_rank
+    curves_panel(
+        scene, key, history=history, series=series, x_title=x_title(frame, config), rules=rules, log_x=True, dots=True,
+        bands={name: (f"{name}_low", f"{name}_high") for name in bands}, clip="floor" in how and how["log_y"], **how,
+    )  # fmt: skip
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> None:
@@ -64,11 +152,10 @@ def threshold(config: Any) -> str:
     return "parameters = numbers to fit" if config.model == "network" else "parameters = samples"
 
 
-def _risk(scene: Scene, view: View, ghosts: Sequence[Any]) -> None:
+def _risk(scene: Scene, view: View) -> None:
     frame, config = view.frame, view.config
     stops, seeds = frame.stops, frame.test_error.shape[1]
-    tops = [2.2 if frame.across == "epochs" else 10.0, *frame.test_error.max(axis=1, initial=0),
-            *(middle(g.test_error).max(initial=0) for g in ghosts)]  # fmt: skip
+    tops = [2.2 if frame.across == "epochs" else 10.0, *frame.test_error.max(axis=1, initial=0)]
     low, high = (0.0, 1.1 * max(tops)) if frame.across == "epochs" else (np.log10(FLOOR), np.log10(max(tops)) + 0.3)
     title = "Error against width" if frame.across == "width" else "Error against training time"
     left, right = np.log10(frame.planned[[0, -1]])
@@ -89,11 +176,6 @@ def _risk(scene: Scene, view: View, ghosts: Sequence[Any]) -> None:
         panel.lines(
             [_at(frame, frame.theory_at[s], frame.theory[s]) for s in sides], colour="text", width=2, name="Theory"
         )
-    for ghost in ghosts:
-        if len(ghost.stops):
-            panel.lines(
-                [_at(frame, ghost.stops, middle(ghost.test_error))], colour="neutral", width=2, name="Compared run"
-            )
     if len(stops):
         if frame.across == "epochs":
             for part, name, colour in ((0, "fast", "class_1"), (1, "slow", "class_2")):
