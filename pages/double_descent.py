@@ -10,13 +10,11 @@ import streamlit as st
 import engine
 from ui.link import settings
 from ui.page import View, lab_page, views
-from ui.player import Player
 from ui.scene import show
 from ui.sweep_chart import Line, sweep
 
 SLUG = "double_descent"
 drawn = views(SLUG)
-GOES_WITH = {"legendre": "curve", "gaussian_subset": "gaussian"}  # the only data that these models take
 
 
 def stage(view: View) -> None:
@@ -98,16 +96,6 @@ def inside(view: View) -> None:
           key=f"{view.key}.rank", **common)  # fmt: skip
 
 
-def extra(player: Player) -> None:
-    """A model that takes only one kind of data brings it along; one that does not take the data goes back to digits."""
-    model, data = (st.session_state.get(f"{SLUG}.{name}") for name in ("model", "data"))
-    if model is None or data is None or model == getattr(player.wanted, "model", model):
-        return
-    wanted = GOES_WITH.get(model, data if data != "gaussian" else "digits")
-    if wanted != data:
-        st.session_state[f"{SLUG}.data"] = wanted
-
-
 def _unit(config: Any) -> str:
     """What one step is: a width with all its seeds, unless that takes longer than a slice of time."""
     if config.across == "epochs":
@@ -116,4 +104,4 @@ def _unit(config: Any) -> str:
 
 
 here = settings(SLUG, engine.lab(SLUG).Config).config
-lab_page(SLUG, stage=stage, curves=curves, inside=inside, extra=extra, unit=_unit(here))
+lab_page(SLUG, stage=stage, curves=curves, inside=inside, unit=_unit(here))
