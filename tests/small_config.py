@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from engine import Config, ConfigError
 from engine.contract.knobs import knob
@@ -28,3 +29,9 @@ class Small(Config):
     def check(self) -> None:
         if self.shape == "xor" and self.width == 64:
             raise ConfigError("width", self.width, "xor takes fewer than 64")
+
+    def settle(self, turned: str) -> Self:
+        """Lion wants small steps; xor brings a width that it takes."""
+        if turned == "method" and self.method == "lion":
+            return replace(self, rate=min(self.rate, 0.003), hidden=self.hidden[:1])
+        return replace(self, width=32) if turned == "shape" and self.shape == "xor" and self.width == 64 else self

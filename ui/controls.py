@@ -40,7 +40,8 @@ def controls(
 
     `groups` maps titles to knobs, in order; without it each knob's own `group` is used.  `hidden` are not drawn (nor
     are those that the link hides), `disabled` are drawn but cannot be turned; a knob that holds text is drawn only if
-    `show` names it.  If the settings do not go together, a sentence says so and the last Config that did is returned.
+    `show` names it.  What was turned brings along what `Config.settle` says.  If the settings do not go together, a
+    sentence says so and the last Config that did is returned.
     What is wrong with the link is said in the container `notices`, or above the knobs.
     """
     here = settings(slug, config_class)
@@ -56,8 +57,12 @@ def controls(
         here.stale = False
     values = {name: _value(slug, spec, here.config) for name, spec in knobs.items()}
     refused, missing = "", ""
+    turned = {name: value for name, value in values.items() if value != getattr(here.config, name)}
     try:
-        here.replace(config_class(**values))  # type: ignore[arg-type]
+        here.replace(here.config.turned(**turned))
+        for name in [name for name, value in values.items() if value != getattr(here.config, name)]:
+            values[name] = getattr(here.config, name)  # a knob that another one brought along
+            _seed(_key(slug, knobs[name]), knobs[name], values[name])
     except ConfigError as error:
         text = error.knob in knobs and knobs[error.knob].kind == "text"
         if text or isinstance(error, StillMissing):  # nothing is wrong: something is still to be given

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 TEXTS = ("title", "icon", "group", "question")  # without these there is no card
+PACES = ("1 step/s", "5 steps/s", "30 steps/s", "100 steps/s", "full speed")
 
 
 class CardError(ValueError):
@@ -20,9 +21,10 @@ class Card:
     """One lab on the list of labs.
 
     ``group`` and ``order`` place it in the navigation, ``lecture`` in the course (0: in none).  ``unit`` is what one
-    step is called and ``speed`` the pace that a run starts with.  ``show`` names knobs that stand above their groups,
-    ``hidden`` those that are set on the stage and not by a widget.  ``sources`` are shared modules whose code is shown
-    beside the lab's own.  ``hero``, ``tries`` (``try`` in the file), ``inputs`` and ``terms`` are for what comes.
+    step is called and ``speed`` the pace that a run starts with, one of `PACES`.  ``hero`` is the key of the panel that
+    stands for the lab, ``tries`` (``try`` in the file) are the two to four knobs of its question.  ``show`` names knobs
+    that stand above their groups, ``hidden`` those that are set on the stage and not by a widget.  ``sources`` are
+    shared modules whose code is shown beside the lab's own.  ``inputs`` and ``terms`` are for what comes.
     """
 
     slug: str

@@ -5,6 +5,7 @@ Each check is given a lab's slug and yields a sentence for everything that is wr
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pickle
@@ -15,18 +16,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 
-from engine.contract import registry
-from engine.contract.card import CardError
+from engine.contract import plain, registry, wording
 from engine.contract.compare import leaves, same
 from engine.contract.experiment import Experiment
 from engine.contract.knobs import Config, ConfigError, Knob
-from engine.contract.lesson import LessonError, lessons
+from engine.contract.trials import made, moments, train
 from engine.contract.view import View
 
 Check = Callable[[str], Iterator[str]]
@@ -37,27 +36,12 @@ PARTS = ("card.toml", "maths.md", "__init__.py", "config.py", "experiment.py", "
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _made(slug: str, **knobs: Any) -> tuple[ModuleType, Any]:
-    lab = registry.lab(slug)
-    return lab, lab.Experiment(lab.Config(**knobs))
-
-
-def _train(experiment: Any, steps: int, *, look: int = 0) -> list[dict[str, float]]:
-    """Metrics of up to `steps` steps, with `look` frames drawn after each."""
-    found: list[dict[str, float]] = []
-    while len(found) < steps and not experiment.done:
-        found.append(experiment.step())
-        for _ in range(look):
-            experiment.frame()
-    return found
-
-
 def parts(slug: str) -> Iterator[str]:
-    """The folder, the three names, a question, a card, and help for every knob."""
+    """The folder, the three names, a question, and help for every knob."""
     for name in PARTS:
         if not (registry.folder(slug) / name).exists():
             yield f"{slug}/{name} is missing."
-    lab, experiment = _made(slug)
+    lab, experiment = made(slug)
     for name, right in (("Config", issubclass(lab.Config, Config)), ("Frame", True)):
         if not (right and getattr(lab, name).__dataclass_params__.frozen):
             yield f"{name} must be a frozen dataclass, and Config one of knobs."
@@ -67,45 +51,18 @@ def parts(slug: str) -> Iterator[str]:
     if not question.endswith("?"):
         yield "__init__.py: the docstring must begin with the question that the lab asks, in one line."
     yield from (f"config.py: {name} has no help." for name, spec in lab.Config.knobs().items() if not spec.help)
-    try:
-        card = registry.card(slug)
-    except CardError as error:
-        yield str(error)
-        return
-    if card.question != question:
-        yield "card.toml: its question is not that of __init__.py."
-    named = {*card.show, *card.hidden, *card.tries}
-    yield from (f"card.toml: there is no knob {name}." for name in sorted(named - lab.Config.knobs().keys()))
-
-
-def taught(slug: str) -> Iterator[str]:
-    """Every lesson sets what the lab takes."""
-    config_class = registry.lab(slug).Config
-    try:
-        found = lessons(slug)
-    except LessonError as error:
-        yield f"{error}."
-        return
-    if len({each.slug for each in found}) < len(found):
-        yield "lessons.toml: two lessons have the same slug."
-    for each in found:
-        try:
-            if each.compared(config_class) == each.config(config_class):
-                yield f"lessons.toml, {each.slug}: the run beside it is the same run."
-        except ConfigError as error:
-            yield f"lessons.toml, {each.slug}: {error}"
 
 
 def frames(slug: str) -> Iterator[str]:
     """A frame holds finite arrays and no tensor, and can be sent to another process."""
-    lab, experiment = _made(slug)
+    lab, experiment = made(slug)
     for _ in range(3):
         frame = experiment.frame()
         if not isinstance(frame, lab.Frame):
             yield "experiment.py: frame() must return a Frame."
         if any(isinstance(leaf, torch.Tensor) for leaf in leaves(frame)):
             yield "frame.py: a Frame holds NumPy arrays; this one holds a tensor."
-        _train(experiment, 1)
+        train(experiment, 1)
     maps = [a for a in leaves(frame) if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.ndim > 1 and a.size]
     if not maps:
         yield "frame.py: there is no array to draw in the frame of the defaults."
@@ -118,29 +75,25 @@ def frames(slug: str) -> Iterator[str]:
 
 def drawn(slug: str) -> Iterator[str]:
     """The view draws the beginning and what comes after, alone and beside another run, without touching anything."""
-    _, experiment = _made(slug)
+    _, experiment = made(slug)
     views = registry.view(slug)
-    curves: dict[str, Any] = {}
-    for _ in range(3):
-        frame, step = experiment.frame(), experiment.step_count
+    for moment in moments(experiment, 2):
         for beside in (False, True):
-            view = View(frame, experiment.config, curves, step, step, beside)
+            view = dataclasses.replace(moment, beside=beside)
             packed = views.stage(view).to_bytes()
             if packed != views.stage(view).to_bytes():
                 yield "view.py: stage draws another picture when it is asked again."
             if len(packed) > LARGEST:
-                yield f"view.py: the stage of step {step} takes {len(packed):,} bytes; {LARGEST:,} is the most."
+                yield f"view.py: the stage of step {view.step} takes {len(packed):,} bytes; {LARGEST:,} is the most."
             for kind in ("node", "point", "nothing"):
                 views.answer(view, {"panel": "nowhere", "kind": kind, "index": 0, "x": 0.0, "y": 0.0})
-        history = {name: [*curves.get(name, ([], []))[1], v] for m in _train(experiment, 1) for name, v in m.items()}
-        curves = {name: (np.arange(1, len(values) + 1), np.asarray(values)) for name, values in history.items()}
 
 
 def looked(slug: str) -> Iterator[str]:
     """Looking changes neither the run nor any global generator."""
-    blind, watched = _made(slug, seed=1)[1], _made(slug, seed=1)[1]
+    blind, watched = made(slug, seed=1)[1], made(slug, seed=1)[1]
     before, numpy_before = torch.random.get_rng_state(), np.random.get_state()
-    if _train(blind, STEPS) != _train(watched, STEPS, look=2) or not same(blind.state_dict(), watched.state_dict()):
+    if train(blind, STEPS) != train(watched, STEPS, look=2) or not same(blind.state_dict(), watched.state_dict()):
         yield "experiment.py: a run that is looked at learns something else."
     if not torch.equal(before, torch.random.get_rng_state()) or not same(numpy_before, np.random.get_state()):
         yield "experiment.py: a global random generator was used; take engine.contract.device.generator."
@@ -148,14 +101,14 @@ def looked(slug: str) -> Iterator[str]:
 
 def seeded(slug: str) -> Iterator[str]:
     """The same seed gives the same metrics, and another seed others: at the defaults, or where a knob brings chance."""
-    first, again = (_train(_made(slug, seed=3)[1], STEPS) for _ in range(2))
+    first, again = (train(made(slug, seed=3)[1], STEPS) for _ in range(2))
     if first != again:
         yield "experiment.py: the same seed gives other metrics the second time."
     config_class = registry.lab(slug).Config
     turned = [{}] + [{s.name: 0.5 * (s.low + s.high)} for s in config_class.knobs().values() if s.kind == "float"]
     for knobs in turned:
         try:
-            if _train(_made(slug, seed=3, **knobs)[1], STEPS) != _train(_made(slug, seed=4, **knobs)[1], STEPS):
+            if train(made(slug, seed=3, **knobs)[1], STEPS) != train(made(slug, seed=4, **knobs)[1], STEPS):
                 return
         except ConfigError:
             continue
@@ -164,12 +117,12 @@ def seeded(slug: str) -> Iterator[str]:
 
 def taken(slug: str) -> Iterator[str]:
     """A state that was taken stays as it was, and going back to it goes on exactly."""
-    _, experiment = _made(slug)
-    _train(experiment, 3)
+    _, experiment = made(slug)
+    train(experiment, 3)
     state = pickle.loads(pickle.dumps(experiment.state_dict()))
-    ahead = _train(experiment, STEPS)
+    ahead = train(experiment, STEPS)
     experiment.load_state_dict(state)
-    if experiment.step_count != 3 or _train(experiment, STEPS) != ahead:
+    if experiment.step_count != 3 or train(experiment, STEPS) != ahead:
         yield "experiment.py: a state that was loaded again goes on in another way."
 
 
@@ -199,7 +152,7 @@ def bounded(slug: str) -> Iterator[str]:
                     yield f"config.py, {where}: the sentence must name a knob and say what is allowed; it says: {error}"
                 continue
             experiment = lab.Experiment(config)
-            for metrics in _train(experiment, 2):
+            for metrics in train(experiment, 2):
                 if not metrics or not all(isinstance(number, float) for number in metrics.values()):
                     yield f"experiment.py, {where}: metrics must be floats, and some."
             frame = experiment.frame()
@@ -210,8 +163,8 @@ def bounded(slug: str) -> Iterator[str]:
 
 def turned(slug: str) -> Iterator[str]:
     """Live knobs change in a run, and others are refused by name."""
-    lab, experiment = _made(slug)
-    _train(experiment, 1)
+    lab, experiment = made(slug)
+    train(experiment, 1)
     for spec in lab.Config.knobs().values():
         try:
             other = lab.Config(**{spec.name: _values(spec)[-1]}) if spec.kind in ("int", "float") else lab.Config()
@@ -227,7 +180,7 @@ def turned(slug: str) -> Iterator[str]:
             continue
         if not spec.live:
             yield f"experiment.py: update takes {spec.name}, which is not live."
-        _train(experiment, 1)
+        train(experiment, 1)
         if experiment.config != other:
             yield f"experiment.py: after update {spec.name} is not what it was turned to."
         experiment.update(lab.Config())
@@ -247,22 +200,45 @@ def linked(slug: str) -> Iterator[str]:
             yield f"config.py: {config} does not come back from its link."
 
 
+def settled(slug: str) -> Iterator[str]:
+    """A knob that is turned by hand stays where it was turned to, whatever it brings along, or is refused by name."""
+    config_class = registry.lab(slug).Config
+    for spec in config_class.knobs().values():
+        for value in _values(spec):
+            where = f"config.py, {spec.name} = {str(value)[:40]}"
+            try:
+                config = config_class().turned(**{spec.name: value})
+            except ConfigError as error:
+                if error.knob not in config_class.knobs():
+                    yield f"{where}: the sentence must name a knob; it says: {error}"
+                continue
+            if getattr(config, spec.name) != value:
+                yield f"{where}: settle takes the knob back that was turned."
+
+
+def repeated(slug: str) -> Iterator[str]:
+    """The plain form, if there is one, is plain, and its metrics are the lab's."""
+    yield from plain.wrong(slug)
+
+
 CHECKS: dict[str, Check] = {
-    check.__name__: check for check in (parts, taught, frames, drawn, looked, seeded, taken, bounded, turned, linked)
-}
-QUICK = ("parts", "taught", "frames", "drawn", "linked")
+    "parts": parts, "carded": wording.carded, "labelled": wording.labelled, "taught": wording.taught,
+    "spoken": wording.spoken, "frames": frames, "drawn": drawn, "looked": looked, "seeded": seeded, "taken": taken,
+    "bounded": bounded, "turned": turned, "settled": settled, "linked": linked, "repeated": repeated,
+}  # fmt: skip
+QUICK = ("parts", "carded", "labelled", "taught", "spoken", "frames", "drawn", "settled", "linked")
 
 _RESUME = """
 import json, pickle, sys
 import torch
-from engine.contract import check, registry
+from engine.contract import registry, trials
 torch.set_num_threads(1)
 told = {}
 for slug, config, state in pickle.load(open(sys.argv[1], "rb")):
     try:
         experiment = registry.lab(slug).Experiment(config)
         experiment.load_state_dict(state)
-        told[slug] = check._train(experiment, check.STEPS)
+        told[slug] = trials.train(experiment, int(sys.argv[2]))
     except Exception as error:
         told[slug] = repr(error)
 print(json.dumps(told))
@@ -273,17 +249,17 @@ def resumed(slugs: Sequence[str]) -> dict[str, str]:
     """What is wrong with each lab whose state, restored in another process, goes on in another way; one for all."""
     states, here = [], {}
     for slug in slugs:
-        _, experiment = _made(slug, seed=2)
-        _train(experiment, STEPS)
+        _, experiment = made(slug, seed=2)
+        train(experiment, STEPS)
         states.append((slug, experiment.config, pickle.loads(pickle.dumps(experiment.state_dict()))))
-        here[slug] = _train(experiment, STEPS)
+        here[slug] = train(experiment, STEPS)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "states"
         file.write_bytes(pickle.dumps(states))
         outside = os.pathsep.join(sys.modules["engine.labs"].__path__[1:])
         told = subprocess.run(
-            [sys.executable, "-c", _RESUME, str(file)], capture_output=True, text=True, encoding="utf-8", cwd=ROOT,
-            env={**os.environ, "PLAYGROUND_LABS": outside},
+            [sys.executable, "-c", _RESUME, str(file), str(STEPS)], capture_output=True, text=True, encoding="utf-8",
+            cwd=ROOT, env={**os.environ, "PLAYGROUND_LABS": outside},
         )  # fmt: skip
     if told.returncode:
         return dict.fromkeys(slugs, f"The other process ended with: {told.stderr.strip()[-200:]}")
@@ -297,11 +273,11 @@ def resumed(slugs: Sequence[str]) -> dict[str, str]:
 
 def pace(slug: str) -> str:
     """How long a step and a picture take here: told, and no reason to refuse a lab."""
-    _, experiment = _made(slug)
+    _, experiment = made(slug)
     views = registry.view(slug)
-    _train(experiment, 2)
+    train(experiment, 2)
     began = time.perf_counter()
-    _train(experiment, 10)
+    train(experiment, 10)
     middle = time.perf_counter()
     for _ in range(5):
         views.stage(View(experiment.frame(), experiment.config)).to_bytes()

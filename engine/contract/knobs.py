@@ -236,6 +236,15 @@ class Config:
     def check(self) -> None:
         """Raise `ConfigError` if knobs that are fine one by one do not go together.  A lab may override this."""
 
+    def settle(self, turned: str) -> Self:
+        """This Config with what the knob `turned` brings along, for a visitor who turned it by hand.
+
+        A lab may override this: a model that takes one kind of data brings that data.  It is asked before `check`, so
+        knobs may not go together here; what it returns is checked.  Links, lessons and scripts say all that they mean,
+        and nothing is settled for them.
+        """
+        return self
+
     @classmethod
     def knobs(cls) -> dict[str, Knob]:
         """Every knob by name, in the order of declaration with the seed last."""
@@ -285,6 +294,19 @@ class Config:
             for name, spec in self.knobs().items()
             if name == "seed" or getattr(self, name) != spec.default
         }
+
+    def turned(self, **knobs: Any) -> Self:
+        """This Config with `knobs` turned by hand, and what each of them brings along (see `settle`).
+
+        Raises `ConfigError` if a value is not accepted, or if what is settled does not go together.
+        """
+        loose, specs = object.__new__(type(self)), self.knobs()  # `check` comes at the end
+        values = {name: getattr(self, name) for name in specs} | {n: specs[n].check(v) for n, v in knobs.items()}
+        for name, value in values.items():
+            object.__setattr__(loose, name, value)
+        for name in knobs:
+            loose = loose.settle(name)
+        return dataclasses.replace(loose)
 
     def changed(self, other: Config) -> tuple[str, ...]:
         """Names of the knobs in which `other` differs."""

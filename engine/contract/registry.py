@@ -98,9 +98,10 @@ def _public(file: Path) -> frozenset[str]:
 
 
 def parts(slug: str) -> list[str]:
-    """The modules of a lab, the one with its steps first and its knobs last."""
+    """The modules of a lab: its plain form first, then the one with its steps, and its knobs last."""
     names = [m.name for m in pkgutil.iter_modules(lab(slug).__path__) if not m.ispkg]
-    return sorted(names, key=lambda name: (name == "config", name != "experiment", name != "frame", name))
+    order = ("plain", "experiment", "frame")
+    return sorted(names, key=lambda name: (name == "config", *(name != first for first in order), name))
 
 
 def lazily(package: str, *further: str) -> Callable[[str], Any]:

@@ -25,7 +25,12 @@ def test_every_lab_has_a_card_that_agrees_with_it() -> None:
         assert lab.__doc__.strip().splitlines()[0] == each.question and each.question.endswith("?")
         assert set(each.show) | set(each.hidden) | set(each.tries) <= set(knobs)
         assert each.speed in SPEEDS and 0 <= each.lecture <= 14
+        assert each.hero and len(each.tries) >= 2
         assert all(importlib.util.find_spec(name) for name in each.sources)
+
+
+def test_a_page_knows_the_paces_that_a_card_may_name() -> None:
+    assert tuple(SPEEDS) == card.PACES
 
 
 def test_cards_are_read_without_importing_a_lab() -> None:

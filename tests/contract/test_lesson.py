@@ -9,6 +9,7 @@ import engine
 from engine.contract import lesson, registry
 from ui.player import SPEEDS
 
+GOOD = "[[lesson]]\nslug='a'\ntitle='A'\npredict='?'\n"
 SLUGS = [card.slug for card in registry.cards()[0]]
 
 
@@ -34,12 +35,71 @@ def test_every_lesson_is_one_that_its_lab_takes(slug: str) -> None:
         ("[[lesson]]\nslug = 'a'\ntitle = 'A'\n", "explain"),
         ("[[lesson]]\nslug = 'a'\ntitle='A'\npredict='?'\nexplain='.'\nparams={}\nanswers=['x']\nright=1\n", "right"),
         ("[[lesson]]\nslug = 'a'\ntitle='A'\npredict='?'\nexplain='.'\nparams={}\ncolour='red'\n", "colour"),
+        (GOOD + "explain='.'\nhappened='.'\n", "both explain and happened"),
+        (GOOD + "happened='.'\notherwise='.'\n", "otherwise and when go together"),
+        (GOOD + "happened='.'\nwhen='a < 1'\n", "otherwise and when go together"),
+        (GOOD + "explain='.'\notherwise='.'\nwhen='a < 1'\n", "otherwise needs happened"),
+        (GOOD + "happened='.'\notherwise='.'\nwhen='len(modes) > 1'\n", "in when, 'len.modes. > 1' is no comparison"),
+        (GOOD + "happened='{modes!r}'\n", "in happened, a fact cannot be written as 'r'"),
+        (GOOD + "happened='{other.modes}'\n", "in happened, '{other.modes}' names no fact"),
+        (GOOD + "happened='{'\n", "in happened, '{' has a brace too many or too few"),
+        (GOOD + "explain='.'\nat=0\n", "at must be a step from 1 up"),
+        (GOOD + "explain='.'\nat='10'\n", "at must be a whole number"),
+        (GOOD + "explain='.'\nat=3\nruns_to=4\n", "two names of one step"),
+        (GOOD + "explain='.'\nknobs='rate'\n", "knobs must be a list of texts"),
+        (GOOD + "explain='.'\npoint={layer='x'}\n", "point must name a panel"),
+        (GOOD + "explain='.'\npoint={panel='x', colour='red'}\n", "point must name a panel"),
+        (GOOD + "explain='.'\nanswers=['x']\nright=0\n", "two to four answers"),
     ],
 )
 def test_a_file_that_lacks_something_is_named_with_what_it_lacks(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "lessons.toml").write_text(text, encoding="utf-8")
     with pytest.raises(lesson.LessonError, match=rf"{tmp_path.name}/lessons.toml, lesson a: .*{said}"):
         lesson.read(tmp_path / "lessons.toml")
+
+
+def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+    for text, said in (("lesson = ", "cannot be read"), ("[lesson]\nslug='a'\n", "begins with")):
+        (tmp_path / "lessons.toml").write_text(text, encoding="utf-8")
+        with pytest.raises(lesson.LessonError, match=rf"{tmp_path.name}/lessons.toml.*{said}"):
+            lesson.read(tmp_path / "lessons.toml")
+
+
+WITH_NUMBERS = """
+[[lesson]]
+slug = "bridges"
+title = "Bridges"
+predict = "How many modes are covered?"
+params = { noise = "0.5" }
+beside = { noise = "0.1" }
+at = 400
+point = { panel = "plane", layer = "Fakes" }
+knobs = ["noise"]
+happened = "{modes:.0f} modes here, {beside.modes:.1f} there; loss {loss:.2f}, {{kept}}."
+otherwise = "Only {modes:.0f} this time: {verdict}."
+when = "modes >= 6 and beside.modes < modes"
+"""
+
+
+def test_a_lesson_speaks_of_the_run_on_screen(tmp_path: Path) -> None:
+    (tmp_path / "lessons.toml").write_text(WITH_NUMBERS, encoding="utf-8")
+    [found] = lesson.read(tmp_path / "lessons.toml")
+    assert (found.at, found.runs_to, found.knobs) == (400, 400, ("noise",))
+    assert found.point == lesson.Point("plane", "Fakes")
+    assert found.names() == {"modes", "beside.modes", "loss", "verdict"}
+    here = {"modes": 7.0, "loss": 0.126, "verdict": "collapsed"}
+    assert found.holds(here, {"modes": 2})
+    assert found.said(here, {"modes": 2}) == "7 modes here, 2.0 there; loss 0.13, {kept}."
+    assert not found.holds(here, {"modes": 8})
+    assert found.said(here, {"modes": 8}) == "Only 7 this time: collapsed."
+    with pytest.raises(lesson.LessonError, match=r"bridges, when: there is no fact beside.modes; there are no facts"):
+        found.said(here)
+    with pytest.raises(lesson.LessonError, match="there is no fact loss; the facts are modes"):
+        found.said({"modes": 7.0}, {"modes": 2})
+
+
+def test_a_text_without_numbers_is_said_as_it_stands() -> None:
+    assert FIRST.said({}) == FIRST.explain and FIRST.holds({}) and FIRST.at == FIRST.runs_to
 
 
 def page() -> None:

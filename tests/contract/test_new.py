@@ -84,6 +84,90 @@ def test_what_breaks_the_contract_is_found(outside: Path, file: str, line: str, 
     assert said in " ".join(check.check(SLUG))
 
 
+def change(outside: Path, file: str, line: str, instead: str) -> None:
+    place = outside / SLUG / file
+    text = place.read_text(encoding="utf-8")
+    assert line in text
+    place.write_text(text.replace(line, instead), encoding="utf-8")
+
+
+SAID = "\"The line's slope"  # how what is said begins in the template
+EXPLAIN = 'explain = "Each step overshoots the best line by more than it was away from it, so the loss grows."'
+OTHERWISE = 'otherwise = "{loss:.2f}"\nwhen = '
+SETTLE = "    def settle(self, turned: str) -> BaseConfig:\n        return Config()\n\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "instead", "said"),
+    [
+        ("card.toml", 'hero = "plane"', 'hero = "map"', "a panel, not 'map'; at step 0 the stage has plane"),
+        ("card.toml", 'try = ["learning_rate", "noise", "points"]', 'try = ["noise"]', "2 to 4 knobs of the question"),
+        ("card.toml", 'try = ["learning_rate"', 'try = ["rate"', "card.toml: there is no knob rate"),
+        ("card.toml", 'icon = "show_chart"', 'icon = "Show chart"', "Material symbol, like show_chart, not 'Show"),
+        ("card.toml", 'speed = "30 steps/s"', 'speed = "fast"', "card.toml: speed is one of 1 step/s"),
+        ("card.toml", 'unit = "Step"', 'sources = ["engine.nets.nothing"]', "no module engine.nets.nothing"),
+        ("config.py", 'help="How far they', 'label="Points", help="How far they', "and noise have the same label"),
+        ("config.py", "    points: int", f"{SETTLE}    points: int", "settle takes the knob back"),
+        ("view.py", 'x_label="x", y_label="y"', 'x_label="x"', "in stage, the panel plane lacks y_label"),
+        ("view.py", 'title="How far off is the line?"', 'title=""', "in curves, the panel loss lacks title"),
+        ("view.py", f"{SAID} is", f"{SAID} is not. But", "one sentence, not: The line's slope is not. But"),
+        ("view.py", '{height:.2f}."', '{height:.2f}"', "one line that ends with a full stop"),
+        ("view.py", f"{SAID} is", f"{SAID} is {{'far ' * 30}}", "of which 140 have room"),
+        ("view.py", '"least": least}', '"beside": least}', "facts cannot be called 'beside'"),
+        ("view.py", '"least": least}', '"least": np.float32(least)}', "the fact least is a number or a text"),
+        ("view.py", '"least": least}', '"least": float("nan")}', "the fact least is nan"),
+        ("lessons.toml", "at = 20\n", "", "too_fast: it says no step at which the run stops"),
+        ("lessons.toml", 'knobs = ["learning_rate"]', 'knobs = ["rate"]', "there is no knob rate, under knobs"),
+        ("lessons.toml", 'panel = "plane"', 'panel = "map"', "no panel map on its stage; there are plane"),
+        ("lessons.toml", EXPLAIN, 'happened = "{modes:.1f}"', "no fact modes; the facts are least, loss"),
+        ("lessons.toml", EXPLAIN, 'happened = "{beside.loss:.1f}"', "no fact beside.loss; there are no facts"),
+        ("lessons.toml", EXPLAIN, 'happened = "{loss:d}"', "cannot be written as {loss:d}"),
+        ("lessons.toml", EXPLAIN, f'happened = "."\n{OTHERWISE}"loss > \'a\'"', "one is a text, the other a number"),
+        ("lessons.toml", EXPLAIN, f'happened = "."\n{OTHERWISE}"loss"', "'loss' is no comparison of facts"),
+    ],
+)  # fmt: skip
+def test_what_a_lab_says_wrongly_is_found(outside: Path, file: str, line: str, instead: str, said: str) -> None:
+    change(outside, file, line, instead)
+    assert said in " ".join(check.check(SLUG, quick=True))
+
+
+def test_a_lesson_with_numbers_of_the_run_keeps_the_contract(outside: Path) -> None:
+    text = 'happened = "{loss:.3g}, not {least:.3g}."\notherwise = "{loss:.2f}"\nwhen = "loss > least and loss > 1"'
+    change(outside, "lessons.toml", EXPLAIN, text)
+    assert check.check(SLUG, quick=True) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "said"),
+    [
+        ("LEARNING_RATE = 0.1", "LEARNING_RATE = 0.2", "LEARNING_RATE is 0.2, and by default the knob is 0.1"),
+        ("NOISE = 0.3", "SPREAD = 0.3", "noise is neither a constant nor under 'Does not know: …'"),
+        ("The constants", "Does not know: noise, colour.  The constants", "does not know colour, which is no knob"),
+        ("The constants", "Does not know: noise.  The constants", "has NOISE, and says that it does not know it"),
+        ("import torch\n", "import torch\nimport engine\n", "it imports engine"),
+        ("import torch\n", "import torch\nfrom . import frame\n", "it imports ."),
+        ("def train(", "def learn(", "it lacks train(steps)"),
+        ("import torch\n", "import torch\n" + "\n" * 150, "lines; 150 are the most"),
+        ("import torch\n", "import torch\n)", "it cannot be read"),
+        ("square()", "abs()", "at the defaults, loss of step 1 is"),
+        ("lr=LEARNING_RATE", "lr=0.1", "in the lesson too_fast, loss of step 2 is"),
+        ('{"loss"', '{"error"', "step 1 has the metric error, which the lab does not have"),
+        ('yield {"loss": loss.item()}', "yield {}", "it has no metrics for step 1"),
+        ("range(steps)", "range(3)", "it does 3 steps where the lab does 20"),
+    ],
+)
+def test_a_plain_form_that_is_not_the_lab_is_found(outside: Path, line: str, instead: str, said: str) -> None:
+    change(outside, "plain.py", line, instead)
+    assert said in " ".join(check.repeated(SLUG))
+
+
+def test_a_plain_form_that_knows_too_little_repeats_too_few_lessons(outside: Path) -> None:
+    change(outside, "plain.py", "The constants", "Does not know: noise.  The constants")
+    change(outside, "plain.py", "NOISE", "0.3")
+    change(outside, "plain.py", "0.3 = 0.3\n", "")
+    assert [*check.repeated(SLUG)] == ["plain.py: it knows the knobs of 1 lessons; it should repeat 2."]
+
+
 @pytest.mark.parametrize(
     ("slug", "question", "said"),
     [("gan", "", "already a lab"), ("Two Words", "", "small letters"), ("../x", "", "small letters"),

@@ -61,7 +61,7 @@ def test_untouched_widgets_give_the_default_and_an_empty_link() -> None:
         ("select_slider", "batch", 64),
         ("toggle", "clip", True),
         ("segmented_control", "shape", "moons"),
-        ("selectbox", "method", "lion"),
+        ("selectbox", "method", "lamb"),
         ("number_input", "seed", 4711),
     ],
 )
@@ -203,6 +203,33 @@ def test_settings_that_do_not_go_together_keep_the_last_good_ones() -> None:
     app.button(key="small.back").click().run()
     assert not app.error
     assert app.slider(key="small.width").value == 8
+
+
+def test_a_turned_knob_brings_along_what_the_lab_says_and_its_widgets_show_it() -> None:
+    app = open_page(rate="0.3", hidden="4,2,8")
+    app.selectbox(key="small.method").set_value("lion").run()
+    assert result(app) == Small(method="lion", rate=0.003, hidden=(4,))
+    assert app.select_slider(key="small.rate").value == 0.003
+    assert [n.value for n in app.number_input if n.key.startswith("small.hidden.")] == [4]
+    app.select_slider(key="small.rate").set_value(0.1).run()  # by hand it may be anything
+    assert result(app).rate == 0.1
+    app.button(key="small.undo").click().run()
+    app.button(key="small.undo").click().run()
+    assert result(app) == Small(rate=0.3, hidden=(4, 2, 8))
+    assert not app.error
+
+
+def test_what_is_brought_along_may_make_good_what_did_not_go_together() -> None:
+    app = open_page(width="64")
+    app.segmented_control(key="small.shape").set_value("xor").run()
+    assert not app.error
+    assert result(app) == Small(shape="xor", width=32)
+    assert app.slider(key="small.width").value == 32
+
+
+def test_nothing_is_brought_along_for_a_link() -> None:
+    app = open_page(method="lion", rate="0.3")
+    assert result(app) == Small(method="lion", rate=0.3)
 
 
 def test_a_late_link_of_our_own_does_not_turn_knobs_back() -> None:

@@ -94,7 +94,7 @@ def _few_steps(scene: Scene, view: View) -> None:
     bottom = np.log10(max(LOWEST, min([frame.floor, *measured.tolist()]) / 2))
     panel = scene.panel(
         "few", title="Energy distance after few looks", x=(-0.05, 2.05), y=(bottom, top), x_log=True,
-        y_log=True, x_label="calls of the network for a sample", equal=False, aspect=0.6,
+        y_log=True, x_label="calls of the network for a sample", y_label="energy distance", equal=False, aspect=0.6,
         weight=4 if view.config.data == "digits" else 5,
     )  # fmt: skip
     lowest = np.log10(max(frame.floor, LOWEST))
@@ -114,6 +114,6 @@ def _schedule(scene: Scene, view: View) -> None:
     frame = view.frame
     times = np.linspace(0, 1, len(frame.alpha))
     panel = scene.panel("schedule", title="What is left of the data", x=(0, 1), y=(0, 1.02), x_label="time t",
-                        equal=False, aspect=0.6, weight=4)  # fmt: skip
+                        y_label="factor", equal=False, aspect=0.6, weight=4)  # fmt: skip
     for values, colour, name in ((frame.alpha, "positive", "data (α)"), (frame.sigma, "negative", "noise (σ)")):
         panel.path(np.column_stack([times, values]), colour=colour, name=name, head=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
@@ -85,6 +86,11 @@ class Config(BaseConfig):
             most = COEFFICIENTS[self.size] / n**2
             if self.widest > most:
                 raise ConfigError("widest", self.widest, f"with {n} samples it is at most {most:.3g} times n")
+
+    def settle(self, turned: str) -> Self:
+        """A model brings along data that it takes."""
+        fitting = GOES_WITH[self.model]
+        return replace(self, data=fitting[0]) if turned == "model" and self.data not in fitting else self
 
     @property
     def n(self) -> int:

@@ -61,17 +61,17 @@ def _measures(scene: Scene, frame: Any) -> None:
     names = list(frame.samples)
     if "modes" in frame.measured:
         total = len(frame.centres)
-        panel = _strip(scene, "modes", "Modes", names, (0, total * 1.08))
+        panel = _strip(scene, "modes", "Modes", names, (0, total * 1.08), y_label="modes covered")
         _dots(panel, frame.measured["modes"], names)
     energy = {name: np.log10(np.clip(of, LEAST, 1)) for name, of in frame.measured["energy"].items()}
-    panel = _strip(scene, "energy", "Energy", names, (-2.5, 0), log=True)
+    panel = _strip(scene, "energy", "Energy", names, (-2.5, 0), y_label="energy distance", log=True)
     _level(panel, np.log10(max(frame.floor, LEAST)), names, "real to real")
     _dots(panel, energy, names)
     if "strays" in frame.measured:
-        panel = _strip(scene, "strays", "Strays", names, (0, 1))
+        panel = _strip(scene, "strays", "Strays", names, (0, 1), y_label="share outside")
         _dots(panel, frame.measured["strays"], names)
     top = frame.ceiling if np.isfinite(frame.ceiling) else 1.5
-    panel = _strip(scene, "likelihood", "Likelihood", names, (LOWEST, top + 0.3))
+    panel = _strip(scene, "likelihood", "Likelihood", names, (LOWEST, top + 0.3), y_label="nats a point")
     if np.isfinite(frame.ceiling):
         _level(panel, frame.ceiling, names, "true density")
     told = frame.measured.get("log_likelihood", {})
@@ -81,9 +81,11 @@ def _measures(scene: Scene, frame: Any) -> None:
             panel.text(place - 0.4, LOWEST + 0.5, "none" if name == "gan" else "–", mark=False)
 
 
-def _strip(scene: Scene, key: str, title: str, names: list[str], y: tuple[float, float], *, log: bool = False) -> Panel:
+def _strip(
+    scene: Scene, key: str, title: str, names: list[str], y: tuple[float, float], *, y_label: str, log: bool = False
+) -> Panel:
     return scene.panel(key, title=title, x=(-0.5, len(names) - 0.5), y=y, x_names=[SHORT[name][:4] for name in names],
-                       y_log=log, equal=False, aspect=0.5)  # fmt: skip
+                       y_label=y_label, y_log=log, equal=False, aspect=0.5)  # fmt: skip
 
 
 def _level(panel: Panel, at: float, names: list[str], name: str) -> None:
