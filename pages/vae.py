@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from engine.data import images
-from ui import charts
 from ui.inputs.picture import dataset_notice, picture_input
 from ui.link import settings
 from ui.page import View, lab_page, views
@@ -39,59 +38,6 @@ def _moment(view: View) -> Any:
     return drawn.View(look.frame, look.config, view.curves, look.step, look.last_step, bool(beside))
 
 
-# ---------------------------------------------------------------------- below the stage
-
-
-def curves(view: View) -> None:
-    """The ELBO, its two parts, and what the codes and the samples are good for."""
-    if not view.curves:
-        st.info("Press Play: the ELBO and its two parts are drawn here, step by step.", icon=":material/show_chart:")
-        return
-    common = {"ghost": view.ghosts, "marker": view.marker, "height": 280}
-    if view.config.divergence == "kl":
-        charts.curves(view.curves, series={"test_elbo": ("test", "test")}, title="ELBO of test data",
-                      y_title="nats", key=f"{view.key}.elbo", **common)  # fmt: skip
-        charts.curves(view.curves, series={"kl": ("training", "train"), "test_kl": ("test", "test")},
-                      title="First part: KL of the codes from the prior", y_title="nats", key=f"{view.key}.kl",
-                      **common)  # fmt: skip
-        charts.curves(view.curves, series={"holes": ("draws from the prior", "gradient")},
-                      title="Holes: where there should be codes and are none", y_title="share of the prior",
-                      key=f"{view.key}.holes", **common)  # fmt: skip
-    else:
-        charts.curves(view.curves, series={"mmd": ("training", "train")}, title="MMD of all codes from the prior",
-                      y_title="squared MMD", key=f"{view.key}.mmd", **common)  # fmt: skip
-    charts.curves(view.curves, series={"reconstruction": ("training", "train"),
-                                       "test_reconstruction": ("test", "test")},
-                  title="Reconstruction: −log p(x|z)", y_title="nats", key=f"{view.key}.nll", **common)  # fmt: skip
-    charts.curves(view.curves, series={"neighbours": ("nearest code has the same class", "positive")},
-                  title="How far the codes tell the classes apart", y_title="share of test codes",
-                  key=f"{view.key}.neighbours", **common)  # fmt: skip
-    charts.curves(view.curves, series={"sample_distance": ("samples from the prior", "gradient")},
-                  title="How far samples are from test data", y_title="energy distance", key=f"{view.key}.samples",
-                  **common)  # fmt: skip
-
-
-def inside(view: View) -> None:
-    """The numbers behind the cloud of one row, and the ELBO of every network."""
-    frame, config = view.frame, view.config
-    cloudy = config.divergence == "kl"
-    spread = " and ".join(f"{m:.2f} ± {s:.2f}" for m, s in zip(frame.mean, frame.deviation, strict=True))
-    rows = [f"| the code of the one row, along the axes shown | {spread} |",
-            f"| price of one unit of divergence in this step | {frame.price:g} nats |"]  # fmt: skip
-    if config.says == "gaussian":
-        rows.append(f"| learned deviation σ of a number around what is decoded | {frame.variance**0.5:.3f} |")
-    st.markdown("| | |\n|:--|--:|\n" + "\n".join(rows))
-    names = [f"network {k + 1}" for k in range(frame.by_seed.shape[1])]
-    nll, divergence = frame.by_seed
-    if frame.step and cloudy:
-        charts.bars({name: float(v) for name, v in zip(names, divergence, strict=True)},
-                    title="KL of test data, for every network", key=f"{view.key}.kls", x_title="nats")  # fmt: skip
-    if frame.step:
-        st.caption(f"Reconstruction of test data, −log p(x|z): {', '.join(f'{v:.1f}' for v in nll)} nats.")
-    else:
-        st.info("Press Play: how far each network has come stands here.", icon=":material/analytics:")
-
-
 # ---------------------------------------------------------------------- beside the stage
 
 
@@ -119,4 +65,4 @@ def _redraw(player: Player, before: int) -> None:
     player.turn(draw=(before + 1) % 10_000)
 
 
-lab_page(SLUG, stage=stage, curves=curves, inside=inside, extra=extra)
+lab_page(SLUG, stage=stage, extra=extra)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.scene.scene import Scene
+
 
 def decode(message: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
     """The header and arrays of a message, read as the format says."""
@@ -21,3 +23,11 @@ def decode(message: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
         dtype = {"u1": "u1", "u2": "<u2", "f4": "<f4"}[code]
         arrays.append(np.frombuffer(message, dtype, count=int(np.prod(shape)), offset=start + offset).reshape(shape))
     return header, arrays
+
+
+def words(scene: Scene) -> str:
+    """All words on a scene: a line for each paragraph, or for each row of a table, with its cells between bars."""
+    panels = [panel for row in scene.rows for panel in row if panel["kind"] == "text"]
+    return "\n".join(
+        " | ".join("".join(span["text"] for span in cell) for cell in row) for panel in panels for row in panel["rows"]
+    )

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scene_format import words
 from streamlit.testing.v1 import AppTest
 
 from engine import runs
+from engine.contract.view import View
 from engine.labs.lstm_gates import Config, Experiment
 from engine.labs.lstm_gates.cells import CELLS
+from engine.labs.lstm_gates.view import stage
 
 SPANS = [(50, 10, 20), (50, 45, 60), (50, 50, 51), (12, 60, 70), (50, 99, 100), (12, 0, 100), (12, 11, 12), (12, 7, 3)]
 
@@ -71,4 +74,6 @@ def test_a_page_with_a_span_goes_on_when_its_sequence_is_shortened() -> None:
 
 
 def said(app: AppTest) -> str:
-    return "\n".join(html.proto.body for html in app.get("html"))
+    """The words on the stage that the page shows."""
+    look = app.session_state["lstm_gates.player"].on_stage.look
+    return words(stage(View(look.frame, look.config)))

@@ -77,8 +77,6 @@ STILL: set[tuple[str, str]] = {
     ("pages.cnn_filters", "engine.nets.architecture"),
     ("pages.cnn_filters", "engine.runs.pool"),
     ("pages.cnn_filters", "engine.scene.scene"),
-    ("pages.diffusion", "engine.scene.scene"),
-    ("pages.generative_families", "engine.labs.generative_families.families"),
     ("pages.neural_network", "engine.labs.neural_network.frame"),
     ("pages.neural_network", "engine.scene.scene"),
     ("pages.vae", "engine.data.images"),

@@ -10,6 +10,7 @@ from engine.data import cloud_shapes
 
 SIZES = {"small": (64, 2), "medium": (128, 3), "large": (256, 3)}  # neurons and layers
 UPDATES = 8_000  # of the stored network
+COUNTS = (1, 2, 3, 5, 10, 20, 50)  # steps in which samples are drawn to be measured
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from engine.contract.device import generator
+from engine.labs.diffusion.config import COUNTS
 from engine.measures import distances
 from engine.nets.sampling import Denoise, Route, Walk
-
-COUNTS = (1, 2, 3, 5, 10, 20, 50)  # steps
 
 
 class FewSteps:

@@ -7,21 +7,31 @@ from typing import Any
 
 import numpy as np
 
+from engine.contract.figure import Figure, Picture, Table, Text
 from engine.contract.view import View
-from engine.labs.diffusion.config import UPDATES
+from engine.figures.bars import bars
+from engine.labs.diffusion.config import COUNTS, UPDATES
+from engine.measures.clipped import clipped, clipped_pixels, small
+from engine.scene.curves import curves as curves_panel
 from engine.scene.film import film
 from engine.scene.particles import particles
 from engine.scene.scene import Scene
+from engine.scene.text import text
 
 REACH = 2.4  # what is shown of the plane; noise reaches further, the data do not
 COLOURS = {"ddim": "positive", "ddpm": "negative", "heun": "class_2"}
 NAMES = {"noise": {"ddim": "DDIM", "ddpm": "DDPM", "heun": "Heun"}, "flow": {"ddim": "Euler", "heun": "Heun"}}
 LOWEST = 1e-4  # an energy distance below is drawn here
 CLIPPED = 0.75  # share of numbers at the bounds from which on a distance says nothing of the network
+FEW = 5  # steps, among which the first counts for much
+HEIGHT, GAP = 260, 12  # pixels of a row of curves, and between two rows
 
 
 def stage(view: View) -> Scene:
-    """The samples on their way through time, those being drawn now, how many steps it takes, and the schedule."""
+    """The samples on their way through time, those being drawn now, how many steps it takes, and the schedule.
+
+    Below stands in words what of it is due to a bound.
+    """
     scene = Scene(height=920)
     if view.config.data == "digits":
         _digits(scene, view)
@@ -30,11 +40,108 @@ def stage(view: View) -> Scene:
     scene.row(0.56)
     _few_steps(scene, view)
     _schedule(scene, view)
+    if said := _notes(view):
+        text(scene, "notes", said)
     return scene
+
+
+def curves(view: View) -> Scene:
+    """Loss, and how good the samples were whenever some were ready."""
+    history = dict(view.curves)
+    judged = "energy_distance" in history
+    rows = 2 if judged else 1
+    scene = Scene(height=rows * (HEIGHT + GAP))
+    common: dict[str, Any] = {"history": history, "marker": view.marker, "x_title": "update"}
+    if not history:
+        return scene
+    curves_panel(scene, "loss", series={"loss": ("loss", "train")}, title="Squared error of what the network says",
+                 y_title="mean over a batch", **common)  # fmt: skip
+    if not judged:
+        return scene
+    steps = history["energy_distance"][0]
+    history["floor"] = steps, np.full(len(steps), view.frame.floor)
+    series = {"energy_distance": ("samples", "positive"), "floor": ("two halves of the real", "neutral")}
+    curves_panel(scene, "energy", series=series, title="Energy distance to the real points", y_title="energy distance",
+                 log_y=True, **common)  # fmt: skip
+    scene.row()
+    shares = {"within": ("within 3 σ of a mode", "positive"), "recognised": ("recognised", "positive"),
+              "variety": ("variance kept", "negative"),
+              "straightness": ("straightness of the paths", "class_2")}  # fmt: skip
+    curves_panel(scene, "shares", series={name: how for name, how in shares.items() if name in history},
+                 title="Samples, as shares of one", y_title="share", **common)  # fmt: skip
+    text(scene, "explained", [_explain(view.frame)])
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """Signal and noise through time, the variety of each class, and how far each sampler comes in few steps."""
+    frame = view.frame
+    drawn: list[Figure] = [Picture("snr", _signal_to_noise(frame))]
+    if frame.variety.size:
+        kept = {str(k): float(v) for k, v in enumerate(frame.variety)}
+        drawn.append(bars(kept, key="variety", title="Variance kept by each class",
+                          x_title="variance of samples / of real ones"))  # fmt: skip
+    rows = []
+    for method, values, bound in zip(frame.methods, frame.quality, frame.clipped > CLIPPED, strict=True):
+        cells = [f"{v:.3g}{' *' if b else ''}" if v >= 0 else "–" for v, b in zip(values, bound, strict=True)]
+        rows.append((NAMES[view.config.objective][method], *cells))
+    steps = [f"{count} step{'s' if count > 1 else ''}" for count in COUNTS]
+    said = f"Two halves of the real points are at {frame.floor:.3g}. Heun asks the network twice in each step."
+    if (frame.clipped > CLIPPED).any():
+        said += (" \\* Nearly every number of these samples is at a bound, where x̂₀ is clipped: this is the distance "
+                 "of the bounds, and not of what the network expects.")  # fmt: skip
+    table = Table(("sampler", *steps), rows, title="Energy distance by sampler and steps")
+    return [*drawn, table, Text(said, tone="note")]
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> None:
     """Nothing is picked here: the slider of time asks no server."""
+
+
+def _notes(view: View) -> list[str]:
+    """What on stage is due to a bound and not to the network."""
+    frame, config = view.frame, view.config
+    if config.objective != "noise":
+        return []
+    said = []
+    if frame.drawn_at:
+        why = clipped_pixels if config.data == "digits" else clipped
+        said.append(why(frame.path[-1], limit=frame.clip, alpha=float(frame.alpha[-1])))
+        if not said[0] and config.sampling_steps <= FEW and frame.clipped[0, 0] > CLIPPED:
+            said.append(f"The first of these {config.sampling_steps} steps begins in pure noise, where α is only "
+                        f"{small(frame.alpha[-1])}: its guess x̂₀ = (x − σ ε̂) / α is clipped for nearly every sample, "
+                        "and the others must make up for it.")  # fmt: skip
+    if config.schedule == "linear" and frame.held:
+        first = round((config.steps - frame.held + 1) / config.steps * (len(frame.alpha) - 1))
+        said.append(f"With {config.steps} levels the linear schedule asks for a β of 1 or more in the last "
+                    f"{frame.held}; it is held at 0.999, so next to nothing is left of the data there (α is "
+                    f"{frame.alpha[first]:.2g} at most). From 21 levels on no β is held.")  # fmt: skip
+    return [each for each in said if each]
+
+
+def _explain(frame: Any) -> str:
+    said = ["Straightness is the distance from start to end over the length of the way."]
+    if "modes" in frame.scores:
+        said.insert(0, f"{frame.scores['modes']:.0f} modes have at least 1 % of the samples.")
+    if "recognised" in frame.scores:
+        how = "the nearest real one" if frame.data.shape[1] > 2 else "the place where it ends"
+        said.insert(0, f"A sample is recognised if {how} has the class that was asked for; the variance kept is that "
+                       "of the samples of one class over that of real ones.")  # fmt: skip
+    if len(frame.labels) and frame.data.shape[1] == 2:
+        said.append("The arrows of the learned field are the answers for no class.")
+    return " ".join(said)
+
+
+def _signal_to_noise(frame: Any) -> Scene:
+    times = np.linspace(0, 1, len(frame.alpha))
+    shown = (frame.alpha > 1e-4) & (frame.sigma > 1e-4)
+    ratio = 2 * np.log10(frame.alpha[shown] / frame.sigma[shown])
+    scene = Scene(height=360)
+    panel = scene.panel("snr", title="Signal to noise (α² / σ²)", x=(0, 1), y=(float(ratio.min()), float(ratio.max())),
+                        x_label="time t", y_label="α² / σ²", y_log=True, equal=False)  # fmt: skip
+    panel.path(np.column_stack([times[shown], ratio]), colour="train", name="Signal to noise", head=False)
+    panel.lines([np.array([[0, 0], [1, 0]])], name="As much noise as data")
+    return scene
 
 
 def _plane(scene: Scene, view: View) -> None:

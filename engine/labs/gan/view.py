@@ -10,24 +10,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.contract.figure import Figure, Table, Text
 from engine.contract.view import Turn, View
+from engine.figures.histograms import histograms
 from engine.labs.gan.config import EXTENT
+from engine.scene.curves import curves as curves_panel
 from engine.scene.scene import Scene
+from engine.scene.text import Span, text
 
 X, Y = EXTENT[:2], EXTENT[2:]
 PUSHED = 0.35  # length of the longest arrow, in units of the plane
 SAID = "What the discriminator says: orange fake, blue real"
 FAIR = 0.1  # share of each of ten classes
+NAMES = {"energy": "Energy distance", "mmd": "MMD²", "frechet": "Fréchet distance", "js": "JS divergence (nats)",
+         "nearest": "Distance to the nearest training digit"}  # fmt: skip
+HEIGHT, GAP = 250, 12  # pixels of a row of curves, and between two rows
 
 
 def stage(view: View) -> Scene:
-    """Both sides' points on the plane, beside them the folded noise or the players' circle; or sheets of digits."""
-    frame, dirac = view.frame, view.config.data == "dirac"
-    if view.config.data == "digits":
-        scene = Scene(height=900)
+    """Both sides' points on the plane, beside them the folded noise or the players' circle; or sheets of digits.
+
+    In slow motion the line above says which part of a round is shown.
+    """
+    frame, dirac, digits = view.frame, view.config.data == "dirac", view.config.data == "digits"
+    scene = Scene(height=900 if digits else 540)
+    if view.config.slow_motion:
+        text(scene, "round", [_stages(frame)], hold=0)  # it goes with the picture
+    if digits:
         _digits(scene, frame, choose=len(frame.seed_maps) > 1)
         return scene
-    scene = Scene(height=540)
     _plane(scene, frame, dirac=dirac)
     if dirac:
         _circle(scene, frame)
@@ -38,9 +49,87 @@ def stage(view: View) -> Scene:
     return scene
 
 
+def curves(view: View) -> Scene:
+    """Every measure with its floor, and the losses of both sides, two beside each other."""
+    panels = _dirac_panel() if view.config.data == "dirac" else _panels(view)
+    there = {key: how for key, how in panels.items() if any(metric in view.curves for metric in how["series"])}
+    rows = (len(there) + 1) // 2
+    scene = Scene(height=rows * (HEIGHT + GAP))
+    history = dict(view.curves)
+    for place, (key, how) in enumerate(there.items()):
+        if place % 2 == 0:
+            scene.row()
+        if key in view.frame.floors:
+            steps = np.asarray(view.curves[key][0])[[0, -1]]
+            history["floor"] = steps, np.full(2, view.frame.floors[key])
+            how["series"] |= {"floor": ("real to real", "neutral")}
+        curves_panel(scene, key, history=history, marker=view.marker, **how)
+    return scene
+
+
+def _dirac_panel() -> dict[str, dict[str, Any]]:
+    return {"distance": {"series": {"distance": ("distance", "gradient")}, "y_title": "√(θ² + ψ²)",
+                         "title": "How far both are from the equilibrium"}}  # fmt: skip
+
+
+def _panels(view: View) -> dict[str, dict[str, Any]]:
+    """How each panel of curves is drawn, if its metrics are there."""
+    many = "energy_low" in view.curves
+    what = "Classes" if view.config.data == "digits" else "Modes"
+    modes = {"series": {"modes": ("covered", "train")}, "band": ("modes_low", "modes_high") if many else None,
+             "title": f"{what} covered{', mean and range over the seeds' if many else ''}",
+             "y_title": f"of {view.frame.modes_total}"}  # fmt: skip
+    losses = {"series": {"discriminator_loss": ("discriminator", "class_1"),
+                         "generator_loss": ("generator", "class_0")},
+              "title": "Losses: neither says how good the fakes are", "y_title": "loss"}  # fmt: skip
+    push = {"series": {"gradient": ("push", "gradient")}, "title": "How strongly the fakes are pushed",
+            "y_title": "mean |gradient|", "log_y": True, "floor": 1e-12}  # fmt: skip
+    measures = {name: _measure(name, many=many) for name in ("energy", "js", "nearest", "mmd", "frechet")}
+    return {"modes": modes, **measures, "losses": losses, "push": push}
+
+
+def _measure(name: str, *, many: bool) -> dict[str, Any]:
+    """One measure of how far the fakes are from the real points."""
+    short = NAMES[name].split(" to ")[0].lower() if name in ("energy", "nearest") else NAMES[name]
+    return {"series": {name: ("fake to real", "train")}, "title": NAMES[name], "y_title": short,
+            "log_y": name not in ("js", "nearest"), "floor": 1e-6,
+            "band": ("js_low", "js_high") if many and name == "js" else None}  # fmt: skip
+
+
+def inside(view: View) -> list[Figure]:
+    """What the discriminator answers to both sides, and every measure as a number."""
+    frame = view.frame
+    rows = [(title, f"{frame.measures[name]:.4f}", f"{frame.floors[name]:.4f}") for name, title in NAMES.items()
+            if name in frame.floors]  # fmt: skip
+    said = "The floor is what two halves of the real points score: no generator need be closer than that."
+    if len(frame.classes):
+        said += " A class is covered if 2 in 100 fakes or more look most like a digit of it."
+    verdicts = frame.verdicts
+    low, high = float(verdicts.min()), float(verdicts.max())
+    edges = np.linspace(low - 1e-3, max(high, low + 1e-2) + 1e-3, 33)
+    counts = {name: np.histogram(row, edges)[0] for name, row in zip(("real", "fake"), verdicts, strict=True)}
+    answers = histograms(edges, counts, key="verdicts", title="What the discriminator answers",
+                         x_title="D(x) before any sigmoid; further right is more real")  # fmt: skip
+    return [Table(("measure", "fake to real", "real to real (floor)"), rows), Text(said, tone="note"), answers]
+
+
 def answer(view: View, pick: Mapping[str, Any]) -> Turn | None:
     """A click on the small map of a pair shows that pair."""
     return Turn({"shown": pick["index"]}) if pick["panel"] == "seeds" else None
+
+
+def _stages(frame: Any) -> list[str | Span]:
+    """The stages of a round in order; the one that was done last is lit."""
+    lit = frame.stages[frame.stage] if frame.stage >= 0 else ""
+    said: list[str | Span] = []
+    for title in dict.fromkeys(frame.stages):
+        times = frame.stages.count(title)
+        at = frame.stages[: frame.stage + 1].count(title) if title == lit else 0
+        often = f" ({at} of {times})" if at and times > 1 else f" (×{times})" if times > 1 else ""
+        here = title == lit
+        named = Span(title + often, colour="class_0" if here else "", bold=here, lit=here, soft=not here)
+        said += [" → ", named] if said else [named]
+    return said if lit else [*said, Span("  Press Step, or Play: one stage at a time.")]
 
 
 def _title(frame: Any) -> str:

@@ -18,7 +18,7 @@ from engine.contract.device import generator
 from engine.contract.states import copied
 from engine.data import point_clouds
 from engine.labs.generative_families.config import EXTENT, HELD_OUT, MEASURED, ROUND, SIDE
-from engine.labs.generative_families.families import VAE, Diffusion, Family, Flow, gaussian
+from engine.labs.generative_families.families import FAR, STRAY, VAE, Diffusion, Family, Flow, gaussian
 from engine.measures import distances
 
 SPLITS = 8  # of the real points, behind the floor
@@ -49,6 +49,8 @@ class Frame:
     sample_work: dict[str, float]  # multiplications for one sample
     speed: dict[str, float]  # samples a second on this machine, the fastest so far; 0 before any were drawn
     alpha: float  # share of the data at the level where diffusion begins to draw
+    clip: float  # what diffusion expects of a point is held to ± this
+    stray: float  # share of the points of a Gaussian heap that count as strays
     shown: int
 
 
@@ -270,7 +272,8 @@ class Judge:
             update_work={name: work[0] for name, work in self.work.items()},
             sample_work={name: work[1] for name, work in self.work.items()},
             speed={name: 1 / self.seconds[name] if self.seconds.get(name) else 0.0 for name in self.model},
-            alpha=self.walk.route.alpha[0] if "diffusion" in self.model else 1.0, shown=shown,
+            alpha=self.walk.route.alpha[0] if "diffusion" in self.model else 1.0, clip=FAR, stray=STRAY,
+            shown=shown,
         )  # fmt: skip
 
 

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from engine.contract.figure import Figure, Picture, Text
 from engine.contract.view import View
 from engine.labs.generative_families.config import EXTENT, TITLES
+from engine.measures.clipped import clipped
+from engine.scene.curves import curves as curves_panel
 from engine.scene.panel import Panel
 from engine.scene.scene import Scene
+from engine.scene.text import Cell, Span, text
 
 X, Y = EXTENT[:2], EXTENT[2:]
 COLOURS = {"vae": "class_2", "gan": "class_0", "flow": "class_4", "diffusion": "class_1"}
@@ -18,10 +22,18 @@ SHORT = {"vae": "VAE", "gan": "GAN", "flow": "Flow", "diffusion": "Diffusion"}
 FOLDED = {"vae": "Decoded", "gan": "Folded", "flow": "Bent", "diffusion": "Paths"}
 LEAST = 10**-2.5  # an energy distance below is drawn here
 LOWEST = -3.0  # nats: a log likelihood below is drawn here, and a map below is of one colour
+GOALS = {
+    "vae": "makes a lower bound of log p(x) large: rebuild a point from its code, and pay for the code",
+    "gan": "plays a game: fool a discriminator that learns to tell; nothing is measured",
+    "flow": "makes log p(x) itself large: exact, since every step can be undone",
+    "diffusion": "makes the squared error in guessing the added noise small",
+}
+DIRECTION = "makes the squared error in guessing the direction of the noise small"  # diffusion by flow matching
+HEIGHT, OWN, GAP = 270, 230, 12  # pixels of a row of curves, of one of the families' own losses, and between two rows
 
 
 def stage(view: View) -> Scene:
-    """Samples of each family, how noise becomes these, and the measures of all."""
+    """Samples of each family, how noise becomes these, the measures of all, and a table of what each pays."""
     frame = view.frame
     count = len(frame.samples)
     scene = Scene(height=1060 if count > 2 else 760)
@@ -36,11 +48,115 @@ def stage(view: View) -> Scene:
         panel.lines(frame.lines[name], colour=COLOURS[name], width=0.9)
     scene.row(0.6)
     _measures(scene, frame)
+    _table(scene, view)
     return scene
+
+
+def curves(view: View) -> Scene:
+    """Every measure of all families against the updates, two beside each other."""
+    names = [name for name in view.frame.samples if f"{name}_energy" in view.curves]
+    if not names:
+        return Scene()
+    frame, history = view.frame, dict(view.curves)
+    steps = np.asarray(history[f"{names[0]}_energy"][0])[[0, -1]]
+    history |= {
+        name: (steps, np.full(2, level)) for name, level in (("floor", frame.floor), ("ceiling", frame.ceiling))
+    }
+    known = {"ceiling": ("the true density", "neutral")} if np.isfinite(frame.ceiling) else {}
+    panels: dict[str, dict[str, Any]] = {
+        "energy": {"title": "Energy distance to the real points", "y_title": "energy distance", "log_y": True,
+                   "floor": 1e-5},
+        "modes": {"title": "Modes covered", "y_title": f"of {len(frame.centres)}"},
+        "strays": {"title": "Strays: samples further than 3 σ from every mode", "y_title": "share"},
+        "log_likelihood": {"title": "Log likelihood of real points that were held out", "y_title": "nats a point"},
+        "kl": {"title": "What a code of the autoencoder tells (KL to the prior)", "y_title": "nats a point"},
+    }  # fmt: skip
+    levels = {"energy": {"floor": ("real to real", "neutral")}, "log_likelihood": known}
+    there = {key: [name for name in names if f"{name}_{key}" in history] for key in panels}
+    there = {key: found for key, found in there.items() if found}
+    rows = (len(there) + 1) // 2
+    scene = Scene(height=rows * (HEIGHT + GAP))
+    for place, (key, found) in enumerate(there.items()):
+        if place % 2 == 0:
+            scene.row()
+        series = {f"{name}_{key}": (SHORT[name], COLOURS[name]) for name in found} | levels.get(key, {})
+        curves_panel(scene, key, history=history, series=series, marker=view.marker, x_title="update", **panels[key])
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """Each family's own loss, which no other can be compared with."""
+    names = [name for name in view.frame.samples if f"{name}_loss" in view.curves]
+    said = Text("The four losses are of different kinds: only the measures above compare the families. The GAN's is "
+                "its generator's, and says little about how good the samples are.", tone="note")  # fmt: skip
+    if not names:
+        return [Text("Press Play: each family's own loss is drawn here, update by update.", tone="hint"), said]
+    rows = (len(names) + 1) // 2
+    scene = Scene(height=rows * (OWN + GAP))
+    for place, name in enumerate(names):
+        if place % 2 == 0:
+            scene.row()
+        curves_panel(scene, name, history=view.curves, series={f"{name}_loss": (TITLES[name], COLOURS[name])},
+                     title=f"{TITLES[name]}: its own loss", y_title="loss", x_title="update",
+                     marker=view.marker)  # fmt: skip
+    return [Picture("losses", scene), said]
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> None:
     """Nothing can be picked here."""
+
+
+def _table(scene: Scene, view: View) -> None:
+    """One row a family: what it learns by, if there is room for that, how good it is, and what it costs."""
+    frame, flow = view.frame, view.config.objective == "flow"
+    goals = GOALS | ({"diffusion": DIRECTION} if flow else {})
+    many = len(next(iter(frame.measured["energy"].values()))) > 1
+    star = " *" if many else ""
+    ceiling = f"{frame.ceiling:.2f}" if np.isfinite(frame.ceiling) else "–"
+    outside = _percent(frame.stray) if "strays" in frame.measured else "–"
+    rows: list[list[Cell]] = [
+        ["" if view.beside else "what it learns by", f"modes{star}", f"strays{star}", f"energy distance{star}",
+         f"log likelihood{star}", "samples a second", "passes a sample", "multiplications a sample, an update"],
+        [Span("Real points", soft=True), f"{len(frame.centres) or '–'}", outside, f"{frame.floor:.4f}", ceiling, "", "",
+         ""],
+    ]  # fmt: skip
+    for name in frame.samples:
+        told = frame.measured.get("log_likelihood", {})
+        likelihood = f"{np.mean(told[name]):.2f}" if name in told else "none" if name == "gan" else "–"
+        likelihood += " or more" if name == "vae" else ""
+        modes = f"{np.mean(frame.measured['modes'][name]):.3g}" if "modes" in frame.measured else "–"
+        strays = _percent(np.mean(frame.measured["strays"][name])) if "strays" in frame.measured else "–"
+        speed = f"{float(f'{frame.speed[name]:.2g}'):,.0f}" if frame.speed[name] else "–"
+        rows.append([
+            [Span(TITLES[name], bold=True), "" if view.beside else f" {goals[name]}"], modes, strays,
+            f"{np.mean(frame.measured['energy'][name]):.4f}", likelihood, speed, f"{frame.passes[name]}",
+            f"{frame.sample_work[name]:,.0f}, {frame.update_work[name] / 1e6:.1f} million",
+        ])  # fmt: skip
+    text(scene, "table", rows, table=True, header=True)
+    text(scene, "explained", [_explain(view, many=many, flow=flow)])
+
+
+def _explain(view: View, *, many: bool, flow: bool) -> list[str | Span]:
+    """What the table's words mean, and what of it is due to a bound."""
+    frame = view.frame
+    said: list[str | Span] = ["* Means over the seeds. "] if many else []
+    said.append("Grey: real points; in colour: samples, always from the same noise. ")
+    if "strays" in frame.measured:
+        said.append("Strays are samples further than 3 σ from every mode. ")
+    if "vae" in frame.samples:
+        told = np.mean(frame.measured["kl"]["vae"])
+        said.append(
+            f"A code of the autoencoder tells {told:.2f} nats; the blur that it adds has σ = {frame.blur:.2f}. "
+        )
+    if "diffusion" in frame.samples:
+        said.append("Diffusion's likelihood is not computed here. ")
+        if not flow and (why := clipped(frame.samples["diffusion"], limit=frame.clip, alpha=frame.alpha)):
+            said.append(Span(f"Diffusion: {why} ", bold=True))
+    return [*said, "Equal updates are not equal work: see the last column."]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _samples(scene: Scene, frame: Any, name: str) -> None:

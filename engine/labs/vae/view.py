@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from engine.contract.figure import Figure, Table, Text
 from engine.contract.view import Turn, View
 from engine.data import images
+from engine.figures.bars import bars
 from engine.labs.vae.config import DEAD
+from engine.scene.curves import curves as curves_panel
 from engine.scene.latent import latent_plane
 from engine.scene.scene import Scene
 
 TURN = np.linspace(0, 2 * np.pi, 61)
 CIRCLE = np.column_stack([np.cos(TURN), np.sin(TURN)])
+HEIGHT, GAP = 280, 12  # pixels of a row of curves, and between two rows
 
 
 def stage(view: View) -> Scene:
@@ -41,6 +45,59 @@ def stage(view: View) -> Scene:
         scene.heat_grid("samples", title="Decoded from the prior", images=frame.samples, columns=4,
                         **_colours(view))  # fmt: skip
     return scene
+
+
+def curves(view: View) -> Scene:
+    """The ELBO, its two parts, and what the codes and the samples are good for."""
+    there = {key: how for key, how in _panels(view).items() if any(name in view.curves for name in how["series"])}
+    scene = Scene(height=len(there) * (HEIGHT + GAP))
+    for key, how in there.items():
+        scene.row()
+        curves_panel(scene, key, history=view.curves, marker=view.marker, **how)
+    return scene
+
+
+def _panels(view: View) -> dict[str, dict[str, Any]]:
+    """How each panel of curves is drawn, if its metrics are there."""
+    both = ("training", "train"), ("test", "test")
+    near: dict[str, dict[str, Any]] = {
+        "mmd": {"series": {"mmd": both[0]}, "title": "MMD of all codes from the prior", "y_title": "squared MMD"},
+    }
+    if view.config.divergence == "kl":
+        near = {
+            "elbo": {"series": {"test_elbo": both[1]}, "title": "ELBO of test data", "y_title": "nats"},
+            "kl": {"series": {"kl": both[0], "test_kl": both[1]}, "title": "First part: KL of the codes from the prior",
+                   "y_title": "nats"},
+            "holes": {"series": {"holes": ("draws from the prior", "gradient")},
+                      "title": "Holes: where there should be codes and are none", "y_title": "share of the prior"},
+        }  # fmt: skip
+    return near | {
+        "reconstruction": {"series": {"reconstruction": both[0], "test_reconstruction": both[1]},
+                           "title": "Reconstruction: −log p(x|z)", "y_title": "nats"},
+        "neighbours": {"series": {"neighbours": ("nearest code has the same class", "positive")},
+                       "title": "How far the codes tell the classes apart", "y_title": "share of test codes"},
+        "samples": {"series": {"sample_distance": ("samples from the prior", "gradient")},
+                    "title": "How far samples are from test data", "y_title": "energy distance"},
+    }  # fmt: skip
+
+
+def inside(view: View) -> list[Figure]:
+    """The numbers behind the cloud of one row, and the ELBO of every network."""
+    frame, config = view.frame, view.config
+    spread = " and ".join(f"{m:.2f} ± {s:.2f}" for m, s in zip(frame.mean, frame.deviation, strict=True))
+    rows = [("the code of the one row, along the axes shown", spread),
+            ("price of one unit of divergence in this step", f"{frame.price:g} nats")]  # fmt: skip
+    if config.says == "gaussian":
+        rows.append(("learned deviation σ of a number around what is decoded", f"{frame.variance**0.5:.3f}"))
+    numbers = Table(("", ""), rows)
+    if not frame.step:
+        return [numbers, Text("Press Play: how far each network has come stands here.", tone="hint")]
+    nll, divergence = frame.by_seed
+    said = Text(f"Reconstruction of test data, −log p(x|z): {', '.join(f'{v:.1f}' for v in nll)} nats.", tone="note")
+    if config.divergence != "kl":
+        return [numbers, said]
+    kls = {f"network {k + 1}": float(v) for k, v in enumerate(divergence)}
+    return [numbers, bars(kls, key="kls", title="KL of test data, for every network", x_title="nats"), said]
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> Turn | None:

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
-import pytest
-from playwright.sync_api import Browser
-from visitor import visit
+from scene_format import words
 
+from engine.contract.view import View
 from engine.labs.generative_families import Config, Experiment
+from engine.labs.generative_families.view import stage
 from engine.measures.distances import RADIUS
 
-ROWS = "(table) => [...table.rows].map((row) => [...row.cells].map((cell) => cell.innerText.trim()))"
+
+def table(experiment: Experiment, *, beside: bool = False) -> list[list[str]]:
+    """The rows of cells, the one with the names first."""
+    said = words(stage(View(experiment.frame(), experiment.config, beside=beside)))
+    return [row.split(" | ") for row in said.splitlines() if " | " in row]
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(600)  # a busy machine is no failure
-def test_the_table_tells_strays_of_every_family_and_of_real_points(browser: Browser, server: str) -> None:
-    chosen = {"families": "vae,diffusion", "objective": "flow", "sampling_steps": "1"}
-    measured = Experiment(Config.from_params(chosen)).frame().measured["strays"]
+def test_the_table_tells_strays_of_every_family_and_of_real_points() -> None:
+    experiment = Experiment(Config(families=("vae", "diffusion"), objective="flow", sampling_steps=1))
+    measured = experiment.frame().measured["strays"]
     expected = [np.exp(-(RADIUS**2) / 2), *(np.mean(measured[name]) for name in ("vae", "diffusion"))]
-    with visit(browser, server) as visitor:
-        visitor.open("generative_families", **chosen)
-        head, *rows = visitor.page.locator("table").first.evaluate(ROWS)
-        column = head.index("strays")
-        assert [row[column] for row in rows] == [f"{100 * share:.1f}\N{NO-BREAK SPACE}%" for share in expected]
-        assert len(rows) == 3 and visitor.overflow() == 0
-        visitor.open("generative_families", families="vae", data="spiral")
-        head, *rows = visitor.page.locator("table").first.evaluate(ROWS)
-        assert {row[head.index("strays")] for row in rows} == {"–"}  # it has no heaps
-        assert not re.search(r"\bnan\b", visitor.said())
+    head, *rows = table(experiment)
+    column = head.index("strays")
+    assert [row[column] for row in rows] == [f"{100 * share:.1f}\N{NO-BREAK SPACE}%" for share in expected]
+    assert rows[2][0].startswith("Diffusion makes the squared error in guessing the direction")
+
+
+def test_where_there_are_no_heaps_nothing_strays() -> None:
+    head, *rows = table(Experiment(Config(families=("vae",), data="spiral")))
+    assert {row[head.index("strays")] for row in rows} == {"–"}
+    assert "nan" not in " ".join(map(" ".join, rows))
+
+
+def test_beside_another_run_the_table_says_only_the_names() -> None:
+    head, *rows = table(Experiment(Config(families=("vae", "gan"))), beside=True)
+    assert [head[0], *(row[0].strip() for row in rows)] == ["", "Real points", "Autoencoder (VAE)", "Adversarial (GAN)"]

@@ -1,15 +1,17 @@
-"""What the pages say where diffusion ends on a border: measured on the samples, and nothing where there is nothing."""
+"""What the stages say where diffusion ends on a border: measured on the samples, and nothing where there is nothing."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
-from visitor import visit
+from scene_format import words
 
+import engine
+from engine.contract import registry
+from engine.contract.view import View
 from engine.labs.diffusion import Config, Experiment
+from engine.measures.clipped import clipped, clipped_pixels, on_border
 from engine.nets.sampling import Schedule
-from ui.clipped import clipped, clipped_pixels, on_border
 
 HOW = {"limit": 1.25, "alpha": 5e-5}
 
@@ -66,16 +68,19 @@ def test_the_first_look_is_marked_as_clipped_and_is_part_of_the_state() -> None:
     assert (flow.few.clipped < 0.5).all()
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(600)
-def test_both_pages_say_why_samples_lie_in_corners(browser: Browser, server: str) -> None:
-    with visit(browser, server) as visitor:
-        visitor.open("diffusion", size="small", sampling_steps="1")
-        visitor.play_to(8)
-        visitor.until(lambda: "of 512 samples lie" in visitor.page.inner_text("main"), "the reason")
-        visitor.open("diffusion", size="small", schedule="linear", steps="10")
-        visitor.until(lambda: "asks for a β of 1 or more in the last 5" in visitor.page.inner_text("main"), "the note")
-        visitor.open("generative_families", families="diffusion", sampling_steps="1")
-        visitor.play_to(8)
-        visitor.until(lambda: "of 300 samples lie" in visitor.page.inner_text("main"), "the reason")
-        assert "flow matching divides by nothing" in visitor.page.inner_text("main").lower()
+def said_below(slug: str, **knobs: object) -> str:
+    """The words on the stage of a lab after eight steps."""
+    lab = engine.lab(slug)
+    experiment = lab.Experiment(lab.Config(**knobs))
+    for _ in range(8):
+        experiment.step()
+    return words(registry.view(slug).stage(View(experiment.frame(), experiment.config, step=8, last_step=8)))
+
+
+def test_both_stages_say_why_samples_lie_in_corners() -> None:
+    assert "of 512 samples lie" in said_below("diffusion", size="small", sampling_steps=1)
+    assert "of 512 samples lie" not in said_below("diffusion", size="small", sampling_steps=1, objective="flow")
+    short = said_below("diffusion", size="small", schedule="linear", steps=10)
+    assert "asks for a β of 1 or more in the last 5" in short
+    families = said_below("generative_families", families=("diffusion",), sampling_steps=1)
+    assert "of 300 samples lie" in families and "flow matching divides by nothing" in families.lower()
