@@ -76,7 +76,7 @@ def _panels(view: View) -> dict[str, dict[str, Any]]:
     """How each panel of curves is drawn, if its metrics are there."""
     many = "energy_low" in view.curves
     what = "Classes" if view.config.data == "digits" else "Modes"
-    modes = {"series": {"modes": ("covered", "train")}, "band": ("modes_low", "modes_high") if many else None,
+    modes = {"series": {"modes": ("covered", "train")}, "bands": {"modes": ("modes_low", "modes_high")},
              "title": f"{what} covered{', mean and range over the seeds' if many else ''}",
              "y_title": f"of {view.frame.modes_total}"}  # fmt: skip
     losses = {"series": {"discriminator_loss": ("discriminator", "class_1"),
@@ -84,16 +84,16 @@ def _panels(view: View) -> dict[str, dict[str, Any]]:
               "title": "Losses: neither says how good the fakes are", "y_title": "loss"}  # fmt: skip
     push = {"series": {"gradient": ("push", "gradient")}, "title": "How strongly the fakes are pushed",
             "y_title": "mean |gradient|", "log_y": True, "floor": 1e-12}  # fmt: skip
-    measures = {name: _measure(name, many=many) for name in ("energy", "js", "nearest", "mmd", "frechet")}
+    measures = {name: _measure(name) for name in ("energy", "js", "nearest", "mmd", "frechet")}
     return {"modes": modes, **measures, "losses": losses, "push": push}
 
 
-def _measure(name: str, *, many: bool) -> dict[str, Any]:
+def _measure(name: str) -> dict[str, Any]:
     """One measure of how far the fakes are from the real points."""
     short = NAMES[name].split(" to ")[0].lower() if name in ("energy", "nearest") else NAMES[name]
     return {"series": {name: ("fake to real", "train")}, "title": NAMES[name], "y_title": short,
             "log_y": name not in ("js", "nearest"), "floor": 1e-6,
-            "band": ("js_low", "js_high") if many and name == "js" else None}  # fmt: skip
+            "bands": {"js": ("js_low", "js_high")} if name == "js" else {}}  # fmt: skip
 
 
 def inside(view: View) -> list[Figure]:
