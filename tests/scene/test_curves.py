@@ -203,7 +203,7 @@ import numpy as np
 import streamlit as st
 from engine.scene.curves import curves
 from engine.scene.scene import Scene
-from ui import charts
+from engine.scene.ghosts import beside
 from ui.scene import show
 
 st.session_state.setdefault("runs", 0)
@@ -216,11 +216,17 @@ SERIES = {"train": ("training, by hand", "train"), "test": ("test", "test")}
 def live():
     st.session_state.runs += 1
     past = {"train": (t, 1.0 / t), "test": (t[9::10], 2.0 / t[9::10])}
-    charts.curves(past, series=SERIES, title="Loss", y_title="loss", key="loss", log_y=True, ghost=[GHOST], marker=40)
+    loss, other = Scene(height=300), Scene()
+    curves(loss, "loss", history=past, series=SERIES, title="Loss", y_title="loss", log_y=True, marker=40)
+    curves(other, "loss", history=GHOST, series=SERIES, title="Loss", y_title="loss", log_y=True)
+    show(beside(loss, [other]), key="loss")
     grown = t[: 2 + st.session_state.runs % 90]
-    charts.curves({"test": (grown, 0.003 + 1e-4 * grown)}, series={"test": ("test", "test")}, title="Growing",
-                  y_title="share", key="growing")
-    charts.curves({}, series=SERIES, title="Nothing yet", y_title="loss", key="empty")
+    growing, empty = Scene(height=300), Scene(height=300)
+    curves(growing, "growing", history={"test": (grown, 0.003 + 1e-4 * grown)}, series={"test": ("test", "test")},
+           title="Growing", y_title="share")
+    show(growing, key="growing")
+    curves(empty, "empty", history={}, series=SERIES, title="Nothing yet", y_title="loss")
+    show(empty, key="empty")
     scene, x, every = Scene(height=300), np.array([1, 10, 100, 1000]), np.geomspace(2, 2000, 50)
     curves(scene, "sweep", title="Sweep", x_title="width", y_title="error", log_x=True, log_y=True, floor=0.01,
            clip=True,

@@ -1,56 +1,16 @@
-"""Charts over width, and the slider below a scene: the data are drawn, and the server is asked for nothing."""
+"""The slider below a scene: what stands at each stop is drawn there, and the server is asked for nothing."""
 
 from __future__ import annotations
 
 import json
 import struct
 
-import altair as alt
 import numpy as np
 import pytest
 from playwright.sync_api import Browser
 from visitor import visit
 
 from engine.scene.scene import Scene
-from ui import sweep_chart
-from ui.sweep_chart import Line
-
-X = np.array([1, 10, 100])
-LINES = [Line("test", "test", X, X / 2, X / 4, X), Line("theory", "neutral", X, X / 3, measured=False)]
-
-
-def test_rows_hold_lines_dots_band_ghosts_and_rules() -> None:
-    rows = sweep_chart.sweep_rows(LINES, ghosts=[Line("test", "test", X, X * 2)], rules={"n": 10.0, "never": np.nan})
-    count = rows.groupby("part").size().to_dict()
-    assert count == {"line 0": 3, "line 1": 3, "name": 2, "dot": 3, "band 0": 3, "ghost 0": 3, "rule": 1}
-    line = rows[rows.part == "line 0"]
-    assert set(line.label) == {"test"}
-    np.testing.assert_array_equal(line.value, X / 2)
-    band = rows[rows.part == "band 0"]
-    np.testing.assert_array_equal(band.value, X / 4)
-    np.testing.assert_array_equal(band.top, X)
-    assert dict(sweep_chart.sweep_rows([]).dtypes) == dict(rows.dtypes)
-
-
-def test_what_is_below_the_floor_is_drawn_there_and_what_is_infinite_is_not() -> None:
-    line = Line("test", "test", X, np.array([1e-20, np.inf, 5.0]))
-    rows = sweep_chart.sweep_rows([line], floor=0.01)
-    assert list(rows[rows.part == "line 0"].value) == [0.01, 5.0]
-
-
-@pytest.mark.parametrize("log_y", [True, False])
-@pytest.mark.parametrize("parts", [(), ("line 0",), ("band 0", "dot", "name", "ghost 0", "line 0", "line 1", "rule")])
-def test_the_specification_is_valid_and_made_once(parts: tuple[str, ...], log_y: bool) -> None:
-    def spec() -> dict[str, object]:
-        return sweep_chart._sweep_spec((("test", "test"), ("theory", "neutral")), ghosts=("test",), title="t",
-                                       x_title="width", y_title="error", log_y=log_y, dark=False, lecture=True,
-                                       parts=parts)  # fmt: skip
-
-    assert spec() is spec()
-    assert "values" not in spec()["data"]  # type: ignore[operator]
-    assert not any("data" in layer for layer in spec()["layer"])  # type: ignore[attr-defined]
-    rows = sweep_chart.sweep_rows(LINES, rules={"n": 10.0}).to_dict("records")
-    alt.Chart.from_dict(spec() | {"data": {"values": rows}})  # raises where the schema of Vega-Lite is broken
 
 
 def header(scene: Scene) -> dict[str, object]:

@@ -1,0 +1,134 @@
+"""Charts that Vega draws: the specification does not change with the data, and lets go of what has gone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pytest
+import vl_convert
+
+from engine.contract.figure import Chart
+from engine.figures.bars import bars
+from engine.figures.confusion import confusion
+from engine.figures.histograms import histograms
+from engine.figures.lens import logit_lens
+from engine.figures.surface import surface
+from engine.scene import palette
+from ui import figures, theme
+
+EDGES = np.linspace(0, 1, 4)
+CHARTS = {
+    "histograms": histograms(EDGES, {"a": np.array([1, 0, 2]), "b": np.zeros(3)}, key="h", title="t", x_title="x"),
+    "confusion": confusion(np.array([[3, 1], [0, 0]]), ("a", "b"), key="c", title="t"),
+    "bars": bars({"a": 1.0, "b": -2.0}, key="b", title="t", x_title="x"),
+    "lens": logit_lens(["a"] * 5, [""] * 5, [["b"] * 5] * 3, np.full((3, 5), 0.5), np.full((3, 5), np.nan), key="l",
+                       title="t"),
+}  # fmt: skip
+every_chart = pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+
+
+@pytest.fixture(params=[(False, False), (True, False), (False, True)], ids=["light", "dark", "hall"])
+def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, bool]:
+    """Whether the page is dark, and in a lecture hall."""
+    dark, lecture = request.param
+    monkeypatch.setattr(theme, "dark", lambda: dark)
+    monkeypatch.setattr(theme, "lecture", lambda: lecture)
+    return dark, lecture
+
+
+def on_page(chart: Chart) -> dict[str, Any]:
+    """The specification as a page draws it."""
+    themed: dict[str, Any] = figures._themed(chart.spec, figures._colours()) | {"config": figures._config()}
+    return themed
+
+
+def texts(part: Any) -> list[str]:
+    if isinstance(part, dict):
+        return [text for value in part.values() for text in texts(value)]
+    if isinstance(part, list | tuple):
+        return [text for value in part for text in texts(value)]
+    return [part] if isinstance(part, str) else []
+
+
+def test_the_same_question_gives_the_same_specification() -> None:
+    def asked(value: float, colour: str = "positive") -> Chart:
+        return bars({"a": value}, key="k", title="t", x_title="x", colour=colour)
+
+    assert asked(1.0).spec is asked(2.0).spec
+    assert asked(1.0).spec != asked(1.0, "negative").spec
+    with pytest.raises(ValueError, match="no colour 'red'"):
+        asked(1.0, "red")
+
+
+@every_chart
+def test_specifications_are_valid_bring_no_data_and_have_a_column_for_every_field(
+    chart: Chart, room: tuple[bool, bool]
+) -> None:
+    made = on_page(chart)
+    assert "datasets" not in made and "values" not in made["data"]
+    assert not any("data" in layer for layer in made["layer"])
+    assert made["config"]["axis"]["labelFontSize"] >= (19 if room[1] else 13)
+    assert not any(text.startswith("@") for text in texts(made)), "a token is left"
+    columns = {name: np.asarray(column).tolist() for name, column in chart.data.items()}
+    assert len({len(column) for column in columns.values()}) == 1
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    alt.Chart.from_dict(made | {"data": {"values": rows}})  # raises where the schema of Vega-Lite is broken
+    fields = {text.split(":")[0] for text in _fields(made)}
+    assert fields and fields <= columns.keys()
+
+
+def _fields(part: Any) -> list[str]:
+    if isinstance(part, dict):
+        own = [part["field"]] if isinstance(part.get("field"), str) else []
+        return own + [field for value in part.values() for field in _fields(value)]
+    return [field for value in part for field in _fields(value)] if isinstance(part, list) else []
+
+
+def transforms(compiled: object) -> set[str]:
+    """Everything that stands between the rows and a mark in a specification of Vega: transforms, facets."""
+    if isinstance(compiled, list):
+        return set().union(*map(transforms, compiled))
+    if not isinstance(compiled, dict):
+        return set()
+    here = {step["type"] for step in compiled.get("transform", [])}
+    here |= {"facet"} if "facet" in compiled.get("from", {}) else set()
+    return here.union(*map(transforms, compiled.values()))
+
+
+@every_chart
+def test_rows_reach_their_marks_on_a_way_that_vega_clears_behind_them(chart: Chart, room: tuple[bool, bool]) -> None:
+    compiled = vl_convert.vegalite_to_vega(on_page(chart))
+    assert transforms(compiled["data"]) | transforms(compiled["marks"]) <= {"filter"}
+
+
+def test_text_grows_in_a_hall_and_ink_can_be_read_on_the_cell_below_it(room: tuple[bool, bool]) -> None:
+    dark, lecture = room
+    numbers = on_page(CHARTS["confusion"])["layer"][1]
+    assert numbers["mark"]["fontSize"] == (19 if lecture else 14)
+    strong, weak = numbers["encoding"]["color"]["condition"]["value"], numbers["encoding"]["color"]["value"]
+    stops = palette.colour_map("sequential", dark)
+    assert on_page(CHARTS["confusion"])["layer"][0]["encoding"]["color"]["scale"]["range"] == stops
+    for ink, ground in ((strong, stops[-1]), (weak, stops[0])):
+        assert abs(_light(ink) - _light(ground)) > 0.4
+
+
+def _light(colour: str) -> float:
+    """How light "#rrggbb" is, from 0 to 1."""
+    return sum(int(colour[at : at + 2], 16) * share for at, share in ((1, 0.299), (3, 0.587), (5, 0.114))) / 255
+
+
+def test_a_surface_stands_still_and_has_the_colours_of_the_page(room: tuple[bool, bool]) -> None:
+    path = np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    chart = surface(np.eye(3), (0, 1, 0, 1), key="s", title="t", z_title="z", paths={"Adam": ("adam", path)})
+    assert chart.still and chart.library == "plotly"
+    made = figures._themed(chart.spec, figures._colours())
+    heights, line = made["data"]
+    assert heights["colorscale"][0] == [0.0, palette.colour_map("loss", room[0])[0]]
+    assert heights["colorscale"][-1] == [1.0, palette.colour_map("loss", room[0])[-1]]
+    assert line["line"]["color"] == palette.colour("adam", room[0])
+    assert made["layout"]["font"]["size"] == (19 if room[1] else 14)
+    np.testing.assert_allclose(line["z"], path[:, 2] + 0.01)  # on the surface and not in it
+    json.dumps(made, default=np.ndarray.tolist)
