@@ -8,8 +8,9 @@ import streamlit as st
 from engine.labs.adversarial_examples.frame import PLANE_X, PLANE_Y
 from engine.scene.scene import Scene
 from ui import charts
+from ui.inputs.data_set import dataset_notice
 from ui.inputs.network import network_input
-from ui.inputs.picture import dataset_notice, picture_input
+from ui.inputs.picture import picture_input
 from ui.page import View, draw_stage, lab_page, views
 from ui.player import Player
 from ui.scene import show

@@ -6,15 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from engine.data import shelf
 from engine.nets.architecture import POOL, output_size
-from engine.runs.pool import PoolError
 from engine.scene.scene import Scene
-from ui import charts, shell
-from ui.inputs.network import network_input
-from ui.inputs.picture import dataset_notice, picture_input
+from ui import charts
+from ui.inputs.data_set import dataset_notice
+from ui.inputs.network import network_input, take_along
+from ui.inputs.picture import picture_input
 from ui.page import View, lab_page, views
-from ui.plain import plain
 from ui.player import Player
 from ui.scene import show
 
@@ -105,20 +103,7 @@ def extra(player: Player) -> None:
         network_input(player)
         if player.wanted.network:
             st.caption("Blocks, size, depth, kernel and norm are those of this network; the knobs for them do nothing.")
-        _take_along(player)
-
-
-def _take_along(player: Player) -> None:
-    entry = next((entry for entry in shell.labs() if entry.slug == ATTACK), None)
-    if entry is None or player.on_stage is None:
-        return
-    if st.button("Take this network to adversarial examples", icon=":material/bolt:", key=f"{SLUG}.take_along"):
-        try:
-            key = shelf.keep(player.on_stage.run.weights())
-        except (PoolError, shelf.ShelfError) as error:
-            st.warning(plain(str(error)))
-            return
-        st.switch_page(shell.page(entry), query_params={"model": "taken", "network": key})
+        take_along(player, ATTACK, "Take this network to adversarial examples")
 
 
 lab_page(SLUG, curves=curves, inside=inside, extra=extra)

@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from engine.data import images
-from ui.inputs.picture import dataset_notice, picture_input
+from ui.inputs.data_set import dataset_notice
+from ui.inputs.picture import picture_input
 from ui.link import settings
 from ui.page import lab_page
 from ui.player import Player
@@ -21,12 +21,12 @@ def extra(player: Player) -> None:
     """The row that is encoded, and other random codes."""
     config: Any = settings(SLUG, type(player.wanted)).config
     chosen = st.session_state.get(f"{SLUG}.data", config.data)
-    if chosen in images.DATASETS:
+    if chosen in drawn.PICTURES:
         dataset_notice(player)
-        if config.data in images.DATASETS:
+        if config.data in drawn.PICTURES:
             picture_input(player)
     with st.container(horizontal=True, gap="small"):
-        if config.data not in images.DATASETS:
+        if config.data not in drawn.PICTURES:
             st.button("Another row", icon=":material/shuffle:", key=f"{SLUG}.other", on_click=once(_other),
                       args=(player,))  # fmt: skip
         st.button("Draw other codes", icon=":material/casino:", key=f"{SLUG}.resample", on_click=once(_redraw),

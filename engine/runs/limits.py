@@ -38,3 +38,6 @@ class Limits(ShelfBounds):
     hang_after: float = 20.0  # seconds without a heartbeat until a worker is replaced
     start_timeout: float = 90.0  # seconds a worker may take to import torch and report
     crashes: int = 3  # workers that one run may bring down before it is not started again
+
+    read_timeout: float = 25.0  # seconds until what a visitor brought is read; more than `hang_after`, to be told why
+    read_memory_mb: float = 2_000.0  # that a worker may use for it, beyond what it has

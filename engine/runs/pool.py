@@ -7,16 +7,22 @@ placed and carries calls there: `InlinePool` in this process, `engine.runs.proce
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
 import logging
 import math
 import secrets
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from engine.contract.knobs import Config
+from engine.contract.reading import ReadError
+from engine.runs import reading
 from engine.runs.history import Drawn, Look
 from engine.runs.limits import Limits
 from engine.runs.run import Run
@@ -29,6 +35,10 @@ ASKS = ("weights", "story", "branch", "curves", "inside", "answer", "facts")  # 
 
 class PoolError(RuntimeError):
     """A run could not be reached.  The message is a sentence for the visitor."""
+
+
+class WorkerLost(PoolError):
+    """The worker ended before it answered."""
 
 
 class PoolFull(PoolError):
@@ -62,6 +72,8 @@ class Pool(abc.ABC):
         self.limits = limits or Limits()
         self._lock = threading.RLock()
         self._records: dict[str, Record] = {}
+        self.readers = dict(reading.READERS)  # kind -> "module:function"
+        self._reading: Counter[int] = Counter()  # what is being read at each place
 
     # --------------------------------------------------------- what a home does
 
@@ -271,3 +283,43 @@ class Pool(abc.ABC):
     def _forget(self, run_id: str) -> Record | None:
         with self._lock:
             return self._records.pop(run_id, None)
+
+    # -------------------------------------------------------------- reading
+
+    def read(self, kind: str, data: bytes, **options: Any) -> Any:
+        """What a visitor brought, read in a worker: a file that kills its reader kills no page.
+
+        `kind` is a key of `engine.runs.reading.READERS`; its reader says which options it takes and what it returns:
+        plain values.  Where least is being read, and then fewest runs are, it holds up the runs for as long as it
+        takes.  Raises `ReadError`, a sentence for the visitor, for what cannot be used, for a worker that was lost
+        over it, and after ``limits.read_timeout`` seconds.
+        """
+        reader = self.readers[kind]
+        with self._lock:
+            place = min(self.places(), key=lambda p: (not self.ready(p), self._reading[p], self._taken(p)))
+            self._reading[place] += 1
+        try:
+            with self.luggage(data) as carried:
+                return self.send(place, "read", "", (reader, carried, options), self.limits.read_timeout)
+        except WorkerLost:
+            raise ReadError(
+                "This could not be read: the worker that read it was lost. Another one takes its place; if it happens "
+                "again, bring something smaller."
+            ) from None
+        except PoolError:
+            raise ReadError(
+                f"This could not be read within {self.limits.read_timeout:g} seconds: the workers are busy. Please "
+                "try again in a minute."
+            ) from None
+        finally:
+            with self._lock:
+                self._reading[place] -= 1
+
+    def ready(self, place: int) -> bool:
+        """Whether this bench takes calls by now."""
+        return True
+
+    @contextlib.contextmanager
+    def luggage(self, data: bytes) -> Iterator[bytes | Path]:
+        """`data` as they travel to a bench: themselves, or a file that holds them until they were read."""
+        yield data

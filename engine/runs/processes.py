@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from typing import Any
 
 from engine.runs.history import Look, newest
 from engine.runs.limits import Limits
-from engine.runs.pool import Pool, PoolError, Record
+from engine.runs.pool import Pool, PoolError, Record, WorkerLost
 from engine.runs.worker import PULSE, WARMING, Pulse
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ _ENVIRONMENT = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, which pandas imports: see `worker._die_with_parent`
 }
 _UNLESS_SET = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # docs/decisions/huge-pages-in-a-worker.md
+HEAVY = 65_536  # bytes: a pipe takes so many while the worker is busy, and whoever sends more waits
 QUICK = 0.25  # seconds between two looks, or less: then the next one is asked for in advance
 
 
@@ -89,7 +91,7 @@ class _Worker:
                 self.pipe.send((number, verb, run_id, args))
             except (OSError, ValueError):
                 self.pending.pop(number, None)
-                raise PoolError("The worker that trained this was lost; another one is taking over.") from None
+                raise WorkerLost("The worker that trained this was lost; another one is taking over.") from None
         return future
 
     def silent(self, passed: float) -> float:
@@ -199,7 +201,7 @@ class ProcessPool(Pool):
             pass  # it died or was killed: the watcher sees that too
         worker.ready.clear()
         for future in list(worker.pending.values()):
-            future.set_exception(PoolError("The worker that trained this was lost; another one is taking over."))
+            future.set_exception(WorkerLost("The worker that trained this was lost; another one is taking over."))
         worker.pending.clear()
 
     def _watch(self) -> None:
@@ -272,3 +274,22 @@ class ProcessPool(Pool):
 
     def _lose(self, record: Record, message: str) -> None:
         record.look = dataclasses.replace(record.look, status="lost", message=message, curves={})
+
+    # --------------------------------------------------------------- reading
+
+    def ready(self, place: int) -> bool:
+        return self._workers[place].ready.is_set()
+
+    @contextlib.contextmanager
+    def luggage(self, data: bytes) -> Iterator[bytes | Path]:
+        if len(data) <= HEAVY:
+            yield data
+            return
+        with contextlib.ExitStack() as kept:
+            carried: bytes | Path = data
+            with contextlib.suppress(OSError):  # on a full disk: through the pipe, whoever waits
+                file = kept.enter_context(tempfile.NamedTemporaryFile())
+                file.write(data)
+                file.flush()
+                carried = Path(file.name)
+            yield carried

@@ -24,6 +24,8 @@ class Home(Protocol):
 
     def close_run(self, run_id: str) -> None: ...
 
+    def read(self, kind: str, data: bytes, **options: Any) -> Any: ...
+
 
 class Run:
     """One experiment, wherever it lives.  Cheap to make and to throw away: the state is on the bench.
@@ -121,3 +123,11 @@ class Run:
 
     def close(self) -> None:
         self.pool.close_run(self.id)
+
+    def keep_weights(self) -> str:
+        """Put the model on the shelf, for the knob `network` of another run, and return its key.
+
+        Raises `engine.contract.reading.ReadError` if it cannot be kept.
+        """
+        key: str = self.pool.read("network", self.weights())
+        return key

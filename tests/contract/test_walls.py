@@ -73,24 +73,10 @@ NEVER = {
 STILL: set[tuple[str, str]] = {
     ("pages.adversarial_examples", "engine.labs.adversarial_examples.frame"),
     ("pages.adversarial_examples", "engine.scene.scene"),
-    ("pages.cnn_filters", "engine.data.shelf"),
     ("pages.cnn_filters", "engine.nets.architecture"),
-    ("pages.cnn_filters", "engine.runs.pool"),
     ("pages.cnn_filters", "engine.scene.scene"),
     ("pages.neural_network", "engine.labs.neural_network.frame"),
     ("pages.neural_network", "engine.scene.scene"),
-    ("pages.vae", "engine.data.images"),
-    ("ui.inputs.network", "engine.data.shelf"),
-    ("ui.inputs.picture", "engine.data.images"),
-    ("ui.inputs.points", "engine.data.plane"),
-    ("ui.inputs.points", "engine.data.cloud_shapes"),
-    ("ui.inputs.table", "engine.data.numerals"),
-    ("ui.inputs.table", "engine.data.plane"),
-    ("ui.inputs.table", "engine.data.records"),
-    ("ui.inputs.table", "engine.data.sheets"),
-    ("ui.inputs.table", "engine.data.tables"),
-    ("ui.inputs.text", "engine.data.shelf"),
-    ("ui.inputs.text", "engine.data.text"),
 }
 
 # Circles of imports that are not opened yet.  This list, too, may only shrink.

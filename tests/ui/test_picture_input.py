@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.datasets
+import streamlit as st
 from PIL import Image
 from playwright.sync_api import Browser, Locator
 from scene_format import decode
@@ -33,7 +34,8 @@ SLUG = "cnn_filters"
 PAGE = """
 from ui.inputs.network import network_input
 from ui.page import lab_page
-from ui.inputs.picture import dataset_notice, picture_input
+from ui.inputs.data_set import dataset_notice
+from ui.inputs.picture import picture_input
 from engine.scene.scene import Scene
 from ui.scene import show
 
@@ -158,6 +160,32 @@ def test_an_uploaded_picture_is_looked_at_and_a_bad_one_gets_a_sentence(folder: 
     assert np.allclose(seen(app), expected, atol=1 / 255)
     press(app, "defaults")
     assert np.allclose(seen(app), images.load("digits").test_x[0, 0])  # although the uploader still holds a file
+
+
+def test_an_uploaded_picture_is_not_lost_if_the_run_of_the_page_is_cut(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, turn, cuts = choose(arrive(), "input", "Upload"), Player.turn, []
+
+    def cut_once(player: Player, **knobs: Any) -> None:  # as Streamlit does when the browser asks for another run
+        if not cuts:
+            cuts.append(knobs)
+            st.rerun()
+        turn(player, **knobs)
+
+    monkeypatch.setattr(Player, "turn", cut_once)
+    upload(app, "picture_file", encoded(paper(3)))
+    assert len(cuts) == 1
+    assert np.allclose(seen(app), images.read_upload(encoded(paper(3)), 8)[0], atol=1 / 255)
+
+
+def test_a_picture_is_read_once_whether_it_is_good_or_bad(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = choose(arrive(), "input", "Upload")
+    for data in (encoded(paper(3)), b"<svg/>"):
+        upload(app, "picture_file", data)
+        held = app.session_state[f"{SLUG}.picture_read"]
+        press(choose(choose(app, "input", "Draw"), "input", "Upload"), "play")
+        assert app.session_state[f"{SLUG}.picture_read"] is held
 
 
 def test_a_network_from_a_file_is_gone_on_from_and_a_bad_one_gets_a_sentence(folder: Path) -> None:

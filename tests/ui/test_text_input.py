@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from visitor import ROOT
 
 from engine import runs
 from engine.data import shelf
+from engine.data.text import MIN_LENGTH
 from engine.scene.cell import recurrent_cell
 from engine.scene.scene import Scene
+from ui.inputs import text
+from ui.player import Player
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +58,37 @@ def test_a_typed_text_is_learned_left_again_and_a_short_one_gets_a_sentence() ->
 
     app.button(key="lstm_gates.text_without").click().run()
     assert wanted(app).text_key == "" and not app.exception
+
+
+def test_the_shortest_text_is_that_of_its_reader() -> None:
+    assert text.SHORTEST == MIN_LENGTH
+
+
+def test_an_uploaded_text_is_not_lost_if_the_run_of_the_page_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, turn, cuts = page(), Player.turn, []
+
+    def cut_once(player: Player, **knobs: Any) -> None:  # as Streamlit does when the browser asks for another run
+        if not cuts:
+            cuts.append(knobs)
+            st.rerun()
+        turn(player, **knobs)
+
+    monkeypatch.setattr(Player, "turn", cut_once)
+    data = b"A text that is long enough to be learned from. " * 6
+    app.file_uploader(key="lstm_gates.text_file").set_value(("own.txt", data, "text/plain")).run()
+    assert len(cuts) == 1 and not app.exception
+    assert shelf.fetch(wanted(app).text_key) == data
+
+
+def test_what_cannot_be_read_gets_a_sentence_and_not_a_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page()
+    monkeypatch.setitem(runs.current().readers, "text", "engine.data.readers:nobody")
+    app.file_uploader(key="lstm_gates.text_file").set_value(("own.txt", b"x" * 300, "text/plain")).run()
+    said = "This could not be read; it may be damaged. Save it again, and bring that. The page keeps the text it has."
+    assert [error.value for error in app.error] == [said]
+    monkeypatch.undo()
+    app.run()
+    assert [error.value for error in app.error] == [said] and wanted(app).text_key == ""
 
 
 def test_a_text_to_read_comes_under_the_cursor() -> None:

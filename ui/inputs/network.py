@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from engine.contract import weights
-from engine.contract.weights import NetworkFileError
-from engine.data import shelf
-from engine.data.shelf import ShelfError
+from engine.contract.reading import ReadError
+from engine.runs.pool import PoolError
+from ui import shell
+from ui.inputs.reading import read, remembered
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
@@ -44,12 +44,25 @@ def network_input(player: Player) -> None:
                       on_click=once(_leave), args=(player,))  # fmt: skip
 
 
+def take_along(player: Player, to: str, label: str) -> None:
+    """A button that puts the network on stage onto the shelf, and opens the lab `to` with it."""
+    entry = next((entry for entry in shell.labs() if entry.slug == to), None)
+    if entry is None or player.on_stage is None:
+        return
+    if st.button(label, icon=":material/bolt:", key=f"{player.slug}.take_along"):
+        try:
+            key = player.on_stage.run.keep_weights()
+        except (PoolError, ReadError) as error:
+            st.warning(plain(str(error)))
+            return
+        st.switch_page(shell.page(entry), query_params={"model": "taken", "network": key})
+
+
 def _take(player: Player, data: bytes) -> str:
     """Put the network on the shelf and turn the knob.  Returns why not, or nothing."""
     try:
-        weights.read(data)
-        key = shelf.keep(data)
-    except (NetworkFileError, ShelfError) as error:
+        key = read("network", data)
+    except ReadError as error:
         return str(error)
     player.error = ""
     model = {"model": "taken"} if "model" in player.wanted.knobs() else {}
@@ -67,8 +80,8 @@ def _leave(player: Player) -> None:
 def _origin(key: str) -> str:
     """Where a network on the shelf comes from, in a few words."""
     try:
-        about = weights.read(shelf.fetch(key)).about
-    except (NetworkFileError, ShelfError) as error:
+        about = remembered("network.about", "kept_network", key.encode())
+    except ReadError as error:
         return plain(str(error))
     data = f", trained on {_named(about['data'].replace('_', '-'))}" if "data" in about else ""
     return f"In use: a network from the page {_named(about['lab'].replace('_', ' '))}{data}."

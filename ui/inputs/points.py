@@ -2,56 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
 
-from engine.data import cloud_shapes, plane
+from engine.contract.reading import ReadError
 from engine.scene.scene import Scene
 from ui.controls import says
+from ui.inputs.reading import read
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
 from ui.press import once
 from ui.scene import show
 
+MOST = 500  # points
+
 
 @dataclass(frozen=True)
 class Paper:
-    """What is drawn on: the plane from -`reach` to `reach`, with a pen for each class, and how points become a text.
+    """What is drawn on: the plane from -`reach` to `reach`, with a pen for each class."""
 
-    `pack` takes xy (N, 2) and labels (N,) and raises a ValueError, a sentence, for what cannot be learned; `unpack`
-    is its inverse.
-    """
-
+    name: str  # by which the readers of points know it
     reach: float
     classes: int
     fewest: str  # what is asked for, as a sentence
-    pack: Callable[[np.ndarray, np.ndarray], str]
-    unpack: Callable[[str], tuple[np.ndarray, np.ndarray]]
 
 
-def _pack_classes(xy: np.ndarray, labels: np.ndarray) -> str:
-    text = plane.encode_points(xy, labels)
-    plane.from_points(text)
-    return text
-
-
-def _unpack_cloud(text: str) -> tuple[np.ndarray, np.ndarray]:
-    points = cloud_shapes.unpack(text)
-    return points, np.zeros(len(points), dtype=int)
-
-
-CLOUD = Paper(
-    reach=1.0, classes=1, fewest=f"Draw at least {cloud_shapes.FEWEST} points, then press Play.",
-    pack=lambda xy, _: cloud_shapes.pack(xy), unpack=_unpack_cloud,
-)  # fmt: skip
-CLASSES = Paper(
-    reach=plane.LIMIT, classes=3, fewest="Draw points of at least two classes, then press Play.",
-    pack=_pack_classes, unpack=plane.decode_points,
-)  # fmt: skip
+CLOUD = Paper("cloud", reach=1.0, classes=1, fewest="Draw at least 10 points, then press Play.")
+CLASSES = Paper("classes", reach=6.0, classes=3, fewest="Draw points of at least two classes, then press Play.")
 
 
 @dataclass
@@ -81,7 +62,7 @@ def points_input(player: Player, paper: Paper = CLOUD) -> None:
                                        format_func=lambda k: f"class {k}", label_visibility="collapsed",
                                        width="content")  # fmt: skip
         else:
-            st.caption(f"{len(points)} points; the last {plane.MAX_POINTS} count.")
+            st.caption(f"{len(points)} points; the last {MOST} count.")
         st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", disabled=not len(points),
                   on_click=once(_clear), args=(slug,))  # fmt: skip
     scene = Scene(height=300)
@@ -91,11 +72,10 @@ def points_input(player: Player, paper: Paper = CLOUD) -> None:
     pick = show(scene, key=f"{slug}.pad")
     if pick and pick["kind"] == "draw":
         drawing.rows += [[*np.clip(point, *frame), pen] for point in pick["points"]]
-        del drawing.rows[: -plane.MAX_POINTS]  # the oldest make room
-        points = np.array(drawing.rows)
+        del drawing.rows[:-MOST]  # the oldest make room
         try:
-            text = paper.pack(points[:, :2], points[:, 2].astype(int))
-        except ValueError as error:
+            text = read("points", json.dumps(drawing.rows).encode(), paper=paper.name)
+        except ReadError as error:
             drawing.said = str(error)
         else:
             drawing.text, drawing.said = text, ""
@@ -113,11 +93,9 @@ def _drawing(player: Player, paper: Paper) -> Drawing:
     if held is None or held.text != text:
         held = st.session_state[key] = Drawing(text)
         try:
-            xy, labels = paper.unpack(text) if text else (np.zeros((0, 2)), np.zeros(0))
-        except ValueError as error:  # a link's, not looked at as long as other data are chosen
+            held.rows = read("packed_points", text.encode(), paper=paper.name) if text else []
+        except ReadError as error:  # a link's, not looked at as long as other data are chosen
             held.said = str(error)
-        else:
-            held.rows = np.column_stack([xy, labels]).tolist()
     return held
 
 

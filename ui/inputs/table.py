@@ -8,13 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from engine.data import plane
-from engine.data.numerals import DECIMALS
-from engine.data.plane import DataError
-from engine.data.records import SEPARATORS
-from engine.data.sheets import AS_FOUND, Reading, read_sheet
-from engine.data.tables import points
+from engine.contract.reading import ReadError
 from ui.controls import says
+from ui.inputs.reading import read
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
@@ -25,14 +21,16 @@ from ui.press import once, whole
 class Uploaded:
     """A file as it was read last.  It is read when it comes and when `asked` changes, at no other time.
 
-    It is kept after its uploader has gone from the page with the choice of "csv": that one comes back empty.
+    It is kept after its uploader has gone from the page with the choice of "csv": that one comes back empty.  How it
+    is read is said by the names in `_CONTROLS`; what is not said is found out.
     """
 
     file_id: str
     raw: bytes = field(repr=False)
-    how: Reading = AS_FOUND  # as it was to be read
-    asked: Reading = AS_FOUND  # as the visitor wants it read by now
-    found: Reading = AS_FOUND  # as it was read
+    how: Mapping[str, Any] = field(default_factory=dict)  # as it was to be read
+    asked: Mapping[str, Any] = field(default_factory=dict)  # as the visitor wants it read by now
+    found: Mapping[str, Any] = field(default_factory=dict)  # as it was read
+    choices: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)  # what can be said, with the words for it
     columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     text: str = ""  # the points, as the knob `points` takes them
@@ -56,12 +54,12 @@ def table_input(player: Player) -> None:
     key = f"{slug}.table"
     held: Uploaded | None = st.session_state.get(key)
     if file is not None and (held is None or held.file_id != file.file_id):
-        held = _read(file.file_id, file.getvalue(), AS_FOUND)
+        held = _read(Uploaded(file.file_id, file.getvalue()), {})
         held.unfold = bool(held.refused)
     elif held is None:
         return
     elif held.asked != held.how:
-        held = replace(_read(held.file_id, held.raw, held.asked), unfold=held.unfold)
+        held = _read(held, held.asked)
     if held is not st.session_state.get(key):
         used = _use(player, held)
         st.session_state[key] = held  # last: if this run ends early, the next one does it again
@@ -81,16 +79,15 @@ def table_input(player: Player) -> None:
     _controls(slug, held)
 
 
-def _read(file_id: str, raw: bytes, how: Reading) -> Uploaded:
-    held = Uploaded(file_id, raw, how, asked=how)
+def _read(held: Uploaded, how: Mapping[str, Any]) -> Uploaded:
+    """The same file read in another way."""
+    held = replace(held, how=how, asked=how, text="", notes=(), refused="")
     try:
-        sheet = read_sheet(raw, how)
-        held.columns, held.found = sheet.names, sheet.how
-        table = points(sheet)
-        held.text, held.notes, held.found = plane.encode_points(table.xy, table.labels), table.notes, table.how
-    except DataError as error:
-        held.refused = str(error)
-    return held
+        table = read("table", held.raw, how=how)
+    except ReadError as error:
+        return replace(held, refused=str(error))
+    return replace(held, text=table["points"], notes=table["notes"], refused=table["refused"], found=table["how"],
+                   choices=table["choices"], columns=table["columns"])  # fmt: skip
 
 
 def _taken_away(slug: str) -> None:
@@ -115,10 +112,10 @@ def _in_use(player: Player, held: Uploaded) -> bool:
 
 # ---------------------------------------------------------------- how it is read
 
-# What can be said of a table, by the names of `Reading`; "as found" stands before each list.
+# What can be said of a table; "as found" stands before each list.  Where it is empty, the reader of the table fills it.
 _CONTROLS: Mapping[str, tuple[str, Mapping[Any, str]]] = {
-    "separator": ("Between columns", SEPARATORS),
-    "decimal": ("Numbers", DECIMALS),
+    "separator": ("Between columns", {}),
+    "decimal": ("Numbers", {}),
     "header": ("First line", {True: "names", False: "the first row"}),
     "row_numbers": ("First column", {True: "row numbers, passed over", False: "data"}),
     "class_column": ("Class", {}),
@@ -131,10 +128,11 @@ def _controls(slug: str, held: Uploaded) -> None:
         for name, (label, choices) in _CONTROLS.items() if box.open else ():
             if name == "class_column":
                 choices = {place: f"{column} ({place + 1})" for place, column in enumerate(held.columns)}
-            found, key = getattr(held.found, name), f"{slug}.table_{name}"
+            choices = choices or held.choices.get(name, {})
+            found, key = held.found.get(name), f"{slug}.table_{name}"
             label = f"{label}: {plain(choices[found])}" if found in choices else label
             said = {"": "as found", **choices}  # the same words for every file: the browser remembers words
-            value = asked if (asked := getattr(held.how, name)) in choices else ""
+            value = asked if (asked := held.how.get(name)) in choices else ""
             if key not in st.session_state or st.session_state[key] != value:
                 st.session_state[key] = value
             st.selectbox(label, list(said), key=key, format_func=said.__getitem__, on_change=whole(_ask),
@@ -142,4 +140,6 @@ def _controls(slug: str, held: Uploaded) -> None:
 
 
 def _ask(held: Uploaded, name: str, key: str) -> None:
-    held.asked = replace(held.how, **{name: None if (said := st.session_state[key]) == "" else said})
+    said = st.session_state[key]
+    others = {other: value for other, value in held.how.items() if other != name}
+    held.asked = others if said == "" else {**others, name: said}

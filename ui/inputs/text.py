@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from engine.data import shelf
-from engine.data.shelf import ShelfError
-from engine.data.text import MIN_LENGTH, TextError, read_upload
+from engine.contract.reading import ReadError
+from ui.inputs.reading import read, remembered
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
 from ui.press import once
+
+SHORTEST = 200  # characters
 
 
 def text_input(player: Player, knob: str = "text_key") -> None:
@@ -22,15 +23,16 @@ def text_input(player: Player, knob: str = "text_key") -> None:
     refused_at, seen = f"{slug}.text_refused", f"{slug}.text_seen"
     with st.popover("Learn from your own text", icon=":material/upload_file:", key=f"{slug}.text"):
         st.text_area("Type or paste it", key=f"{slug}.text_typed", height=160, max_chars=100_000,
-                     placeholder=f"At least {MIN_LENGTH} characters; thousands are better.")  # fmt: skip
+                     placeholder=f"At least {SHORTEST} characters; thousands are better.")  # fmt: skip
         st.button("Learn this text", key=f"{slug}.text_use", on_click=once(_typed), args=(player, knob))
         file = st.file_uploader("Or a file: UTF-8, at most 1 MB", type=["txt", "md", "csv", "py", "tex", "html"],
                                 key=f"{slug}.text_file", max_upload_size=1)  # fmt: skip
     if file is None:
         st.session_state.pop(seen, None)
     elif st.session_state.get(seen) != file.file_id:
-        st.session_state[seen] = file.file_id
-        if _take(player, knob, file.getvalue()):
+        taken = _take(player, knob, file.getvalue())
+        st.session_state[seen] = file.file_id  # last: if this run ends early, the next one does it again
+        if taken:
             st.rerun()
     if refused := st.session_state.get(refused_at):
         st.error(f"{plain(refused)} The page keeps the text it has.", icon=":material/block:")
@@ -51,13 +53,9 @@ def _take(player: Player, knob: str, data: bytes) -> bool:
     """Put the text on the shelf and turn the knob; or remember why not."""
     refused_at = f"{player.slug}.text_refused"
     try:
-        read_upload(data)
-        key = shelf.keep(data)
-    except TextError as error:
+        key = read("text", data)
+    except ReadError as error:
         st.session_state[refused_at] = str(error)
-        return False
-    except ShelfError:
-        st.session_state[refused_at] = "This server cannot keep the text."
         return False
     st.session_state.pop(refused_at, None)
     player.turn(**{knob: key})
@@ -71,7 +69,10 @@ def _leave(player: Player, knob: str) -> None:
 def _origin(key: str) -> str:
     """The beginning of the text on the shelf, and how long it is."""
     try:
-        text = read_upload(shelf.fetch(key))
-    except (TextError, ShelfError):
+        kept = remembered("text.kept", "kept_text", key.encode())
+    except ReadError:  # a page that cannot say what it learns from is better than none
+        return "In use: a text of your own."
+    if kept is None:
         return "In use: a text that this server no longer has."
-    return f"In use: {len(text):,} characters, “{plain(text[:60])} …”"
+    length, beginning = kept
+    return f"In use: {length:,} characters, “{plain(beginning)} …”"

@@ -15,6 +15,7 @@ from torch import nn
 from engine.contract.device import generator
 from engine.contract.knobs import Config as AnyConfig
 from engine.contract.knobs import ConfigError, knob
+from engine.contract.reading import ReadError
 
 
 @dataclass(frozen=True)
@@ -89,3 +90,18 @@ class Experiment:
         self.optimiser.load_state_dict(state["optimiser"])
         self.random.set_state(state["random"])
         self.step_count = state["step_count"]
+
+
+def misread(data: bytes, *, how: str = "length") -> Any:
+    """A reader for `Pool.read`: how many bytes there are, or what a file may do to whoever reads it."""
+    if how == "refuse":
+        raise ReadError(f"{len(data)} bytes are too few.")
+    if how == "raise":
+        raise IndexError("nobody thought of this file")
+    if how == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "hang":
+        time.sleep(3600)
+    if how == "swell":
+        return len(bytes(100_000_000_000))
+    return {"length": len(data), "array": np.frombuffer(data[:4], dtype=np.uint8), "process": os.getpid()}
