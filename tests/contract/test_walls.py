@@ -73,8 +73,6 @@ STILL: set[tuple[str, str]] = {
     ("pages.cnn_filters", "engine.scene.scene"),
     ("pages.diffusion", "engine.scene.scene"),
     ("pages.generative_families", "engine.labs.generative_families.families"),
-    ("pages.neural_network", "engine.labs.neural_network.frame"),
-    ("pages.neural_network", "engine.scene.scene"),
     ("pages.vae", "engine.data.images"),
     ("ui.inputs.network", "engine.data.shelf"),
     ("ui.inputs.picture", "engine.data.images"),
