@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.inputs.data_set import dataset_notice
+from ui.inputs.data_set import PICTURES, dataset_notice
 from ui.inputs.picture import picture_input
 from ui.link import settings
 from ui.page import lab_page
@@ -21,12 +21,12 @@ def extra(player: Player) -> None:
     """The row that is encoded, and other random codes."""
     config: Any = settings(SLUG, type(player.wanted)).config
     chosen = st.session_state.get(f"{SLUG}.data", config.data)
-    if chosen in drawn.PICTURES:
+    if chosen in PICTURES:
         dataset_notice(player)
-        if config.data in drawn.PICTURES:
+        if config.data in PICTURES:
             picture_input(player)
     with st.container(horizontal=True, gap="small"):
-        if config.data not in drawn.PICTURES:
+        if config.data not in PICTURES:
             st.button("Another row", icon=":material/shuffle:", key=f"{SLUG}.other", on_click=once(_other),
                       args=(player,))  # fmt: skip
         st.button("Draw other codes", icon=":material/casino:", key=f"{SLUG}.resample", on_click=once(_redraw),

@@ -1,4 +1,4 @@
-"""Numbers and names in a sentence: capitals that leave symbols and proper names alone, counts, signs."""
+"""Numbers and names in a sentence: capitals that leave symbols and proper names alone, counts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,3 @@ def uncapital(label: str) -> str:
 def counted(number: int, noun: str) -> str:
     """ "1 step", "2,000 steps"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def signed(number: float, digits: int = 4) -> str:
-    """`number` with its sign and so many digits behind the point; what rounds to zero has no sign."""
-    text = f"{number:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", "−")

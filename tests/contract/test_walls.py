@@ -73,10 +73,6 @@ NEVER = {
 STILL: set[tuple[str, str]] = {
     ("pages.adversarial_examples", "engine.labs.adversarial_examples.frame"),
     ("pages.adversarial_examples", "engine.scene.scene"),
-    ("pages.cnn_filters", "engine.nets.architecture"),
-    ("pages.cnn_filters", "engine.scene.scene"),
-    ("pages.neural_network", "engine.labs.neural_network.frame"),
-    ("pages.neural_network", "engine.scene.scene"),
 }
 
 # Circles of imports that are not opened yet.  This list, too, may only shrink.

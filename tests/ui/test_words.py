@@ -12,7 +12,7 @@ import engine
 from engine import Config
 from ui import lesson, shell
 from ui.player import describe
-from ui.words import capital, counted, signed, uncapital
+from ui.words import capital, counted, uncapital
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,8 @@ def test_within_a_sentence_only_plain_words_lose_their_capital(label: str, said:
     assert uncapital(label) == said
 
 
-def test_one_is_no_plural_and_zero_has_no_sign() -> None:
+def test_one_is_no_plural() -> None:
     assert [counted(n, "step") for n in (0, 1, 2, 2000)] == ["0 steps", "1 step", "2 steps", "2,000 steps"]
-    assert [signed(x) for x in (-0.0, -4e-5, 4e-5, -0.25, 1.0)] == ["0.0000", "0.0000", "0.0000", "−0.2500", "+1.0000"]
 
 
 def others(config: Config, name: str) -> list[Any]:

@@ -18,6 +18,7 @@ from ui.player import Player
 from ui.press import once
 
 MEGABYTES = {"mnist": 15, "fashion_mnist": 31}
+PICTURES = ("digits", *MEGABYTES)  # the data sets whose rows are pictures
 ROOT = Path(__file__).resolve().parents[2]
 
 

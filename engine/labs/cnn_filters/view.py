@@ -1,4 +1,4 @@
-"""What is drawn of a network that reads pictures: one number on its way, all maps, and which pixels count."""
+"""What is drawn of a network that reads pictures: one number on its way, all maps, which pixels count, and mistakes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from engine.contract.figure import LEFT, RIGHT, Figure, Picture, Table, Text
 from engine.contract.view import Turn, View
+from engine.figures.bars import bars
+from engine.figures.confusion import confusion
+from engine.scene.curves import curves as curves_panel
 from engine.scene.scene import Scene
 from engine.scene.slide import sliding_kernel
+from engine.scene.text import text
 
 METHODS = {"saliency": "Saliency", "integrated_gradients": "Integrated gradients", "grad_cam": "Grad-CAM",
            "occlusion": "Occlusion"}  # in the order of `Frame.attributions`  # fmt: skip
@@ -35,8 +40,37 @@ def stage(view: View) -> Scene:
     return scene
 
 
+def curves(view: View) -> Scene:
+    """Loss and accuracy."""
+    scene = Scene(height=572)
+    if not view.curves:
+        return scene
+    common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
+    curves_panel(scene, "loss", series={"test_loss": ("test", "test"), "train_loss": ("training", "train")},
+                 title="Loss on pictures it has and has not seen", y_title="cross-entropy", **common)  # fmt: skip
+    scene.row()
+    curves_panel(scene, "accuracy", series=READS, title="Share of pictures read right", y_title="accuracy", **common)
+    frame = view.frame
+    parts = ""
+    if frame.steps_per_update > 1:
+        parts = (f" One update of this network takes {frame.steps_per_update} steps: its batch is worked off in parts,"
+                 " so that nobody else has to wait.")  # fmt: skip
+    told = f"The test numbers are about {frame.judged} test pictures, each judged within the last steps.{parts}"
+    text(scene, "explained", [told])
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """Mistakes, what the layers tell about the class, and the sizes of all layers."""
+    hint = Text("Press Play: mistakes and the confusion matrix appear with the first test.", tone="hint")
+    return [*(_mistakes(view.frame) if view.frame.judged else [hint]), *_sizes(view.frame)]
+
+
 def answer(view: View, pick: Mapping[str, Any]) -> Turn | None:
-    """A click on a layer, a kernel or a map shows that one."""
+    """A click on a layer, a kernel or a map shows that one; a click on a mistake looks inside while it is read."""
+    if pick["panel"] == "mistakes" and pick["index"] < len(view.frame.mistaken):
+        example = int(view.frame.mistaken[pick["index"], 0])
+        return Turn({"example": example, "picture": "", "shift_x": 0, "shift_y": 0})
     if pick["panel"] not in PICKS:
         return None
     knob = PICKS[pick["panel"]]
@@ -114,3 +148,44 @@ def _attributions(scene: Scene, frame: Any) -> None:
             names = [f"{name}: {alike:+.2f}" for name, alike in zip(names, frame.alike, strict=True)]
         # Saliency and Grad-CAM know no sign: they use the upper half of the colours.
         scene.heat_grid(key, title=title, images=maps, captions=names, low=-reach, high=reach, palette="diverging")
+
+
+def _mistakes(frame: Any) -> list[Figure]:
+    """Which class is taken for which, the pictures it errs on most, and what each layer tells about the class."""
+    worst: Figure = Text("Not one test picture is read wrong.", column=RIGHT)
+    if len(frame.mistakes):
+        scene = Scene(height=400)
+        said = [f"{frame.classes[truth]} → {frame.classes[taken]}, {sure:.0%}"
+                for (_, truth, taken), sure in zip(frame.mistaken, frame.sureness, strict=True)]  # fmt: skip
+        scene.heat_grid("mistakes", title="The worst mistakes (truth → answer): click to look inside",
+                        images=frame.mistakes, captions=said, low=0, high=1)  # fmt: skip
+        worst = Picture("mistakes", scene, column=RIGHT)
+    taken_for = confusion(frame.confusion, frame.classes, key="confusion", column=LEFT,
+                          title=f"What {frame.judged} test pictures were taken for")  # fmt: skip
+    figures = [taken_for, worst]
+    if len(frame.told_by_class) > 1:
+        layers = {f"layer {i + 1}": float(share) for i, share in enumerate(frame.told_by_class)}
+        figures.append(bars(layers, key="told", title="How much a layer's answers tell about the class",
+                            x_title="share of the spread between classes (η²)", column=RIGHT))  # fmt: skip
+    return figures
+
+
+def _sizes(frame: Any) -> list[Figure]:
+    """The convolution calculator: the size of every map with its numbers, and what one unit sees."""
+    from engine.nets.convnet import POOL  # with torch, which is there where the frame's rows are made
+
+    rows = []
+    for number, row in enumerate(frame.rows, 1):
+        k, s, p, d = row.window
+        sum_ = rf"$\lfloor({row.side_in} + 2\cdot{p} - {d}\cdot({k}-1) - 1)/{s}\rfloor + 1 = {row.side_conv}$"
+        pooled = f"{row.side_conv} / {POOL} → {row.side_out}" if row.pools else "–"
+        maps = f"{row.inputs} → {row.outputs}" + (" +" if row.closes else "")
+        rows.append([f"{number}", maps, sum_, pooled, f"{row.sees} × {row.sees} pixels", f"{row.jump} on"])
+    return [
+        Text("##### Sizes, layer by layer\nA kernel of $k$ pixels, stretched by dilation $d$, with padding $p$ and "
+             r"stride $s$, finds $\left\lfloor \frac{n + 2p - d\,(k-1) - 1}{s} \right\rfloor + 1$ places along "
+             "$n$ pixels."),
+        Table(("layer", "maps", "places along n", "pooled", "one unit sees", "next unit"), rows),
+        Text("What a unit sees is its receptive field. On stage, it is the orange frame in the picture, for the place "
+             "where the kernel stands. + marks where a skip connection ends.", tone="note"),
+    ]  # fmt: skip

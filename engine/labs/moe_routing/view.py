@@ -1,4 +1,7 @@
-"""What is drawn of a mixture of experts: who rules where, what flows where, how load moved, and what each answers."""
+"""What is drawn of a mixture of experts: who rules where, what flows where, how load moved, and what each answers.
+
+Of the three networks that learn beside each other it tells errors, sizes and costs.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from engine.contract.figure import Figure, Table, Text
 from engine.contract.view import Answer, View
 from engine.data.text import UNKNOWN
 from engine.labs.moe_routing.config import LIMIT
+from engine.scene.curves import curves as curves_panel
 from engine.scene.passage import passage
 from engine.scene.scene import Scene
 
 PLANE = (-LIMIT, LIMIT)
+NETWORKS = {"moe": ("mixture of experts", "train"), "equal_compute": ("dense, equal compute", "neutral"),
+            "equal_size": ("dense, equal size", "test")}  # fmt: skip
 FEW = 8  # so many experts have a line each; more are the rows of a map
 FLOWS = 12  # experts to which bands lead at most
 SEEN = 24  # characters whose way is shown, the most frequent first
@@ -38,6 +45,51 @@ def stage(view: View) -> Scene:
         _loads(scene, view)
         _answers(scene, frame)
     return scene
+
+
+def curves(view: View) -> Scene:
+    """Errors of the three networks; balance and specialisation, which are not the same; what is dropped."""
+    scene = Scene(height=572)
+    if not view.curves:
+        return scene
+    common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
+    text = view.config.data == "text"
+    curves_panel(scene, "error", series=NETWORKS, log_y=not text, floor=1e-5,
+                 title="Test error of three networks, trained on the same batches",
+                 y_title="cross-entropy (nats)" if text else "share of variance left", **common)  # fmt: skip
+    scene.row()
+    curves_panel(scene, "balance", series={"violation": ("imbalance: largest load / mean − 1", "gradient")},
+                 title="Balanced? 0 is perfect", y_title="max violation", **common)  # fmt: skip
+    other = "character" if text else "cluster"
+    curves_panel(scene, "special", series={"information": (f"mutual information of expert and {other}", "positive"),
+                                           "dropped": ("share of choices dropped", "gradient")},
+                 title="Specialised? 1 is perfect", y_title="share", **common)  # fmt: skip
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """What is stored, what is used, and each expert's numbers."""
+    frame, config = view.frame, view.config
+    rows = [
+        [name, f"{size.neurons:,}" if size.neurons else "linear", f"{size.stored:,}", f"{size.used:,}",
+         f"{size.flops:,}", f"{score:.3f}"]
+        for (name, _), size, score in zip(NETWORKS.values(), frame.sizes, frame.scores, strict=True)
+    ]  # fmt: skip
+    linear = ""
+    if not config.width and config.top_k + config.shared > 1:
+        linear = (" Linear maps that are added up are no more than one: that is why the dense network of equal compute "
+                  "is a single one, and computes less than the mixture.")  # fmt: skip
+    experts = [
+        [f"{i + 1}", f"{load:.1%}", "–" if np.isnan(error) else f"{error:.3f}", f"{bias:+.3f}"]
+        for i, (load, error, bias) in enumerate(zip(frame.load, frame.errors, frame.bias, strict=True))
+    ]
+    return [
+        Table(("", "hidden neurons", "parameters stored", "used for a token", "operations for a token", "test error"),
+              rows, title="Stored and used"),
+        Text("Only the layer in question counts, with its router. A multiplication and its addition are two "
+             f"operations. The hidden neurons of the mixture are those of one expert.{linear}", tone="note"),
+        Table(("expert", "load", "error where it is first choice", "bias"), experts, title="Experts"),
+    ]  # fmt: skip
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> Answer:

@@ -15,15 +15,13 @@ from torch import Tensor
 from engine.data.square import LIMIT
 from engine.labs.neural_network.chain_rule import LayerGradients
 from engine.labs.neural_network.config import Config
-from engine.labs.neural_network.resolution import LINES, Detail
+from engine.labs.neural_network.resolution import ACTIVATION_EDGES, GRADIENT_EDGES, LINES, Detail
 from engine.nets.stacked import LOSSES, Layer
 
 Array = NDArray[np.float32]
 
 SCORES = ("train_loss", "test_loss", "train_error", "test_error")  # error: share wrong, or RMSE
 MOST = 64  # inputs and outputs of a layer, whose gradients for one point are told
-ACTIVATION_EDGES = np.linspace(-4, 4, 41)  # what lies outside is counted in the outermost bin
-GRADIENT_EDGES = np.linspace(-10, 2, 41)  # of log10 |gradient|; a gradient of zero is counted in the first bin
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is drawn of a small network: what every neuron sees of the plane, the output, and the same from other seeds."""
+"""What is drawn of a small network: what every neuron sees of the plane, the output, and one point forward and back."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from engine.contract.figure import LEFT, RIGHT, Figure, Picture, Table, Text
 from engine.contract.view import Edit, Turn, View
 from engine.data.square import LIMIT
+from engine.figures.confusion import confusion
+from engine.figures.histograms import histograms
+from engine.labs.neural_network.resolution import ACTIVATION_EDGES, GRADIENT_EDGES
+from engine.scene.curves import curves as curves_panel
 from engine.scene.panel import Panel
 from engine.scene.scene import Column, Scene
 
 PLANE = (-LIMIT, LIMIT)
+SHOWN_NEURONS = 10  # rows of numbers for a layer of the followed point
+SHOWN_GRADIENTS = 6  # of one of its neurons
 
 
 def stage(view: View) -> Scene:
@@ -33,6 +40,45 @@ def stage(view: View) -> Scene:
     return scene
 
 
+def curves(view: View) -> Scene:
+    """Loss and error against epochs."""
+    scene = Scene(height=572)
+    if not view.curves:
+        return scene
+    many = "train_loss_low" in view.curves
+    common: dict[str, Any] = {"history": view.curves, "marker": view.marker, "x_title": "epoch"}
+    spread = " (the band holds 80 % of the seeds)" if many else ""
+    curves_panel(scene, "loss", series={"test_loss": ("test", "test"), "train_loss": ("training", "train")},
+                 title=f"Loss on points it has and has not seen{spread}", y_title="loss",
+                 bands={"test_loss": ("test_loss_low", "test_loss_high")}, **common)  # fmt: skip
+    scene.row()
+    regression = not view.frame.classes
+    curves_panel(scene, "error", series={"test_error": ("test", "test"), "train_error": ("training", "train")},
+                 title="Root mean squared error" if regression else "Share of points on the wrong side",
+                 y_title="error" if regression else "share wrong",
+                 bands={"test_error": ("test_error_low", "test_error_high")}, **common)  # fmt: skip
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """The bent plane, the numbers in each layer, and one point on its way forward and back."""
+    frame = view.frame
+    judged: Figure = Text(f"##### Test error (RMSE): {frame.scores['test_error']:.3f}", column=RIGHT)
+    if frame.classes:
+        judged = confusion(frame.confusion, [f"class {k}" for k in range(len(frame.confusion))], key="confusion",
+                           title="Test points: truth and answer", column=RIGHT)  # fmt: skip
+    figures: list[Figure] = [Picture("hidden", _hidden_space(frame), column=LEFT), judged]
+    names = [f"layer {i + 1}" for i in range(len(frame.neuron_maps))]
+    if names:
+        counts = dict(zip(names, frame.activation_histograms, strict=True))
+        figures.append(histograms(ACTIVATION_EDGES, counts, key="activations", title="Activations of each layer",
+                                  x_title="activation a", column=LEFT))  # fmt: skip
+    counts = dict(zip([*names, "output"], frame.gradient_histograms, strict=True))
+    figures.append(histograms(GRADIENT_EDGES, counts, key="gradients", title="Gradients of each layer",
+                              x_title="log₁₀ |dL/dW|", colour="gradient", column=RIGHT))  # fmt: skip
+    return [*figures, *_followed(frame)]
+
+
 def answer(view: View, pick: Mapping[str, Any]) -> Turn | Edit | None:
     """A number typed at a weight sets it; a click on the plane follows the nearest point; on a map, shows that seed."""
     if pick["kind"] == "edge" and "value" in pick:
@@ -43,6 +89,53 @@ def answer(view: View, pick: Mapping[str, Any]) -> Turn | Edit | None:
     if pick["panel"] == "seeds":
         return Turn({"shown": pick["index"]})
     return None
+
+
+def _hidden_space(frame: Any) -> Scene:
+    points = frame.hidden_points
+    reach = np.abs(np.concatenate([points.reshape(-1, 2), np.ones((1, 2)) * 0.1])).max() * 1.1
+    scene = Scene(height=400)
+    share = frame.hidden_variance
+    panel = scene.panel("hidden", title="The plane as the last hidden layer bends it", x=(-reach, reach),
+                        y=(-reach, reach), x_label=f"two directions with {share:.0%} of the spread")  # fmt: skip
+    panel.lines(
+        frame.hidden_lines.reshape(-1, *frame.hidden_lines.shape[2:]), colour="neutral", name="Grid of the plane"
+    )
+    labels = np.concatenate([frame.train_labels, frame.test_labels])[: len(points)]
+    if frame.classes:
+        panel.points(points, labels, size=3.4, name="Points")
+    else:
+        panel.points(points, values=labels, size=3.4, name="Points")
+    return scene
+
+
+def _followed(frame: Any) -> list[Figure]:
+    """Every number of one point on its way forward (z, a) and back (delta, dW)."""
+    point = frame.followed
+    x, y = point.xy
+    figures: list[Figure] = [
+        Text(f"##### One point, forward and back\nPoint {point.index} at ({x:.2f}, {y:.2f}), label {point.label:g}: "
+             f"loss **{point.loss:.4f}**. Click the plane to follow another.")
+    ]  # fmt: skip
+    for depth, layer in enumerate(point.layers):
+        last = depth == len(point.layers) - 1
+        count = len(layer["z"])
+        rows = []
+        for i in range(min(count, SHOWN_NEURONS)):
+            gradients = ", ".join(signed(g) for g in layer["dW"][i][:SHOWN_GRADIENTS])
+            more = " …" if layer["dW"].shape[1] > SHOWN_GRADIENTS else ""
+            rows.append([f"{i + 1}", *(signed(layer[name][i]) for name in ("z", "a", "delta", "db")),
+                         f"{gradients}{more}"])  # fmt: skip
+        left = f" · {count - SHOWN_NEURONS} more neurons" if count > SHOWN_NEURONS else ""
+        figures.append(Text(f"**{'Output' if last else f'Layer {depth + 1}'}**{left}"))
+        figures.append(Table(("neuron", "z = Wx + b", "a = f(z)", "δ = dL/dz", "dL/db", "dL/dW"), rows))
+    return figures
+
+
+def signed(number: float) -> str:
+    """`number` with its sign and four digits behind the point; what rounds to zero has no sign."""
+    written = f"{number:+.4f}"
+    return written[1:] if float(written) == 0 else written.replace("-", "−")
 
 
 def _network_title(view: View) -> str:

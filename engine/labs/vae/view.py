@@ -16,7 +16,6 @@ from engine.scene.curves import curves as curves_panel
 from engine.scene.latent import latent_plane
 from engine.scene.scene import Scene
 
-PICTURES = images.DATASETS  # the data whose rows are pictures
 TURN = np.linspace(0, 2 * np.pi, 61)
 CIRCLE = np.column_stack([np.cos(TURN), np.sin(TURN)])
 HEIGHT, GAP = 280, 12  # pixels of a row of curves, and between two rows
@@ -116,7 +115,7 @@ def answer(view: View, pick: Mapping[str, Any]) -> Turn | None:
 
 def _colours(view: View) -> dict[str, Any]:
     """How the numbers of a tile are coloured."""
-    pictures = view.config.data in PICTURES
+    pictures = view.config.data in images.DATASETS
     return {"low": view.frame.low, "high": view.frame.high, "palette": "sequential" if pictures else "diverging"}
 
 
