@@ -25,7 +25,7 @@ log = logging.getLogger("playground")
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Start the pool, import what pages need before the first visitor comes, and stop the pool at the end."""
     from engine import runs
-    from ui import charts, controls, lesson  # noqa: F401
+    from ui import page  # noqa: F401
 
     runs.start()
     gc.collect()

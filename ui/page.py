@@ -7,6 +7,7 @@ what is truly Streamlit.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import time
@@ -250,7 +251,7 @@ def _curves(player: Player, watched: Watched) -> None:
 def _inside(player: Player, watched: Watched) -> None:
     """What is inside the model."""
     key = f"{player.slug}.inside"
-    with player.told():
+    with contextlib.suppress(PoolError):  # busy or lost: the look says so, and what was drawn last stays
         st.session_state[f"{key}.drawn"] = watched.run.inside()
     drawn = [_still(figure, key, watched.look.active) for figure in st.session_state.get(f"{key}.drawn", [])]
     figures(drawn, key=key, picked=lambda pick: _picked_inside(player, watched, pick))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -11,25 +12,23 @@ from engine.runs.limits import Limits
 if TYPE_CHECKING:
     from engine.runs.pool import Pool
 
+KINDS = {"processes": ("engine.runs.processes", "ProcessPool"), "inline": ("engine.runs.inline", "InlinePool")}
+
 _current: Pool | None = None
-
-
 _starting = threading.Lock()
 
 
 def start(kind: str | None = None, limits: Limits | None = None) -> Pool:
     """Start the pool of this process.  `kind` is "processes" or "inline"; left out, $PLAYGROUND_POOL or processes."""
-    from engine.runs.inline import InlinePool
-    from engine.runs.processes import ProcessPool
-
     global _current
-    kinds: dict[str, type[Pool]] = {"processes": ProcessPool, "inline": InlinePool}
     kind = kind or os.environ.get("PLAYGROUND_POOL", "processes")
-    if kind not in kinds:
-        raise ValueError(f"There is no pool '{kind}'; the pools are {', '.join(kinds)}.")
+    if kind not in KINDS:
+        raise ValueError(f"There is no pool '{kind}'; the pools are {', '.join(KINDS)}.")
     with _starting:
         if _current is None:
-            _current = kinds[kind](limits or Limits.from_environment())
+            module, name = KINDS[kind]  # only that one: an inline pool trains here, and needs torch
+            made: type[Pool] = getattr(importlib.import_module(module), name)
+            _current = made(limits or Limits.from_environment())
         return _current
 
 
