@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from engine.contract.figure import Figure, Picture, Table, Text
 from engine.contract.view import View
 from engine.labs.adversarial_examples import tally
+from engine.scene.curves import curves as curves_panel
 from engine.scene.scene import Scene
+from engine.scene.text import Cell, text
 
 COLOURS = ("negative", "positive")  # of the two networks
 NAMES = ("plain", "defended")
@@ -28,7 +31,25 @@ def stage(view: View) -> Scene:
     for number in range(2):
         _probabilities(scene, view, number)
     _way(scene, view)
+    frame = view.frame
+    if frame.step > frame.training_steps and frame.measured < 1:
+        text(scene, "gaps", [f"{frame.measured:.0%} of the accuracy against ε is measured for these settings of the "
+                             "attack; the rest follows while the run plays."])  # fmt: skip
     return scene
+
+
+def curves(view: View) -> Scene:
+    """Accuracy and loss in training, and how much room the margin leaves."""
+    scene = Scene(height=572 if view.curves else 0)
+    if view.curves:
+        _training(scene, view)
+    _room(scene, view)
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """The decision plane, whether attacks transfer, and which pixels count."""
+    return [Picture("planes", _planes(view.frame)), *_transfer(view), _attributions(view.frame)]
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> None:
@@ -105,3 +126,88 @@ def _accuracy(scene: Scene, view: View, number: int) -> None:
         left = max(0, frame.training_steps - frame.step)
         steps = f"{left:,} step{'' if left == 1 else 's'}"
         panel.text(frame.radii[-1] * 0.1, 0.5, f"measured after training, in {steps}", mark=False)
+
+
+def _training(scene: Scene, view: View) -> None:
+    """What both networks learned, up to the step where they stop and are measured."""
+    end = view.frame.training_steps
+    trained = {name: (steps[steps <= end], values[steps <= end]) for name, (steps, values) in view.curves.items()}
+    marker = view.marker if view.marker is not None and view.marker <= end else None
+    plain, defended = NAMES
+    curves_panel(scene, "accuracy", history=trained, marker=marker, y_title="accuracy",
+                 series={"plain_accuracy": (plain, "negative"), "plain_attacked": (f"{plain}, under FGSM", "class_8"),
+                         "defended_accuracy": (defended, "positive"),
+                         "defended_attacked": (f"{defended}, under FGSM", "class_9")},
+                 title="Test pictures read right in training")  # fmt: skip
+    scene.row()
+    curves_panel(scene, "loss", history=trained, marker=marker, y_title="cross-entropy",
+                 series={"plain_loss": (plain, "negative"), "defended_loss": (defended, "positive")},
+                 title="Loss on what each learns from")  # fmt: skip
+
+
+def _room(scene: Scene, view: View) -> None:
+    """The margin of the picture, and how steep it is: what a linear network would lose within eps."""
+    seen, config = view.frame.attacked, view.config
+    slopes, dual = (seen.slope_1, "₁") if config.norm == "inf" else (seen.slope_2, "₂")
+    rows: list[list[Cell]] = [["", "margin m", "‖∇m‖₁", "‖∇m‖₂", f"m / ‖∇m‖{dual}", f"m − ε‖∇m‖{dual}",
+                               "margin under this attack"]]  # fmt: skip
+    for number, name in enumerate(NAMES):
+        m, slope = float(seen.margin[number]), float(slopes[number])
+        rows.append([name, f"{m:.2f}", f"{seen.slope_1[number]:.1f}", f"{seen.slope_2[number]:.1f}",
+                     f"{m / slope:.3f}" if slope else "–", f"{m - config.radius * slope:.2f}",
+                     f"{seen.margin_after[number]:.2f}"])  # fmt: skip
+    text(scene, "room", rows, title="How much room the picture has", table=True, header=True)
+    text(scene, "explained", [
+        "The margin m is the logit of the true class minus the largest other: below 0 the network errs. If the network "
+        "were linear and no pixel ended at black or white, the ε in the fourth column would be enough to fool it, and "
+        "the best attack would leave exactly the margin in the fifth."
+    ])  # fmt: skip
+
+
+def _planes(frame: Any) -> Scene:
+    """What both networks answer on a plane through the picture, along the attack and along noise."""
+    from engine.labs.adversarial_examples.frame import PLANE_X, PLANE_Y  # with torch: where frames are, it is loaded
+
+    seen = frame.attacked
+    scene = Scene(height=440)
+    for number, name in enumerate(NAMES):
+        panel = scene.panel(f"plane{number}", title=f"Around the picture: {name}", x=PLANE_X, y=PLANE_Y,
+                            x_label="along the attack", y_label="along random noise")  # fmt: skip
+        panel.classes(seen.plane[number], seen.sureness[number], names=[f"“{name}”" for name in frame.classes],
+                      name="Answer, pale where unsure")  # fmt: skip
+        panel.points(np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([0, 1]), colours=["mark", "gradient"],
+                     names=["the picture", "under attack"], size=6, name="Pictures")  # fmt: skip
+    return scene
+
+
+def _transfer(view: View) -> list[Figure]:
+    """How often each network is right when the attack follows its own gradient, and when the other's."""
+    frame = view.frame
+    place = int(np.abs(frame.radii - view.config.radius).argmin())
+    share = tally.shares(frame.right, frame.asked)[:, :, place]
+    pgd, other = tally.ATTACKS.index("pgd"), tally.ATTACKS.index("transfer")
+    if not np.isfinite(share[:, [pgd, other]]).all():
+        return [Text("Whether an attack made for one network fools the other is known when the accuracy is measured.",
+                     tone="hint")]  # fmt: skip
+    plain, defended = NAMES
+    rows = [[plain, f"{share[0, pgd]:.0%}", f"{share[1, other]:.0%}"],
+            [defended, f"{share[0, other]:.0%}", f"{share[1, pgd]:.0%}"]]  # fmt: skip
+    return [
+        Text("##### Does an attack transfer?\n"
+             f"Share of test pictures read right under PGD with ε = {frame.radii[place]:g}"),
+        Table(("the attack follows the gradient of", f"{plain} reads", f"{defended} reads"), rows),
+    ]  # fmt: skip
+
+
+def _attributions(frame: Any) -> Figure:
+    """The pixels that each answer rests on, before the attack and under it."""
+    maps = frame.attacked.attributions
+    if not len(maps):
+        return Text("Switch on **Which pixels count?** among the knobs of the picture to see what each answer rests "
+                    "on.", tone="hint")  # fmt: skip
+    reach = np.maximum(np.abs(maps).max(axis=(1, 2)), 1e-9)
+    names = [f"{name}, {when}" for name in NAMES for when in ("before", "under attack")]
+    scene = Scene(height=280)
+    scene.heat_grid("counts", title="Which pixels speak for the answer, and which against it", images=maps,
+                    captions=names, low=-reach, high=reach, palette="diverging", columns=4)  # fmt: skip
+    return Picture("counts", scene)

@@ -122,10 +122,10 @@ def _followed(frame: Any) -> list[Figure]:
         count = len(layer["z"])
         rows = []
         for i in range(min(count, SHOWN_NEURONS)):
-            gradients = ", ".join(signed(g) for g in layer["dW"][i][:SHOWN_GRADIENTS])
-            more = " …" if layer["dW"].shape[1] > SHOWN_GRADIENTS else ""
+            gradients = [signed(g) for g in layer["dW"][i][:SHOWN_GRADIENTS]]
+            gradients += ["…"] if layer["dW"].shape[1] > SHOWN_GRADIENTS else []
             rows.append([f"{i + 1}", *(signed(layer[name][i]) for name in ("z", "a", "delta", "db")),
-                         f"{gradients}{more}"])  # fmt: skip
+                         ",\u00a0".join(gradients)])  # fmt: skip
         left = f" · {count - SHOWN_NEURONS} more neurons" if count > SHOWN_NEURONS else ""
         figures.append(Text(f"**{'Output' if last else f'Layer {depth + 1}'}**{left}"))
         figures.append(Table(("neuron", "z = Wx + b", "a = f(z)", "δ = dL/dz", "dL/db", "dL/dW"), rows))

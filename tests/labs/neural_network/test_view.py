@@ -48,9 +48,10 @@ def test_every_layer_has_its_numbers_and_long_ones_say_what_is_left_out() -> Non
     for table, layer in zip(tables, point.layers, strict=True):
         for i, row in enumerate(table.rows):
             assert list(row[1:5]) == [drawn.signed(float(layer[name][i])) for name in ("z", "a", "delta", "db")]
-    assert [row[-1].count(",") for row in tables[1].rows] == [5] * 3
-    assert all(row[-1].endswith(" …") for row in tables[1].rows)  # of twelve gradients six are written
+    assert [row[-1].count(",") for row in tables[1].rows] == [6] * 3  # of twelve gradients six are written
+    assert all(row[-1].endswith("…") for row in tables[1].rows)
     assert not any("…" in row[-1] for row in tables[2].rows)
+    assert not any(" " in row[-1] for table in tables for row in table.rows)  # or each would stand on a line of its own
 
 
 def test_zero_has_no_sign() -> None:
