@@ -25,9 +25,10 @@ def decode(message: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
     return header, arrays
 
 
-def words(scene: Scene) -> str:
+def words(scene: Scene | bytes) -> str:
     """All words on a scene: a line for each paragraph, or for each row of a table, with its cells between bars."""
-    panels = [panel for row in scene.rows for panel in row if panel["kind"] == "text"]
+    rows = decode(scene)[0]["rows"] if isinstance(scene, bytes) else scene.rows
     return "\n".join(
-        " | ".join("".join(span["text"] for span in cell) for cell in row) for panel in panels for row in panel["rows"]
-    )
+        " | ".join("".join(span["text"] for span in cell) for cell in line)
+        for row in rows for panel in row if panel["kind"] == "text" for line in panel["rows"]
+    )  # fmt: skip

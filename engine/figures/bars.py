@@ -1,4 +1,4 @@
-"""Bars, each with its number at the end."""
+"""Bars, each with its number at the right end."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from engine.figures.vega import SIZE, finished, token
 def bars(
     values: Mapping[str, float], *, key: str, title: str, x_title: str, colour: str = "positive", column: int = FULL
 ) -> Chart:
-    """One horizontal bar a name, with its number at the end."""
+    """One horizontal bar a name, with its number at its right end: that of a bar below zero stands beside zero."""
     spec = _spec(tuple(values), title=title, x_title=x_title, colour=colour)
-    data = {"label": list(values), "value": np.array(list(values.values()), dtype=float)}
+    lengths = np.array(list(values.values()), dtype=float)
+    data = {"label": list(values), "value": lengths, "right": np.maximum(lengths, 0)}
     return Chart(key, spec, data, height=100 + 34 * len(values), column=column)
 
 
 @lru_cache(maxsize=64)
 def _spec(names: tuple[str, ...], *, title: str, x_title: str, colour: str) -> dict[str, Any]:
-    rows = alt.Chart().encode(
-        x=alt.X("value:Q", title=x_title, stack=None, axis=alt.Axis(format="~g", tickCount=5)),
-        y=alt.Y("label:N", title=None, scale=alt.Scale(domain=list(names))),
-    )
-    rectangles = rows.mark_bar(cornerRadiusEnd=3, color=token(colour), height={"band": 0.7})
+    axis = alt.Axis(format="~g", tickCount=5)
+    end, right = (alt.X(field, title=x_title, stack=None, axis=axis) for field in ("value:Q", "right:Q"))
+    rows = alt.Chart().encode(y=alt.Y("label:N", title=None, scale=alt.Scale(domain=list(names))))
+    rectangles = rows.mark_bar(cornerRadiusEnd=3, color=token(colour), height={"band": 0.7}).encode(x=end)
     numbers = rows.mark_text(align="left", dx=6, fontSize=SIZE, color=token("text")).encode(
-        text=alt.Text("value:Q", format=".3~g")
+        x=right, text=alt.Text("value:Q", format=".3~g")
     )
     return finished([rectangles, numbers], title=title)

@@ -15,10 +15,8 @@ from scene_format import words
 from streamlit.testing.v1 import AppTest
 
 from engine import runs
-from engine.contract.view import View
 from engine.labs.lstm_gates import Config, Experiment
 from engine.labs.lstm_gates.cells import CELLS
-from engine.labs.lstm_gates.view import stage
 
 SPANS = [(50, 10, 20), (50, 45, 60), (50, 50, 51), (12, 60, 70), (50, 99, 100), (12, 0, 100), (12, 11, 12), (12, 7, 3)]
 
@@ -75,5 +73,4 @@ def test_a_page_with_a_span_goes_on_when_its_sequence_is_shortened() -> None:
 
 def said(app: AppTest) -> str:
     """The words on the stage that the page shows."""
-    look = app.session_state["lstm_gates.player"].on_stage.look
-    return words(stage(View(look.frame, look.config)))
+    return words(app.session_state["lstm_gates.player"].on_stage.look.stage)

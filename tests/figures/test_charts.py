@@ -63,6 +63,10 @@ def test_the_same_question_gives_the_same_specification() -> None:
         asked(1.0, "red")
 
 
+def test_no_number_stands_upon_its_bar() -> None:
+    assert CHARTS["bars"].data["right"].tolist() == [1.0, 0.0]
+
+
 @every_chart
 def test_specifications_are_valid_bring_no_data_and_have_a_column_for_every_field(
     chart: Chart, room: tuple[bool, bool]
