@@ -49,6 +49,7 @@ window.clear = () => {
   ends.clear();
 };
 
+const seen = ":not(.spoken, .spoken *, .words *)"; // words scroll in their panel
 const right = (element) => element.getBoundingClientRect().right;
 const colours = (canvas) => {
   const { width, height } = canvas;
@@ -56,13 +57,14 @@ const colours = (canvas) => {
   return new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer)).size;
 };
 
-// For every panel: its title, how far it reaches beyond the window, and how many colours are on each canvas.
+// For every panel: its title, its words, how far it reaches beyond the window, and how many colours are on each canvas.
 window.look = async () => {
   await moment();
   return [...shown].flatMap(([scene, root]) => [...root.querySelectorAll("section.panel")].map((panel) => ({
     scene,
     title: panel.querySelector("h3").innerText.trim(),
-    beyond: Math.max(...[panel, ...panel.querySelectorAll(":not(.spoken, .spoken *)")].map(right)) - innerWidth,
+    words: panel.querySelector(".words")?.innerText.trim() ?? null,
+    beyond: Math.max(...[panel, ...panel.querySelectorAll(seen)].map(right)) - innerWidth,
     colours: [...panel.querySelectorAll("canvas")].map(colours),
   })));
 };
@@ -102,7 +104,10 @@ class PlainPage:
         self.page.evaluate("([scenes, theme]) => draw(scenes, theme)", [packed, themes()[mode]])
 
     def look(self) -> list[dict[str, Any]]:
-        """Of every panel: `scene`, `title`, `beyond` (px beyond the window), `colours` (how many on each canvas)."""
+        """Of every panel: `scene`, `title`, `words`, `beyond` (px beyond the window), `colours` (on each canvas).
+
+        `words` is None for what is drawn; a table that is too wide for its panel scrolls in it.
+        """
         found: list[dict[str, Any]] = self.page.evaluate("look()")
         return found
 

@@ -14,6 +14,7 @@ from plain_page import PlainPage
 
 import engine
 from engine.contract import registry
+from engine.contract.figure import Picture
 from engine.contract.lesson import lessons
 from engine.contract.view import View
 from engine.scene.scene import Scene
@@ -25,7 +26,7 @@ STEPS = 8
 
 
 def at_the_defaults(slug: str) -> dict[str, Scene]:
-    """What the view makes of the beginning, of some steps, of a look back, and of a run beside another."""
+    """What the view makes of the beginning, of some steps, of a look back, of a run beside another, of its inside."""
     lab, views = registry.lab(slug), registry.view(slug)
     experiment = lab.Experiment(lab.Config())
     found = {"the stage at step 0": views.stage(View(experiment.frame(), experiment.config))}
@@ -39,6 +40,9 @@ def at_the_defaults(slug: str) -> dict[str, Scene]:
         found[f"the stage {what}"] = views.stage(view)
         if hasattr(views, "curves"):
             found[f"the curves {what}"] = views.curves(view)
+    inside = views.inside(view) if hasattr(views, "inside") else []
+    pictures = [figure.scene for figure in inside if isinstance(figure, Picture)]
+    found.update({f"inside, picture {number}": scene for number, scene in enumerate(pictures, 1)})
     return found
 
 
@@ -59,8 +63,11 @@ def look(plain: PlainPage, drawn: Iterable[str], where: str) -> None:
     assert {panel["scene"] for panel in panels} == set(drawn), f"{where}: a scene without a panel"
     for panel in panels:
         what = f"{where}: {panel['scene']}, “{panel['title']}”"
-        assert panel["title"], f"{what} has no title"
-        assert panel["colours"] and min(panel["colours"]) > 2, f"{what} has a canvas that is empty"
+        if panel["words"] is None:
+            assert panel["title"], f"{what} has no title"
+            assert panel["colours"] and min(panel["colours"]) > 2, f"{what} has a canvas that is empty"
+        else:
+            assert panel["words"], f"{what} says nothing"
         assert panel["beyond"] <= 0, f"{what} is {panel['beyond']:.0f} px wider than the window"
     beyond = plain.page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
     assert beyond <= 0, f"{where}: the page is {beyond} px wider than the window"
