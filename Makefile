@@ -20,7 +20,7 @@ test: $(if $(LAB),.venv/.installed-dev,lint chromium) ## Lint, then every test t
 	$(call several,not slow and not truths)
 	$(if $(LAB),,$(call browser,not slow and not truths))
 
-slow: .venv/.installed-dev chromium ## The slow tests: what lessons claim; in a browser a lesson of each lab, and every page on a phone and in a hall
+slow: .venv/.installed-dev chromium ## The slow tests: what lessons claim; in a browser a lesson of each lab, and two pages as in a lecture hall
 	$(call several,slow and not truths)
 	$(if $(LAB),,$(call browser,slow and not truths))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import torch
+from plain_page import PlainPage, plain_page
 from playwright.sync_api import Browser, sync_playwright
 
 import engine
@@ -58,6 +59,13 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_ARGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def plain(browser: Browser) -> Iterator[PlainPage]:
+    """One plain page that draws scenes.  Begin with ``plain.clear()``, and look at ``plain.problems`` at the end."""
+    with plain_page(browser) as page:
+        yield page
 
 
 def _free_port() -> int:

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 40.0  # seconds until something that must happen counts as not happening, on a busy machine too
-VIEWPORT = {"width": 1400, "height": 1000}
+VIEWPORT: ViewportSize = {"width": 1400, "height": 1000}
 PROBES = re.compile(
     r"/[a-z_]+/_stcore/(health|host-config)$"
 )  # Streamlit's own, below a deep link: refused, then right
@@ -172,14 +172,15 @@ class Visitor:
         return [f"{text.split(' ')[0]} {hashlib.sha256(text.encode()).hexdigest()[:12]}" for text in drawn]
 
     def curves_anew(self) -> list[str]:
-        """`pictures` of the curves, drawn from scratch: what Vega draws depends on what a chart showed before."""
-        figures = self.key("tab")
-        figures.get_by_text("Source").click()
-        self.until(lambda: not self.curves.count(), "the curves to make room")
-        self.settle()
-        figures.get_by_text("Curves").click()
-        self.curves.first.wait_for()
-        self.settle()
+        """`pictures` of the curves; where Vega draws one, from scratch: it depends on what the chart showed before."""
+        if self.page.get_by_test_id("stVegaLiteChart").count():
+            figures = self.key("tab")
+            figures.get_by_text("Mathematics", exact=True).click()
+            self.until(lambda: not self.curves.count(), "the curves to make room")
+            self.settle()
+            figures.get_by_text("Curves", exact=True).click()
+            self.curves.first.wait_for()
+            self.settle()
         return self.pictures(self.curves)
 
     def values(self) -> list[str]:
@@ -253,6 +254,16 @@ class Visitor:
 
     def said(self) -> str:
         return " ".join(self.page.locator("body").inner_text().split())[:700]
+
+
+@contextlib.contextmanager
+def part(name: str) -> Iterator[None]:
+    """A part of a journey: what is said if something in it fails begins with `name`."""
+    try:
+        yield
+    except Exception as error:
+        error.args = (f"{name}: {error}", *error.args[1:])
+        raise
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 from playwright.sync_api import Browser, Locator, expect
-from visitor import Server, Visitor, alive, serve, visit, wait_until
+from visitor import Server, Visitor, alive, part, serve, visit, wait_until
 
 from ui import shell
 
@@ -66,6 +66,17 @@ def test_a_click_while_playing_counts_once(browser: Browser, server: str) -> Non
             expect(visitor.page.get_by_text("Dashed:")).to_have_count(number)
 
 
+def test_a_second_tab_shows_the_same_run(browser: Browser, server: str) -> None:
+    with visit(browser, server) as visitor:
+        visitor.open(FIRST, seed="7")
+        at, pictures = visitor.play_to(5), visitor.pictures()
+        tab = Visitor(visitor.page.context.new_page(), server)
+        tab.follow(visitor.page.url)
+        tab.until(lambda: tab.step_number() == at, "the same run in a second tab")
+        tab.until(lambda: tab.pictures() == pictures, "the picture of the first tab")
+        assert tab.problems == [] and tab.notices() == []
+
+
 def test_a_click_on_the_map_moves_the_start(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open("gradient_descent")
@@ -96,40 +107,37 @@ def upload(visitor: Visitor, table: bytes, name: str = "table.csv") -> None:
     visitor.page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "text/csv", "buffer": table})
 
 
-def test_tables_that_cannot_be_used_get_a_sentence_and_change_nothing(browser: Browser, server: str) -> None:
+def test_tables_get_a_sentence_each_and_those_that_can_be_used_train(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open("neural_network", seed="3")
         at = visitor.play_to(3)
         pictures = visitor.pictures()
         choose(visitor, "csv")
         said = visitor.page.get_by_test_id("stAlert").filter(has_text="keeps the data it has")
-        for table, sentence in BAD_TABLES.values():
-            upload(visitor, table)
-            expect(said.filter(has_text=sentence)).to_have_count(1)
+        for name, (table, sentence) in BAD_TABLES.items():
+            with part(f"a table that is {name}"):
+                upload(visitor, table)
+                expect(said.filter(has_text=sentence)).to_have_count(1)
+                assert visitor.step_number() == at and visitor.pictures() == pictures
+        with part("a table that is too large"):
+            upload(visitor, b"1,2,in\n" * 800_000)
+            expect(visitor.page.get_by_test_id("stFileUploader")).to_contain_text("5")
+            visitor.until(lambda: "5.0MB" in uploader(visitor) or "5 MB" in uploader(visitor), "the limit of 5 MB")
             assert visitor.step_number() == at and visitor.pictures() == pictures
-        upload(visitor, b"1,2,in\n" * 800_000)
-        expect(visitor.page.get_by_test_id("stFileUploader")).to_contain_text("5")
-        visitor.until(lambda: "5.0MB" in uploader(visitor) or "5 MB" in uploader(visitor), "the limit of 5 MB")
-        assert visitor.step_number() == at and visitor.pictures() == pictures
-        assert visitor.tracebacks() == 0
-
-
-def test_tables_that_can_be_used_say_what_was_done_and_train(browser: Browser, server: str) -> None:
-    with visit(browser, server) as visitor:
-        visitor.open("neural_network")
-        choose(visitor, "csv")
-        missing = ["height,width,place", *ROWS[:-2], "1,,in", "NaN,2,out"]
-        upload(visitor, "\n".join(missing).encode())
-        visitor.page.get_by_text("2 of 49 rows were left out because a value is missing.").wait_for()
-        visitor.until(lambda: visitor.link.get("data") == "csv", "the table in the link")
-        first = visitor.link["points"]
-        visitor.step()
-        latin = ["höhe,breite,größe", *(row.replace("in", "drinnen, früh").replace(", ", "-") for row in ROWS)]
-        upload(visitor, "\n".join(latin).encode("latin-1"))
-        visitor.page.get_by_text("The text is not UTF-8; it was read as Latin-1.").wait_for()
-        visitor.page.get_by_text("höhe and breite were standardised").wait_for()
-        visitor.until(lambda: visitor.link.get("points") != first, "the other table in the link")
-        visitor.step()
+        with part("a table where values are missing"):
+            missing = ["height,width,place", *ROWS[:-2], "1,,in", "NaN,2,out"]
+            upload(visitor, "\n".join(missing).encode())
+            visitor.page.get_by_text("2 of 49 rows were left out because a value is missing.").wait_for()
+            visitor.until(lambda: visitor.link.get("data") == "csv", "the table in the link")
+            first = visitor.link["points"]
+            visitor.step()
+        with part("a table in Latin-1"):
+            latin = ["höhe,breite,größe", *(row.replace("in", "drinnen, früh").replace(", ", "-") for row in ROWS)]
+            upload(visitor, "\n".join(latin).encode("latin-1"))
+            visitor.page.get_by_text("The text is not UTF-8; it was read as Latin-1.").wait_for()
+            visitor.page.get_by_text("höhe and breite were standardised").wait_for()
+            visitor.until(lambda: visitor.link.get("points") != first, "the other table in the link")
+            visitor.step()
         assert visitor.tracebacks() == 0 and visitor.notices() == []
 
 

@@ -20,7 +20,6 @@ from visitor import ROOT, serve, visit
 
 from ui import serving
 
-SLOW = pytest.mark.slow
 PREFIX = "/uni/play"  # as in behind_a_proxy.py, which is not imported here: it makes the app
 ASSETS = sorted(
     file.relative_to(ROOT).as_posix() for file in (ROOT / "assets").rglob("*") if file.suffix in (".js", ".woff2")
@@ -108,8 +107,9 @@ def test_the_app_mounts_nothing_beside_the_base_path(base: str) -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("base", "asgi"),
-    [("/uni/play/", ""), pytest.param("course", "", marks=SLOW), pytest.param("a/b/c", "app:app", marks=SLOW)],
-)
+    [("/uni/play/", ""), pytest.param("a/b/c", "app:app", marks=pytest.mark.slow),
+     pytest.param("course", "", marks=pytest.mark.truths)],
+)  # fmt: skip
 def test_under_a_base_path_a_page_draws_its_stage(browser: Browser, tmp_path: Path, base: str, asgi: str) -> None:
     """A visitor comes to the gallery, and from there to a page; nothing is asked for outside the base path."""
     environment = {"STREAMLIT_SERVER_BASE_URL_PATH": base, "PLAYGROUND_WORKERS": "1"}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +81,21 @@ def test_words_of_the_visitor_do_not_cut_a_notebook_short() -> None:
     cells = [cell["source"] for cell in json.loads(export.notebook("adversarial_examples", config, steps=2))["cells"]]
     assert "'# engine.show'" in cells[0] and "history.append" in cells[1] and len(cells) == 4
     assert cells[-1] == "engine.show(experiment, history=history)"
+
+
+def test_a_script_asks_for_nothing_but_the_repository(tmp_path: Path) -> None:
+    lab = engine.lab("gradient_descent")
+    script = tmp_path / "run.py"
+    script.write_text(export.script("gradient_descent", lab.Config(seed=7), steps=3), encoding="ascii")
+    root = Path(__file__).resolve().parents[2]
+    said = subprocess.run(
+        [sys.executable, script.name], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    first, *lines = said.stdout.splitlines()
+    *_, last = engine.train(lab.Experiment(lab.Config(seed=7)), 3)
+    assert first == "after 3 steps" and lines == [f"{name} = {value!r}" for name, value in last.items()]
 
 
 @pytest.mark.parametrize("slug", engine.labs())

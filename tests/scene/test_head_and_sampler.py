@@ -6,11 +6,14 @@ import re
 
 import numpy as np
 import pytest
+from plain_page import PlainPage
 from playwright.sync_api import Browser, Locator, expect
 from scene_format import decode
-from visitor import described, visit
+from visitor import described, visit, wait_until
 
+from engine.contract.view import View
 from engine.labs.attention_heads import Config, Experiment
+from engine.labs.attention_heads.view import stage
 from engine.scene.head import attention_head
 from engine.scene.sampler import next_token
 from engine.scene.scene import Scene
@@ -43,31 +46,33 @@ def test_what_is_sent_decodes_to_what_was_given() -> None:
     assert np.array_equal(arrays[sampler["logits"]], frame.logits) and sampler["labels"] == list(frame.labels)
 
 
-def test_the_pair_under_the_mouse_is_told_in_numbers(browser: Browser, server: str) -> None:
-    head = Experiment(Config()).frame().head
-    with visit(browser, server) as visitor:
-        visitor.open(SLUG)
-        at = visitor.panel("stage by stage")
-        canvas = at.locator("canvas")
-        canvas.scroll_into_view_if_needed()
-        visitor.until(lambda: "asks" in described(at), "the last token's pair")
-        first = described(at)
-        assert "at 31 asks" in first
-        box = canvas.bounding_box()
-        assert box is not None
-        canvas.hover(position={"x": 40, "y": 120})  # in q k^T
-        visitor.until(lambda: described(at) != first, "another pair")
-        told = re.search(r"at (\d+) asks “.” at (\d+): +q·k = (−?[0-9.]+)", described(at))
-        assert told is not None, described(at)
-        i, j = int(told[1]), int(told[2])
-        assert float(told[3].replace("−", "-")) == pytest.approx(head.scores[i, j], rel=1e-3)
-        if head.seen[i, j]:
-            assert f"softmax = {head.weights[i, j]:.3f}" in described(at)
-        else:
-            assert "masked" in described(at)
-        canvas.focus()
-        visitor.page.keyboard.press("ArrowDown")
-        visitor.until(lambda: f"at {i + 1} asks" in described(at), "the next query by the keyboard")
+def test_the_pair_under_the_mouse_is_told_in_numbers(plain: PlainPage) -> None:
+    frame = Experiment(Config()).frame()
+    head = frame.head
+    plain.clear()
+    plain.draw({"the stage": stage(View(frame, Config()))})
+    at = plain.page.locator("section.panel", has_text="stage by stage")
+    canvas = at.locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    wait_until(lambda: "asks" in described(at), "the last token's pair")
+    first = described(at)
+    assert "at 31 asks" in first
+    box = canvas.bounding_box()
+    assert box is not None
+    canvas.hover(position={"x": 40, "y": 120})  # in q k^T
+    wait_until(lambda: described(at) != first, "another pair")
+    told = re.search(r"at (\d+) asks “.” at (\d+): +q·k = (−?[0-9.]+)", described(at))
+    assert told is not None, described(at)
+    i, j = int(told[1]), int(told[2])
+    assert float(told[3].replace("−", "-")) == pytest.approx(head.scores[i, j], rel=1e-3)
+    if head.seen[i, j]:
+        assert f"softmax = {head.weights[i, j]:.3f}" in described(at)
+    else:
+        assert "masked" in described(at)
+    canvas.focus()
+    plain.page.keyboard.press("ArrowDown")
+    wait_until(lambda: f"at {i + 1} asks" in described(at), "the next query by the keyboard")
+    assert plain.problems == []
 
 
 def test_sliders_answer_in_the_browser_and_a_drawn_token_is_appended(browser: Browser, server: str) -> None:

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plain_page import PlainPage
 from playwright.sync_api import Browser, Locator
 from scene_format import decode
 from visitor import Visitor, visit
 
+from engine.contract.view import View
 from engine.labs.cnn_filters import Config, Experiment
+from engine.labs.cnn_filters.view import stage
 from engine.scene.scene import Scene
 from engine.scene.slide import sliding_kernel
 
@@ -62,14 +65,14 @@ def test_what_does_not_fit_gets_a_sentence(changes: dict[str, Any], sentence: st
 # ------------------------------------------------------------------ in a browser
 
 
-def slide(visitor: Visitor) -> Locator:
-    return visitor.page.get_by_role("img", name=re.compile("^One number of layer"))
+def slide(at: Visitor | PlainPage) -> Locator:
+    return at.page.get_by_role("img", name=re.compile("^One number of layer"))
 
 
-def said(visitor: Visitor) -> tuple[int, int, dict[str, float]]:
+def said(at: Visitor | PlainPage) -> tuple[int, int, dict[str, float]]:
     """Row and column from 0, and the numbers by what stands before them."""
-    visitor.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    text = (slide(visitor).get_attribute("aria-description") or "").replace("−", "-")
+    at.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    text = (slide(at).get_attribute("aria-description") or "").replace("−", "-")
     place = re.match(r"Row (\d+), column (\d+): ", text)
     assert place, text
     words = re.findall(r"(.+?) (-?[\d.]+(?:e-?\d+)?)(?: |$)", text[place.end() :])
@@ -92,32 +95,33 @@ KNOBS = [
 @pytest.mark.browser
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("knobs", KNOBS, ids=["first layer", "second layer", "stretched", "normed and skipped"])
-def test_every_number_on_the_way_is_that_of_the_network(browser: Browser, server: str, knobs: dict[str, str]) -> None:
-    frame = Experiment(Config.from_params(knobs)).frame()
+def test_every_number_on_the_way_is_that_of_the_network(plain: PlainPage, knobs: dict[str, str]) -> None:
+    experiment = Experiment(Config.from_params(knobs))
+    frame = experiment.frame()
     side = len(frame.sums)
     pool = round(side / len(frame.pooled))
-    with visit(browser, server) as visitor:
-        visitor.open(SLUG, **knobs)
-        slide(visitor).focus()
-        seen = set()
-        for key in ("ArrowRight", "ArrowDown", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp"):
-            slide(visitor).press(key)
-            row, column, numbers = said(visitor)
-            seen.add((row, column))
-            patch = frame.sums[row, column] - frame.bias
-            products = next(v for word, v in numbers.items() if "product" in word)
-            others = next((v for word, v in numbers.items() if "other map" in word), 0.0)
-            assert products + others == pytest.approx(patch, abs=0.011)
-            assert close(numbers["= sum"], frame.sums[row, column])
-            assert close(numbers["→ relu"], frame.active[row, column])
-            if "norm" in knobs:
-                assert close(numbers["→ group norm, skip"], frame.normed[row, column])
-            at = (row // pool, column // pool)
-            if max(at) < len(frame.pooled):
-                [slope] = [v for word, v in numbers.items() if word.startswith("→ ×")]
-                assert close(slope, frame.towards[at])
-                assert close(numbers[f"= for “{frame.answer}”"], frame.towards[at] * frame.pooled[at])
-        assert len(seen) >= 4
+    plain.clear()
+    plain.draw({"the stage": stage(View(frame, experiment.config))})
+    slide(plain).focus()
+    seen = set()
+    for key in ("ArrowRight", "ArrowDown", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp"):
+        slide(plain).press(key)
+        row, column, numbers = said(plain)
+        seen.add((row, column))
+        patch = frame.sums[row, column] - frame.bias
+        products = next(v for word, v in numbers.items() if "product" in word)
+        others = next((v for word, v in numbers.items() if "other map" in word), 0.0)
+        assert products + others == pytest.approx(patch, abs=0.011)
+        assert close(numbers["= sum"], frame.sums[row, column])
+        assert close(numbers["→ relu"], frame.active[row, column])
+        if "norm" in knobs:
+            assert close(numbers["→ group norm, skip"], frame.normed[row, column])
+        at = (row // pool, column // pool)
+        if max(at) < len(frame.pooled):
+            [slope] = [v for word, v in numbers.items() if word.startswith("→ ×")]
+            assert close(slope, frame.towards[at])
+            assert close(numbers[f"= for “{frame.answer}”"], frame.towards[at] * frame.pooled[at])
+    assert len(seen) >= 4 and plain.problems == []
 
 
 @pytest.mark.browser

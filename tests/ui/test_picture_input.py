@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Locator
 from scene_format import decode
 from small_app import APP, answers
 from streamlit.testing.v1 import AppTest
-from visitor import Visitor, visit, wait_until
+from visitor import Visitor, part, visit, wait_until
 from written_digits import WRITTEN, encoded, paper, served
 
 import engine
@@ -338,40 +338,47 @@ def close(picture: np.ndarray, digit: int) -> bool:
 
 
 @pytest.mark.browser
-def test_a_stroke_is_seen_while_it_is_drawn_and_the_pad_can_be_cleared(browser: Browser, address: str) -> None:
-    with visit(browser, address) as visitor:
-        visitor.open(SLUG)
-        canvas = pad(visitor)
-        empty = visitor.pictures(canvas)
-        [(x, y)] = places(canvas, [(0.5, 0.5)])
-        visitor.page.mouse.move(x, y)
-        before = canvas.evaluate(AFTER_A_FRAME)
-        visitor.page.mouse.down()
-        visitor.page.mouse.move(x + 30, y + 30, steps=4)
-        assert canvas.evaluate(AFTER_A_FRAME) != before and "picture" not in visitor.link  # nothing was sent yet
-        visitor.page.mouse.up()
-        visitor.until(lambda: "picture" in visitor.link, "the drawing in the link")
-        visitor.settle()
-        visitor.button("Clear").click()
-        visitor.until(lambda: "picture" not in visitor.link, "no drawing in the link")
-        visitor.until(lambda: visitor.pictures(canvas) == empty, "the pad to be empty")
-
-
-@pytest.mark.browser
-def test_a_drawn_digit_is_looked_at_and_strokes_can_be_taken_back(browser: Browser, address: str) -> None:
+def test_a_picture_is_drawn_stroke_by_stroke_and_another_one_uploaded(browser: Browser, address: str) -> None:
     with visit(browser, address) as visitor:
         visitor.open(SLUG)
         canvas, stage = pad(visitor), visitor.pictures()
-        write(visitor, canvas, 4)  # two strokes, one soon after the other
-        visitor.until(lambda: "picture" in visitor.link and close(drawn(visitor), 4), "the drawing in the link")
-        visitor.until(lambda: visitor.pictures() != stage, "the stage to show it")
-        visitor.settle()
-        whole = drawn(visitor)
-        visitor.key("pen").get_by_text("Thick", exact=True).click()
-        visitor.until(lambda: drawn(visitor).sum() > whole.sum(), "a thicker line")
-        visitor.settle()
-        visitor.button("Undo stroke").click()
-        visitor.until(lambda: drawn(visitor).sum() < whole.sum() or not close(drawn(visitor), 4), "one stroke less")
+        with part("a stroke is seen while it is drawn"):
+            empty = visitor.pictures(canvas)
+            [(x, y)] = places(canvas, [(0.5, 0.5)])
+            visitor.page.mouse.move(x, y)
+            before = canvas.evaluate(AFTER_A_FRAME)
+            visitor.page.mouse.down()
+            visitor.page.mouse.move(x + 30, y + 30, steps=4)
+            assert canvas.evaluate(AFTER_A_FRAME) != before and "picture" not in visitor.link  # nothing was sent yet
+            visitor.page.mouse.up()
+            visitor.until(lambda: "picture" in visitor.link, "the drawing in the link")
+            visitor.settle()
+        with part("the pad can be cleared"):
+            visitor.button("Clear").click()
+            visitor.until(lambda: "picture" not in visitor.link, "no drawing in the link")
+            visitor.until(lambda: visitor.pictures(canvas) == empty, "the pad to be empty")
+            visitor.until(lambda: visitor.pictures() == stage, "the stage as it was")
+            visitor.settle()
+        with part("a digit is looked at"):
+            write(visitor, canvas, 4)  # two strokes, one soon after the other
+            visitor.until(lambda: "picture" in visitor.link and close(drawn(visitor), 4), "the drawing in the link")
+            visitor.until(lambda: visitor.pictures() != stage, "the stage to show it")
+            visitor.settle()
+        with part("another pen, and a stroke less"):
+            whole = drawn(visitor)
+            visitor.key("pen").get_by_text("Thick", exact=True).click()
+            visitor.until(lambda: drawn(visitor).sum() > whole.sum(), "a thicker line")
+            visitor.settle()
+            visitor.button("Undo stroke").click()
+            visitor.until(lambda: drawn(visitor).sum() < whole.sum() or not close(drawn(visitor), 4), "a stroke less")
+            visitor.settle()
+        with part("a file"):
+            visitor.page.get_by_text("Upload", exact=True).first.click()
+            files = visitor.key("picture_file").locator("input[type=file]")
+            photograph = encoded(Image.fromarray(np.asarray(paper(2))), "JPEG")
+            wanted = images.read_upload(photograph, 8)[0]
+            files.set_input_files({"name": "two.jpg", "mimeType": "image/jpeg", "buffer": photograph})
+            visitor.until(lambda: np.allclose(drawn(visitor), wanted, atol=1 / 255), "the picture in the link")
         assert visitor.tracebacks() == 0
 
 
@@ -391,16 +398,3 @@ def test_a_finger_draws_on_a_phone_and_the_page_does_not_scroll(browser: Browser
         visitor.until(lambda: "picture" in visitor.link and close(drawn(visitor), 7), "the drawing in the link")
         visitor.settle()
         assert canvas.bounding_box() == top and visitor.overflow() == 0
-
-
-@pytest.mark.browser
-def test_a_file_can_be_uploaded(browser: Browser, address: str) -> None:
-    with visit(browser, address) as visitor:
-        visitor.open(SLUG)
-        visitor.page.get_by_text("Upload", exact=True).first.click()
-        files = visitor.key("picture_file").locator("input[type=file]")
-        photograph = encoded(Image.fromarray(np.asarray(paper(2))), "JPEG")
-        files.set_input_files({"name": "two.jpg", "mimeType": "image/jpeg", "buffer": photograph})
-        visitor.until(lambda: "picture" in visitor.link, "the picture in the link")
-        assert np.allclose(drawn(visitor), images.read_upload(photograph, 8)[0], atol=1 / 255)
-        assert visitor.tracebacks() == 0

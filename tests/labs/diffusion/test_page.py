@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator
-from visitor import described, visit
+from visitor import described, part, visit
 
 from engine.labs.diffusion import Config, Experiment
 
@@ -46,38 +46,41 @@ def test_the_slider_shows_every_moment_without_the_server(browser: Browser, serv
         at = visitor.panel("particles, drawn at update")
         newest = f"drawn at update {frame.drawn_at} "
         visitor.until(lambda: newest in " ".join(at.inner_text().split()), "the last samples")
-        del sent[:]
-        moments = [*zip(frame.forward_times, frame.forward, strict=True),
-                   *((2 - t, places) for t, places in zip(frame.path_times, frame.path, strict=True))]  # fmt: skip
-        for time, places in moments[::3]:
-            move(at, float(time))
-            tolerance = float(0.005 * 2 * abs(places[0]).max() + 0.06)  # the slider stops at every 0.005
-            assert first_place(at) == pytest.approx(places[0], abs=tolerance), time
-        move(at, 0.5)
-        assert first_place(at) == pytest.approx(frame.forward[6, 0], abs=0.002)  # of 13 moments
-        assert "t = 0.50, adding noise" in described(at)
-        move(at, 1.5)
-        assert "t = 0.50, removing noise" in described(at)
-        assert sent == []
-
-        visitor.play_to(steps + 20)  # and it stays where it was put
-        assert "t = 0.50, removing noise" in described(at)
-
-
-def test_time_runs_by_itself_when_asked_to(browser: Browser, server: str) -> None:
-    with visit(browser, server) as visitor:
-        visitor.open(SLUG, **KNOBS)
-        visitor.play_to(20)
-        at = visitor.panel("particles, drawn at update")
-        assert "the samples" in described(at)
-        at.get_by_role("button", name="Run through the time").click()
-        visitor.until(lambda: "adding noise" in described(at), "noise to be added")
-        visitor.until(lambda: "removing noise" in described(at), "noise to be removed")
-        at.get_by_role("button", name="Stop the time").click()
-        drawn(at)
-        held = described(at)
-        visitor.page.wait_for_timeout(300)
-        assert described(at) == held
+        with part("the slider is moved"):
+            del sent[:]
+            moments = [*zip(frame.forward_times, frame.forward, strict=True),
+                       *((2 - t, places) for t, places in zip(frame.path_times, frame.path, strict=True))]  # fmt: skip
+            for time, places in moments[::3]:
+                move(at, float(time))
+                tolerance = float(0.005 * 2 * abs(places[0]).max() + 0.06)  # the slider stops at every 0.005
+                assert first_place(at) == pytest.approx(places[0], abs=tolerance), time
+            move(at, 0.5)
+            assert first_place(at) == pytest.approx(frame.forward[6, 0], abs=0.002)  # of 13 moments
+            assert "t = 0.50, adding noise" in described(at)
+            move(at, 1.5)
+            assert "t = 0.50, removing noise" in described(at)
+            assert sent == []
+        with part("the run goes on"):
+            steps = visitor.play_to(steps + 20)
+            assert "t = 0.50, removing noise" in described(at)  # it stays where it was put
+        with part("a knob is turned while the run is paused"):
+            move(at, 2)  # where the samples are
+            assert "the samples" in described(at)
+            before = first_place(at)
+            visitor.open_groups()
+            visitor.turn("sampling_steps", key="ArrowLeft")
+            visitor.until(lambda: first_place(at) != before, "other samples")
+            drawn_at = " ".join(at.inner_text().split())
+            assert visitor.step_number() == steps and f"drawn at update {steps} " in drawn_at
+        with part("time runs by itself when asked to"):
+            at.get_by_role("button", name="Run through the time").click()
+            visitor.until(lambda: "adding noise" in described(at), "noise to be added")
+            visitor.until(lambda: "removing noise" in described(at), "noise to be removed")
+            at.get_by_role("button", name="Stop the time").click()
+            drawn(at)
+            held = described(at)
+            visitor.page.wait_for_timeout(300)
+            assert described(at) == held
 
 
 def test_digits_move_through_time_too(browser: Browser, server: str) -> None:
@@ -92,16 +95,3 @@ def test_digits_move_through_time_too(browser: Browser, server: str) -> None:
             pictures.add(at.locator("canvas").evaluate("(c) => c.toDataURL()"))
         assert len(pictures) == 5
         assert visitor.notices() == []
-
-
-def test_a_knob_turned_while_paused_is_seen_at_once(browser: Browser, server: str) -> None:
-    with visit(browser, server) as visitor:
-        visitor.open(SLUG, **KNOBS)
-        steps = visitor.play_to(20)
-        at = visitor.panel("particles, drawn at update")
-        move(at, 2)  # where the samples are
-        before = first_place(at)
-        visitor.open_groups()
-        visitor.turn("sampling_steps", key="ArrowLeft")
-        visitor.until(lambda: first_place(at) != before, "other samples")
-        assert visitor.step_number() == steps and f"drawn at update {steps} " in " ".join(at.inner_text().split())

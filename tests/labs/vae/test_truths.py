@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import re
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser
 from scene_format import decode
 from sklearn.decomposition import PCA
 from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_divergence
-from visitor import Visitor, visit
 
 import engine
 from engine.contract.device import generator
@@ -312,65 +309,3 @@ def test_a_latent_plane_comes_back() -> None:
     assert np.allclose(arrays[panel["exact"]] / 254, one, atol=0.5 / 254 + 1e-6)
     with pytest.raises(ValueError, match="R and C above 1"):
         latent_plane(scene, "q", title="Q", reach=4, at=(1, -2), sheet=sheet[:1], exact=one, low=0, high=1)
-
-
-# ------------------------------------------------------------------ in a browser
-
-
-def said(visitor: Visitor) -> tuple[float, float, str, float]:
-    """Where the picture beside the plane is decoded, how, and its mean brightness."""
-    visitor.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    text = visitor.page.get_by_role("img", name=re.compile("^Latent plane")).get_attribute("aria-description") or ""
-    found = re.fullmatch(r"At (-?[\d.]+), (-?[\d.]+): (.+), mean brightness (-?[\d.]+)\.", text.replace("−", "-"))
-    assert found, text
-    return float(found[1]), float(found[2]), found[3], float(found[4])
-
-
-def between(sheet: np.ndarray, reach: float, x: float, y: float) -> float:
-    """Mean brightness by bilinear interpolation between the four nearest pictures."""
-    bright = sheet.clip(0, 1).mean(axis=(2, 3))
-    c, r = ((v + reach) / (2 * reach) * (len(sheet) - 1) for v in (x, y))
-    left, low = int(c), int(r)
-    u, v = c - left, r - low
-    rows = [(1 - u) * bright[row, left] + u * bright[row, left + 1] for row in (low, low + 1)]
-    return float((1 - v) * rows[0] + v * rows[1])
-
-
-@pytest.mark.browser
-@pytest.mark.timeout(600)
-def test_the_plane_decodes_in_the_browser_and_then_exactly(browser: Browser, server: str) -> None:
-    experiment = Experiment(Config(seed=7))
-    for _ in engine.train(experiment, 30):
-        pass
-    with visit(browser, server) as visitor:
-        visitor.open(SLUG, seed="7")
-        last = visitor.play_to(30)
-        for _ in engine.train(experiment, last - 30):
-            pass
-        frame = experiment.frame()
-        plane = visitor.page.get_by_role("img", name=re.compile("^Latent plane"))
-        plane.scroll_into_view_if_needed()
-        box = plane.bounding_box()
-        assert box is not None
-        for across, up in ((0.3, 0.3), (0.42, 0.55), (0.25, 0.7)):
-            visitor.page.mouse.move(box["x"] + across * box["width"], box["y"] + up * box["height"])
-            x, y, how, mean = said(visitor)
-            assert how == "between four of the sheet"
-            assert mean == pytest.approx(between(frame.grid, frame.reach, x, y), abs=0.003)
-        visitor.page.mouse.down()
-        visitor.page.mouse.move(box["x"] + 0.35 * box["width"], box["y"] + 0.4 * box["height"], steps=5)
-        assert said(visitor)[2] == "between four of the sheet"  # while it is dragged
-        visitor.page.mouse.up()
-        visitor.until(lambda: "z1" in visitor.link, "the code in the link")
-        visitor.page.mouse.move(box["x"] + 0.97 * box["width"], box["y"] + 5)  # off the plane
-        visitor.until(lambda: said(visitor)[2] == "decoded exactly", "the exact picture")
-        x, y, _, mean = said(visitor)
-        assert (x, y) == (float(visitor.link["z1"]), float(visitor.link["z2"]))
-        with torch.no_grad():
-            decoded = experiment.model.decode(torch.tensor([[x, y]]))
-        assert mean == pytest.approx(float(decoded.clamp(0, 1).mean()), abs=0.003)
-        assert visitor.step_number() == last
-        plane.focus()
-        visitor.page.keyboard.press("ArrowRight")
-        visitor.until(lambda: float(visitor.link["z1"]) > x, "the code one step to the right in the link")
-        assert visitor.notices() == [] and visitor.tracebacks() == 0
