@@ -5,6 +5,7 @@ Each check is given a lab's slug and yields a sentence for everything that is wr
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import os
@@ -33,6 +34,8 @@ Check = Callable[[str], Iterator[str]]
 STEPS = 12
 LARGEST = 300_000  # bytes of a scene
 PARTS = ("card.toml", "maths.md", "__init__.py", "config.py", "experiment.py", "frame.py", "view.py")
+DRAWING = ("engine.scene", "engine.figures")
+STRANGE = ("engine.labs", "engine.runs", "engine.live", "streamlit", "ui.", "pages.")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -51,6 +54,27 @@ def parts(slug: str) -> Iterator[str]:
     if not question.endswith("?"):
         yield "__init__.py: the docstring must begin with the question that the lab asks, in one line."
     yield from (f"config.py: {name} has no help." for name, spec in lab.Config.knobs().items() if not spec.help)
+
+
+def walled(slug: str) -> Iterator[str]:
+    """No module of a lab knows a page, a run or another lab, and only its view draws."""
+    for file in sorted(registry.folder(slug).glob("*.py")):
+        for name in _imports(ast.parse(file.read_text(encoding="utf-8"))):
+            own = f"{name}.".startswith(f"engine.labs.{slug}.")
+            if name.startswith(DRAWING) and file.name != "view.py":
+                yield f"{file.name}: it imports {name}; only view.py draws."
+            elif name.startswith(STRANGE) and not own:
+                yield f"{file.name}: it imports {name}, which no lab may."
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    """What a module imports from outside its own folder."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level != 1:
+            origin = "engine.labs" if node.level else ""
+            yield from (".".join(filter(None, (origin, node.module, alias.name))) for alias in node.names)
 
 
 def frames(slug: str) -> Iterator[str]:
@@ -222,11 +246,11 @@ def repeated(slug: str) -> Iterator[str]:
 
 
 CHECKS: dict[str, Check] = {
-    "parts": parts, "carded": wording.carded, "labelled": wording.labelled, "taught": wording.taught,
+    "parts": parts, "walled": walled, "carded": wording.carded, "labelled": wording.labelled, "taught": wording.taught,
     "spoken": wording.spoken, "frames": frames, "drawn": drawn, "looked": looked, "seeded": seeded, "taken": taken,
     "bounded": bounded, "turned": turned, "settled": settled, "linked": linked, "repeated": repeated,
 }  # fmt: skip
-QUICK = ("parts", "carded", "labelled", "taught", "spoken", "frames", "drawn", "settled", "linked")
+QUICK = ("parts", "walled", "carded", "labelled", "taught", "spoken", "frames", "drawn", "settled", "linked")
 
 _RESUME = """
 import json, pickle, sys

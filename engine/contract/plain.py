@@ -167,6 +167,8 @@ def _difference(found: list[dict[str, float]], expected: list[dict[str, float]])
         for name, value in mine.items():
             if name not in theirs:
                 return f"step {step} has the metric {name}, which the lab does not have there"
+            if not (isinstance(value, float) and isinstance(theirs[name], float)):
+                return f"{name} of step {step} is a float here and in the lab, and one of them is not"
             equal = math.isclose(value, theirs[name], rel_tol=CLOSE) or (math.isnan(value) and math.isnan(theirs[name]))
             if not equal:
                 return f"{name} of step {step} is {value:.6g}, and the lab's is {theirs[name]:.6g}"
