@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator
 
+LIKELIHOODS = ("gaussian", "bernoulli")
 CLEAR, UNSURE = -12.0, 8.0  # bounds of the log-variances that the encoder gives
 POINT = -8.0  # log-variance that stands for a code without noise
 SHARP = -8.0  # lower bound of the decoder's log-variance, or it would run away where everything is reconstructed
@@ -68,7 +69,7 @@ class Autoencoders(nn.Module):
     """S autoencoders side by side; `shown` is the place of the one that `encode` and `decode` speak of.
 
     `hidden` are the widths of the hidden layers of the encoder, and backwards of the decoder; with none, both are
-    linear.  `likelihood` is "gaussian" or "bernoulli".  With `cloudy` a code is a Gaussian whose variances the encoder
+    linear.  `likelihood` is one of `LIKELIHOODS`.  With `cloudy` a code is a Gaussian whose variances the encoder
     gives, else a point.  `mean` (F,) and `variance` are those of the rows: the encoder is given rows less their mean,
     in units of their deviation, and the decoder begins with them.
     """

@@ -17,9 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.nets.architecture import (
+    DEEPEST,
     NORMS,
     POOL,
     POOLINGS,
+    WIDEST,
     Architecture,
     ArchitectureError,
     Row,
@@ -28,8 +30,8 @@ from engine.nets.architecture import (
     output_size,
 )
 
-__all__ = ["NORMS", "POOL", "POOLINGS", "Architecture", "ArchitectureError", "ConvNet", "Layer", "Row", "Trace",
-           "Window", "output_size", "receptive_field"]  # fmt: skip
+__all__ = ["DEEPEST", "NORMS", "POOL", "POOLINGS", "WIDEST", "Architecture", "ArchitectureError", "ConvNet", "Layer",
+           "Row", "Trace", "Window", "output_size", "receptive_field"]  # fmt: skip
 
 
 def receptive_field(layers: Iterable[Sequence[int] | nn.Module]) -> tuple[int, int]:

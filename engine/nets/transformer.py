@@ -14,6 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from engine.nets.transformer_cost import FEED_FORWARD as FEED_FORWARD
+from engine.nets.transformer_cost import NORMS as NORMS
+from engine.nets.transformer_cost import milliseconds as milliseconds
+
 
 def linear(inputs: int, outputs: int) -> nn.Linear:
     """A linear layer without bias, whose weights `initialise` draws."""

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator as stream
 from engine.labs.adversarial_examples.attack_names import NAMES, NORMS
+from engine.labs.adversarial_examples.attack_names import TITLES as TITLES  # the name has always been here
 from engine.labs.adversarial_examples.classifiers import Stack
 
 CLIMBING = ("fgsm", "bim", "pgd")  # those that follow the gradient, each picture for itself

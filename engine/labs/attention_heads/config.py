@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import text
-from engine.labs.attention_heads.cost import milliseconds
 from engine.labs.attention_heads.vocabulary import TASKS, symbols
+from engine.nets.transformer_cost import FEED_FORWARD, NORMS, milliseconds
 
 SHARING = ("multi_head", "grouped", "multi_query")
 TIMES = {"standard": 1, "large": 4}  # what the width is multiplied by
@@ -52,11 +52,11 @@ class Config(BaseConfig):
     )  # fmt: skip
     window: int = knob(8, low=1, high=64, group="model", when="mask=sliding", help="Tokens that a position may see.")
     feed_forward: str = knob(
-        "none", choices=("none", "relu", "gelu", "swiglu"), group="block", titles=("none", "ReLU", "GELU", "SwiGLU"),
+        "none", choices=FEED_FORWARD, group="block", titles=("none", "ReLU", "GELU", "SwiGLU"),
         help="The layer after each attention, at every position by itself.",
     )  # fmt: skip
     norm: str = knob(
-        "layer", choices=("layer", "rms"), group="block", titles=("LayerNorm", "RMSNorm"),
+        "layer", choices=NORMS, group="block", titles=("LayerNorm", "RMSNorm"),
         help="What keeps numbers at one size.",
     )  # fmt: skip
     norm_place: str = knob("pre", choices=("pre", "post"), group="block", help="Before each layer, or after the sum.")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.data.text import Alphabet, border, own
 from engine.labs.attention_heads.vocabulary import LETTERS, SYMBOLS, symbols
+from engine.labs.attention_heads.vocabulary import TASKS as TASKS  # the name has always been here
 
 BLANK, END, DIGITS = (SYMBOLS.characters.index(character) for character in "_>0")
 

@@ -1,6 +1,9 @@
-"""How long a transformer takes for a batch, estimated before it is trained: a bench shares its time among many."""
+"""What a transformer may be made of, and how long it takes for a batch, estimated before it is trained."""
 
 from __future__ import annotations
+
+FEED_FORWARD = ("none", "relu", "gelu", "swiglu")
+NORMS = ("layer", "rms")
 
 
 def milliseconds(
