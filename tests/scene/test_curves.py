@@ -233,7 +233,8 @@ def live():
 live()
 scene, x, every = Scene(height=300), np.array([1, 10, 100, 1000]), np.geomspace(2, 2000, 50)
 curves(scene, "sweep", title="Sweep", x_title="width", y_title="error", log_x=True, log_y=True, floor=0.01,
-       clip=True, history={"test": (x, 1e-9 + (x == 10)), "low": (x, x / 1e4), "high": (x, x), "theory": (every, 1 / every)},
+       clip=True,
+       history={"test": (x, 1e-9 + (x == 10)), "low": (x, x / 1e4), "high": (x, x), "theory": (every, 1 / every)},
        series={"test": ("test", "test"), "theory": ("theory", "class_3")}, bands={"test": ("low", "high")},
        rules={"parameters = samples": 90.0, "rank reaches n": 100.0, "what is far away on the right": 5000.0},
        dots=True, calculated=["theory"])
