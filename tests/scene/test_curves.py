@@ -253,6 +253,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", "--browser.gatherUsageStats=false"]
+    command += ["--runner.postScriptGC=false"]  # as the playground itself: else ten runs a second fill a core
     server = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
         wait_until(lambda: answers(port), "the app to answer")
