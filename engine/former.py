@@ -4,9 +4,9 @@ One table for ``import engine.optim``, ``from engine.optim import make`` and ``e
 names that have left their module since; nothing is imported before somebody asks for it.
 
 What no script or notebook used stays out: the `look` and `draw` of the modules that made a frame (an experiment's own
-`frame` does), a logger, the names of recurrent cells (`recurrent.TITLES`, a table by kind now), the share of a text
-that is held out (`sequence_tasks.HELD_OUT`, for which every lab has `engine.data.text.TRAIN_SHARE`), and one step of
-reading tables (`numerals.decimal_sign`).
+`frame` does), a logger, the choices of two knobs (`transformer.FEED_FORWARD` and `NORMS`), the names of recurrent cells
+(`recurrent.TITLES`, a table by kind now), the share of a text that is held out (`sequence_tasks.HELD_OUT`, for which
+every lab has `engine.data.text.TRAIN_SHARE`), and one step of reading tables (`numerals.decimal_sign`).
 """
 
 from __future__ import annotations
@@ -98,8 +98,12 @@ MODULES = {
 }
 
 MOVED = {  # a former module's name, and where what it meant is today
+    "attacks.TITLES": "labs.adversarial_examples.attack_names.TITLES",
     "attention_view.HELD_OUT": "labs.attention_heads.config.HELD_OUT",
+    "autoencoders.LIKELIHOODS": "labs.vae.config.LIKELIHOODS",
     "basins.fitting": "labs.gradient_descent.config.fitting",
+    "convnet.DEEPEST": "nets.architecture.DEEPEST",
+    "convnet.WIDEST": "nets.architecture.WIDEST",
     "families_view.TITLES": "labs.generative_families.config.TITLES",
     "hosted.Hosted": "runs.timeline.Timeline",
     "lab.Experiment": "contract.experiment.Experiment",
@@ -112,11 +116,13 @@ MOVED = {  # a former module's name, and where what it meant is today
     "pool.stop": "runs.stop",
     "portrait.detail": "labs.neural_network.resolution.detail",
     "routed.dense_widths": "labs.moe_routing.model.dense_widths",
+    "token_tasks.TASKS": "labs.attention_heads.vocabulary.TASKS",
     "token_tasks.TRAIN_SHARE": "data.text.TRAIN_SHARE",
     "tokens.LIMIT": "labs.moe_routing.config.LIMIT",
     "tokens.Reader": "labs.moe_routing.model.Reader",
     "tokens.TRAIN_SHARE": "data.text.TRAIN_SHARE",
     "tokens.normalised": "labs.moe_routing.model.normalised",
+    "transformer.milliseconds": "labs.attention_heads.cost.milliseconds",
 }
 SPLIT = {name.partition(".")[0] for name in MOVED}
 

@@ -47,8 +47,9 @@ export class Curves {
     this.bands = spec.bands.map(({ of, xy }) => ({ of: this.series[of], edges: rows(xy) }));
     this.place = scale(spec);
     this.along = spec.log_x ? Math.log10 : (x) => x;
-    this.said = this.series.flatMap((each) => last(each)).join(", ");
-    if (this.said) this.said = `${spec.x_label} ${format(this.reach(measured(this.series))[1])}: ${this.said}`;
+    const told = measured(this.series);
+    this.said = told.flatMap((each) => last(each)).join(", ");
+    if (this.said) this.said = `${spec.x_label} ${format(this.reach(told)[1])}: ${this.said}`;
   }
 
   get legend() {
@@ -145,8 +146,10 @@ export class Curves {
     for (const band of this.shownBands) this.drawBand(context, band, theme);
     for (const ghost of ghosts) this.drawLine(context, ghost, theme, { width: 1.8, dash: GHOST, alpha: 0.6 });
     for (const each of series) this.drawLine(context, each, theme, { width: 2.4, dash: each.dash, alpha: 1 });
-    if (this.spec.dots) for (const each of measured(series)) this.drawDots(context, each, theme);
-    for (const each of series) if (!each.calculated) this.drawDot(context, each, end(each, this.place), theme);
+    for (const each of series.filter(({ calculated }) => !calculated)) {
+      if (this.spec.dots) this.drawDots(context, each, theme);
+      this.drawDot(context, each, end(each, this.place), theme);
+    }
     context.restore();
     for (const rule of rules) if (rule.solid) drawRule(context, this.box, rule, theme);
     writeRules(context, this.box, rules, theme, this.type);
@@ -286,9 +289,9 @@ export class Curves {
   }
 }
 
-// Those that were measured; all, if none was.
+// Those that were measured; all, if none was yet.
 function measured(curves) {
-  const found = curves.filter(({ calculated }) => !calculated);
+  const found = curves.filter(({ calculated, x }) => !calculated && x.length);
   return found.length ? found : curves;
 }
 

@@ -22,7 +22,7 @@ def beside(scene: Scene, others: Sequence[Scene]) -> Scene:
                 for its in _panels(other)
                 if its["key"] == panel["key"]
                 for each in its["series"]
-                if each["metric"] in place and not each["calculated"]
+                if each["metric"] in place and not each["calculated"] and other.arrays[each["xy"]].size
             ]
         drawn = [*panel["series"], *panel["ghosts"]]
         panel |= scale([scene.arrays[each["xy"]][1] for each in drawn], panel["log"], panel["clip"])

@@ -227,18 +227,18 @@ def live():
     show(growing, key="growing")
     curves(empty, "empty", history={}, series=SERIES, title="Nothing yet", y_title="loss")
     show(empty, key="empty")
-    scene, x, every = Scene(height=300), np.array([1, 10, 100, 1000]), np.geomspace(2, 2000, 50)
-    curves(scene, "sweep", title="Sweep", x_title="width", y_title="error", log_x=True, log_y=True, floor=0.01,
-           clip=True,
-           history={"test": (x, 1e-9 + (x == 10)), "low": (x, x / 1e4), "high": (x, x), "theory": (every, 1 / every)},
-           series={"test": ("test", "test"), "theory": ("theory", "class_3")}, bands={"test": ("low", "high")},
-           rules={"parameters = samples": 90.0, "rank reaches n": 100.0, "what is far away on the right": 5000.0},
-           dots=True, calculated=["theory"])
-    show(scene, key="sweep")
     st.text(f"runs {st.session_state.runs}")
 
 
 live()
+scene, x, every = Scene(height=300), np.array([1, 10, 100, 1000]), np.geomspace(2, 2000, 50)
+curves(scene, "sweep", title="Sweep", x_title="width", y_title="error", log_x=True, log_y=True, floor=0.01,
+       clip=True,
+       history={"test": (x, 1e-9 + (x == 10)), "low": (x, x / 1e4), "high": (x, x), "theory": (every, 1 / every)},
+       series={"test": ("test", "test"), "theory": ("theory", "class_3")}, bands={"test": ("low", "high")},
+       rules={"parameters = samples": 90.0, "rank reaches n": 100.0, "what is far away on the right": 5000.0},
+       dots=True, calculated=["theory"])
+show(scene, key="sweep")
 """
 
 
@@ -253,6 +253,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", "--browser.gatherUsageStats=false"]
+    command += ["--runner.postScriptGC=false"]  # as the playground itself: else ten runs a second fill a core
     server = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
         wait_until(lambda: answers(port), "the app to answer")
@@ -411,6 +412,20 @@ def test_a_sweep_stops_where_it_was_measured_and_its_table_knows_the_bands(page:
     middle = np.log10(5000) * (np.linspace(0.06, 0.95, 12) * box["width"] - 50) / (box["width"] - 60)
     assert found == sorted(found) and set(found) == {1, 10, 100, 1000}
     np.testing.assert_allclose(np.log10(found), np.clip(middle, 0, 3), atol=0.6)  # the nearest as the axis goes
+    page.mouse.move(2, 2)
+    assert canvas.get_attribute("aria-description") == "width 1000: test 1.00e−9"
+    canvas.focus()
+    for key, width in (("End", "1,000"), ("ArrowLeft", "100"), ("Home", "1")):
+        canvas.press(key)
+        page.wait_for_timeout(150)
+        assert told(page)[0] == f"width {width}"
+    canvas.press("Escape")
+    entry = page.locator("section.curves", has_text="Sweep").locator(".legend button", has_text="test")
+    entry.click()  # without what was measured the pointer stops where the rest was calculated
+    canvas.hover(position={"x": box["width"] * 0.5, "y": 100})
+    wait_until(lambda: "theory" in told(page)[1], "what was calculated at the pointer")
+    assert set(told(page)[1]) == {"theory"}
+    entry.click()
     page.mouse.move(2, 2)
     panel = page.locator("section.curves", has_text="Sweep")
     with page.expect_download() as coming:
