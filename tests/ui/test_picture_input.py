@@ -26,6 +26,7 @@ from written_digits import WRITTEN, encoded, paper, served
 import engine
 from engine import runs
 from engine.data import images, openml, shelf
+from engine.runs.inline import InlinePool
 from engine.scene.scene import Scene
 from ui.player import Player
 
@@ -36,18 +37,6 @@ from ui.inputs.network import network_input
 from ui.page import lab_page
 from ui.inputs.data_set import dataset_notice
 from ui.inputs.picture import picture_input
-from engine.scene.scene import Scene
-from ui.scene import show
-
-
-def stage(view):
-    scene = Scene(height=240)
-    scene.heat_grid("picture", title="Looked at", images=view.frame.picture[None], low=0, high=1)
-    show(scene, key=view.key)
-
-
-def nothing(view):
-    pass
 
 
 def extra(player):
@@ -57,7 +46,7 @@ def extra(player):
 
 
 def page():
-    lab_page("cnn_filters", stage=stage, curves=nothing, inside=nothing, extra=extra, hidden=("example", "picture"))
+    lab_page("cnn_filters", extra=extra, hidden=("example", "picture"))
 """
 
 
@@ -104,9 +93,9 @@ def player(app: AppTest) -> Player:
 
 def seen(app: AppTest) -> np.ndarray:
     """The picture that the network looks at."""
-    watched = player(app).on_stage
-    assert watched is not None and watched.look.frame is not None
-    return np.asarray(watched.look.frame.picture)
+    watched, pool = player(app).on_stage, runs.current()
+    assert watched is not None and isinstance(pool, InlinePool)
+    return np.asarray(pool._bench.runs[watched.run.id].experiment.frame().picture)
 
 
 def captions(app: AppTest) -> str:
@@ -114,7 +103,9 @@ def captions(app: AppTest) -> str:
 
 
 def notices(app: AppTest) -> list[str]:
-    return [alert.value for kind in ("info", "warning", "error") for alert in app.get(kind)]
+    """Every sentence in a coloured box, but for the hint that stands where curves will be."""
+    said = [alert.value for kind in ("info", "warning", "error") for alert in app.get(kind)]
+    return [sentence for sentence in said if not sentence.startswith("Press Play: ")]
 
 
 def later(app: AppTest, true: Callable[[], Any], what: str) -> None:
