@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from engine.runs import reading
+from engine.runs.audience import WATCHING, gather
 from engine.runs.bench import Bench
 from engine.runs.limits import Limits
 from engine.runs.pool import Pool
@@ -16,6 +18,7 @@ class InlinePool(Pool):
     def __init__(self, limits: Limits | None = None, device: str = "auto") -> None:
         super().__init__(limits)
         self._bench = Bench(self.limits, device)
+        self._viewers = gather(WATCHING, self._bench, self._deliver)
 
     def places(self) -> dict[int, int]:
         return {0: self.limits.runs_per_worker}
@@ -27,7 +30,14 @@ class InlinePool(Pool):
             if verb == "peek":
                 for _ in self._bench.runs:
                     self._bench.tick()
-            return self._bench.call(verb, run_id, *args)
+            answer = self._bench.call(verb, run_id, *args)
+            self._viewers.serve()
+            return answer
+
+    def hear(self, place: int, number: int, run_id: str, message: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._viewers.hear(number, run_id, message)
+            self._viewers.serve()
 
     def close(self) -> None:
         with self._lock:

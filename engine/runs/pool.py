@@ -9,13 +9,14 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
+import itertools
 import logging
 import math
 import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 from engine.contract.knobs import Config
 from engine.contract.reading import ReadError
 from engine.runs import reading
+from engine.runs.audience import Watch
 from engine.runs.history import Drawn, Look
 from engine.runs.limits import Limits
 from engine.runs.run import Run
@@ -74,6 +76,8 @@ class Pool(abc.ABC):
         self._records: dict[str, Record] = {}
         self.readers = dict(reading.READERS)  # kind -> "module:function"
         self._reading: Counter[int] = Counter()  # what is being read at each place
+        self._watches: dict[int, Watch] = {}
+        self._numbers = itertools.count(1)  # of watches
 
     # --------------------------------------------------------- what a home does
 
@@ -84,6 +88,10 @@ class Pool(abc.ABC):
     @abc.abstractmethod
     def send(self, place: int, verb: str, run_id: str, args: tuple[Any, ...], timeout: float) -> Any:
         """Carry a call to a bench and return its answer.  Raises what the bench raises, or `PoolError`."""
+
+    @abc.abstractmethod
+    def hear(self, place: int, number: int, run_id: str, message: Mapping[str, Any]) -> None:
+        """Carry what somebody who watches says to the audience of a bench.  Waits for nothing."""
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -161,6 +169,51 @@ class Pool(abc.ABC):
         if record.notice and time.monotonic() < record.notice_until:
             look = dataclasses.replace(look, message=f"{record.notice} {look.message}".strip())
         return look
+
+    # ------------------------------------------------------------- watching
+
+    def watch(self, run_id: str, deliver: Callable[[bytes | str | None], None]) -> Watch:
+        """Watch a run: what its audience sends comes to `deliver`.  Raises `PoolError` for an unknown run."""
+        with self._lock:
+            self._record(run_id)
+            watch = Watch(next(self._numbers), run_id, deliver)
+            self._watches[watch.number] = watch
+        return watch
+
+    def tell(self, watch: Watch, message: Mapping[str, Any]) -> None:
+        """Somebody who watches says something, which also keeps the run.  Raises `PoolError` if it is gone."""
+        record = self._record(watch.run_id)
+        record.asked, record.left = time.monotonic(), math.inf
+        if message.get("type") == "hello":
+            watch.hello = message
+        if record.place is not None and record.look.status != "lost":
+            self.hear(record.place, watch.number, watch.run_id, message)
+
+    def unwatch(self, watch: Watch) -> None:
+        """Somebody watches no longer."""
+        self._watches.pop(watch.number, None)
+        record = self._records.get(watch.run_id)
+        if record is not None and record.place is not None:
+            self.hear(record.place, watch.number, watch.run_id, {"type": "leave"})
+
+    def away(self, run_id: str) -> Look | None:
+        """The look of a run that is on no bench, since it waits or is lost; None if it is on one."""
+        with self._lock:
+            record = self._record(run_id)
+            if record.place is None:
+                return self._waiting_look(record)
+        return record.look if record.look.status == "lost" else None
+
+    def _greet(self, record: Record) -> None:
+        """Say hello for all who watch a run, on the bench that has it now."""
+        assert record.place is not None
+        for watch in [w for w in self._watches.values() if w.run_id == record.run_id and w.hello is not None]:
+            self.hear(record.place, watch.number, watch.run_id, watch.hello or {})
+
+    def _deliver(self, numbers: Sequence[int], payload: bytes | str) -> None:
+        """What an audience sends, to those whom it is for."""
+        for watch in [found for number in numbers if (found := self._watches.get(number)) is not None]:
+            watch.deliver(payload)
 
     def leave(self, run_id: str) -> None:
         """Like `Run.leave`.  Takes no lock and no time."""
@@ -276,13 +329,17 @@ class Pool(abc.ABC):
                     record.notice, record.notice_until = f"In the link, {said}", math.inf
             record.queued.clear()
             record.asked = time.monotonic()
+            self._greet(record)
         except Exception:
             self._forget(record.run_id)
             raise
 
     def _forget(self, run_id: str) -> Record | None:
         with self._lock:
-            return self._records.pop(run_id, None)
+            record = self._records.pop(run_id, None)
+        for watch in [w for w in self._watches.values() if w.run_id == run_id]:
+            watch.deliver(None)
+        return record
 
     # -------------------------------------------------------------- reading
 

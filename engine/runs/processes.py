@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
+from engine.runs.audience import PICTURE, WATCHING, opened
 from engine.runs.history import Look, newest
 from engine.runs.limits import Limits
 from engine.runs.pool import Pool, PoolError, Record, WorkerLost
@@ -59,7 +60,7 @@ class _Ahead:
 class _Worker:
     """The parent's side of one worker process."""
 
-    def __init__(self, limits: Limits, device: str) -> None:
+    def __init__(self, limits: Limits, device: str, audience: str) -> None:
         self._beat, self._silence = 0.0, 0.0
         self.ready = threading.Event()
         self.pending: dict[int, Future[Any]] = {}
@@ -80,7 +81,7 @@ class _Worker:
             )  # fmt: skip
         theirs.close()
         os.close(lifeline)
-        self.pipe.send((limits, device))
+        self.pipe.send((limits, device, audience))
 
     def ask(self, verb: str, run_id: str, args: tuple[Any, ...]) -> Future[Any]:
         future: Future[Any] = Future()
@@ -93,6 +94,11 @@ class _Worker:
                 self.pending.pop(number, None)
                 raise WorkerLost("The worker that trained this was lost; another one is taking over.") from None
         return future
+
+    def tell(self, number: int, run_id: str, message: Mapping[str, Any]) -> None:
+        """Pass on what somebody who watches says; if the worker is gone, its successor is told hello again."""
+        with self._sending, contextlib.suppress(OSError, ValueError):
+            self.pipe.send((number, "hear", run_id, (message,)))
 
     def silent(self, passed: float) -> float:
         """Seconds without a sign of life, given that `passed` have gone by since the last question.
@@ -114,9 +120,9 @@ class _Worker:
 class ProcessPool(Pool):
     """Benches in worker processes, which are watched: one that dies or hangs is replaced, and its runs go on."""
 
-    def __init__(self, limits: Limits | None = None, device: str = "auto") -> None:
+    def __init__(self, limits: Limits | None = None, device: str = "auto", audience: str = WATCHING) -> None:
         super().__init__(limits)
-        self.device = device
+        self.device, self.audience = device, audience
         self._closing = threading.Event()
         self._failed_starts = 0
         self._workers = [self._spawn(place) for place in range(self.limits.workers)]
@@ -154,6 +160,9 @@ class ProcessPool(Pool):
         args = (None if since is None else newest(look.curves, since), drawn, beside)
         return _Ahead(time.monotonic(), args, worker.ask("peek", run_id, args))
 
+    def hear(self, place: int, number: int, run_id: str, message: Mapping[str, Any]) -> None:
+        self._workers[place].tell(number, run_id, message)
+
     def close(self) -> None:
         self._closing.set()
         with self._lock:
@@ -177,7 +186,7 @@ class ProcessPool(Pool):
     # -------------------------------------------------------------- watching
 
     def _spawn(self, place: int) -> _Worker:
-        worker = _Worker(self.limits, self.device)
+        worker = _Worker(self.limits, self.device, self.audience)
         threading.Thread(target=self._read, args=(worker,), name=f"pool-reader-{place}", daemon=True).start()
         return worker
 
@@ -185,7 +194,11 @@ class ProcessPool(Pool):
         """Carry answers from a worker to whoever waits for them, until it is gone."""
         try:
             while True:
-                head, ok, answer = worker.pipe.recv()
+                message = worker.pipe.recv_bytes()
+                if message.startswith(PICTURE):
+                    self._deliver(*opened(message))
+                    continue
+                head, ok, answer = pickle.loads(message)
                 if head == "ready":
                     self._failed_starts = 0
                     worker.ready.set()
@@ -271,6 +284,7 @@ class ProcessPool(Pool):
             step = record.dump["step"]
         record.notice = f"The worker that trained this {why}; the run went on in a new one from step {step:,}."
         record.notice_until = time.monotonic() + 15
+        self._greet(record)
 
     def _lose(self, record: Record, message: str) -> None:
         record.look = dataclasses.replace(record.look, status="lost", message=message, curves={})

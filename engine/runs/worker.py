@@ -18,10 +18,20 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.runs import reading
+from engine.runs.audience import Audience, addressed, gather
 
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
 WARMING, READING = "warming up", "reading a file"  # in place of a run's id
-READS = ("peek", "story", "weights", "read")  # verbs after which a run is as it was
+READS = (
+    "peek",
+    "curves",
+    "inside",
+    "answer",
+    "facts",
+    "story",
+    "weights",
+    "read",
+)  # verbs after which a run is as it was
 MEASURED_EVERY = 0.25  # seconds between two measurements of the resident memory
 
 log = logging.getLogger(__name__)
@@ -83,7 +93,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(process)d %(levelname)s %(message)s")
     pulse, pipe = Pulse(pulse_fd), Connection(pipe_fd)
     pulse.beat()
-    limits, device = pipe.recv()
+    limits, device, audience = pipe.recv()
 
     import torch
 
@@ -96,6 +106,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
     waiting = select.poll()  # `pipe.poll` makes a selector for each call, and this is asked hundreds of times a second
     waiting.register(pipe_fd, select.POLLIN)
     bench.interrupted = lambda: bool(waiting.poll(0))
+    viewers = gather(audience, bench, lambda whom, what: pipe.send_bytes(addressed(whom, what)))
     _send(pipe, ("ready", None, None))
     copy_at = time.monotonic()
     while True:
@@ -108,9 +119,12 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
             _warm(cold.pop(0))
             if not cold:
                 gc.freeze()  # modules stay: no need to look through them again and again while a lab trains
-        while waiting.poll(0 if run_id is not None or (cold and bench.resting) else 1000 * bench.idle_for()):  # ms
-            _answer(bench, pipe, pulse)
+        viewers.serve()
+        idle = 0.0 if run_id is not None or (cold and bench.resting) else min(bench.idle_for(), viewers.pause())
+        while waiting.poll(1000 * idle):  # ms
+            _answer(bench, viewers, pipe, pulse)
             run_id = bench.next_run()
+            idle = 0.0 if run_id is not None else min(bench.idle_for(), viewers.pause())
         if time.monotonic() >= copy_at:
             copy_at = time.monotonic() + _send_copies(bench, pipe, pulse)
 
@@ -129,8 +143,11 @@ def _warm(slug: str) -> None:
         log.exception("The lab %s cannot be used.", slug)
 
 
-def _answer(bench: Any, pipe: Any, pulse: Pulse) -> None:
+def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse) -> None:
     number, verb, run_id, args = pipe.recv()
+    if verb == "hear":  # nobody waits for an answer
+        viewers.hear(number, run_id, *args)
+        return
     pulse.beat(READING if verb == "read" else run_id)
     try:
         if verb == "read":

@@ -228,11 +228,14 @@ class Scene:
             palette=_palette.known_map(palette), **self.arrays.images(cells[None], low=0.0, high=1.0),
         )  # fmt: skip
 
+    def header(self) -> dict[str, Any]:
+        """What a message says of the panels before the numbers come."""
+        rows = [row for row in self.rows if row]
+        return {"height": self.height, "rows": rows, "arrays": self.arrays.directory, "stops": self._stops}
+
     def to_bytes(self) -> bytes:
         """The message for ``assets/scene.js``."""
-        header = {"height": self.height, "rows": [row for row in self.rows if row], "arrays": self.arrays.directory,
-                  "stops": self._stops}  # fmt: skip
-        text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+        text = json.dumps(self.header(), separators=(",", ":"), allow_nan=False).encode()
         start = MAGIC + struct.pack("<I", len(text)) + text
         return b"".join([start, bytes(-len(start) % 8), *self.arrays.chunks])
 

@@ -1,0 +1,42 @@
+"""What travels on the socket ``/live/{id}``: JSON objects with `type`, and pictures.
+
+A picture is ``b"SCN2"``, the length of the header (uint32), the header (JSON, UTF-8), zero bytes to a multiple of eight,
+and the arrays, each padded to eight, all little-endian.  The header has `arrays`: ``[code, offset, shape]`` with
+offsets from the first array.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from engine.scene.scene import Scene
+
+MAGIC = b"SCN2"
+LONGEST = 64 * 1024  # characters of a message to the server
+NAME = re.compile(r"[A-Za-z0-9_-]{12,64}")  # an id or a key
+
+UNKNOWN, ORIGIN, MANY, LARGE, PACE = 4404, 4403, 4408, 4413, 4429  # codes with which a socket is closed
+
+
+def picture(scene: Scene, header: Mapping[str, Any]) -> bytes:
+    """The message for a scene: `header`, and what the scene says of itself."""
+    text = json.dumps({**header, **scene.header()}, separators=(",", ":"), allow_nan=False).encode()
+    start = MAGIC + struct.pack("<I", len(text)) + text
+    return b"".join([start, bytes(-len(start) % 8), *scene.arrays.chunks])
+
+
+def status(told: Mapping[str, Any]) -> str:
+    """The message when there is no new picture to carry what is told."""
+    return json.dumps({"type": "status", **told}, separators=(",", ":"), allow_nan=False)
+
+
+def read(text: str) -> dict[str, Any]:
+    """A message to the server.  Raises ValueError for what is none."""
+    message = json.loads(text)
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise ValueError("a message is an object with a type")
+    return message
