@@ -1,7 +1,7 @@
 """What travels on the socket ``/live/{id}``: JSON objects with `type`, and pictures.
 
-A picture is ``b"SCN2"``, the length of the header (uint32), the header (JSON, UTF-8), zero bytes to a multiple of eight,
-and the arrays, each padded to eight, all little-endian.  The header has `arrays`: ``[code, offset, shape]`` with
+A picture is ``b"SCN2"``, the length of the header (uint32), the header (JSON, UTF-8), zero bytes to a multiple of
+eight, and the arrays, each padded to eight, all little-endian.  The header has `arrays`: ``[code, offset, shape]`` with
 offsets from the first array.
 """
 

@@ -1,4 +1,4 @@
-"""The viewers of the runs on one bench, in the worker: pictures are made when somebody has room for one, and not before.
+"""The viewers of the runs on one bench, in the worker: a picture is made when somebody has room for it, not before.
 
 A viewer confirms each picture when it is on the canvas.  Two to four are unconfirmed at most; the next one shows
 whatever is newest then, so nothing queues, and a slow viewer sees fewer pictures and none that is old.  What many
@@ -30,7 +30,7 @@ Clock = Callable[[], float]
 
 @dataclass
 class Seat:
-    """What one viewer has of one part: pictures on their way (number and time), when the next is due, and what it saw."""
+    """What one viewer has of one part: pictures on their way (number, time), when the next is due, what it saw."""
 
     way: deque[tuple[int, float]] = field(default_factory=deque)
     due: float = 0.0

@@ -22,7 +22,7 @@ from engine.runs.audience import Audience, addressed, gather
 
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
 WARMING, READING = "warming up", "reading a file"  # in place of a run's id
-READS = (
+READS = ("peek", "curves", "inside", "answer", "facts", "story", "weights", "read")  # a run is as it was after these
     "peek",
     "curves",
     "inside",
