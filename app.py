@@ -15,7 +15,7 @@ import streamlit as st
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ui import serving
+from ui import live, serving
 
 ROOT = Path(__file__).resolve().parent
 log = logging.getLogger("playground")
@@ -51,6 +51,8 @@ serving.configure(Path(__file__).resolve())
 app = st.App(
     ROOT / "ui" / "shell.py",
     lifespan=lifespan,
-    routes=serving.routes(lambda base: Mount(f"{base}/assets", StaticFiles(directory=ROOT / "assets"))),
+    routes=serving.routes(
+        lambda base: Mount(f"{base}/assets", StaticFiles(directory=ROOT / "assets")), live.socket, live.watch
+    ),
     on_script_error=on_script_error,
 )

@@ -42,7 +42,7 @@ export function mount(component) {
     scenes.set(parentElement, scene);
   }
   scene.component = component;
-  if (component.data) scene.update(decode(component.data));
+  if (component.data) scene.update(component.data.rows ? component.data : decode(component.data));
   // Streamlit also calls this when a newer frame overtook the one that mounted: then the element is still there.
   return () => {
     if (scene.root.isConnected) return;

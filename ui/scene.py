@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,12 @@ def _nothing() -> None:
     """Streamlit returns a trigger only if it has a callback."""
 
 
-def _version() -> str:
+@cache
+def version() -> str:
     """A name for what the browser loads, so that it never draws with the assets of an older release."""
     folder = Path(__file__).resolve().parent.parent / "assets"
-    files = [folder / "scene.js", folder / "scene.css", folder / "palette.json", *sorted(folder.glob("scene/*.js"))]
+    names = ("*.js", "*.css", "palette.json", "scene/*.js", "live/*.js")
+    files = [file for name in names for file in sorted(folder.glob(name))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
@@ -56,7 +59,7 @@ def _version() -> str:
 _LOADER = f"""
 let drawing;
 export default function (component) {{
-  drawing ??= import(new URL('assets/scene.js?v={_version()}', document.baseURI));
+  drawing ??= import(new URL('assets/scene.js?v={version()}', document.baseURI));
   return drawing.then((module) => module.mount(component));
 }}
 """

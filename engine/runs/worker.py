@@ -23,15 +23,6 @@ from engine.runs.audience import Audience, addressed, gather
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
 WARMING, READING = "warming up", "reading a file"  # in place of a run's id
 READS = ("peek", "curves", "inside", "answer", "facts", "story", "weights", "read")  # a run is as it was after these
-    "peek",
-    "curves",
-    "inside",
-    "answer",
-    "facts",
-    "story",
-    "weights",
-    "read",
-)  # verbs after which a run is as it was
 MEASURED_EVERY = 0.25  # seconds between two measurements of the resident memory
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,136 @@
+"""Between a socket and the pool: pictures go out as they come, and what a browser says goes in.
+
+It knows neither Streamlit nor a server: `receive` and `send` are whatever carries texts and bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from engine.live import protocol
+from engine.runs.audience import Watch
+from engine.runs.history import Look
+from engine.runs.pool import Pool, PoolError
+
+ACTS = ("do", "turn", "pick")
+ACTS_ALLOWED, WITHIN = 100, 2.0  # acts in so many seconds
+ALLOWED = 500  # messages of any kind in a second
+SETTLED = 1.0  # seconds between two looks at whether a run that waits has a place
+
+Receive = Callable[[], Awaitable[str]]
+Send = Callable[[bytes | str], Awaitable[None]]
+
+
+class Closed(Exception):
+    """The socket is to be closed, with `code`, after a status with `sentence`."""
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code, self.sentence = code, sentence
+
+
+async def relay(pool: Pool, run_id: str, *, receive: Receive, send: Send) -> None:
+    """Carry pictures and words of a run until the browser leaves: `receive` then raises `EOFError`.
+
+    Raises `Closed` when it is we who end it; the status that says why has been sent.
+    """
+    loop, outbox = asyncio.get_running_loop(), asyncio.Queue[bytes | str | None]()
+
+    def deliver(payload: bytes | str | None) -> None:
+        loop.call_soon_threadsafe(outbox.put_nowait, payload)
+
+    try:
+        watch = pool.watch(run_id, deliver)
+    except PoolError as error:
+        await _say_goodbye(send, run_id, Closed(protocol.UNKNOWN, str(error)))
+    ways = {asyncio.create_task(way) for way in (_inward(pool, watch, receive), _outward(pool, watch, outbox, send))}
+    try:
+        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in done:
+            way.result()
+    except Closed as closed:
+        await _say_goodbye(send, run_id, closed)
+    except EOFError:  # the browser has left
+        return
+    finally:
+        pool.unwatch(watch)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _say_goodbye(send: Send, run_id: str, closed: Closed) -> None:
+    with contextlib.suppress(EOFError):
+        await send(protocol.status({"run": run_id, "status": "lost", "message": closed.sentence}))
+    raise closed
+
+
+async def _inward(pool: Pool, watch: Watch, receive: Receive) -> None:
+    """What the browser says, to the bench; before its hello nothing else counts."""
+    acts: deque[float] = deque()
+    heard: deque[float] = deque()
+    greeted = False
+    while True:
+        text = await receive()
+        if len(text) > protocol.LONGEST:
+            raise Closed(protocol.LARGE, "A message was too long; this page gave up. Reload it to go on.")
+        try:
+            message = protocol.read(text)
+        except ValueError:  # not ours: somebody tries what happens
+            message = {"type": ""}
+        _keep_pace(heard, ALLOWED, 1.0)
+        if message["type"] in ACTS:
+            _keep_pace(acts, ACTS_ALLOWED, WITHIN)
+        if message["type"] == "hello":
+            greeted = True
+            message = {**message, "key": None, "may": "watch"}
+        if greeted and message["type"] in (*ACTS, "hello", "ack", "seen"):
+            try:
+                pool.tell(watch, message)
+            except PoolError as error:
+                raise Closed(protocol.UNKNOWN, str(error)) from None
+
+
+def _keep_pace(times: deque[float], most: int, within: float) -> None:
+    now = time.monotonic()
+    times.append(now)
+    while now - times[0] > within:
+        times.popleft()
+    if len(times) > most:
+        raise Closed(protocol.PACE, "This page asked for too much at once and was cut off. Reload it to go on.")
+
+
+async def _outward(pool: Pool, watch: Watch, outbox: asyncio.Queue[bytes | str | None], send: Send) -> None:
+    """What the bench sends, to the browser; and how a run fares that is on no bench."""
+    said = ""
+    while True:
+        try:
+            payload = await asyncio.wait_for(outbox.get(), SETTLED)
+        except TimeoutError:
+            payload = ""
+        if payload is None:
+            raise Closed(protocol.UNKNOWN, "This run has ended.")
+        if payload:
+            await send(payload)
+            continue
+        try:
+            look = pool.away(watch.run_id)
+        except PoolError as error:
+            raise Closed(protocol.UNKNOWN, str(error)) from None
+        now = protocol.status(_told(watch.run_id, look)) if look is not None else ""
+        if now and now != said:
+            await send(now)
+        said = now
+
+
+def _told(run_id: str, look: Look) -> Mapping[str, Any]:
+    """A status for a run that no bench speaks of."""
+    return {
+        "run": run_id, "version": look.version, "step": look.step, "last_step": look.last_step, "status": look.status,
+        "message": look.message, "say": "", "busy": False, "rate": None, "marks": [],
+    }  # fmt: skip

@@ -1,0 +1,107 @@
+"""The routes past Streamlit: the socket of a run, and the page that only watches it."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from streamlit import config
+
+from engine import runs
+from engine.contract import registry
+from engine.live import protocol
+from engine.live.relay import Closed, relay
+from ui.scene import version
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+def socket(base: str) -> Mount | Route | WebSocketRoute:
+    """The socket of a run, below `base`."""
+    return WebSocketRoute(f"{base}/live/{{run}}", _socket)
+
+
+def watch(base: str) -> Mount | Route | WebSocketRoute:
+    """The page that watches a run, below `base`."""
+    return Route(f"{base}/watch/{{run}}", _page)
+
+
+async def _socket(socket: WebSocket) -> None:
+    run_id = socket.path_params["run"]
+    await socket.accept()
+    if not _from_here(socket):
+        await socket.close(protocol.ORIGIN)
+        return
+    if not protocol.NAME.fullmatch(run_id):
+        await socket.close(protocol.UNKNOWN)
+        return
+
+    async def receive() -> str:
+        try:
+            message = await socket.receive()
+        except (WebSocketDisconnect, RuntimeError):
+            raise EOFError from None
+        if message["type"] == "websocket.disconnect":
+            raise EOFError
+        return str(message.get("text") or "")
+
+    async def send(payload: bytes | str) -> None:
+        try:
+            await (socket.send_text(payload) if isinstance(payload, str) else socket.send_bytes(payload))
+        except (WebSocketDisconnect, RuntimeError):  # it has gone meanwhile
+            raise EOFError from None
+
+    try:
+        await relay(runs.current(), run_id, receive=receive, send=send)
+    except Closed as closed:
+        await socket.close(closed.code)
+
+
+def _from_here(socket: WebSocket) -> bool:
+    """Whether the page that opens a socket is one of ours: a browser says where it comes from, a program need not."""
+    origin = socket.headers.get("origin")
+    if origin is None:
+        return True
+    allowed = [urlsplit(str(each)).netloc or str(each) for each in config.get_option("server.corsAllowedOrigins") or []]
+    return origin != "null" and urlsplit(origin).netloc in (socket.headers.get("host", ""), *allowed)
+
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<base href="../">
+<link rel="icon" href="assets/favicon.svg">
+<link rel="stylesheet" href="assets/live.css?v={version}">
+<script type="module" src="assets/live.js?v={version}"></script>
+</head>
+<body>
+<main data-run="{run}">
+<h1>{title}</h1>
+<p class="status" role="status" aria-live="polite">{status}</p>
+<div class="stage"></div>
+<div class="curves"></div>
+</main>
+</body>
+</html>
+"""
+
+
+async def _page(request: Request) -> Response:
+    """A page without Streamlit: a stage, curves and a line that says how the run fares."""
+    run_id = request.path_params["run"]
+    run = runs.current().find(run_id) if protocol.NAME.fullmatch(run_id) else None
+    if run is None:
+        said = "This run is not here any more. Ask whoever sent you the address for a new one."
+        page = _PAGE.format(title="Nothing to watch", version=version(), run="", status=said)
+        return HTMLResponse(page, status_code=404)
+    title = html.escape(registry.card(run.slug).question)
+    return HTMLResponse(_PAGE.format(title=title, version=version(), run=run_id, status="Connecting …"))
