@@ -25,15 +25,16 @@ SHOWN_GRADIENTS = 6  # of one of its neurons
 def stage(view: View) -> Scene:
     """The network with what every neuron sees, and beside it what it makes of the plane."""
     frame = view.frame
-    scene = Scene(height=560)
+    many = len(frame.seed_maps) > 1
+    scene = Scene(height=830 if many else 560)
     scene.graph("network", title=_network_title(view), columns=_columns(frame),
                 weights=[w.T for w in frame.weights], weight=3, editable=True)  # fmt: skip
     panel = scene.panel("output", title=_output_title(frame), x=PLANE, y=PLANE, x_label="x", y_label="y", weight=2,
                         pick="plane")  # fmt: skip
     _output(panel, frame, discrete=view.config.discretise)
     _points(panel, frame)
-    if len(frame.seed_maps) > 1:
-        scene.row()
+    if many:
+        scene.row(0.46)
         scene.heat_grid("seeds", title="The same network from other seeds: click one to look inside",
                         images=frame.seed_maps, captions=[f"{e:.0%}" for e in frame.seed_errors],
                         low=_low(frame), high=_high(frame), palette="diverging", discrete=False)  # fmt: skip

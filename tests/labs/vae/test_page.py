@@ -67,20 +67,19 @@ def test_a_code_is_decoded_in_the_browser_and_then_exactly(browser: Browser, ser
             visitor.page.mouse.up()
             visitor.until(lambda: said(visitor)[2] == "decoded exactly", "the picture, with the pointer on the code")
             visitor.until(lambda: {"z1", "z2"} <= set(visitor.link), "the code in the link")
-            x, y, _, mean = said(visitor)
-            assert (x, y) == (float(visitor.link["z1"]), float(visitor.link["z2"]))
+            chosen, mean = [float(visitor.link[name]) for name in ("z1", "z2")], said(visitor)[3]
             with torch.no_grad():
-                decoded = experiment.model.decode(torch.tensor([[x, y]]))
+                decoded = experiment.model.decode(torch.tensor([chosen]))
             assert mean == pytest.approx(float(decoded.clamp(0, 1).mean()), abs=0.003)
             assert mixed == pytest.approx(mean, abs=0.05)
             assert visitor.button("Undo").is_enabled() and visitor.step_number() == steps
         with part("the pointer leaves the plane"):
             visitor.page.mouse.move(box["x"] + 0.97 * box["width"], box["y"] + 5)
-            assert said(visitor) == (x, y, "decoded exactly", mean)
+            assert said(visitor) == (*chosen, "decoded exactly", mean)
         with part("an arrow key"):
             at.focus()
             visitor.page.keyboard.press("ArrowRight")
-            visitor.until(lambda: float(visitor.link["z1"]) > x, "the code one step to the right in the link")
+            visitor.until(lambda: float(visitor.link["z1"]) > chosen[0], "the code one step to the right in the link")
         with part("a click on the sheet"):
             visitor.settle()
             z1, before = visitor.link["z1"], described(plane(visitor))

@@ -1,0 +1,50 @@
+"""What is drawn of an autoencoder below its stage and inside it is what the frame and the metrics say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.contract.figure import Chart, Table, Text
+from engine.contract.view import View
+from engine.labs.vae import Config, Experiment
+from engine.labs.vae import view as drawn
+
+
+def seen(steps: int, **knobs: Any) -> View:
+    experiment = Experiment(Config(**({"hidden": 1, "width": 32} | knobs)))
+    history: dict[str, list[float]] = {}
+    for _ in range(steps):
+        for name, value in experiment.step().items():
+            history.setdefault(name, []).append(value)
+    curves = {name: (np.arange(1, len(values) + 1), np.array(values)) for name, values in history.items()}
+    return View(experiment.frame(), experiment.config, curves, steps, steps)
+
+
+@pytest.mark.parametrize(("divergence", "first"), [("kl", ["elbo", "kl", "holes"]), ("mmd", ["mmd"])])
+def test_what_keeps_the_codes_near_the_prior_comes_first(divergence: str, first: list[str]) -> None:
+    scene = drawn.curves(seen(1, divergence=divergence))
+    assert [[panel["key"] for panel in row] for row in scene.rows if row] == [
+        [key] for key in [*first, "reconstruction", "neighbours", "samples"]
+    ]
+    assert not any(drawn.curves(seen(0, divergence=divergence)).rows)
+
+
+def test_every_network_has_its_numbers() -> None:
+    view = seen(2, seeds=3)
+    numbers, kls, note = drawn.inside(view)
+    assert isinstance(numbers, Table) and isinstance(kls, Chart) and isinstance(note, Text)
+    nll, divergence = view.frame.by_seed
+    assert kls.data["value"].tolist() == [float(value) for value in divergence]
+    assert all(f"{value:.1f}" in note.text for value in nll)
+    mean, deviation = view.frame.mean, view.frame.deviation
+    assert numbers.rows[0][1] == " and ".join(f"{m:.2f} ± {s:.2f}" for m, s in zip(mean, deviation, strict=True))
+
+
+def test_before_the_first_step_inside_says_what_to_do() -> None:
+    numbers, hint = drawn.inside(seen(0))
+    assert isinstance(numbers, Table) and isinstance(hint, Text) and hint.tone == "hint"
+    numbers, _ = drawn.inside(seen(0, data="moons", likelihood="gaussian"))
+    assert isinstance(numbers, Table) and "learned deviation" in numbers.rows[-1][0]
