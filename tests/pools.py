@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scene_format import decode
 
 import engine
@@ -21,6 +23,16 @@ from engine.runs.run import Run
 
 FOLDER = str(Path(__file__).parent / "runs" / "outside")
 SMALL = Limits(workers=2, runs_per_worker=2, waiting=2, recovery_seconds=0.2, hang_after=6.0, checkpoint_seconds=0.02)
+
+
+@contextlib.contextmanager
+def misbehaving() -> Iterator[type]:
+    """The Config of the lab that misbehaves on request, which is there meanwhile, also in worker processes."""
+    package = sys.modules["engine.labs"]  # engine.labs itself is the function that lists them
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLAYGROUND_LABS", FOLDER)
+        patch.setattr(package, "__path__", [*package.__path__, FOLDER])
+        yield engine.lab("faulty").Config
 
 
 @contextlib.contextmanager

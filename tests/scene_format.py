@@ -13,7 +13,7 @@ from engine.scene.scene import Scene
 
 def decode(message: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
     """The header and arrays of a message, read as the format says."""
-    assert message[:4] == b"SCN1"
+    assert message[:4] in (b"SCN1", b"SCN2")
     (length,) = struct.unpack("<I", message[4:8])
     header = json.loads(message[8 : 8 + length])
     start = -(-(8 + length) // 8) * 8

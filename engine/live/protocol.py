@@ -11,15 +11,27 @@ import json
 import re
 import struct
 from collections.abc import Mapping
-from typing import Any
-
-from engine.scene.scene import Scene
+from typing import Any, Protocol
 
 MAGIC = b"SCN2"
 LONGEST = 64 * 1024  # characters of a message to the server
 NAME = re.compile(r"[A-Za-z0-9_-]{12,64}")  # an id or a key
 
 UNKNOWN, ORIGIN, MANY, LARGE, PACE = 4404, 4403, 4408, 4413, 4429  # codes with which a socket is closed
+
+
+class Arrays(Protocol):
+    """The numbers of a scene, one after the other."""
+
+    chunks: list[bytes]
+
+
+class Scene(Protocol):
+    """What a picture is made of: see `engine.scene.scene.Scene`."""
+
+    arrays: Arrays
+
+    def header(self) -> dict[str, Any]: ...
 
 
 def picture(scene: Scene, header: Mapping[str, Any]) -> bytes:

@@ -20,6 +20,7 @@ from engine.runs.pool import Pool, PoolError
 ACTS = ("do", "turn", "pick")
 ACTS_ALLOWED, WITHIN = 100, 2.0  # acts in so many seconds
 ALLOWED = 500  # messages of any kind in a second
+ENDED = "This run has ended."
 SETTLED = 1.0  # seconds between two looks at whether a run that waits has a place
 
 Receive = Callable[[], Awaitable[str]]
@@ -92,8 +93,8 @@ async def _inward(pool: Pool, watch: Watch, receive: Receive) -> None:
         if greeted and message["type"] in (*ACTS, "hello", "ack", "seen"):
             try:
                 pool.tell(watch, message)
-            except PoolError as error:
-                raise Closed(protocol.UNKNOWN, str(error)) from None
+            except PoolError:
+                raise Closed(protocol.UNKNOWN, ENDED) from None
 
 
 def _keep_pace(times: deque[float], most: int, within: float) -> None:
@@ -114,14 +115,14 @@ async def _outward(pool: Pool, watch: Watch, outbox: asyncio.Queue[bytes | str |
         except TimeoutError:
             payload = ""
         if payload is None:
-            raise Closed(protocol.UNKNOWN, "This run has ended.")
+            raise Closed(protocol.UNKNOWN, ENDED)
         if payload:
             await send(payload)
             continue
         try:
             look = pool.away(watch.run_id)
-        except PoolError as error:
-            raise Closed(protocol.UNKNOWN, str(error)) from None
+        except PoolError:
+            raise Closed(protocol.UNKNOWN, ENDED) from None
         now = protocol.status(_told(watch.run_id, look)) if look is not None else ""
         if now and now != said:
             await send(now)

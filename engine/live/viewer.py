@@ -45,7 +45,7 @@ class Viewer:
     may: str
     parts: Sequence[str] = PARTS
     visible: bool = True
-    trip: float = 0.05  # seconds from sending a picture to its confirmation, smoothed
+    trip: float = 0.0  # seconds from sending a picture to its confirmation, smoothed
     told: tuple[object, ...] = ()  # the status that it knows
     seats: dict[str, Seat] = field(default_factory=lambda: {part: Seat() for part in PARTS})
 
@@ -110,16 +110,24 @@ class Viewers:
     def serve(self) -> None:
         """Make the pictures that somebody has room for, and say what has changed besides."""
         self._forget_closed()
-        now = self.clock()
-        for run_id, watched in self.runs.items():
-            timeline = self.bench.runs[run_id]
+        for run_id, part in self._due():
+            if self.clock() >= self.rests_until or self.bench.resting:
+                ready = [number for number in self._of(run_id) if self._wants(number, part)]
+                self._draw(self.bench.runs[run_id], self.runs[run_id], part, ready)
+        for run_id in self.runs:
+            now = _state(self.bench.runs[run_id])
+            if wondering := [number for number in self._of(run_id) if self.viewers[number].told != now]:
+                self._tell(wondering)
+
+    def _due(self) -> list[tuple[str, str]]:
+        """The runs and parts of which somebody wants a picture, whoever has waited longest first."""
+        since: dict[tuple[str, str], float] = {}
+        for number, viewer in self.viewers.items():
             for part in PARTS:
-                ready = [number for number in self._of(run_id) if self._wants(number, part, now)]
-                if ready and (now >= self.rests_until or self.bench.resting):
-                    self._draw(timeline, watched, part, ready)
-            knows = [number for number in self._of(run_id) if self.viewers[number].told != _state(timeline)]
-            if knows:
-                self._tell(knows)
+                if self._wants(number, part):
+                    asked = (viewer.run_id, part)
+                    since[asked] = min(since.get(asked, math.inf), viewer.seats[part].due)
+        return sorted(since, key=since.__getitem__)
 
     def pause(self) -> float:
         """Seconds until somebody may want something: a moment, or as long as nobody is there."""
@@ -128,9 +136,9 @@ class Viewers:
     def _of(self, run_id: str) -> list[int]:
         return [number for number, viewer in self.viewers.items() if viewer.run_id == run_id]
 
-    def _wants(self, number: int, part: str, now: float) -> bool:
+    def _wants(self, number: int, part: str) -> bool:
         """Whether a viewer has this part in sight, has not seen this moment, and has room for a picture."""
-        viewer = self.viewers[number]
+        viewer, now = self.viewers[number], self.clock()
         seat, timeline = viewer.seats[part], self.bench.runs[viewer.run_id]
         if not viewer.visible or part not in viewer.parts or timeline.target is not None or timeline.status == "failed":
             return False

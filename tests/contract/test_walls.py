@@ -56,7 +56,8 @@ MAY = {
     "engine.scene": ("engine.contract",),
     "engine.figures": ("engine.contract", "engine.scene"),
     "engine.runs": ("engine.contract",),
-    "ui": ("engine.contract", "engine.scene", "engine.figures", "engine.runs"),
+    "engine.live": ("engine.contract", "engine.runs"),
+    "ui": ("engine.contract", "engine.scene", "engine.figures", "engine.runs", "engine.live"),
     "pages": ("ui",),
 }
 NEVER = {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
-from pools import FOLDER, pool_of
+from pools import misbehaving, pool_of
 
-import engine
 from engine.runs.pool import Pool
 from engine.runs.processes import ProcessPool
 
@@ -16,11 +14,8 @@ from engine.runs.processes import ProcessPool
 @pytest.fixture(autouse=True, scope="module")
 def faulty() -> Iterator[type]:
     """The Config of the lab that misbehaves on request, here and in worker processes."""
-    package = sys.modules["engine.labs"]  # engine.labs itself is the function that lists them
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PLAYGROUND_LABS", FOLDER)
-        patch.setattr(package, "__path__", [*package.__path__, FOLDER])
-        yield engine.lab("faulty").Config
+    with misbehaving() as config:
+        yield config
 
 
 @pytest.fixture(scope="module")

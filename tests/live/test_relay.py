@@ -1,0 +1,213 @@
+"""The relay without a server: two queues in place of a socket, and pools of both kinds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from pools import pool_of, until
+from scene_format import decode
+
+from engine.live import protocol
+from engine.live.relay import Closed, relay
+from engine.runs.pool import Pool
+from engine.runs.processes import ProcessPool
+
+HELLO = {"type": "hello", "key": None, "parts": None, "panels": None, "beside": False}
+
+
+class Browser:
+    """The other end of a socket: what it says, and what it got."""
+
+    def __init__(self) -> None:
+        self.says: asyncio.Queue[str | None] = asyncio.Queue()
+        self.got: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def receive(self) -> str:
+        text = await self.says.get()
+        if text is None:
+            raise EOFError
+        return text
+
+    async def send(self, payload: bytes | str) -> None:
+        await self.got.put(json.loads(payload) if isinstance(payload, str) else decode(payload)[0])
+
+    def say(self, message: Any) -> None:
+        self.says.put_nowait(message if isinstance(message, str | None) else json.dumps(message))
+
+    async def until(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 60.0) -> dict[str, Any]:
+        """What comes until `wanted` holds of it; pictures on the way are confirmed."""
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await self.got.get()
+                if "part" in message:
+                    self.say({"type": "ack", "n": message["n"], "run": message["run"]})
+                if wanted(message):
+                    return message
+
+
+@contextlib.asynccontextmanager
+async def watching(pool: Pool, run_id: str) -> AsyncIterator[tuple[Browser, asyncio.Task[None]]]:
+    browser = Browser()
+    task = asyncio.create_task(relay(pool, run_id, receive=browser.receive, send=browser.send))
+    try:
+        yield browser, task
+    finally:
+        browser.say(None)
+        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 10)
+
+
+@pytest.fixture(scope="module")
+def processes(faulty: type) -> Iterator[Pool]:
+    with pool_of("processes") as pool:
+        yield pool
+
+
+def run(work: Any) -> Any:
+    """`asyncio.run` in a thread of its own: in this one a browser's event loop may be running."""
+    import threading
+
+    found: list[Any] = []
+
+    def target() -> None:
+        try:
+            found.append(asyncio.run(work))
+        except BaseException as error:
+            found.append(error)
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    if isinstance(found[0], BaseException):
+        raise found[0]
+    return found[0]
+
+
+def test_a_run_that_plays_is_seen_playing_to_its_end(processes: Pool, faulty: type) -> None:
+    run_of = processes.open("faulty", faulty())
+
+    async def work() -> None:
+        async with watching(processes, run_of.id) as (browser, _):
+            browser.say(HELLO)
+            assert (await browser.until(lambda m: "may" in m))["may"] == "watch"
+            await browser.until(lambda m: m.get("part") == "stage" and m["step"] == 0)
+            run_of.step(300)
+            steps = []
+            while not steps or steps[-1] < 300:
+                steps.append((await browser.until(lambda m: m.get("part") == "stage"))["step"])
+            assert steps == sorted(set(steps))
+            await browser.until(lambda m: m.get("part") == "curves" and m["last_step"] == 300)
+
+    run(work())
+
+
+def test_before_its_hello_nothing_counts_and_nothing_comes(processes: Pool, faulty: type) -> None:
+    run_of = processes.open("faulty", faulty())
+
+    async def work() -> None:
+        async with watching(processes, run_of.id) as (browser, task):
+            for message in ({"type": "ack", "n": 1}, {"type": "do", "id": "x", "verb": "play"}, "[]", "what", "{}"):
+                browser.say(message)
+            await asyncio.sleep(0.3)
+            assert browser.got.empty() and not task.done()
+            browser.say(HELLO)
+            await browser.until(lambda m: "may" in m)
+
+    run(work())
+
+
+def test_an_unknown_run_and_one_that_ends_close_the_socket_with_a_sentence(processes: Pool, faulty: type) -> None:
+    run_of = processes.open("faulty", faulty())
+
+    async def work() -> None:
+        browser = Browser()
+        with pytest.raises(Closed) as closed:
+            await relay(processes, "A" * 16, receive=browser.receive, send=browser.send)
+        assert closed.value.code == protocol.UNKNOWN and (await browser.got.get())["message"].endswith(".")
+        async with watching(processes, run_of.id) as (browser, task):
+            browser.say(HELLO)
+            await browser.until(lambda m: m.get("part") == "stage")
+            await asyncio.to_thread(run_of.close)
+            assert (await browser.until(lambda m: m.get("status") == "lost"))["message"] == "This run has ended."
+            with pytest.raises(Closed):
+                await task
+
+    run(work())
+
+
+@pytest.mark.parametrize(("messages", "code"), [
+    (["x" * (protocol.LONGEST + 1)], protocol.LARGE),
+    ([{"type": "do", "id": "1", "verb": "step"}] * 101, protocol.PACE),
+    ([{"type": "seen", "value": True}] * 501, protocol.PACE),
+])  # fmt: skip
+def test_too_much_closes_the_socket_and_no_other(processes: Pool, faulty: type, messages: list[Any], code: int) -> None:
+    run_of = processes.open("faulty", faulty())
+
+    async def work() -> None:
+        async with watching(processes, run_of.id) as (browser, task), watching(processes, run_of.id) as (other, _):
+            other.say(HELLO)
+            for message in messages:  # counted before the hello too
+                browser.say(message)
+            await browser.until(lambda m: m.get("status") == "lost")
+            with pytest.raises(Closed) as closed:
+                await task
+            assert closed.value.code == code
+            await other.until(lambda m: m.get("part") == "stage")
+
+    run(work())
+    run_of.close()
+
+
+def test_a_run_that_waits_says_its_place_and_is_seen_when_it_has_one(faulty: type) -> None:
+    with pool_of("inline") as pool:
+        running = [pool.open("faulty", faulty()) for _ in range(4)]
+        waiting = pool.open("faulty", faulty(seed=7))
+
+        async def work() -> None:
+            async with watching(pool, waiting.id) as (browser, _):
+                browser.say(HELLO)
+                told = await browser.until(lambda m: m["status"] == "waiting")
+                assert "number 1 in the queue" in told["message"]
+                await asyncio.to_thread(running[0].close)
+                assert (await browser.until(lambda m: m.get("part") == "stage"))["status"] == "paused"
+
+        run(work())
+
+
+def test_who_watches_goes_on_watching_when_the_worker_is_killed(faulty: type) -> None:
+    with pool_of("processes") as pool:
+        assert isinstance(pool, ProcessPool)
+        run_of = pool.open("faulty", faulty())
+        run_of.speed(20)
+        run_of.play()
+        until(run_of, lambda look: look.step >= 10)
+
+        async def work() -> None:
+            async with watching(pool, run_of.id) as (browser, _):
+                browser.say(HELLO)
+                before = await browser.until(lambda m: m.get("part") == "stage" and m["step"] >= 10)
+                place = pool._records[run_of.id].place
+                assert place is not None
+                os.kill(pool.pids()[place], signal.SIGKILL)
+                after = await browser.until(lambda m: m.get("part") == "stage" and m["step"] > before["step"] + 20)
+                assert after["n"] > before["n"] and after["status"] == "running"
+
+        run(work())
+
+
+def test_nobody_is_remembered_who_has_left(processes: Pool, faulty: type) -> None:
+    run_of = processes.open("faulty", faulty())
+
+    async def work() -> None:
+        async with watching(processes, run_of.id) as (browser, _):
+            browser.say(HELLO)
+            await browser.until(lambda m: m.get("part") == "stage")
+
+    run(work())
+    assert processes._watches == {}
