@@ -99,7 +99,7 @@ class Experiment:
         The frequencies alone are asked about cells that are new in both orders: ``key_accuracy`` fits them on these
         cells only, ``customary_accuracy`` on the whole table.
         """
-        logits = network(self.a, self.b)
+        logits = network.read(network.everywhere())
         right = (logits.argmax(-1) == self.c).float()
         cost, train, other = self._cost(logits, self.c), self.train, ~self.train
         scores = {
@@ -158,7 +158,7 @@ class Experiment:
         """What there is to see now.  Changes nothing."""
         config, model = self.config, self.model
         return frame(
-            model, self.a, self.b, self.c, train=self.train, scores=self._scores(model), operation=config.operation,
+            model, self.c, train=self.train, scores=self._scores(model), operation=config.operation,
             elements=config.elements, rows=self.rows, hour=self.hour, hours=self.hours, frequency=config.frequency,
             bits=config.bits,
         )  # fmt: skip

@@ -38,14 +38,14 @@ class Frame:
 
 
 def frame(
-    model: Any, a: Tensor, b: Tensor, c: Tensor, *, train: Tensor, scores: Mapping[str, Tensor], operation: str,
+    model: Any, c: Tensor, *, train: Tensor, scores: Mapping[str, Tensor], operation: str,
     elements: int, rows: Tensor, hour: Tensor, hours: int, frequency: int, bits: int,
 ) -> Frame:  # fmt: skip
-    """The frame of `model`, asked about all cells `a`, `b`, `c` (N,), of which `train` (N,) are shown to it.
+    """The frame of `model`, asked about all cells with their answers `c` (N,), of which `train` (N,) are shown to it.
 
     `rows` (r,) are the elements on a clock of so many `hours`, `hour` (r,) their phases.
     """
-    hidden = model.hidden(a, b)  # (N, h)
+    hidden = model.everywhere()  # (N, h)
     logits = model.read(hidden)
     chance = logits.log_softmax(-1).gather(1, c[:, None])[:, 0].exp()
     square: Callable[[Tensor], Array] = lambda t: _array(t.view(elements, elements))  # noqa: E731

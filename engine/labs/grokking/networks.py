@@ -77,6 +77,16 @@ class Network(nn.Module):
         of_b = of_a if self.kind == "sum" else self.rows @ self.first[..., d:, :]
         return of_a.index_select(-2, a) + of_b.index_select(-2, b) + bias
 
+    def everywhere(self) -> Tensor:
+        """`hidden` of every cell of the table, row a after row a, (..., n * n, h)."""
+        n, d = self.rows.shape[-2:]
+        if self.kind == "transformer":
+            a, b = (t.flatten() for t in torch.meshgrid(*[torch.arange(n, device=self.rows.device)] * 2, indexing="ij"))
+            return self.hidden(a, b)
+        of_a = self.rows @ self.first[..., :d, :] + self.first_bias[..., None, :]
+        of_b = self.rows @ self.first[..., -d:, :]  # with a sum the same weights as for a
+        return (of_a[..., :, None, :] + of_b[..., None, :, :]).flatten(-3, -2)  # several times as fast as picking rows
+
     def read(self, hidden: Tensor) -> Tensor:
         """The logits (..., N, K) of what the neurons summed up."""
         return ACTIVATIONS[self.activation](hidden) @ self.second + self.second_bias[..., None, :]

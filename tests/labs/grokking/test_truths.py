@@ -156,6 +156,15 @@ def test_a_stack_trains_each_network_as_if_alone(model: str) -> None:
             assert torch.allclose(together.stack(a, b)[i], experiment.model(a, b), atol=1e-3)
 
 
+@pytest.mark.parametrize("model", ["sum", "concat", "transformer"])
+def test_the_whole_table_is_every_pair(model: str) -> None:
+    experiment = lab.Experiment(lab.Config(model=model, p=13, seeds=2))
+    a, b, _ = lab.table("a+b", 13)
+    with torch.no_grad():
+        assert torch.allclose(experiment.stack.everywhere(), experiment.stack.hidden(a, b), atol=1e-5)
+        assert torch.allclose(experiment.model.everywhere(), experiment.model.hidden(a, b), atol=1e-5)
+
+
 def test_attention_is_torchs_own() -> None:
     """The heads' sums over a, b and "=" equal scaled_dot_product_attention on the three tokens."""
     config = lab.Config(model="transformer", p=13)
