@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
@@ -73,6 +73,13 @@ class Config(BaseConfig):
                 f"a step would take about {cost:.0f} milliseconds, and everybody else on this server would wait; "
                 f"{most:.0f} are allowed. Lower seeds, width, p or train_share",
             )  # fmt: skip
+
+    def settle(self, turned: str) -> Config:
+        """Where the order counts, embeddings must not be summed; a parity has no transformer."""
+        apart = self.operation in ("a-b", "permutations") and self.model == "sum"
+        if turned == "operation" and (apart or (self.operation == "parity" and self.model == "transformer")):
+            return replace(self, model="concat")
+        return self
 
     @property
     def kind(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.contract.figure import Figure, Formula, Table, Text
 from engine.contract.view import Answer, Turn, View
 from engine.labs.grokking.config import BITS, OPERATIONS
 from engine.scene.curves import curves as curves_panel
@@ -15,13 +16,13 @@ from engine.scene.panel import Panel
 from engine.scene.scene import Scene
 
 ACCURACIES = {
-    "train_accuracy": ("Cells shown", "train"), "test_accuracy": ("Cells not shown", "test"),
-    "new_accuracy": ("New in both orders", "class_2"), "key_accuracy": ("Five frequencies alone, new cells", "class_4"),
+    "new_accuracy": ("new in both orders", "positive"), "train_accuracy": ("trained on", "train"),
+    "test_accuracy": ("not trained on", "test"), "key_accuracy": ("new, from five frequencies alone", "class_4"),
 }  # fmt: skip
 SHORT = {"a+b": "a + b", "a-b": "a − b", "a*b": "a · b", "a^2+b^2": "a² + b²", "permutations": "a after b"}
 DOTTED = 97  # rows of the largest table whose shown cells are dotted
 TOLD = 6  # elements whose number stands beside their place on the circle
-REACH, EDGE = 1.9, 1.15  # of the two round panels
+REACH, EDGE = 1.6, 1.15  # of the two round panels
 POINTS = 300  # of a curve on log time
 ROUND = np.linspace(0, 2 * math.pi, 91)
 CIRCLE = np.column_stack([np.cos(ROUND), np.sin(ROUND)])
@@ -48,25 +49,45 @@ def stage(view: View) -> Scene:
 
 def curves(view: View) -> Scene:
     """The loss, the same network by three measures, and how large its weights are."""
-    scene = Scene(height=320)
+    scene = Scene(height=340)
     curves_panel(
-        scene, "loss", history=view.curves, log_y=True, title="Loss", y_title="loss", marker=view.marker,
-        series={"test_loss": ("not shown", "test"), "train_loss": ("train, shown", "train")},
-        band=("test_loss_low", "test_loss_high"),
+        scene, "loss", history=_early(view), log_x=True, log_y=True, title="Loss", y_title="loss", marker=view.marker,
+        bands=_band("test_loss"),
+        series={"test_loss": ("not trained on", "test"), "train_loss": ("trained on", "train")},
     )  # fmt: skip
     if "key_accuracy" in view.curves:
         curves_panel(
-            scene, "measures", history=view.curves, title="Three measures on cells new in both orders",
-            y_title="share right", marker=view.marker,
-            series={"new_accuracy": ("the network", "class_2"), "key_accuracy": ("its key frequencies", "class_4"),
+            scene, "measures", history=_early(view), log_x=True, title="Three measures on new cells",
+            y_title="share right", marker=view.marker, bands=_band("new_accuracy"),
+            series={"new_accuracy": ("the network", "positive"), "key_accuracy": ("its key frequencies", "class_4"),
                     "customary_accuracy": ("the same, fitted on all cells", "neutral")},
-            band=("new_accuracy_low", "new_accuracy_high"),
         )  # fmt: skip
     curves_panel(
-        scene, "norm", history=view.curves, title="Size of the weights", y_title="norm of all weights",
-        marker=view.marker, series={"norm": ("norm", "gradient")}, band=("norm_low", "norm_high"),
+        scene, "norm", history=_early(view), log_x=True, title="Size of the weights", y_title="norm of all weights",
+        marker=view.marker, series={"norm": ("norm", "gradient")}, bands=_band("norm"),
     )  # fmt: skip
     return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """The five strongest frequencies, and what they are there for; or the bits that are read."""
+    frame = view.frame
+    if not len(frame.shares):
+        return [Text("For this table there is no clock on which the operation adds: nothing to take apart.", "hint")]
+    if view.config.operation == "parity":
+        return [Text("A parity is read from bits: the bars on the stage are the squares of the first weights.", "note")]
+    used = np.bincount(frame.neuron_frequencies, minlength=len(frame.shares) + 1)
+    hands = np.hypot(*frame.neurons.T)
+    rows = [[str(k), f"{frame.shares[k - 1]:.1%}", str(used[k]), f"{hands[frame.neuron_frequencies == k].mean():.2f}"
+             if used[k] else "–"] for k in frame.keys.tolist()]  # fmt: skip
+    return [
+        Table(["Frequency", "Share of embeddings", "Neurons that follow it", "How purely, up to 1"], rows,
+              title="The five strongest frequencies"),
+        Text(f"The other {len(hands) - used[frame.keys].sum()} of {len(hands)} neurons follow other frequencies. With "
+             "one frequency every answer would be right, but hardly: the second best is nearly as loud. Each further "
+             "frequency agrees on the right one only.", "note"),
+        Formula(r"\cos w_k(a + b - c) = 1 \;\text{ at } c = a + b, \qquad w_k = 2\pi k / p"),
+    ]  # fmt: skip
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> Answer:
@@ -114,38 +135,30 @@ def _table(scene: Scene, view: View) -> None:
                   name="Probability of the right answer")  # fmt: skip
     if n <= DOTTED:
         a, b = frame.train.nonzero()
-        panel.points(np.column_stack([b, a]), size=max(0.8, 70 / n), colours=["negative"], name="Shown to the network")
+        panel.points(np.column_stack([b, a]), size=max(0.7, 56 / n), colours=["negative"], name="Trained on")
 
 
 def _accuracies(scene: Scene, view: View) -> None:
     """Against the logarithm of the step: the plateau would fill a linear axis, and memorising be a line at its edge."""
-    last = math.log10(max(1000, view.last_step))
     seeds = view.config.seeds
-    panel = scene.panel(
-        "accuracy", title="Share right" + (f", mean of {seeds} networks" if seeds > 1 else ""), x=(0, last * 1.02),
-        y=(-0.03, 1.05), x_log=True, x_label="step", y_label="share right", equal=False,
+    curves_panel(
+        scene, "accuracy", title="Share right" + (f", mean of {seeds} networks" if seeds > 1 else ""), log_x=True,
+        y_title="share right", history=_early(view), marker=view.marker, bands=_band("new_accuracy"),
+        series={metric: told for metric, told in ACCURACIES.items() if metric in view.curves or not view.curves},
     )  # fmt: skip
-    if seeds > 1 and "new_accuracy_low" in view.curves:
-        steps, low = _thin(*view.curves["new_accuracy_low"])
-        panel.band(np.log10(steps), low, _thin(*view.curves["new_accuracy_high"])[1], colour="class_2",
-                   name="80 % of the networks, new in both orders")  # fmt: skip
-    for metric, (name, colour) in ACCURACIES.items():
-        if metric in view.curves:
-            steps, values = _thin(*view.curves[metric])
-            panel.path(np.column_stack([np.log10(steps), values]), colour=colour, name=name)
-    if view.marker:
-        at = math.log10(view.marker)
-        panel.lines([[[at, -0.03], [at, 1.05]]], colour="mark", width=1)
 
 
-def _thin(steps: Any, values: Any) -> tuple[Any, Any]:
-    """At most `POINTS` of a curve, evenly spaced on log time, from step 1 on."""
-    steps, values = np.asarray(steps, float), np.asarray(values, float)
-    steps, values = steps[steps >= 1], values[steps >= 1]
-    if len(steps) > POINTS:
-        kept = np.unique(np.geomspace(1, len(steps), POINTS).round().astype(int)) - 1
-        steps, values = steps[kept], values[kept]
-    return steps, values
+def _band(metric: str) -> dict[str, tuple[str, str]]:
+    return {metric: (f"{metric}_low", f"{metric}_high")}
+
+
+def _early(view: View) -> dict[str, tuple[Any, Any]]:
+    """The curves at no more than `POINTS` places that are evenly spaced on a logarithmic axis, as are the steps."""
+    found = {}
+    for name, (steps, values) in view.curves.items():
+        kept = np.unique(np.geomspace(1, max(1, len(steps)), POINTS).round().astype(int)) - 1
+        found[name] = (steps, values) if len(steps) <= POINTS else (steps[kept], values[kept])
+    return found
 
 
 def _colours(frame: Any) -> dict[int, str]:
@@ -166,7 +179,7 @@ def _power(scene: Scene, frame: Any) -> None:
     count = len(frame.shares)
     panel = scene.panel(
         "power", title=f"Five frequencies hold {float(frame.shares[frame.keys - 1].sum()):.0%}", x=(0.2, count + 0.8),
-        y=(0, max(0.15, 1.15 * float(frame.shares.max()))), x_label="frequency (click)", equal=False, pick="plane",
+        y=(0, max(0.16, 1.2 * float(frame.shares.max()))), x_label="frequency (click)", equal=False, pick="plane",
         y_label="share of embeddings", aspect=0.6,
     )  # fmt: skip
     _bars(panel, range(1, count + 1), frame, width=max(2.5, 150 / count))
@@ -185,7 +198,7 @@ def _circle(scene: Scene, frame: Any) -> None:
 
 
 def _neurons(scene: Scene, frame: Any) -> None:
-    panel = scene.panel("neurons", title="Neurons, by frequency and phase", x=(-EDGE, EDGE), y=(-EDGE, EDGE),
+    panel = scene.panel("neurons", title="Neurons on the clock", x=(-EDGE, EDGE), y=(-EDGE, EDGE),
                         x_label="at the edge: one frequency", y_label="angle: phase")  # fmt: skip
     panel.path(CIRCLE, colour="grid", width=1.5, head=False)
     colours = _colours(frame)
@@ -201,7 +214,7 @@ def _bits(scene: Scene, frame: Any) -> None:
     names = [f"{side}{place}" for side in "ab" for place in range(1, BITS + 1)]
     panel = scene.panel(
         "power", title="How much of the first weights reads each bit", x=(-0.6, len(names) - 0.4), equal=False,
-        y=(0, max(0.15, 1.15 * float(frame.shares.max()))), x_names=names, y_label="share of squared weights",
+        y=(0, max(0.16, 1.2 * float(frame.shares.max()))), x_names=names, y_label="share of squared weights",
         x_label="bits of a and b; in colour: those that count",
     )  # fmt: skip
     _bars(panel, range(len(names)), frame, width=22)
