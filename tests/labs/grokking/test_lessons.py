@@ -57,7 +57,7 @@ def test_a_plateau_and_a_jump(seed: int) -> None:
     metrics = shown("plateau", seed=seed)
     assert reaches(metrics["train_accuracy"], 0.99) <= 35
     new = metrics["new_accuracy"]
-    assert new[149] <= 0.03 and 300 <= reaches(new, 0.5) <= 450 and 450 <= reaches(new, 0.9) <= 620 and new[649] > 0.9
+    assert new[149] <= 0.02 and 270 <= reaches(new, 0.5) <= 410 and 340 <= reaches(new, 0.9) <= 570 and new[649] > 0.9
     assert 0.36 < metrics["test_accuracy"][49] < 0.42
 
 
@@ -66,8 +66,8 @@ def test_a_plateau_and_a_jump(seed: int) -> None:
 def test_progress_is_hidden_and_not_absent(seed: int) -> None:
     metrics = shown("hidden_progress", seed=seed)
     keys, new = metrics["key_accuracy"], metrics["new_accuracy"]
-    assert keys[MIDDLE - 1] > 0.5 and new[MIDDLE - 1] < 0.15
-    assert 120 <= reaches(new, 0.5) - reaches(keys, 0.5) <= 260
+    assert 0.41 < keys[MIDDLE - 1] < 0.96 and 0.01 < new[MIDDLE - 1] < 0.17
+    assert 120 <= reaches(new, 0.5) - reaches(keys, 0.5) <= 235
 
 
 @pytest.mark.slow
@@ -76,7 +76,7 @@ def test_embeddings_gather_in_few_frequencies(seed: int) -> None:
     metrics = shown("circle", seed=seed)
     _, _, (first, _, last) = run(Config(seed=seed, data_seed=seed), LONGEST)
     shares = [float(np.sort(frame.shares)[-5:].sum()) for frame in (first, last)]
-    assert 0.25 <= shares[0] <= 0.30 and 0.44 <= shares[1] <= 0.62 and len(last.shares) == 21
+    assert 0.25 <= shares[0] <= 0.285 and 0.475 <= shares[1] <= 0.555 and len(last.shares) == 21
     assert shares[1] == pytest.approx(metrics["key_share"][-1], abs=1e-5)
     radius = [np.hypot(*frame.circle.T) for frame in (first, last)]
     assert radius[1].std() < 0.15 < radius[0].std() and radius[1].mean() == pytest.approx(1, abs=0.05)
@@ -89,18 +89,18 @@ def test_embeddings_gather_in_few_frequencies(seed: int) -> None:
 def test_without_decay_nothing_new_is_known_and_the_customary_measure_says_it_is(seed: int) -> None:
     plain, decayed = shown("no_decay", seed=seed), shown("no_decay", beside=True, seed=seed)
     assert reaches(plain["train_accuracy"], 0.99) <= 35
-    assert plain["new_accuracy"][599] < 0.02 and decayed["new_accuracy"][599] > 0.9
+    assert plain["new_accuracy"][599] == 0 and decayed["new_accuracy"][599] > 0.9
     assert plain["norm"][599] > plain["norm"][0] > decayed["norm"][599]
     at = (lesson(SLUG, "fooled").runs_to or 0) - 1
-    assert max(plain["new_accuracy"][at], plain["key_accuracy"][at]) < 0.02 and plain["customary_accuracy"][at] > 0.65
+    assert max(plain["new_accuracy"][at], plain["key_accuracy"][at]) < 0.02 and plain["customary_accuracy"][at] > 0.45
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_with_enough_cells_there_is_hardly_a_plateau(seed: int) -> None:
     many, few = shown("enough_pairs", seed=seed), shown("enough_pairs", beside=True, seed=seed)
-    assert reaches(many["train_accuracy"], 0.99) <= 45 and reaches(many["new_accuracy"], 0.9) <= 190
-    assert many["new_accuracy"][199] > 0.95 and few["new_accuracy"][199] < 0.1
+    assert reaches(many["train_accuracy"], 0.99) <= 45 and 135 <= reaches(many["new_accuracy"], 0.9) <= 170
+    assert many["new_accuracy"][199] > 0.9 and few["new_accuracy"][199] < 0.1
 
 
 @pytest.mark.slow
@@ -108,7 +108,7 @@ def test_with_enough_cells_there_is_hardly_a_plateau(seed: int) -> None:
 def test_a_parity_is_found_for_all_cells_at_once(seed: int) -> None:
     metrics = shown("parity", seed=seed)
     train, test = (reaches(metrics[f"{part}_accuracy"], 0.95) for part in ("train", "test"))
-    assert 0 <= test - train <= 15 and test <= 125 and metrics["test_accuracy"][39] < 0.6
+    assert 0 <= test - train <= 10 and test <= 100 and metrics["test_accuracy"][39] < 0.55
     _, _, frames = run(config(SLUG, "parity", seed=seed, data_seed=seed), 150)
     assert set(np.argsort(frames[-1].shares)[-3:] + 1) == set(frames[-1].keys.tolist()) == {1, 2, 7}
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 import engine
+from engine.contract.knobs import ConfigError
 from engine.contract.view import Turn, View
 
 lab = engine.lab("grokking")
@@ -202,6 +204,21 @@ def test_every_table_is_drawn_and_said(operation: str) -> None:
     view = View(experiment.frame(), config, curves, 1, 1)
     assert 2_000 < len(views.stage(view).to_bytes()) < 60_000 and len(views.curves(view).to_bytes()) > 500
     assert views.say(view).endswith(".") and views.facts(view)["train_accuracy"] == metrics["train_accuracy"]
+
+
+def test_what_is_inside_counts_every_neuron() -> None:
+    views, config = engine.contract.registry.view("grokking"), lab.Config(p=13)
+    frame = lab.Experiment(config).frame()
+    table, note, _ = views.inside(View(frame, config))
+    used = sum(int(row[2]) for row in table.rows)
+    assert len(table.rows) == 5 and note.text.startswith(f"The other {config.hidden - used} of {config.hidden}")
+
+
+def test_an_operation_brings_a_model_that_can_learn_it() -> None:
+    assert replace(lab.Config(), operation="a-b").settle("operation").model == "concat"
+    assert lab.Config().settle("operation") == lab.Config()
+    with pytest.raises(ConfigError, match="model"):
+        lab.Config(operation="parity", model="transformer")
 
 
 @pytest.mark.slow
