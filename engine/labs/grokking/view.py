@@ -20,7 +20,7 @@ ACCURACIES = {
     "test_accuracy": ("not trained on", "test"), "key_accuracy": ("new, from five frequencies alone", "class_4"),
 }  # fmt: skip
 SHORT = {"a+b": "a + b", "a-b": "a − b", "a*b": "a · b", "a^2+b^2": "a² + b²", "permutations": "a after b"}
-DOTTED = 97  # rows of the largest table whose shown cells are dotted
+DOTS = 4_000  # where more cells are trained on, they are not dotted: nobody could tell them apart
 TOLD = 6  # elements whose number stands beside their place on the circle
 REACH, EDGE = 1.6, 1.15  # of the two round panels
 POINTS = 300  # of a curve on log time
@@ -133,8 +133,8 @@ def _table(scene: Scene, view: View) -> None:
     )  # fmt: skip
     panel.heatmap(frame.chance, extent=(0, n - 1, 0, n - 1), low=0, high=1, palette="sequential", discrete=True,
                   name="Probability of the right answer")  # fmt: skip
-    if n <= DOTTED:
-        a, b = frame.train.nonzero()
+    a, b = frame.train.nonzero()
+    if len(a) <= DOTS:
         panel.points(np.column_stack([b, a]), size=max(0.7, 56 / n), colours=["negative"], name="Trained on")
 
 
