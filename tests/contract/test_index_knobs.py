@@ -127,11 +127,6 @@ SMALL: dict[str, list[dict[str, Any]]] = {
 CASES = [pytest.param(slug, one, id=f"{slug}-{k}") for slug, all_of in SMALL.items() for k, one in enumerate(all_of)]
 
 
-def _has_a_page(case: Any) -> bool:
-    """A lab that needs no file in ``pages`` is drawn by the one page of all such labs."""
-    return (ROOT / "pages" / f"{case.values[0]}.py").exists()
-
-
 @pytest.fixture(autouse=True)
 def _no_run_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
@@ -187,7 +182,7 @@ def test_an_index_that_is_turned_up_in_a_run_draws_a_frame(slug: str, small: dic
     assert isinstance(experiment.frame(), lab.Frame)
 
 
-@pytest.mark.parametrize(("slug", "small"), [case for case in CASES if _has_a_page(case)])
+@pytest.mark.parametrize(("slug", "small"), CASES)
 def test_its_page_is_drawn(slug: str, small: dict[str, Any]) -> None:
     lab = engine.lab(slug)
     app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).switch_page(f"../pages/{slug}.py")
