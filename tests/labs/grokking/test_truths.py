@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scene_format import decode
 
 import engine
 from engine.contract.knobs import ConfigError
@@ -204,6 +205,25 @@ def test_every_table_is_drawn_and_said(operation: str) -> None:
     view = View(experiment.frame(), config, curves, 1, 1)
     assert 2_000 < len(views.stage(view).to_bytes()) < 60_000 and len(views.curves(view).to_bytes()) > 500
     assert views.say(view).endswith(".") and views.facts(view)["train_accuracy"] == metrics["train_accuracy"]
+
+
+def test_several_networks_have_a_band_and_one_of_them_is_drawn() -> None:
+    views = engine.contract.registry.view("grokking")
+    frames = []
+    for shown in (0, 1, 15):
+        config = lab.Config(p=13, seeds=3, shown=shown)
+        experiment = lab.Experiment(config)
+        metrics = experiment.step()
+        curves = {name: (np.array([1, 2]), np.full(2, value)) for name, value in metrics.items()}
+        frames.append(experiment.frame())
+        drawn, _ = decode(views.stage(View(frames[-1], config, curves, 2, 2)).to_bytes())
+        (panel,) = (p for row in drawn["rows"] for p in row if p["key"] == "accuracy")
+        assert "3 networks" in panel["title"] and len(panel["bands"]) == 1
+    first, second, last = frames
+    assert not np.array_equal(first.chance, second.chance) and not np.array_equal(second.chance, last.chance)
+    alone = lab.Experiment(lab.Config(p=13, seed=2))
+    alone.step()
+    assert alone.frame().chance == pytest.approx(last.chance, abs=1e-4)  # the highest index is the last network
 
 
 def test_what_is_inside_counts_every_neuron() -> None:
