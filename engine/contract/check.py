@@ -176,13 +176,21 @@ def bounded(slug: str) -> Iterator[str]:
                     yield f"config.py, {where}: the sentence must name a knob and say what is allowed; it says: {error}"
                 continue
             experiment = lab.Experiment(config)
-            for metrics in train(experiment, 2):
+            told = train(experiment, 2)
+            for metrics in told:
                 if not metrics or not all(isinstance(number, float) for number in metrics.values()):
                     yield f"experiment.py, {where}: metrics must be floats, and some."
             frame = experiment.frame()
             if any(isinstance(leaf, torch.Tensor) for leaf in leaves(frame)):
                 yield f"frame.py, {where}: a Frame holds NumPy arrays; this one holds a tensor."
-            views.stage(View(frame, config, {}, experiment.step_count, experiment.step_count)).to_bytes()
+            names = [name for name in told[-1] if all(name in metrics for metrics in told)] if told else []
+            curves = {name: (np.arange(1, len(told) + 1), np.array([each[name] for each in told])) for name in names}
+            view = View(frame, config, curves, experiment.step_count, experiment.step_count)
+            views.stage(view).to_bytes()
+            if curves and hasattr(views, "curves"):
+                views.curves(view).to_bytes()
+            if hasattr(views, "inside"):
+                views.inside(view)
 
 
 def turned(slug: str) -> Iterator[str]:

@@ -211,7 +211,9 @@ def reads(visitor: Visitor) -> None:
     for width in (1440, 768, 390):
         visitor.page.set_viewport_size({"width": width, "height": 900})
         visitor.settle()
-        assert not_whole(text) == [] and visitor.overflow() == 0, f"{width} px"
+        with part(f"{width} px wide"):
+            assert not_whole(text) == []
+            assert visitor.overflow() == 0
 
 
 @pytest.mark.slow

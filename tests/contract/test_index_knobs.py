@@ -33,6 +33,7 @@ INDICES = {
     "gan": ("shown",),
     "generative_families": ("shown",),
     "gradient_descent": (),
+    "grokking": ("shown", "frequency"),
     "lstm_gates": ("example", "span_start", "span_stop"),
     "moe_routing": (),
     "neural_network": ("shown", "follow"),
@@ -54,6 +55,7 @@ AMOUNTS = {
     "gan": ("critic_steps", "noise_size", "generator_hidden", "discriminator_hidden", "batch_size", "seeds"),
     "generative_families": ("sampling_steps", "critic_steps", "couplings", "width", "batch_size", "seeds"),
     "gradient_descent": ("starts",),
+    "grokking": ("p", "bits", "data_seed", "width", "seeds"),
     "lstm_gates": ("length", "hidden"),
     "moe_routing": ("clusters", "experts", "top_k", "width", "shared"),
     "neural_network": ("samples", "data_seed", "hidden", "batch_size", "seeds"),
@@ -96,6 +98,10 @@ SMALL: dict[str, list[dict[str, Any]]] = {
         {"data": "drawn", "points": CLOUD, "width": 8, "batch_size": 16},
     ],
     "gradient_descent": [{"optimisers": ("adam",), "basins": True, "starts": 4}],
+    "grokking": [
+        {"p": 11, "width": 16, **more}
+        for more in ({}, {"operation": "a*b", "model": "transformer"}, {"operation": "parity", "bits": 2})
+    ],
     "lstm_gates": [
         {"length": 12, "hidden": 4, **more}
         for more in (

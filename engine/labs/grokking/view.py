@@ -1,0 +1,220 @@
+"""What is drawn of a network that groks: its table filling, accuracy on log time, and the circles behind it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from engine.contract.figure import Figure, Formula, Table, Text
+from engine.contract.view import Answer, Turn, View
+from engine.labs.grokking.config import BITS, OPERATIONS
+from engine.scene.curves import curves as curves_panel
+from engine.scene.panel import Panel
+from engine.scene.scene import Scene
+
+ACCURACIES = {
+    "new_accuracy": ("new in both orders", "positive"), "train_accuracy": ("trained on", "train"),
+    "test_accuracy": ("not trained on", "test"), "key_accuracy": ("new, from five frequencies alone", "class_4"),
+}  # fmt: skip
+SHORT = {"a+b": "a + b", "a-b": "a − b", "a*b": "a · b", "a^2+b^2": "a² + b²", "permutations": "a after b"}
+DOTS = 4_000  # where more cells are trained on, they are not dotted: nobody could tell them apart
+TOLD = 6  # elements whose number stands beside their place on the circle
+REACH, EDGE = 1.6, 1.15  # of the two round panels
+POINTS = 300  # of a curve on log time
+ROUND = np.linspace(0, 2 * math.pi, 91)
+CIRCLE = np.column_stack([np.cos(ROUND), np.sin(ROUND)])
+
+
+def stage(view: View) -> Scene:
+    """The table and accuracy on log time; below, where there is a clock: power by frequency, a circle, the neurons."""
+    frame = view.frame
+    below = len(frame.shares) > 0
+    scene = Scene(height=880 if below else 500)
+    _table(scene, view)
+    _accuracies(scene, view)
+    if below:
+        scene.row(0.8)
+        if view.config.operation == "parity":
+            _bits(scene, frame)
+            return scene
+        _power(scene, frame)
+        _circle(scene, frame)
+        if not view.beside:
+            _neurons(scene, frame)
+    return scene
+
+
+def curves(view: View) -> Scene:
+    """The loss, the same network by three measures, and how large its weights are."""
+    scene = Scene(height=340)
+    curves_panel(
+        scene, "loss", history=_early(view), log_x=True, log_y=True, title="Loss", y_title="loss", marker=view.marker,
+        bands=_band("test_loss"),
+        series={"test_loss": ("not trained on", "test"), "train_loss": ("trained on", "train")},
+    )  # fmt: skip
+    if "key_accuracy" in view.curves:
+        curves_panel(
+            scene, "measures", history=_early(view), log_x=True, title="Three measures on new cells",
+            y_title="share right", marker=view.marker, bands=_band("new_accuracy"),
+            series={"new_accuracy": ("the network", "positive"), "key_accuracy": ("its key frequencies", "class_4"),
+                    "customary_accuracy": ("the same, fitted on all cells", "neutral")},
+        )  # fmt: skip
+    curves_panel(
+        scene, "norm", history=_early(view), log_x=True, title="Size of the weights", y_title="norm of all weights",
+        marker=view.marker, series={"norm": ("norm", "gradient")}, bands=_band("norm"),
+    )  # fmt: skip
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """The five strongest frequencies, and what they are there for; or the bits that are read."""
+    frame = view.frame
+    if not len(frame.shares):
+        return [Text("For this table there is no clock on which the operation adds: nothing to take apart.", "hint")]
+    if view.config.operation == "parity":
+        return [Text("A parity is read from bits: the bars on the stage are the squares of the first weights.", "note")]
+    used = np.bincount(frame.neuron_frequencies, minlength=len(frame.shares) + 1)
+    hands = np.hypot(*frame.neurons.T)
+    rows = [[str(k), f"{frame.shares[k - 1]:.1%}", str(used[k]), f"{hands[frame.neuron_frequencies == k].mean():.2f}"
+             if used[k] else "–"] for k in frame.keys.tolist()]  # fmt: skip
+    return [
+        Table(["Frequency", "Share of embeddings", "Neurons that follow it", "How purely, up to 1"], rows,
+              title="The five strongest frequencies"),
+        Text(f"The other {len(hands) - used[frame.keys].sum()} of {len(hands)} neurons follow other frequencies. With "
+             "one frequency every answer would be right, but hardly: the second best is nearly as loud. Each further "
+             "frequency agrees on the right one only.", "note"),
+        Formula(r"\cos w_k(a + b - c) = 1 \;\text{ at } c = a + b, \qquad w_k = 2\pi k / p"),
+    ]  # fmt: skip
+
+
+def answer(view: View, pick: Mapping[str, Any]) -> Answer:
+    """A click on a bar shows the circle of that frequency."""
+    if pick["panel"] == "power" and pick["kind"] == "plane":
+        return Turn({"frequency": int(np.clip(round(pick["x"]), 1, max(1, len(view.frame.shares))))})
+    return None
+
+
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    scores, config = view.frame.scores, view.config
+    train, new, keys = scores["train_accuracy"], scores["new_accuracy"], scores.get("key_accuracy", 0.0)
+    if train < 0.95:
+        if config.model == "sum" and config.operation in ("a-b", "permutations"):
+            return "Summed embeddings give (a, b) and (b, a) one answer, but here they have two."
+        return f"It learns the cells that it is shown: {train:.0%} of them are right."
+    if new > 0.9:
+        return f"It knows: {new:.0%} of the cells are right that it has seen in neither order."
+    if keys > new + 0.2:
+        return f"Of the new cells its key frequencies alone would get {keys:.0%} right; the network gets {new:.0%}."
+    if new > 0.1 and config.operation != "parity":
+        return f"The table fills: {new:.0%} of the new cells are right."
+    return f"It knows what it was shown by heart, and {new:.0%} of the cells that are new in both orders."
+
+
+def facts(view: View) -> dict[str, float | str]:
+    """Numbers that texts may name: the scores of the network shown, and the frequencies that it uses."""
+    frame = view.frame
+    return {**frame.scores, "keys": ", ".join(map(str, sorted(frame.keys.tolist()))), "frequency": frame.frequency}
+
+
+def _table(scene: Scene, view: View) -> None:
+    frame, config = view.frame, view.config
+    n = len(frame.right)
+    name = SHORT.get(config.operation, f"parity of {config.bits} bits")
+    modulo = f" mod {n}" if "mod" in OPERATIONS[config.operation] else ""
+    scores = frame.scores
+    panel = scene.panel(
+        "table", x=(-0.5, n - 0.5), y=(-0.5, n - 0.5), x_label="b", y_label="a",
+        title=f"{name}{modulo}: right on {scores['train_accuracy']:.0%} of the cells shown, "
+        f"{scores['test_accuracy']:.0%} of the others",
+    )  # fmt: skip
+    panel.heatmap(frame.chance, extent=(0, n - 1, 0, n - 1), low=0, high=1, palette="sequential", discrete=True,
+                  name="Probability of the right answer")  # fmt: skip
+    a, b = frame.train.nonzero()
+    if len(a) <= DOTS:
+        panel.points(np.column_stack([b, a]), size=max(0.7, 56 / n), colours=["negative"], name="Trained on")
+
+
+def _accuracies(scene: Scene, view: View) -> None:
+    """Against the logarithm of the step: the plateau would fill a linear axis, and memorising be a line at its edge."""
+    seeds = view.config.seeds
+    curves_panel(
+        scene, "accuracy", title="Share right" + (f", mean of {seeds} networks" if seeds > 1 else ""), log_x=True,
+        y_title="share right", history=_early(view), marker=view.marker, bands=_band("new_accuracy"),
+        series={metric: told for metric, told in ACCURACIES.items() if metric in view.curves or not view.curves},
+    )  # fmt: skip
+
+
+def _band(metric: str) -> dict[str, tuple[str, str]]:
+    return {metric: (f"{metric}_low", f"{metric}_high")}
+
+
+def _early(view: View) -> dict[str, tuple[Any, Any]]:
+    """The curves at no more than `POINTS` places that are evenly spaced on a logarithmic axis, as are the steps."""
+    found = {}
+    for name, (steps, values) in view.curves.items():
+        kept = np.unique(np.geomspace(1, max(1, len(steps)), POINTS).round().astype(int)) - 1
+        found[name] = (steps, values) if len(steps) <= POINTS else (steps[kept], values[kept])
+    return found
+
+
+def _colours(frame: Any) -> dict[int, str]:
+    """A colour for each key frequency, the same in all panels."""
+    return {int(k): f"class_{place}" for place, k in enumerate(sorted(frame.keys.tolist()))}
+
+
+def _bars(panel: Panel, places: Any, frame: Any, *, width: float) -> None:
+    """A bar for each share, the key ones in colour."""
+    colours = _colours(frame)
+    bars = [[[x, 0], [x, share]] for x, share in zip(places, frame.shares.tolist(), strict=True)]
+    for colour in ("neutral", *colours.values()):
+        chosen = [bar for k, bar in enumerate(bars, start=1) if colours.get(k, "neutral") == colour]
+        panel.lines(np.array(chosen, np.float32).reshape(-1, 2, 2), colour=colour, width=width)
+
+
+def _power(scene: Scene, frame: Any) -> None:
+    count = len(frame.shares)
+    panel = scene.panel(
+        "power", title=f"Five frequencies hold {float(frame.shares[frame.keys - 1].sum()):.0%}", x=(0.2, count + 0.8),
+        y=(0, max(0.16, 1.2 * float(frame.shares.max()))), x_label="frequency (click)", equal=False, pick="plane",
+        y_label="share of embeddings", aspect=0.6,
+    )  # fmt: skip
+    _bars(panel, range(1, count + 1), frame, width=max(2.5, 150 / count))
+
+
+def _circle(scene: Scene, frame: Any) -> None:
+    k = frame.frequency
+    panel = scene.panel("circle", title=f"Embeddings, frequency {k}", x=(-REACH, REACH), y=(-REACH, REACH),
+                        x_label="cosine", y_label="sine")  # fmt: skip
+    panel.path(CIRCLE, colour="grid", width=1.5, head=False)
+    order = np.argsort(frame.circle_order, kind="stable")
+    panel.path(frame.circle[[*order, order[0]]], colour="neutral", width=1, head=False)
+    panel.points(frame.circle, size=5, colours=[_colours(frame).get(k, "neutral")], labels=list(frame.names))
+    for name, (x, y) in list(zip(frame.names, frame.circle.tolist(), strict=True))[:TOLD]:
+        panel.text(1.2 * x - 0.12, 1.2 * y, name, mark=False)
+
+
+def _neurons(scene: Scene, frame: Any) -> None:
+    panel = scene.panel("neurons", title="Neurons on the clock", x=(-EDGE, EDGE), y=(-EDGE, EDGE),
+                        x_label="at the edge: one frequency", y_label="angle: phase")  # fmt: skip
+    panel.path(CIRCLE, colour="grid", width=1.5, head=False)
+    colours = _colours(frame)
+    rest = ~np.isin(frame.neuron_frequencies, frame.keys)
+    hover = np.array([f"frequency {k}" for k in frame.neuron_frequencies])
+    panel.points(frame.neurons[rest], size=3, colours=["neutral"], labels=hover[rest].tolist())
+    for k, colour in colours.items():
+        mine = frame.neuron_frequencies == k
+        panel.points(frame.neurons[mine], size=4, colours=[colour], labels=hover[mine].tolist())
+
+
+def _bits(scene: Scene, frame: Any) -> None:
+    names = [f"{side}{place}" for side in "ab" for place in range(1, BITS + 1)]
+    panel = scene.panel(
+        "power", title="How much of the first weights reads each bit", x=(-0.6, len(names) - 0.4), equal=False,
+        y=(0, max(0.16, 1.2 * float(frame.shares.max()))), x_names=names, y_label="share of squared weights",
+        x_label="bits of a and b; in colour: those that count",
+    )  # fmt: skip
+    _bars(panel, range(len(names)), frame, width=22)
