@@ -207,7 +207,9 @@ print(json.dumps([found, loaded]))
 def light(*slugs: str, **environment: str) -> tuple[dict[str, list[str]], list[str]]:
     """For each lab that asks for what only workers need, who did; and what of it was loaded nevertheless."""
     command = [sys.executable, "-c", LIGHT, *slugs]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, encoding="utf-8"
+    )
     assert not done.returncode, done.stderr
     found, loaded = json.loads(done.stdout)
     return found, loaded
@@ -222,10 +224,12 @@ def test_a_lab_whose_knobs_load_torch_is_named(line: str, tmp_path: Path) -> Non
     for slug in ("first", "second"):
         (tmp_path / slug).mkdir()
         (tmp_path / slug / "__init__.py").write_text(
-            "from engine.contract.registry import lazily\n__getattr__ = lazily(__name__)\n"
+            "from engine.contract.registry import lazily\n__getattr__ = lazily(__name__)\n", encoding="utf-8"
         )
         (tmp_path / slug / "view.py").touch()
-        (tmp_path / slug / "config.py").write_text(f"{line}\nfrom engine.contract.knobs import Config as Config\n")
+        (tmp_path / slug / "config.py").write_text(
+            f"{line}\nfrom engine.contract.knobs import Config as Config\n", encoding="utf-8"
+        )
     found, loaded = light("first", "gan", "second", PLAYGROUND_LABS=str(tmp_path))
     assert list(found) == ["first", "second"] and not loaded
     assert all(said.endswith(" > torch") and "config.py" in said for said in found["first"] + found["second"])
