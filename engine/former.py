@@ -102,6 +102,7 @@ MOVED = {  # a former module's name, and where what it meant is today
     "attention_view.HELD_OUT": "labs.attention_heads.config.HELD_OUT",
     "autoencoders.LIKELIHOODS": "labs.vae.config.LIKELIHOODS",
     "basins.fitting": "labs.gradient_descent.config.fitting",
+    "classifiers.taken": "nets.shelved.architecture",
     "convnet.DEEPEST": "nets.architecture.DEEPEST",
     "convnet.WIDEST": "nets.architecture.WIDEST",
     "families_view.TITLES": "labs.generative_families.config.TITLES",

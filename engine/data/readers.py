@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.contract import weights
+from engine.contract import weight_header, weights
 from engine.contract.reading import ReadError
 from engine.data import cloud_shapes, images, pictures, plane, shelf, uploads
 from engine.data import text as texts
@@ -156,4 +156,4 @@ def network(data: bytes) -> str:
 @_reader
 def kept_network(data: bytes) -> dict[str, str]:
     """What the network with this key says about itself: ``lab``, ``config`` and what the lab adds."""
-    return weights.read(shelf.fetch(data.decode())).about
+    return weight_header.read(shelf.fetch(data.decode())).about

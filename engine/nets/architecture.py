@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from engine.contract.weight_header import TensorInfo
+
 POOLINGS = ("max", "average", "none")
 NORMS = ("none", "batch", "layer", "group")
 POOL = 2  # side and stride of a pooling window
@@ -156,6 +158,23 @@ class Architecture:
         return self.features * self.classes + sum(
             row.inputs * row.outputs * row.window.kernel**2 * row.side_conv**2 for row in rows
         )
+
+    @property
+    def tensors(self) -> dict[str, TensorInfo]:
+        """Parameters and buffers of the network, in the order and with the names that `ConvNet` has them."""
+        found: dict[str, TensorInfo] = {}
+        for number, row in enumerate(self.rows):
+            layer, maps = f"layers.{number}", TensorInfo((row.outputs,))
+            found[f"{layer}.conv.weight"] = TensorInfo((row.outputs, row.inputs, row.window.kernel, row.window.kernel))
+            found[f"{layer}.conv.bias"] = maps
+            if self.norm != "none":
+                found |= {f"{layer}.norm.weight": maps, f"{layer}.norm.bias": maps}
+            if self.norm == "batch":
+                found |= {f"{layer}.norm.running_mean": maps, f"{layer}.norm.running_var": maps}
+                found[f"{layer}.norm.num_batches_tracked"] = TensorInfo((), "whole numbers")
+        found["head.weight"] = TensorInfo((self.classes, self.features))
+        found["head.bias"] = TensorInfo((self.classes,))
+        return found
 
     def to_json(self) -> str:
         """This architecture as text, for the metadata of a file of weights."""

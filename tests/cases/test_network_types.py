@@ -13,9 +13,13 @@ import torch
 
 import engine
 from engine import ConfigError
-from engine.contract import weights
+from engine.contract import weight_header, weights
+from engine.contract.device import generator
+from engine.contract.reading import ReadError
 from engine.contract.weights import NetworkFileError
 from engine.data import shelf
+from engine.nets.convnet import NORMS, Architecture, ConvNet
+from engine.runs.inline import InlinePool
 
 LAB = engine.lab("cnn_filters")
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.float8_e4m3fn, torch.float8_e5m2)
@@ -83,6 +87,44 @@ def test_a_network_that_does_not_fit_is_the_fault_of_the_knob(tmp_path: Any, mon
     with pytest.raises(ConfigError, match=rf"does not fit: {FIRST}") as caught:
         LAB.Config(network=key)
     assert caught.value.knob == "network"
+
+
+@pytest.mark.parametrize("slug, knobs", [("cnn_filters", {}), ("adversarial_examples", {"model": "taken"})])
+def test_numbers_are_looked_at_when_the_experiment_is_made(
+    slug: str, knobs: dict[str, str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The knobs know the header only: whoever loads the numbers names the knob, and the pool hands that on."""
+    monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
+    wrong = tensors()[FIRST].clone()
+    wrong.view(-1)[0] = math.nan
+    key = shelf.keep(saved({FIRST: wrong}))
+    lab = engine.lab(slug)
+    config = lab.Config(network=key, **knobs)
+    sentence = rf"network = '{key}' is not accepted: In the file, {FIRST} holds a value that is not finite\."
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        lab.Experiment(config)
+    assert caught.value.knob == "network"
+    pool = InlinePool()
+    with pytest.raises(ConfigError, match=sentence):
+        pool.open(slug, config)
+    assert pool.stats()["runs"] == 0
+    with pytest.raises(ReadError, match=rf"In the file, {FIRST} holds a value that is not finite\."):
+        pool.read("network", shelf.fetch(key))
+    for file in (tmp_path / "shelf").iterdir():
+        file.unlink()
+    with pytest.raises(ConfigError, match="no longer on this server's shelf"):  # gone since it was looked up
+        lab.Experiment(config)
+    pool.close()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("residual", [False, True])
+def test_an_architecture_knows_the_tensors_of_its_network(norm: str, residual: bool) -> None:
+    for kernel, side in ((3, 8), (2, 28)):
+        made = Architecture(side, 10, channels=(4, 6), depth=7, kernel=kernel, norm=norm, residual=residual)
+        network = ConvNet(made, generator(0, "weights"))
+        assert weight_header.read(weights.write(network, {"lab": "cnn_filters"})).tensors == made.tensors
+        assert list(made.tensors) == list(network.state_dict())  # the first that does not fit is told of
 
 
 def test_a_header_that_lies_about_sizes_is_a_sentence() -> None:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import engine
-from engine.contract import weights
+from engine.contract import weight_header, weights
+from engine.contract.weight_header import TensorInfo
 from engine.contract.weights import NetworkFileError
 from engine.data import shelf
 from engine.data.shelf import ShelfError
@@ -87,15 +88,58 @@ def test_what_is_no_network_of_ours_gets_a_sentence(data: bytes, sentence: str) 
     with pytest.raises(NetworkFileError, match=sentence) as caught:
         weights.read(data)
     assert str(caught.value).endswith(".")
+    if "finite" not in sentence:  # everything but the numbers is known from the header
+        with pytest.raises(NetworkFileError) as by_header:
+            weight_header.read(data)
+        assert str(by_header.value) == str(caught.value)
+
+
+def entry(shape: object, begin: object, end: object, dtype: str = "F32") -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"w": entry([1], 4, 8)}, {"w": entry([1], 0, 4)}, {"w": entry([1], 0, 4), "v": entry([1], 0, 4)},
+        {"w": entry([2], 0, 8), "v": entry([1], 4, 8)}, {"w": entry([-1], 4, 0)}, {"w": entry([2], 0, 8, "F128")},
+        {"w": entry([2.0], 0, 8)}, {"w": entry([True, 2], 0, 8)}, {"w": entry("2", 0, 8)}, {"w": entry([2], "0", 8)},
+        {"w": 8}, {"w": {}}, {"w": entry([1] * 65, 0, 4), "v": entry([1], 4, 8)},
+        {"w": entry([10**4000] * 9 + [0], 0, 0), "v": entry([2], 0, 8)},
+    ],
+)  # fmt: skip
+def test_a_header_that_does_not_say_where_each_tensor_lies_is_damaged(tensors: dict[str, object]) -> None:
+    data = header({"__metadata__": ABOUT, **tensors}) + bytes(8)
+    for read in (weights.read, weight_header.read):
+        with pytest.raises(NetworkFileError, match="damaged or cut off"):
+            read(data)
+
+
+@pytest.mark.parametrize("kind", sorted(safetensors.torch._TYPES))
+def test_the_header_knows_every_type_that_torch_reads(kind: str) -> None:
+    dtype = safetensors.torch._TYPES[kind]
+    data = safetensors.torch.save({"w": torch.zeros((2, 3), dtype=dtype), "none": torch.zeros(0, dtype=dtype)}, ABOUT)
+    if dtype.is_complex:
+        with pytest.raises(NetworkFileError, match=r"In the file, (w|none) holds complex numbers; real ones"):
+            weight_header.read(data)
+    else:
+        whole = "numbers" if dtype.is_floating_point else "whole numbers"
+        told = {"w": TensorInfo((2, 3), whole), "none": TensorInfo((0,), whole)}
+        assert weight_header.read(data) == weight_header.Header(told, ABOUT)
+    assert sorted(weight_header.BYTES) == sorted(safetensors.torch._TYPES)
 
 
 @given(st.binary(max_size=120), st.integers(0, len(DATA)))
 def test_any_bytes_are_a_network_or_a_sentence(noise: bytes, at: int) -> None:
     for data in (noise, DATA[:at] + noise + DATA[at + len(noise) :]):
         try:
-            weights.read(data)
+            file = weights.read(data)
         except NetworkFileError as error:
             assert str(error).endswith(".")
+        else:
+            told = weight_header.read(data)
+            assert told.about == file.about
+            assert {n: t.shape for n, t in told.tensors.items()} == {n: tuple(t.shape) for n, t in file.tensors.items()}
 
 
 def test_a_network_that_does_not_fit_is_told_by_its_first_tensor_and_changes_nothing() -> None:

@@ -7,11 +7,17 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from engine.contract import weights
+from engine.contract.device import generator
+from engine.data import shelf
+from engine.nets.convnet import Architecture, ConvNet
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -155,8 +161,8 @@ def lazy():
     assert not within("torchmetrics", "torch")
 
 
-# Takes what a page takes from each lab: its knobs, every choice of them, and what draws it.  A library that only
-# workers need is refused to whoever asks, so that each lab is found that does, and not only the first one.
+# Takes what a page takes from each lab: its knobs, every choice of them, a network from the shelf, and what draws it.
+# A library that only workers need is refused to whoever asks, so that each lab is found that does, not only the first.
 LIGHT = """
 import importlib, json, os, sys, traceback
 
@@ -180,6 +186,13 @@ def knobs(package):
     made = package.Config
     for spec in made().knobs().values():
         assert all(map(spec.title, spec.choices))
+        if spec.name == "network":  # one from the shelf, and one that is not there
+            taken = {"model": "taken"} if "model" in made().knobs() else {}
+            assert made(network=os.environ["SHELVED"], **taken).architecture().channels == (3, 5)
+            try:
+                made(network="0" * 20, **taken)
+            except ConfigError:
+                pass
         for value in (False, True) if spec.kind == "bool" else spec.choices:
             try:
                 made(**{spec.name: (value,) if spec.kind == "choices" else value}).to_params()
@@ -207,9 +220,14 @@ print(json.dumps([found, loaded]))
 def light(*slugs: str, **environment: str) -> tuple[dict[str, list[str]], list[str]]:
     """For each lab that asks for what only workers need, who did; and what of it was loaded nevertheless."""
     command = [sys.executable, "-c", LIGHT, *slugs]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, encoding="utf-8"
-    )
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLAYGROUND_DATA", folder)
+        made = Architecture(side=8, classes=10, channels=(3, 5), norm="batch")
+        told = {"lab": "cnn_filters", "architecture": made.to_json()}
+        patch.setenv("SHELVED", shelf.keep(weights.write(ConvNet(made, generator(0, "weights")), told)))
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, encoding="utf-8"
+        )
     assert not done.returncode, done.stderr
     found, loaded = json.loads(done.stdout)
     return found, loaded

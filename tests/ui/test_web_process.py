@@ -1,8 +1,12 @@
-"""The web process trains nothing: it draws every page, with every tab open and a run playing, and never loads torch."""
+"""The web process trains nothing: it draws every page, with every tab open and a run playing, and never loads torch.
+
+A page that can go on with a network from the shelf does so.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,8 +27,12 @@ told = {{}}
 pool = runs.start("processes", Limits(workers=1, runs_per_worker=20))
 try:
     pool.wait_ready()
+    key = pool.open("cnn_filters", registry.lab("cnn_filters").Config(channels=(3, 5))).keep_weights()
+    shelved = {{"cnn_filters": {{"network": key}}, "adversarial_examples": {{"network": key, "model": "taken"}}}}
     for slug in registry.labs():
         app = AppTest.from_file(str({str(ROOT / "ui" / "shell.py")!r}), default_timeout=60)
+        for knob, value in shelved.get(slug, {{}}).items():
+            app.query_params[knob] = value
         app.switch_page(f"../pages/{{slug}}.py").run()
         app.button(f"{{slug}}.play").click().run()
         for tab in ("Inside", "Source", "Mathematics", "Curves"):
@@ -32,7 +40,9 @@ try:
             app.run()
         errors = [each.value for each in app.exception]
         loaded = [name for name in {NEVER} if name in sys.modules]
-        told[slug] = [app.session_state[f"{{slug}}.player"].on_stage.look.stage is not None, errors, loaded]
+        player = app.session_state[f"{{slug}}.player"]
+        taken = all(getattr(player.config, knob) == value for knob, value in shelved.get(slug, {{}}).items())
+        told[slug] = [player.on_stage.look.stage is not None and taken, errors, loaded]
 finally:
     runs.stop()
 print(json.dumps(told))
@@ -40,8 +50,11 @@ print(json.dumps(told))
 
 
 @pytest.mark.timeout(300)
-def test_every_page_is_drawn_in_a_process_that_never_loads_torch() -> None:
-    drawn = subprocess.run([sys.executable, "-c", DRAW], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+def test_every_page_is_drawn_in_a_process_that_never_loads_torch(tmp_path: Path) -> None:
+    drawn = subprocess.run(
+        [sys.executable, "-c", DRAW], cwd=ROOT, env={**os.environ, "PLAYGROUND_DATA": str(tmp_path)},
+        capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
     assert drawn.returncode == 0, drawn.stderr[-3000:]
     told = json.loads(drawn.stdout.splitlines()[-1])
     assert told == {slug: [True, [], []] for slug in told} and len(told) >= 12

@@ -5,16 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
-
-from engine.contract import weights
-from engine.contract.device import generator as stream
-from engine.contract.knobs import ConfigError
-from engine.data import shelf
-from engine.nets.convnet import Architecture, ArchitectureError, ConvNet
 
 LEVELS = 8  # `Rounded` keeps multiples of 1 / LEVELS
 
@@ -86,25 +79,3 @@ class Stack:
             made.append(torch.baddbmm(b, h, W.mT))
             h = made[-1].relu_() if len(made) < len(self.weights) else made[-1]
         return made
-
-
-@lru_cache(maxsize=64)
-def taken(key: str, *, side: int, classes: int) -> Architecture:
-    """The architecture of a network on the shelf, for pictures of `side` x `side`.
-
-    Raises `ConfigError` about the knob "network" if it is not there, damaged, or made for other pictures.
-    """
-    try:
-        file = weights.read(shelf.fetch(key))
-        if "architecture" not in file.about:
-            raise ArchitectureError("the file does not say how its network is built; take one with convolutions")
-        architecture = Architecture.from_json(file.about["architecture"])
-        weights.fit(ConvNet(architecture, stream(0, "weights")), file)
-    except (shelf.ShelfError, weights.NetworkFileError, ArchitectureError) as error:
-        raise ConfigError("network", key, str(error).rstrip(".")) from None
-    if (architecture.side, architecture.classes) != (side, classes):
-        raise ConfigError(
-            "network", key, f"it reads pictures of {architecture.side} × {architecture.side} pixels in "
-            f"{architecture.classes} classes; this data set has {side} × {side} in {classes}",
-        )  # fmt: skip
-    return architecture

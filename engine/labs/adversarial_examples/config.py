@@ -9,6 +9,7 @@ from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, StillMissing, knob
 from engine.data import images
 from engine.labs.adversarial_examples import attack_names
+from engine.nets import shelved
 from engine.nets.architecture import Architecture, ArchitectureError
 
 CLASSES = 10
@@ -90,9 +91,7 @@ class Config(BaseConfig):
         """The convolutional network of these knobs, or None.  Raises `ArchitectureError` and `ConfigError`."""
         side = images.side(self.data)
         if self.model == "taken":
-            from engine.labs.adversarial_examples import classifiers  # with torch: only who takes one over waits
-
-            return classifiers.taken(self.network, side=side, classes=CLASSES)
+            return shelved.architecture(self.network, side=side, classes=CLASSES)
         widths = (16, 32) if side == 8 else (8, 16)
         return Architecture(side=side, classes=CLASSES, channels=tuple(n * self.scale for n in widths), depth=2) \
             if self.model == "cnn" else None  # fmt: skip

@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from engine.contract import weights as network_file
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.data import images, shelf
+from engine.data import images
 from engine.labs.adversarial_examples import attacks, classifiers, robustness
 from engine.labs.adversarial_examples.config import INNER_STEPS, ROOM, Config
 from engine.labs.adversarial_examples.frame import Attacked, Frame, attacked
+from engine.nets import shelved
 from engine.nets.convnet import ConvNet
 
 __all__ = ["Config", "Experiment", "Frame"]
@@ -53,9 +53,11 @@ class Experiment:
         """Both networks begin with the same weights."""
         config, g = self.config, generator(self.config.seed, "weights")
         architecture = config.architecture()
-        network = classifiers.dense(config.sizes, g) if architecture is None else ConvNet(architecture, g)
+        if architecture is None:
+            return classifiers.dense(config.sizes, g).to(self.device).eval()
+        network = ConvNet(architecture, g)
         if config.model == "taken":
-            network_file.fit(network, network_file.read(shelf.fetch(config.network)))
+            shelved.load(network, config.network)
         return network.to(self.device).eval()
 
     def _fitting(self, milliseconds: float) -> int:

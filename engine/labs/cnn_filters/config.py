@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import images
+from engine.nets import shelved
 from engine.nets.architecture import Architecture, ArchitectureError
 from engine.nets.optimiser_names import ELEMENTWISE, title
 
@@ -101,9 +102,7 @@ class Config(BaseConfig):
     def architecture(self) -> Architecture:
         """The network of these knobs, or the one from the shelf.  Raises `ArchitectureError` and `ConfigError`."""
         if self.network:
-            from engine.labs.cnn_filters import taken  # with torch: only who takes a network over waits for it
-
-            return taken.architecture(self.network, side=SIDES[self.data], classes=CLASSES)
+            return shelved.architecture(self.network, side=SIDES[self.data], classes=CLASSES)
         return Architecture(
             side=SIDES[self.data], classes=CLASSES, channels=self.widths, kernel=self.kernel, stride=self.stride,
             padding=self.padding, dilation=self.dilation, pooling=self.pooling, residual=self.residual,

@@ -10,15 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.contract import weights
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.data import images, shelf
+from engine.data import images
 from engine.labs.cnn_filters import accuracy
 from engine.labs.cnn_filters.config import AT_ONCE, LEAST, LONGEST, Config, milliseconds
 from engine.labs.cnn_filters.frame import Frame, frame
 from engine.measures import attribution as probe
-from engine.nets import optim
+from engine.nets import optim, shelved
 from engine.nets.convnet import Architecture, ConvNet, output_size, receptive_field
 
 __all__ = ["Config", "Experiment", "Frame", "output_size", "receptive_field"]
@@ -64,7 +63,7 @@ class Experiment:
         self.architecture = config.architecture()
         self.model = ConvNet(self.architecture, generator(config.seed, "weights")).to(self.device).eval()
         if config.network:
-            weights.fit(self.model, weights.read(shelf.fetch(config.network)))
+            shelved.load(self.model, config.network)
         self.twin = ConvNet(self.architecture, generator(config.seed, "twin")).to(self.device).eval()  # never trained
         settings = {"fused": True} if config.optimiser in FUSED and self.device.type == "cpu" else {}
         self.parameters = list(self.model.parameters())
