@@ -169,7 +169,7 @@ def _answer_what_comes(player: Player) -> bool:
 
 def answered(player: Player, watched: Watched, pick: dict[str, Any]) -> bool:
     """Do what the lab answers to a pick in the picture of a run; whether it answered."""
-    with player.told():
+    with player.refusals_shown():
         match watched.run.answer(pick):
             case Turn(knobs):
                 player.turn_at_once(**knobs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +76,7 @@ class Player:
         before, self.wanted = self.wanted, config
         if self.on_stage is not None and (config == self.config or (self.rewound and config == before)):
             return  # and what was refused a moment ago stays on screen
-        with self.told():
+        with self.refusals_shown():
             if self.on_stage is None:
                 self._open(config)
             else:
@@ -157,12 +157,17 @@ class Player:
 
     # ---------------------------------------------------------------- transport
 
-    def told(self) -> _Told:
-        """A context in which what a run refuses becomes the sentence `error`."""
-        return _Told(self)
+    @contextlib.contextmanager
+    def refusals_shown(self) -> Iterator[None]:
+        """A context in which what a run refuses becomes the sentence `error`, and ends there."""
+        self.error = ""
+        try:
+            yield
+        except (PoolError, ConfigError) as error:
+            self.error = str(error)
 
     def _all(self, act: Callable[[Run], None]) -> None:
-        with self.told():
+        with self.refusals_shown():
             if self.on_stage is None or self.on_stage.look.status == "lost":
                 self._open(self.wanted)
             assert self.on_stage is not None
@@ -189,7 +194,7 @@ class Player:
 
     def reset(self) -> None:
         """Back to the same initial weights, with what the knobs say now."""
-        with self.told():
+        with self.refusals_shown():
             if self.on_stage is None or self.on_stage.look.status == "lost":
                 self._open(self.wanted)
             else:
@@ -204,7 +209,7 @@ class Player:
         self.turn(seed=(self.wanted.seed + 1) % 1_000_000)
 
     def seek(self, step: int) -> None:
-        with self.told():
+        with self.refusals_shown():
             assert self.on_stage is not None
             self.on_stage.run.seek(step)
             for other in self.compared:
@@ -217,7 +222,7 @@ class Player:
         if name is not None:
             st.session_state[f"{self.slug}.speed"] = name
         self.speed = SPEEDS[st.session_state[f"{self.slug}.speed"]]
-        with self.told():
+        with self.refusals_shown():
             for watched in [self.on_stage, *self.compared]:
                 if watched is not None:
                     watched.run.speed(self.speed)
@@ -237,13 +242,13 @@ class Player:
         self.turn(**knobs)
         if self.error:
             return
-        with self.told():
+        with self.refusals_shown():
             self.follow(settings(self.slug, type(self.wanted)).config)
             self.peek()
 
     def edit(self, change: dict[str, Any]) -> None:
         """Set something in the run by hand."""
-        with self.told():
+        with self.refusals_shown():
             assert self.on_stage is not None
             self.on_stage.run.edit(change)
             self.peek()
@@ -254,7 +259,7 @@ class Player:
         """Train on from the moment on screen with what the knobs say; the first future stays as a comparison."""
         if not self.rewound:  # a press that came twice
             return
-        with self.told():
+        with self.refusals_shown():
             assert self.on_stage is not None
             old = self.on_stage
             run = old.run.branch(old.look.step, self.wanted)
@@ -266,7 +271,7 @@ class Player:
 
     def keep(self) -> None:
         """Put what is on stage aside as a comparison, and start afresh with the same knobs."""
-        with self.told():
+        with self.refusals_shown():
             old = self.on_stage
             assert old is not None
             if not old.look.last_step:
@@ -280,7 +285,7 @@ class Player:
 
     def beside(self, config: Config, label: str) -> None:
         """Train a second run with another Config beside the one on stage, under the same buttons."""
-        with self.told():
+        with self.refusals_shown():
             self._keep(Watched(runs.current().open(self.slug, config), label, together=True))
             self.compared[0].run.speed(self.speed)
 
@@ -288,7 +293,7 @@ class Player:
         """Put a run that a link tells of beside the one on stage, as far as it had come; returns what it says."""
         label = describe(told.config, self.config) or f"another run, to step {told.step:,}"
         said = ""
-        with self.told():
+        with self.refusals_shown():
             run = runs.current().open(self.slug, told.config)
             run.speed(self.speed)
             said = run.retell(told.interventions, told.step, told.at)
@@ -319,22 +324,6 @@ class Player:
     def _put_on_stage(self, watched: Watched, config: Config) -> None:
         self.on_stage, self.config, self.wanted = watched, config, config
         self.rounds += 1
-
-
-class _Told:
-    """Turns what a run refuses into a sentence on the page."""
-
-    def __init__(self, player: Player) -> None:
-        self.player = player
-
-    def __enter__(self) -> None:
-        self.player.error = ""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, (PoolError, ConfigError)):
-            self.player.error = str(error)
-            return True
-        return False
 
 
 def describe(config: Config, other: Config) -> str:

@@ -1,5 +1,5 @@
 // The arithmetic of a sliding kernel: what it sees at a place, and the way of one number from there to the class.
-// `view` is a Slide: spec, place, row, column, and the arrays as {data, shape}.
+// `slide` is a Slide: spec, place, row, column, and the arrays as {data, shape}.
 
 const version = new URL(import.meta.url).search;
 const { format } = await import(`./theme.js${version}`);
@@ -7,18 +7,18 @@ const { format } = await import(`./theme.js${version}`);
 export const POOL = 2;
 
 // What the kernel sees at its place: for each weight of the map that is shown the cell under it, and their sums.
-export function taps(view) {
-  const { stride, padding, dilation, source } = view.spec;
-  const [inputs, h, w] = view.inputs.shape, k = view.kernel.shape[1];
+export function taps(slide) {
+  const { stride, padding, dilation, source } = slide.spec;
+  const [inputs, h, w] = slide.inputs.shape, k = slide.kernel.shape[1];
   const found = [];
   let rest = 0;
   for (let i = 0; i < inputs; i++) {
     for (let a = 0; a < k; a++) {
       for (let b = 0; b < k; b++) {
-        const r = view.row * stride - padding + a * dilation, c = view.column * stride - padding + b * dilation;
+        const r = slide.row * stride - padding + a * dilation, c = slide.column * stride - padding + b * dilation;
         const inside = r >= 0 && r < h && c >= 0 && c < w;
-        const value = inside ? view.inputs.data[(i * h + r) * w + c] : 0;
-        const weight = view.kernel.data[(i * k + a) * k + b];
+        const value = inside ? slide.inputs.data[(i * h + r) * w + c] : 0;
+        const weight = slide.kernel.data[(i * k + a) * k + b];
         if (i === source) found.push({ r, c, a, b, inside, value, weight, product: value * weight });
         else rest += value * weight;
       }
@@ -33,32 +33,32 @@ export function between(spec) {
 }
 
 // The way of one number as one line of text.
-export function story(view, { taps, own, rest }) {
-  const { spec } = view, [inputs] = view.inputs.shape, i = view.place;
+export function story(slide, { taps, own, rest }) {
+  const { spec } = slide, [inputs] = slide.inputs.shape, i = slide.place;
   const parts = [[`${taps.length} product${taps.length > 1 ? "s" : ""}`, own]];
   if (inputs > 1) parts.push([`+ ${inputs - 1} other map${inputs > 2 ? "s" : ""}`, rest]);
   parts.push(["+ bias", spec.bias], ["= sum", own + rest + spec.bias]);
-  if (between(spec)) parts.push([`→ ${between(spec)}`, view.normed.data[i]]);
-  parts.push(["→ relu", view.active.data[i]]);
+  if (between(spec)) parts.push([`→ ${between(spec)}`, slide.normed.data[i]]);
+  parts.push(["→ relu", slide.active.data[i]]);
   let at = i;
   if (spec.pool !== "none") {
-    const [rows, columns] = view.pooled.shape;
-    const r = Math.floor(view.row / POOL), c = Math.floor(view.column / POOL);
+    const [rows, columns] = slide.pooled.shape;
+    const r = Math.floor(slide.row / POOL), c = Math.floor(slide.column / POOL);
     if (r >= rows || c >= columns) return [...parts, ["→ cut off by the pooling", null]];
     at = r * columns + c;
-    parts.push([`→ ${spec.pool === "max" ? "max" : "mean"} of four`, view.pooled.data[at]]);
+    parts.push([`→ ${spec.pool === "max" ? "max" : "mean"} of four`, slide.pooled.data[at]]);
   }
-  const slope = view.towards.data[at];
-  parts.push([spec.last ? "→ × weight" : "→ × slope", slope], [`= for “${spec.classes[spec.answer]}”`, slope * view.pooled.data[at]]);
+  const slope = slide.towards.data[at];
+  parts.push([spec.last ? "→ × weight" : "→ × slope", slope], [`= for “${spec.classes[spec.answer]}”`, slope * slide.pooled.data[at]]);
   return parts;
 }
 
 // Of the four cells behind a pooled one, the largest.
-export function strongest(view, { r, c }) {
+export function strongest(slide, { r, c }) {
   let best = null;
   for (let i = 0; i < POOL * POOL; i++) {
     const at = { r: r * POOL + Math.floor(i / POOL), c: c * POOL + (i % POOL) };
-    if (!best || view.active.data[at.r * view.columns + at.c] > view.active.data[best.r * view.columns + best.c]) best = at;
+    if (!best || slide.active.data[at.r * slide.columns + at.c] > slide.active.data[best.r * slide.columns + best.c]) best = at;
   }
   return best;
 }

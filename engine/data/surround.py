@@ -91,25 +91,25 @@ def without_surround(grey: Grey, ground: float, spread: float) -> Grey:
     places = ndimage.find_objects(spots)
     sizes = np.bincount(spots.ravel(), minlength=count + 1)
     within = np.ones_like(other)
-    frames = np.zeros_like(other)
+    borders = np.zeros_like(other)
     for spot in np.argsort(-sizes[1:])[:12] + 1:
         if _reaches_out(places[spot - 1], grey.shape):
             room = _room(spots == spot)
             if room is not None:
                 within &= room
-                frames |= spots == spot
-    left = other & within & ~frames
+                borders |= spots == spot
+    left = other & within & ~borders
     edge = np.concatenate([left[0], left[-1], left[:, 0], left[:, -1]])
     if (
-        not frames.any()
+        not borders.any()
         or left.sum() <= _DUST * within.sum()
         or edge.mean() > _STILL_OUT
         or not (_is_a_sheet(within, darkness) or _is_a_disc(within, left))
     ):
         return grey
     # A blurred frame ends in pixels that hardly stand out.
-    blurred = ndimage.binary_dilation(~within | frames, iterations=2) & ~ndimage.binary_dilation(left)
-    return np.where(~within | frames | blurred, ground, grey)
+    blurred = ndimage.binary_dilation(~within | borders, iterations=2) & ~ndimage.binary_dilation(left)
+    return np.where(~within | borders | blurred, ground, grey)
 
 
 def _reaches_out(place: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
@@ -120,21 +120,21 @@ def _reaches_out(place: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
     return bool((starts[0] or ends[0]) and (starts[1] or ends[1]))
 
 
-def _room(frame: Mask) -> Mask | None:
-    """The region that `frame` surrounds, or None if it is no frame."""
+def _room(border: Mask) -> Mask | None:
+    """The region that `border` surrounds, or None if it is none."""
     from scipy import ndimage
 
-    regions, count = ndimage.label(~frame)
+    regions, count = ndimage.label(~border)
     if not count:
         return None
     largest = int(np.bincount(regions.ravel())[1:].argmax()) + 1
-    smooth = max(1, round(0.01 * min(frame.shape)))
+    smooth = max(1, round(0.01 * min(border.shape)))
     room = _grown(_shrunk(regions == largest, smooth), smooth)  # without what is thinner
-    if room.mean() < _LEAST_LEFT or (~room & ~frame).mean() > _MOST_LOST:
+    if room.mean() < _LEAST_LEFT or (~room & ~border).mean() > _MOST_LOST:
         return None
     # The hull without its rim, or the steps of a slanting line would be dents.
     dented = _shrunk(_hull(room), smooth + 1)
-    if (frame & dented).sum() > _DENTS * frame.sum():
+    if (border & dented).sum() > _DENTS * border.sum():
         return None
     return room
 

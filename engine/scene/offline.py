@@ -71,7 +71,7 @@ def page(scene: bytes, *, title: str) -> str:
     )  # fmt: skip
 
 
-def frame(scene: bytes, *, title: str, height: int) -> str:
+def iframe(scene: bytes, *, title: str, height: int) -> str:
     """The same as an ``<iframe>``, which a notebook shows below a cell; `height` is the scene's, in CSS pixels."""
     inside = html.escape(page(scene, title=title))
     look = f"width: 100%; height: {height + 2 * MARGIN}px; border: 0"

@@ -249,7 +249,7 @@ class Scene:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the same page in a frame."""
-        return offline.frame(self.to_bytes(), title=self._title(), height=self.height)
+        return offline.iframe(self.to_bytes(), title=self._title(), height=self.height)
 
     def _title(self) -> str:
         return ", ".join(panel["title"] for row in self.rows for panel in row if panel["title"])

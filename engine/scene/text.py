@@ -53,10 +53,10 @@ def text(
 
 def _spans(cell: Cell) -> list[dict[str, Any]]:
     parts = [cell] if isinstance(cell, (str, Span)) else cell
-    return [_told(part if isinstance(part, Span) else Span(part)) for part in parts]
+    return [_spec(part if isinstance(part, Span) else Span(part)) for part in parts]
 
 
-def _told(span: Span) -> dict[str, Any]:
+def _spec(span: Span) -> dict[str, Any]:
     looks = {name: True for name in ("bold", "mono", "soft", "lit", "underlined") if getattr(span, name)}
     colour = {"colour": palette.known_colour(span.colour)} if span.colour else {}
     return {"text": span.text, **colour, **looks}

@@ -34,7 +34,7 @@ def test_a_price_brings_back_codes_that_had_none(knobs: dict[str, Any]) -> None:
     experiment.update(Config(**knobs, beta=1.0, learning_rate=0.005))
     for _ in engine.train(experiment, 1000):
         pass
-    experiment._judge()
+    experiment._evaluate()
     assert experiment.by_seed[1].max() < 40, experiment.by_seed  # nats
     model, x = experiment.model, experiment.x_test
     with torch.no_grad():

@@ -23,7 +23,7 @@ from engine.contract.knobs import ConfigError
 from engine.data import images, plane, point_clouds, shelf, text
 from engine.labs import attention_heads, lstm_gates
 from engine.labs.double_descent.feature_maps import digits
-from engine.labs.vae import rows as observations
+from engine.labs.vae import rows as vae_rows
 
 CHARACTERS = (200, 201, 303, 420, 640, 1500)
 WINDOWS = 400  # of training and of test, each
@@ -224,11 +224,11 @@ def test_a_drawn_distribution_is_tested_on_samples_of_its_own() -> None:
     for _ in range(5):
         forger.step()
         learned |= rows(forger.real)
-    assert len(learned) >= 128 and not learned & rows(forger.judge.real)
+    assert len(learned) >= 128 and not learned & rows(forger.evaluator.real)
 
     all_four = families.Experiment(families.Config(data="drawn", points=CLOUD))
     learned = set().union(*(rows(all_four._real(batch)) for batch in range(20)))
-    assert len(learned) > 2000 and not learned & rows(all_four.judge.real)
+    assert len(learned) > 2000 and not learned & rows(all_four.evaluator.real)
 
     denoiser = diffusion.Experiment(diffusion.Config(data="drawn", points=CLOUD, size="small"))
     assert not rows(denoiser.data) & rows(denoiser.real)
@@ -247,9 +247,9 @@ def test_a_picture_of_ones_own_is_looked_at_and_not_learned(slug: str) -> None:
         assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("name", ["digits", "wine", *observations.PLANE])
+@pytest.mark.parametrize("name", ["digits", "wine", *vae_rows.PLANE])
 def test_no_row_is_on_both_sides(name: str) -> None:
-    found = observations.load(name)
+    found = vae_rows.load(name)
     train, test = ({row.tobytes() for row in part} for part in (found.train_x, found.test_x))
     assert test and not train & test
 

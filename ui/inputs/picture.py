@@ -82,7 +82,7 @@ def _go(player: Player, to: int | None) -> None:
 
 
 @dataclass
-class Drawing:
+class DrawnPicture:
     """What this visitor has drawn: strokes, each (T, 2) in [0, 1]^2 with y up."""
 
     strokes: list[np.ndarray] = field(default_factory=list)
@@ -93,8 +93,8 @@ class Drawing:
         self.strokes, self.revision = strokes, self.revision + 1
 
 
-def _drawing(slug: str) -> Drawing:
-    drawing: Drawing = st.session_state.setdefault(f"{slug}.drawing", Drawing())
+def _drawing(slug: str) -> DrawnPicture:
+    drawing: DrawnPicture = st.session_state.setdefault(f"{slug}.drawing", DrawnPicture())
     return drawing
 
 
@@ -139,7 +139,7 @@ def _draw(player: Player) -> None:
         st.rerun()
 
 
-def _show_drawing(player: Player, drawing: Drawing) -> None:
+def _show_drawing(player: Player, drawing: DrawnPicture) -> None:
     if not drawing.strokes:
         return
     try:

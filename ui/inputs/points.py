@@ -36,7 +36,7 @@ CLASSES = Paper("classes", reach=6.0, classes=3, fewest="Draw points of at least
 
 
 @dataclass
-class Drawing:
+class DrawnPoints:
     """What is on the pad: rows of x, y and class, and the text in force when it was last the same as they."""
 
     text: str
@@ -66,12 +66,12 @@ def points_input(player: Player, paper: Paper = CLOUD) -> None:
         st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", disabled=not len(points),
                   on_click=once(_clear), args=(slug,))  # fmt: skip
     scene = Scene(height=300)
-    frame = (-paper.reach, paper.reach)
-    panel = scene.panel("pad", title="Draw here with the mouse", x=frame, y=frame, draw=True)
+    bounds = (-paper.reach, paper.reach)
+    panel = scene.panel("pad", title="Draw here with the mouse", x=bounds, y=bounds, draw=True)
     panel.points(points[:, :2], points[:, 2].astype(int) if paper.classes > 1 else None, size=4)
     pick = show(scene, key=f"{slug}.pad")
     if pick and pick["kind"] == "draw":
-        drawing.rows += [[*np.clip(point, *frame), pen] for point in pick["points"]]
+        drawing.rows += [[*np.clip(point, *bounds), pen] for point in pick["points"]]
         del drawing.rows[:-MOST]  # the oldest make room
         try:
             text = read("points", json.dumps(drawing.rows).encode(), paper=paper.name)
@@ -85,13 +85,13 @@ def points_input(player: Player, paper: Paper = CLOUD) -> None:
         st.caption(plain(drawing.said or paper.fewest))
 
 
-def _drawing(player: Player, paper: Paper) -> Drawing:
+def _drawing(player: Player, paper: Paper) -> DrawnPoints:
     """What was drawn here; if other points are in force by now (a link, Undo, a lesson), these."""
     key = f"{player.slug}.drawn"
     text = settings(player.slug, type(player.wanted)).config.points  # type: ignore[attr-defined]
-    held: Drawing | None = st.session_state.get(key)
+    held: DrawnPoints | None = st.session_state.get(key)
     if held is None or held.text != text:
-        held = st.session_state[key] = Drawing(text)
+        held = st.session_state[key] = DrawnPoints(text)
         try:
             held.rows = read("packed_points", text.encode(), paper=paper.name) if text else []
         except ReadError as error:  # a link's, not looked at as long as other data are chosen
@@ -100,5 +100,5 @@ def _drawing(player: Player, paper: Paper) -> Drawing:
 
 
 def _clear(slug: str) -> None:
-    drawing: Drawing = st.session_state[f"{slug}.drawn"]
+    drawing: DrawnPoints = st.session_state[f"{slug}.drawn"]
     drawing.rows, drawing.said = [], ""

@@ -44,7 +44,7 @@ class Experiment:
         self.batch_size = min(64, self._fitting(ROOM / gradients))
         self.x_test = torch.from_numpy(self.images.test_x[: robustness.PICTURES]).to(self.device)
         self.y_test = torch.from_numpy(self.images.test_y[: robustness.PICTURES]).to(self.device)
-        self.judged = torch.full((4, len(self.y_test)), -1, dtype=torch.int8)  # 1 right, 0 wrong, -1 not asked yet
+        self.right = torch.full((4, len(self.y_test)), -1, dtype=torch.int8)  # 1 right, 0 wrong, -1 not asked yet
         self.losses = (0.0, 0.0)
         self.curves = self._curves()
         self._take_picture()
@@ -94,7 +94,7 @@ class Experiment:
     def step(self) -> dict[str, float]:
         if self.step_count < self.config.training_steps:
             self._train()
-            self._judge()
+            self._evaluate()
         elif not self.curves.done:
             self.curves.measure((self.model, self.defended))
         self.step_count += 1
@@ -135,7 +135,7 @@ class Experiment:
             ).numpy()
         return self._order[place * self.batch_size : (place + 1) * self.batch_size]
 
-    def _judge(self) -> None:
+    def _evaluate(self) -> None:
         """Some test pictures, plain and under FGSM, for both networks: each picture's turn comes every few steps."""
         count = min(JUDGED, self._fitting(1.5))
         first = self.step_count * count % len(self.y_test)
@@ -145,11 +145,11 @@ class Experiment:
             moved = attacks.attack("fgsm", network, x, y, eps=self.config.radius, steps=1, norm=self.config.norm)
             with torch.no_grad():
                 right = network(torch.cat([x, moved])).argmax(1) == torch.cat([y, y])
-            self.judged[2 * number : 2 * number + 2, span] = right.view(2, -1).to("cpu", torch.int8)
+            self.right[2 * number : 2 * number + 2, span] = right.view(2, -1).to("cpu", torch.int8)
 
     def _metrics(self) -> dict[str, float]:
-        asked = self.judged >= 0
-        shares = ((self.judged == 1).sum(1) / asked.sum(1).clamp_min(1)).tolist()
+        asked = self.right >= 0
+        shares = ((self.right == 1).sum(1) / asked.sum(1).clamp_min(1)).tolist()
         names = ("plain_accuracy", "plain_attacked", "defended_accuracy", "defended_attacked")
         return dict(zip(("plain_loss", "defended_loss", *names), (*self.losses, *shares), strict=True))
 
@@ -183,9 +183,9 @@ class Experiment:
         return {"data": self.config.data} | ({} if architecture is None else {"architecture": architecture.to_json()})
 
     def state_dict(self) -> dict[str, Any]:
-        """Both networks and their optimisers, what was judged, and the part of the curve that is measured."""
+        """Both networks and their optimisers, what was right, and the part of the curve that is measured."""
         return {
-            "step_count": self.step_count, "losses": self.losses, "judged": self.judged.clone(),
+            "step_count": self.step_count, "losses": self.losses, "right": self.right.clone(),
             "networks": [{n: t.clone() for n, t in network.state_dict().items()}
                          for network in (self.model, self.defended)],
             "optimisers": [copied(o.state_dict()["state"]) for o in self.optimisers],
@@ -194,7 +194,7 @@ class Experiment:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state` was taken, with the live knobs of this config."""
-        self.step_count, self.losses, self.judged = state["step_count"], state["losses"], state["judged"].clone()
+        self.step_count, self.losses, self.right = state["step_count"], state["losses"], state["right"].clone()
         for network, saved in zip((self.model, self.defended), state["networks"], strict=True):
             network.load_state_dict(saved)
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):

@@ -15,7 +15,7 @@ from engine.contract.device import generator
 from engine.contract.states import copied
 from engine.labs.attention_heads import tasks
 from engine.labs.attention_heads.config import HELD_OUT, Config
-from engine.labs.attention_heads.frame import Frame, frame, judged
+from engine.labs.attention_heads.frame import Frame, frame, held_out_metrics
 from engine.labs.attention_heads.vocabulary import symbols
 from engine.nets.transformer import Transformer, linear
 
@@ -166,7 +166,7 @@ class Experiment:
         self.optimiser.step()
         self.step_count += 1
         right = (logits.detach().argmax(-1) == targets)[scored].float().mean()
-        return {"loss": float(loss.detach()), "accuracy": float(right)} | judged(self.model, self.held_out)
+        return {"loss": float(loss.detach()), "accuracy": float(right)} | held_out_metrics(self.model, self.held_out)
 
     def update(self, config: Config) -> None:
         """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""

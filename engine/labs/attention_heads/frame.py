@@ -88,7 +88,7 @@ def scores(weights: list[Tensor], tokens: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def judged(model: Transformer, held_out: Batch) -> dict[str, float]:
+def held_out_metrics(model: Transformer, held_out: Batch) -> dict[str, float]:
     """Loss, share right and the best head's scores on the sequences held out.  Waits for the GPU."""
     tokens, targets, scored = held_out
     logits, weights = model(tokens, return_weights=True)
@@ -99,7 +99,7 @@ def judged(model: Transformer, held_out: Batch) -> dict[str, float]:
     return dict(zip(("test_loss", "test_accuracy", "induction", "previous_token"), found, strict=True))
 
 
-def probe(config: Config, held_out: Batch) -> tuple[Batch, bool, str]:
+def shown_sequence(config: Config, held_out: Batch) -> tuple[Batch, bool, str]:
     """The sequence on screen: what was typed, or else the first of those held out; and the characters not taken.
 
     With it comes whether it was typed.
@@ -122,7 +122,7 @@ def frame(*, config: Config, model: Transformer, labels: Sequence[str], held_out
     each = [((layer, head),) for layer in range(1, layers + 1) for head in range(1, heads + 1)]
     singly = len(each) <= ONE_BY_ONE
     tried = _without([(), off, *(each if singly else [])], config=config, model=model, held_out=held_out)
-    (tokens, targets, scored), own, ignored = probe(config, held_out)
+    (tokens, targets, scored), own, ignored = shown_sequence(config, held_out)
     if own:
         streams, weights = model.streams(tokens, gates=_gates(config, [off], tokens.device), weights=True)
     else:  # it is among those that were just tried

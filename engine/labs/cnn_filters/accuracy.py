@@ -1,4 +1,4 @@
-"""How a classifier of pictures does on the test pictures, judged a few at a time so that no step takes long."""
+"""How a classifier of pictures does on the test pictures, evaluated a few at a time so that no step takes long."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch import Tensor, nn
 
 from engine.data.images import Images
 
-JUDGED = 500  # test pictures, at most
+EVALUATED = 500  # test pictures, at most
 SHIFTS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # pixels to the right and down
 
 
 class Results:
-    """What the network answered when each test picture was last judged; -1 where it has not been asked yet."""
+    """What the network answered when each test picture was last evaluated; -1 where it has not been asked yet."""
 
     def __init__(self, images: Images, at_a_time: int, device: torch.device) -> None:
-        self.x = torch.from_numpy(images.test_x[:JUDGED]).to(device)  # (N, 1, side, side)
-        self.truth = np.asarray(images.test_y[:JUDGED])
+        self.x = torch.from_numpy(images.test_x[:EVALUATED]).to(device)  # (N, 1, side, side)
+        self.truth = np.asarray(images.test_y[:EVALUATED])
         self.moved = torch.empty_like(self.x)
         for i, (right, down) in enumerate(SHIFTS):  # each picture in one direction
             self.moved[i :: len(SHIFTS)] = shifted(self.x[i :: len(SHIFTS)], right, down)
@@ -33,7 +33,7 @@ class Results:
         self.losses = np.zeros(n, np.float32)
         self.sureness = np.zeros(n, np.float32)  # probability of the answer
 
-    def judge(self, model: nn.Module) -> None:
+    def evaluate(self, model: nn.Module) -> None:
         """Ask `model`, in evaluation mode, about the next few pictures, as they are and moved by one pixel."""
         places = (self.next + np.arange(self.at_a_time)) % len(self.x)
         self.next = int(self.next + self.at_a_time) % len(self.x)
@@ -50,7 +50,7 @@ class Results:
         return self.answers >= 0
 
     def metrics(self) -> dict[str, float]:
-        """Means over the pictures that have been judged; nothing before the first."""
+        """Means over the pictures that have been evaluated; nothing before the first."""
         there = self.asked
         if not there.any():
             return {}

@@ -16,7 +16,7 @@ from engine.data import images
 from engine.labs.cnn_filters import accuracy
 from engine.labs.cnn_filters.config import AT_ONCE, LEAST, LONGEST, Config, milliseconds
 from engine.labs.cnn_filters.frame import Frame, frame
-from engine.measures import attribution as probe
+from engine.measures import attribution
 from engine.nets import optim, shelved
 from engine.nets.convnet import Architecture, ConvNet, output_size, receptive_field
 
@@ -29,8 +29,8 @@ class Plan(NamedTuple):
     """How an update is shared out over steps."""
 
     shares: int  # parts of the batch
-    steps_per_update: int  # one for each part, and one to judge; or one for all
-    judging: int  # test pictures judged at a time
+    steps_per_update: int  # one for each part, and one to evaluate; or one for all
+    evaluated: int  # test pictures evaluated at a time
     surveyed: int  # test pictures that a frame has time for
 
 
@@ -41,10 +41,10 @@ def plan(architecture: Architecture, batch_size: int) -> Plan:
     split = whole > AT_ONCE
     fits = max(LEAST, int((LONGEST - 2 - fixed) / each)) if split else batch_size
     shares = -(-batch_size // fits)
-    # To judge is to go forward only: a third of what a layer costs and half of what a picture costs, but each twice.
+    # To evaluate is to go forward only: a third of what a layer costs and half of what a picture costs, but each twice.
     room = LONGEST - 4 if split else 4.0
-    judging = int(min(50, max(LEAST, (room - fixed / 3) / each)))
-    return Plan(shares, shares + split, judging, surveyed=int((4 - fixed / 3) / each * 2))
+    evaluated = int(min(50, max(LEAST, (room - fixed / 3) / each)))
+    return Plan(shares, shares + split, evaluated, surveyed=int((4 - fixed / 3) / each * 2))
 
 
 class Experiment:
@@ -52,7 +52,7 @@ class Experiment:
 
     The update of a larger network is shared out over several steps, so that no other visitor waits for it: the
     gradient of each part of the batch is added up (with batch norm, each part has a mean of its own), and a last step
-    judges some test pictures.  The test numbers are about the first 500 test pictures, each judged a few steps ago.
+    evaluates some test pictures.  The test numbers are about the first 500 test pictures, each asked a few steps ago.
     """
 
     done = False
@@ -71,7 +71,7 @@ class Experiment:
 
         self.batch_size = min(config.batch_size, len(self.images.train_x))
         self.plan = plan(self.architecture, self.batch_size)
-        self.results = accuracy.Results(self.images, self.plan.judging, self.device)
+        self.results = accuracy.Results(self.images, self.plan.evaluated, self.device)
         self._order: tuple[int, Tensor] = (-1, torch.zeros(0))
         self.last = {"train_loss": float("nan"), "train_accuracy": float("nan")}
         self._look_at_picture()
@@ -85,7 +85,7 @@ class Experiment:
             self.optimiser.zero_grad()
         self.step_count += 1
         if share == self.plan.steps_per_update - 1:
-            self.results.judge(self.model)
+            self.results.evaluate(self.model)
         return self.last | self.results.metrics()
 
     def _batch(self, update: int) -> Tensor:
@@ -121,10 +121,11 @@ class Experiment:
         self.x = accuracy.shifted(x, config.shift_x, config.shift_y).to(self.device)  # (1, 1, side, side)
         self.twin_maps = self.explain(self.twin) if config.attribution else np.zeros((0, side, side), np.float32)
 
-    def explain(self, model: ConvNet) -> probe.Array:
-        """The maps (4, side, side) of `probe.METHODS` for the class that `model` takes the picture for."""
+    def explain(self, model: ConvNet) -> attribution.Array:
+        """The maps (4, side, side) of `attribution.METHODS` for the class that `model` takes the picture for."""
         target = int(model(self.x).argmax())
-        return np.stack([probe.attribute(model, self.x, target, method, steps=64)[0, 0] for method in probe.METHODS])
+        maps = [attribution.attribute(model, self.x, target, method, steps=64) for method in attribution.METHODS]
+        return np.stack([each[0, 0] for each in maps])
 
     def update(self, config: Config) -> None:
         """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""

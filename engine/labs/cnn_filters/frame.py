@@ -17,7 +17,7 @@ from engine.nets.convnet import ConvNet, Row, Trace
 
 Array = NDArray[np.float32]
 MISTAKES = 12
-SURVEYED = 100  # test pictures behind `Frame.told_by_class`
+SURVEYED = 100  # test pictures behind `Frame.class_correlation`
 SHOWN = 64  # kernels of a layer, and their maps, that are seen side by side
 FEWEST = 30  # a network that is too large to be surveyed with so many is not surveyed
 
@@ -54,13 +54,13 @@ class Frame:
     towards: Array  # (P, P): d (logit of the answer) / d pooled
     maps: Array  # (s, H, H): relu of each of these kernels' map
     overview: Array  # (L, S, S): the mean map of each layer after relu, all enlarged to the largest side
-    test: dict[str, float]  # loss and accuracies, empty before anything was judged
-    judged: int  # test pictures behind `test`
+    test: dict[str, float]  # loss and accuracies, empty before anything was evaluated
+    evaluated: int  # test pictures behind `test`
     confusion: NDArray[np.int64]  # (classes, classes): row is the truth, column the answer
     mistakes: Array  # (M, side, side): the worst first
     mistaken: NDArray[np.int64]  # (M, 3): place among the test pictures, truth, answer
     sureness: Array  # (M,): probability of the wrong answer
-    told_by_class: Array  # (L,): share of the spread of a layer's strongest answers that the class explains, or (0,)
+    class_correlation: Array  # (L,): share of the spread of a layer's largest answers that the class explains, or (0,)
     attributions: Array  # (4, side, side) of `attribution.METHODS`, or (0, side, side)
     twin_attributions: Array  # the same of a network with random weights
     alike: Array  # (4,): rank correlation of the two
@@ -113,11 +113,11 @@ def frame(
         bias=float(bias[channel].detach()), inputs=array(seen.x[0]), sums=array(seen.z[0, channel]),
         normed=array(seen.u[0, channel]), active=array(seen.a[0, channel]), pooled=array(seen.out[0, channel]),
         towards=array(towards[0, channel]), maps=array(seen.a[0, shown]), overview=_overview(trace),
-        test=results.metrics(), judged=int(results.asked.sum()), confusion=results.confusion(len(classes)),
+        test=results.metrics(), evaluated=int(results.asked.sum()), confusion=results.confusion(len(classes)),
         mistakes=array(results.x[places, 0]),
         mistaken=np.stack([places, results.truth[places], results.answers[places]], axis=1),
         sureness=results.sureness[places],
-        told_by_class=_told_by_class(model, results, min(SURVEYED, surveyed), classes=len(classes)),
+        class_correlation=_class_correlation(model, results, min(SURVEYED, surveyed), classes=len(classes)),
         attributions=attributions, twin_attributions=twin_attributions,
         alike=np.array([attribution.rank_correlation(a, b)
                         for a, b in zip(attributions, twin_attributions, strict=True)], np.float32),
@@ -131,7 +131,7 @@ def _overview(trace: list[Trace]) -> Array:
     return np.stack([mean[at[:, None], at] for mean, at in zip(means, nearest, strict=True)])
 
 
-def _told_by_class(model: ConvNet, results: Results, pictures: int, *, classes: int) -> Array:
+def _class_correlation(model: ConvNet, results: Results, pictures: int, *, classes: int) -> Array:
     """For each layer: take every map's largest answer to a picture; how much of its spread is between the classes?
 
     The correlation ratio eta squared, the mean over the maps that answer at all: 0 if the answers say nothing about the

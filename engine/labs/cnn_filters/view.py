@@ -55,7 +55,7 @@ def curves(view: View) -> Scene:
     if frame.steps_per_update > 1:
         parts = (f" One update of this network takes {frame.steps_per_update} steps: its batch is worked off in parts,"
                  " so that nobody else has to wait.")  # fmt: skip
-    told = f"The test numbers are about {frame.judged} test pictures, each judged within the last steps.{parts}"
+    told = f"The test numbers are about {frame.evaluated} test pictures, each judged within the last steps.{parts}"
     text(scene, "explained", [told])
     return scene
 
@@ -63,7 +63,7 @@ def curves(view: View) -> Scene:
 def inside(view: View) -> list[Figure]:
     """Mistakes, what the layers tell about the class, and the sizes of all layers."""
     hint = Text("Press Play: mistakes and the confusion matrix appear with the first test.", tone="hint")
-    return [*(_mistakes(view.frame) if view.frame.judged else [hint]), *_sizes(view.frame)]
+    return [*(_mistakes(view.frame) if view.frame.evaluated else [hint]), *_sizes(view.frame)]
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> Turn | None:
@@ -161,10 +161,10 @@ def _mistakes(frame: Any) -> list[Figure]:
                         images=frame.mistakes, captions=said, low=0, high=1)  # fmt: skip
         worst = Picture("mistakes", scene, column=RIGHT)
     taken_for = confusion(frame.confusion, frame.classes, key="confusion", column=LEFT,
-                          title=f"What {frame.judged} test pictures were taken for")  # fmt: skip
+                          title=f"What {frame.evaluated} test pictures were taken for")  # fmt: skip
     figures = [taken_for, worst]
-    if len(frame.told_by_class) > 1:
-        layers = {f"layer {i + 1}": float(share) for i, share in enumerate(frame.told_by_class)}
+    if len(frame.class_correlation) > 1:
+        layers = {f"layer {i + 1}": float(share) for i, share in enumerate(frame.class_correlation)}
         figures.append(bars(layers, key="told", title="How much a layer's answers tell about the class",
                             x_title="share of the spread between classes (η²)", column=RIGHT))  # fmt: skip
     return figures

@@ -91,7 +91,7 @@ class Config(BaseConfig):
         return 10 if self.data == "digits" else cloud_shapes.CLASSES.get(self.data, 0) if self.conditional else 0
 
     @property
-    def drawing(self) -> tuple[str, float, int, float]:
+    def sampler_settings(self) -> tuple[str, float, int, float]:
         """What decides how samples are drawn: method, eta, steps, guidance."""
         weight = self.guidance if self.data == "digits" else self.plane_guidance
         return self.method, self.eta if self.objective == "noise" else 0.0, self.sampling_steps, weight

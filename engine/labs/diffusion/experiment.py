@@ -16,7 +16,7 @@ from engine.data import images, point_clouds
 from engine.labs.diffusion import scores, trained_digits
 from engine.labs.diffusion.config import SIZES, Config
 from engine.labs.diffusion.few_steps import FewSteps
-from engine.labs.diffusion.film import Drawing
+from engine.labs.diffusion.film import Trajectory
 from engine.labs.diffusion.frame import SHOWN, Frame, frame
 from engine.measures import class_scores, distances
 from engine.nets.denoiser import Denoiser
@@ -125,7 +125,7 @@ class Experiment:
 
     def sample(self, count: int, generator: torch.Generator, *, labels: Tensor | None = None) -> Tensor:
         """`count` samples (count, d) of the network as it is, drawn as the knobs say, of classes `labels` (count,)."""
-        method, eta, steps, guidance = self.config.drawing
+        method, eta, steps, guidance = self.config.sampler_settings
 
         def denoise(x: Tensor, time: float, alpha: float, sigma: float) -> Tensor:
             return self.expect(x, time, alpha, sigma, labels=labels, guidance=guidance)
@@ -143,7 +143,7 @@ class Experiment:
 
     def _guided(self, x: Tensor, time: float, alpha: float, sigma: float) -> Tensor:
         asked = None if self.asked is None else self.asked[: len(x)]
-        return self.expect(x, time, alpha, sigma, labels=asked, guidance=self.config.drawing[3])
+        return self.expect(x, time, alpha, sigma, labels=asked, guidance=self.config.sampler_settings[3])
 
     def _route(self, steps: int) -> Route:
         return straight(steps) if self.config.objective == "flow" else route(self.schedule, steps)
@@ -152,26 +152,26 @@ class Experiment:
         """From 0 to 1, whatever a route counts in."""
         return time if self.config.objective == "flow" else (time + 1) / self.config.steps
 
-    def _begin(self, run: int, count: int) -> Drawing:
+    def _begin(self, run: int, count: int) -> Trajectory:
         """The first `count` samples of a run, still noise."""
-        method, eta, steps, _ = self.config.drawing
+        method, eta, steps, _ = self.config.sampler_settings
         chance = generator(self.config.seed, f"sampling/{run}", self.device)
         x = torch.randn(self.count, self.data.shape[1], generator=chance, device=self.device)[:count]
-        return Drawing(Walk(x, self._route(steps), method=method, eta=eta, clip=self.clip), self.time_of)
+        return Trajectory(Walk(x, self._route(steps), method=method, eta=eta, clip=self.clip), self.time_of)
 
-    def _chance(self, run: int, drawing: Drawing) -> torch.Generator:
-        return generator(self.config.seed, f"sampling/{run}/{drawing.walk.at}", self.device)
+    def _chance(self, run: int, trajectory: Trajectory) -> torch.Generator:
+        return generator(self.config.seed, f"sampling/{run}/{trajectory.walk.at}", self.device)
 
     def _draw(self) -> None:
         """What is looked at moves on a little, so that no frame and no update has to wait for it."""
         if self.digits and self.step_count % 2:
             self.few.advance(self._of_class)
             return
-        drawing = self.under_way
-        for _ in range(2 if self.digits else min(4, math.ceil(len(drawing.walk.route.times) / 50))):
-            drawing.advance(self._guided, self._chance(self.run, drawing))
-            if drawing.walk.done:
-                self._show(drawing, self.run)
+        trajectory = self.under_way
+        for _ in range(2 if self.digits else min(4, math.ceil(len(trajectory.walk.route.times) / 50))):
+            trajectory.advance(self._guided, self._chance(self.run, trajectory))
+            if trajectory.walk.done:
+                self._show(trajectory, self.run)
                 self.run += 1
                 self.under_way = self._begin(self.run, self.count)
                 break
@@ -181,25 +181,26 @@ class Experiment:
 
     def _draw_again(self) -> None:
         """What is shown is drawn from the same noise as the knobs say now; only some of it if that takes many calls."""
-        drawing = self._begin(self.shown_run, self.count)
-        calls = drawing.walk.calls * (2 if self.asked is not None and self.config.drawing[3] else 1)
+        trajectory = self._begin(self.shown_run, self.count)
+        calls = trajectory.walk.calls * (2 if self.asked is not None and self.config.sampler_settings[3] else 1)
         if calls > AT_ONCE:
-            drawing = self._begin(self.shown_run, max(SHOWN, self.count * AT_ONCE // calls))
+            trajectory = self._begin(self.shown_run, max(SHOWN, self.count * AT_ONCE // calls))
         with torch.no_grad():
-            while not drawing.walk.done:
-                drawing.advance(self._guided, self._chance(self.shown_run, drawing))
-        self._show(drawing, self.shown_run)
+            while not trajectory.walk.done:
+                trajectory.advance(self._guided, self._chance(self.shown_run, trajectory))
+        self._show(trajectory, self.shown_run)
 
-    def _show(self, drawing: Drawing, run: int) -> None:
+    def _show(self, trajectory: Trajectory, run: int) -> None:
         """Samples are ready to be looked at; if all are there, they are measured too.  Waits for the GPU."""
-        x = drawing.walk.x
-        self.path, self.path_times, self.drawn_at, self.shown_run = drawing.path, drawing.times, self.step_count, run
+        x = trajectory.walk.x
+        self.path, self.path_times = trajectory.path, trajectory.times
+        self.drawn_at, self.shown_run = self.step_count, run
         if len(x) < self.count:
             return
         self.scores, self.variety = scores.measure(
             x, self.config.data, real=self.real[: self.count], known=self.data, labels=self.labels, asked=self.asked
         )
-        self.scores["straightness"] = drawing.straightness
+        self.scores["straightness"] = trajectory.straightness
 
     def _look(self, moment: int) -> None:
         """Bring the arrows of one moment up to date: the way back, d x / d angle with x = cos x_0 + sin noise."""
@@ -218,7 +219,7 @@ class Experiment:
     def update(self, config: Config) -> None:
         """Take new values of live knobs; samples that would be drawn in another way now are drawn again at once."""
         self.config.require_live(config)
-        anew = config.drawing != self.config.drawing
+        anew = config.sampler_settings != self.config.sampler_settings
         self.config = config
         if anew:
             self.run += 1
@@ -232,8 +233,8 @@ class Experiment:
             "step_count": self.step_count, "network": self.network.state_dict(), "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict()["state"], "few": self.few.state_dict(), "run": self.run,
             "shown_run": self.shown_run, "path": self.path, "path_times": self.path_times, "drawn_at": self.drawn_at,
-            "scores": self.scores, "variety": self.variety, "field": self.field, "drawing": self.config.drawing,
-            "under_way": self.under_way.state_dict(),
+            "scores": self.scores, "variety": self.variety, "field": self.field,
+            "sampler_settings": self.config.sampler_settings, "under_way": self.under_way.state_dict(),
         })  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -247,7 +248,7 @@ class Experiment:
         for name in ("step_count", "run", "shown_run", "path", "path_times", "drawn_at", "scores", "variety", "field"):
             setattr(self, name, state[name])
         self.under_way = self._begin(self.run, self.count)
-        if state["drawing"] == self.config.drawing:
+        if state["sampler_settings"] == self.config.sampler_settings:
             self.under_way.load_state_dict(state["under_way"])
 
     def frame(self) -> Frame:

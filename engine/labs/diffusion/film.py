@@ -10,10 +10,10 @@ from torch import Tensor
 
 from engine.nets.sampling import Denoise, Walk
 
-STOPS = 25  # moments of a drawing that are kept
+STOPS = 25  # moments of a trajectory that are kept
 
 
-class Drawing:
+class Trajectory:
     """A `walk` (N, d) that is filmed: `path` (R, N, d) at `times` (R,), from 1, which is noise, down to 0.
 
     `time_of` turns what the walk's route counts in into a time from 0 to 1.

@@ -143,8 +143,8 @@ class AcrossWidth:
         phi = problem.features(problem.x, 0, width) * scale  # (n, w)
         if self._wide(k):
             return spectrum.from_kernel(phi @ phi.mT, problem.y, phi.mT)
-        look = None if problem.data == "gaussian" else problem.features(problem.x_test, 0, width) * scale
-        return spectrum.from_features(phi, problem.y, look)
+        queries = None if problem.data == "gaussian" else problem.features(problem.x_test, 0, width) * scale
+        return spectrum.from_features(phi, problem.y, queries)
 
     def _kernel(self, k: int, i: int) -> tuple[int, Tensor, Tensor]:
         """Sums of products of features, (n, n) and (m, n): a wider model only adds to those of a narrower one."""
@@ -168,7 +168,7 @@ class AcrossWidth:
         for i, problem in enumerate(self.problems):
             found = self.spectrum(k, i)
             said = torch.zeros_like(problem.y_test, dtype=torch.float32)
-            said[: len(found.look)] = found.answers(ridge)
+            said[: len(found.queries)] = found.answers(ridge)
             rows.append({
                 "train_error": found.train_error(ridge), "test_error": squared_error(problem, said),
                 "norm": found.norm(ridge), "rank": found.rank, "smallest": found.smallest,

@@ -22,7 +22,7 @@ WALK = 8  # pictures on the way from the first noise to the second
 TILED = 4  # along each side of a pair's small map
 
 
-class Judge:
+class DigitEvaluator:
     """Keeps the digits, half of the test ones to measure against, and says how far fakes are from them."""
 
     features, measured, pushed, sheet = 64, MEASURED, FIRST, SHEET
@@ -48,7 +48,7 @@ class Judge:
 
     def measures(self, fakes: Tensor) -> dict[str, list[float]]:
         """Of each of S sets of fakes (S, MEASURED, 64): energy distance, mean distance to the nearest training digit,
-        and classes covered, as the nearest digit judges.  Waits for the GPU.
+        and classes covered, by the class of the nearest digit.  Waits for the GPU.
         """
         found: dict[str, list[float]] = {"energy": [], "nearest": [], "modes": []}
         for fake in fakes:

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.labs.gan import digits
-from engine.labs.gan import frame as forgery
 from engine.labs.gan.config import Config
-from engine.labs.gan.frame import Frame
+from engine.labs.gan.digits import DigitEvaluator
+from engine.labs.gan.frame import TRAIL, Frame, PlaneEvaluator, frame
 from engine.measures.distances import modes_covered as modes_covered  # the page's measure, under the lab's name too
 from engine.nets import optim, stacked
 from engine.nets.gan_losses import LOSSES, gradient_penalty, normalise, push
@@ -67,11 +66,12 @@ class Experiment:
         }
         self.stage, self.real, self.z = 0, torch.zeros(0), torch.zeros(0)  # the stage that comes next; its batch
         self.trail = torch.zeros(0, 2)  # (T, 2): theta and psi of the Dirac-GAN
-        self.judge: forgery.Judge | digits.Judge = (
-            digits.Judge(seed=config.seed, device=self.device) if config.data == "digits"
-            else forgery.Judge(config.data, config.points, size=config.size, seed=config.seed, device=self.device)
+        self.evaluator: PlaneEvaluator | DigitEvaluator = (
+            DigitEvaluator(seed=config.seed, device=self.device) if config.data == "digits"
+            else PlaneEvaluator(config.data, config.points, size=config.size, seed=config.seed, device=self.device)
         )  # fmt: skip
-        self.view_z = self._noise(self.judge.measured, [generator(seed, "view", self.device) for seed in self.networks])
+        streams = [generator(seed, "view", self.device) for seed in self.networks]
+        self.fixed_z = self._noise(self.evaluator.measured, streams)
         self.update(config)
         self.measures = self._measure()
 
@@ -101,7 +101,7 @@ class Experiment:
         return self._metrics()
 
     def _real(self) -> None:
-        self.real = torch.stack([self.judge.sample(self.config.batch_size, g) for g in self.streams])  # (S, B, d)
+        self.real = torch.stack([self.evaluator.sample(self.config.batch_size, g) for g in self.streams])  # (S, B, d)
 
     def _forge(self) -> None:
         self.z = self._noise(self.config.batch_size, self.streams)
@@ -151,7 +151,7 @@ class Experiment:
         self.rounds += 1
         if self.config.data == "dirac":
             here = torch.stack([self.G[0].bias[0, 0, 0], self.D[0].weight[0, 0, 0]]).detach().cpu()
-            self.trail = torch.cat([self.trail, here[None]])[-forgery.TRAIL :]
+            self.trail = torch.cat([self.trail, here[None]])[-TRAIL:]
         for i in range(len(self.networks)):  # one pair after another, so that no round takes much longer
             if self.rounds % EVERY == i % EVERY:
                 for name, (value,) in self._measure(slice(i, i + 1)).items():
@@ -165,16 +165,16 @@ class Experiment:
                 for layers in (self.G, self.D))  # fmt: skip
         loss = LOSSES[self.config.loss]
         with torch.no_grad():
-            fake = forward(G, self.view_z[pairs])  # (S, M, d)
+            fake = forward(G, self.fixed_z[pairs])  # (S, M, d)
         pushed, d_fake = push(D, fake, loss)
         with torch.no_grad():
-            d_real = forward(D, self.judge.real.expand(len(fake), -1, -1))
+            d_real = forward(D, self.evaluator.real.expand(len(fake), -1, -1))
             found = {
                 "discriminator_loss": (loss.real(d_real).mean((1, 2)) + loss.fake(d_fake).mean((1, 2))).tolist(),
                 "generator_loss": loss.generator(d_fake).mean((1, 2)).tolist(),
                 "gradient": pushed.norm(dim=-1).mean(1).tolist(),
             }
-            return found | self.judge.measures(fake)
+            return found | self.evaluator.measures(fake)
 
     def _metrics(self) -> dict[str, float]:
         metrics = {name: sum(values) / len(values) for name, values in self.measures.items()}
@@ -245,17 +245,17 @@ class Experiment:
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
         G, D = self.model["generator"], self.model["discriminator"]
-        judge, shown, plan = self.judge, self.shown, self.config.plan()
-        noise, points = judge.lines(self.config, self.view_z[shown])  # (L * T, noise_size), T
+        evaluator, shown, plan = self.evaluator, self.shown, self.config.plan()
+        noise, points = evaluator.lines(self.config, self.fixed_z[shown])  # (L * T, noise_size), T
         with torch.no_grad():
-            fakes = forward(self.G, self.view_z)
-            lines = G(noise).reshape(-1, points, judge.features)
-            asked = torch.cat([judge.grid, judge.real, fakes[shown]])
+            fakes = forward(self.G, self.fixed_z)
+            lines = G(noise).reshape(-1, points, evaluator.features)
+            asked = torch.cat([evaluator.grid, evaluator.real, fakes[shown]])
             logits = torch.cat([D(points) for points in torch.split(asked, PIECE)])[:, 0]
             batch_fake = G(self.z[shown]) if self.z.numel() else self.z
-        pushed, _ = push(self.D, fakes[:, : judge.pushed], LOSSES[self.config.loss])
-        return forgery.frame(
-            self.config, judge, shown=shown, stage=(self.stage - 1) % len(plan) if self.step_count else -1,
+        pushed, _ = push(self.D, fakes[:, : evaluator.pushed], LOSSES[self.config.loss])
+        return frame(
+            self.config, evaluator, shown=shown, stage=(self.stage - 1) % len(plan) if self.step_count else -1,
             rounds=self.rounds, trail=self.trail, measures=self.measures, fakes=fakes, lines=lines, logits=logits,
             push=pushed[shown], batch_real=self.real[shown] if self.real.numel() else self.real, batch_fake=batch_fake,
         )  # fmt: skip

@@ -78,34 +78,34 @@ class Frame:
 
 
 def frame(
-    config: Config, judge: Any, *, shown: int, stage: int, rounds: int, trail: Tensor,
+    config: Config, evaluator: Any, *, shown: int, stage: int, rounds: int, trail: Tensor,
     measures: Mapping[str, list[float]], fakes: Tensor, lines: Tensor, logits: Tensor, push: Tensor,
     batch_real: Tensor, batch_fake: Tensor,
 ) -> Frame:  # fmt: skip
-    """The frame of the pair `shown`, with what `judge`, the one for these data, knows.  Waits for the GPU.
+    """The frame of the pair `shown`, with what `evaluator`, the one for these data, knows.  Waits for the GPU.
 
     `measures` holds a number for each of the S pairs, `fakes` (S, M, d) what they forge from noise that stays the same.
-    Of the shown pair: `lines` (L, T, d), `push` (A, d) on its first fakes, and `logits` of the judge's grid, then of
-    its real points, then of the fakes (G + 2 M,).
+    Of the shown pair: `lines` (L, T, d), `push` (A, d) on its first fakes, and `logits` of the evaluator's grid, then
+    of its real points, then of the fakes (G + 2 M,).
     """
-    plan, slow, mine, side = config.plan(), config.slow_motion, fakes[shown], judge.side
-    on_grid, on_points = logits[: side * side].cpu(), logits[side * side :].reshape(2, judge.measured).cpu()
+    plan, slow, mine, side = config.plan(), config.slow_motion, fakes[shown], evaluator.side
+    on_grid, on_points = logits[: side * side].cpu(), logits[side * side :].reshape(2, evaluator.measured).cpu()
     say, say_range = verdict(config.loss, on_points)
     modes = [int(m) if np.isfinite(m) else 0 for m in measures.get("modes", [])]
     none = mine[:0]
     fields: dict[str, Any] = {
         "centres": np.zeros((0, 2), np.float32), "nearest": array(none), "classes": np.zeros(0, np.float32),
-        **judge.fields(fakes, shown=shown),
+        **evaluator.fields(fakes, shown=shown),
     }  # fmt: skip
     return Frame(
-        real=array(judge.real[: judge.sheet]), fake=array(mine[: judge.sheet]),
+        real=array(evaluator.real[: evaluator.sheet]), fake=array(mine[: evaluator.sheet]),
         surface=array(say(on_grid).reshape(side, side)), surface_range=say_range,
-        probability=config.loss in ("non_saturating", "saturating"), said=array(say(on_points[:, : judge.sheet])),
+        probability=config.loss in ("non_saturating", "saturating"), said=array(say(on_points[:, : evaluator.sheet])),
         verdicts=array(on_points), arrows_at=array(mine[: len(push)]), arrows=array(push), lines=array(lines),
         stages=tuple(STAGES[s] for s in plan), stage=stage,
         batch_real=array(batch_real if slow and batch_real.numel() else none),
         batch_fake=array(batch_fake if slow and batch_fake.numel() else none),
-        measures={name: values[shown] for name, values in measures.items()}, floors=judge.floors,
+        measures={name: values[shown] for name, values in measures.items()}, floors=evaluator.floors,
         modes=modes[shown] if modes else -1, seed_modes=tuple(modes), seed_energies=tuple(measures["energy"]),
         shown=shown, trail=array(trail), rounds=rounds, **fields,
     )  # fmt: skip
@@ -131,7 +131,7 @@ def array(tensor: Tensor) -> Array:
     return found
 
 
-class Judge:
+class PlaneEvaluator:
     """Keeps real points of the plane that no training sees, and says how far fakes are from them."""
 
     features, measured, pushed, sheet = 2, MEASURED, ARROWS, MEASURED

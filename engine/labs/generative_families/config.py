@@ -99,7 +99,7 @@ class Config(BaseConfig):
         drawn = MEASURED * math.ceil(self.sampling_steps / ROUND) * weights["diffusion"] / 3
         work = self.batch_size * sum(weights[name] for name in self.families) + drawn * ("diffusion" in self.families)
         speed, measured = 6.5e6, 0.0
-        if self.size == "large":  # wide matrices are multiplied faster, and the judge's networks count as well
+        if self.size == "large":  # wide matrices are multiplied faster, and the evaluator's networks count as well
             speed = min(2e7, 1e5 * max(65, w))
             asked = {"vae": WEIGHTED * HELD_OUT, "gan": SIDE**2 + 2 * MEASURED, "flow": SIDE**2 * self.couplings}
             measured = w * w * max(asked.get(name, 0) for name in self.families) / 2e7

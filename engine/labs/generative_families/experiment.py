@@ -14,7 +14,7 @@ from engine.contract.states import copied
 from engine.data import point_clouds
 from engine.labs.generative_families.config import NAMES, Config
 from engine.labs.generative_families.families import GAN, VAE, Diffusion, Family, Flow
-from engine.labs.generative_families.frame import Frame, Judge
+from engine.labs.generative_families.frame import Evaluator, Frame
 
 __all__ = ["Config", "Experiment", "Frame"]
 
@@ -40,7 +40,9 @@ class Experiment:
         self.model = copy.deepcopy(self.trained).requires_grad_(False)
         fused = self.device.type in ("cpu", "cuda")
         self.optimisers = {name: torch.optim.Adam(self.family(name).rates(0.0), fused=fused) for name in self.trained}
-        self.judge = Judge(config.data, config.points, self.model, seeds=self.networks, batch_size=config.batch_size)
+        self.evaluator = Evaluator(
+            config.data, config.points, self.model, seeds=self.networks, batch_size=config.batch_size
+        )
         self.update(config)
 
     def _build(self, name: str) -> Family:
@@ -71,7 +73,7 @@ class Experiment:
         keep = min(AVERAGE, self.step_count / (self.step_count + 10))
         with torch.no_grad():
             torch._foreach_lerp_([*self.model.parameters()], [*self.trained.parameters()], 1 - keep)
-            self.judge.look(self.step_count)
+            self.evaluator.evaluate(self.step_count)
         return self._metrics({name: losses.tolist() for name, losses in told.items()})  # waits for the GPU
 
     def _real(self, batch: int) -> Tensor:
@@ -82,7 +84,7 @@ class Experiment:
 
     def _metrics(self, losses: dict[str, list[float]]) -> dict[str, float]:
         found = {}
-        for measure, of in {"loss": losses, **self.judge.measured}.items():
+        for measure, of in {"loss": losses, **self.evaluator.measured}.items():
             for name, values in of.items():
                 found[f"{name}_{measure}"] = sum(values) / len(values)
                 if len(values) > 1:
@@ -107,14 +109,14 @@ class Experiment:
                 group["lr"] = wanted["lr"]
             if isinstance(family := self.family(name), VAE):
                 family.beta = config.beta
-        self.judge.take(shown=self.shown, steps=config.sampling_steps)
+        self.evaluator.take(shown=self.shown, steps=config.sampling_steps)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, their averages, the optimisers, and what was measured and drawn."""
         return copied({
             "step_count": self.step_count, "trained": self.trained.state_dict(), "model": self.model.state_dict(),
             "optimisers": {name: o.state_dict()["state"] for name, o in self.optimisers.items()},
-            "judge": self.judge.state_dict(),
+            "evaluator": self.evaluator.state_dict(),
         })  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -126,8 +128,8 @@ class Experiment:
         for name, optimiser in self.optimisers.items():
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": state["optimisers"][name], "param_groups": groups})
-        self.judge.load_state_dict(state["judge"])
+        self.evaluator.load_state_dict(state["evaluator"])
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
-        return self.judge.draw()
+        return self.evaluator.frame()

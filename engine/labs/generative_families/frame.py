@@ -54,7 +54,7 @@ class Frame:
     shown: int
 
 
-class Judge:
+class Evaluator:
     """Measures every family in turn, one small job an update, by points that no family has learned from.
 
     `model` holds the families, S networks each.
@@ -135,10 +135,10 @@ class Judge:
             mine.data = all_of_them.data[place : place + 1]
         return self.alone[name]
 
-    # ------------------------------------------------------------------ judging
+    # ------------------------------------------------------------------ evaluating
 
     @torch.no_grad()
-    def look(self, step: int) -> None:
+    def evaluate(self, step: int) -> None:
         """One job, and some steps of diffusion's samples on their way.  Waits for the GPU."""
         if "diffusion" in self.model:
             self._advance()
@@ -255,7 +255,7 @@ class Judge:
         self.take(shown=shown, steps=self._diffusion.passes if "diffusion" in self.model else 1)
 
     @torch.no_grad()
-    def draw(self) -> Frame:
+    def frame(self) -> Frame:
         """The present frame.  Waits for the GPU."""
         shown = self.shown
         lines = {name: found.reshape(2 * LINES, ALONG, 2) for name, found in self.lines.items()}

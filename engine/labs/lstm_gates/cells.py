@@ -163,7 +163,7 @@ _STEP: dict[str, Callable[..., Any]] = {"rnn": torch.rnn_tanh_cell, "gru": torch
 
 
 @torch.no_grad()
-def write(reader: Reader, start: int, noise: Tensor, *, temperature: float) -> list[int]:
+def generate(reader: Reader, start: int, noise: Tensor, *, temperature: float) -> list[int]:
     """Let `reader` write len(`noise`) characters after the character `start`, each drawn from what it expects next.
 
     `noise` (L, outputs) is Gumbel noise: the largest of logits / temperature + noise is a draw from the softmax.

@@ -176,7 +176,7 @@ def _writing(
     noise = noise.to(device)
     labels = task.alphabet.labels()
     return tuple(
-        "".join(labels[place] for place in cells.write(reader, start, noise, temperature=config.temperature))
+        "".join(labels[place] for place in cells.generate(reader, start, noise, temperature=config.temperature))
         for reader in readers.values()
     )
 

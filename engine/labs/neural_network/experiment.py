@@ -61,8 +61,8 @@ class Experiment:
 
         self.detail = detail(sum(config.widths) + outputs)
         looked_at = torch.cat([pixels(self.detail.side), grid_lines().flatten(0, 2)])
-        self.view = torch.cat([inputs(looked_at).to(self.device), self.x[: self.detail.points]])
-        self.seed_view = inputs(pixels(self.detail.seed_side)).to(self.device)
+        self.traced_inputs = torch.cat([inputs(looked_at).to(self.device), self.x[: self.detail.points]])
+        self.seed_inputs = inputs(pixels(self.detail.seed_side)).to(self.device)
 
     def step(self) -> dict[str, float]:
         config, n = self.config, self.n_train
@@ -190,9 +190,9 @@ class Experiment:
         return frame(
             self.config, self.layers, step=self.step_count, shown=self.shown, classes=self.data.classes,
             loss=self.loss, detail=self.detail, xy=self.xy, labels=self.labels, n_train=self.n_train, x=self.x,
-            t=self.t, view=[(seen.x[0], seen.a[0]) for seen in forward(layers, self.view[None])],
+            t=self.t, traced=[(seen.x[0], seen.a[0]) for seen in forward(layers, self.traced_inputs[None])],
             outputs=outputs, scores=self.scores(outputs),
-            seed_outputs=forward(self.layers, self.seed_view.expand(len(self.networks), -1, -1))[-1].a,
+            seed_outputs=forward(self.layers, self.seed_inputs.expand(len(self.networks), -1, -1))[-1].a,
             gradients=backprop(self.model, x[: self.n_train][:points], y[: self.n_train][:points], self.loss),
             followed=backprop(self.model, x[follow : follow + 1], y[follow : follow + 1], self.loss),
         )  # fmt: skip

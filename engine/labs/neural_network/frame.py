@@ -169,7 +169,7 @@ def frame(
     n_train: int,
     x: Tensor,
     t: Tensor,
-    view: Sequence[tuple[Tensor, Tensor]],
+    traced: Sequence[tuple[Tensor, Tensor]],
     outputs: Tensor,
     scores: Array,
     seed_outputs: Tensor,
@@ -179,7 +179,7 @@ def frame(
     """The frame of network `shown` in the stack `layers`.
 
     Of the points `xy` (N, 2) with their `labels`, inputs `x` (N, F) and targets `t` (N, K), the first `n_train` train.
-    `view`: inputs and activations of each layer of the shown network on pixels, grid lines and points, in this order;
+    `traced`: inputs and activations of each layer of the shown network on pixels, grid lines and points, in this order;
     `outputs` (S, N, K) of every network on every point, and its `scores` (4, S); `seed_outputs` (S, q * q, K) on a
     coarse grid; `gradients` of the shown network on many points, and `followed` on one.
     """
@@ -187,10 +187,10 @@ def frame(
     side, seed_side, most = detail
     points = min(len(xy), most)
     feature_maps, *maps = (
-        seen[: side * side].mT.reshape(-1, side, side) for seen in (view[0][0], *(a for _, a in view))
+        seen[: side * side].mT.reshape(-1, side, side) for seen in (traced[0][0], *(a for _, a in traced))
     )
     output_map, confidence = prediction(maps[-1].movedim(0, -1), classes=classes, loss=loss)
-    last_hidden = view[-1][0][side * side :]
+    last_hidden = traced[-1][0][side * side :]
     flat, variance = flatten(last_hidden, last_hidden[-points:])
     seed_maps, _ = prediction(seed_outputs, classes=classes, loss=loss)
     follow = min(config.follow, len(xy) - 1)
@@ -226,14 +226,14 @@ def frame(
             inputs=array(x[follow]),
             outputs=array(followed[-1].a[0]),
             loss=float(LOSSES[loss].value(followed[-1].a, t[follow : follow + 1])),
-            layers=tuple(_told(layer) for layer in followed),
+            layers=tuple(_numbers(layer) for layer in followed),
         ),
         seed_errors=scores[3],
         seed_maps=array(seed_maps.reshape(-1, seed_side, seed_side)),
     )
 
 
-def _told(layer: LayerGradients) -> dict[str, Array]:
+def _numbers(layer: LayerGradients) -> dict[str, Array]:
     """What `Followed.layers` has of a layer."""
     dW = layer.dW[:MOST, :MOST]
     numbers = {"z": layer.z[0], "a": layer.a[0], "delta": layer.delta[0], "dW": dW, "db": layer.db}

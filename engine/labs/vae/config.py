@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import images
-from engine.labs.vae import rows as observations
+from engine.labs.vae import rows
 
 BATCH = 64
 LIKELIHOODS = ("gaussian", "bernoulli")  # what `engine.nets.autoencoders` can say about a pixel
@@ -56,7 +56,7 @@ class Config(BaseConfig):
                       help="Networks that differ in their seed alone, trained together.")  # fmt: skip
     shown: int = knob(0, low=0, high=15, look=True, group="network", when=f"seeds={_from(2)}",
                        help="Which of the networks is looked at.")  # fmt: skip
-    data: str = knob("digits", choices=observations.DATASETS, titles=observations.TITLES, group="data",
+    data: str = knob("digits", choices=rows.DATASETS, titles=rows.TITLES, group="data",
                      help="What is put into codes.")  # fmt: skip
     example: int = knob(0, low=0, high=499, look=True, group="data", help="Which test row is encoded.")
     picture: str = knob("", length=(0, 1200), look=True, group="data", help="A drawn or uploaded picture, packed.")
@@ -98,7 +98,7 @@ class Config(BaseConfig):
     @property
     def cost(self) -> float:
         """About how many milliseconds one core takes for a step (torch 2.13)."""
-        features = observations.features(self.data)
+        features = rows.features(self.data)
         ends = (features, *self.widths, self.latent)
         weights = 2 * sum(n * m for n, m in itertools.pairwise(ends))
         each = BATCH * 6 * weights / 2e7 + (0.3 if self.divergence == "mmd" else 0.02)

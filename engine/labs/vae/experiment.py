@@ -11,10 +11,9 @@ from torch import Tensor
 
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.labs.vae import frame as latent_view
-from engine.labs.vae import rows as observations
+from engine.labs.vae import rows
 from engine.labs.vae.config import BATCH, DEAD, Config
-from engine.labs.vae.frame import Frame
+from engine.labs.vae.frame import Frame, frame, holes, neighbours
 from engine.measures import distances
 from engine.nets.autoencoders import Autoencoders
 
@@ -65,7 +64,7 @@ class Experiment:
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
         self.config, self.device, self.step_count = config, torch.device(device), 0
         self.networks = range(config.seed, config.seed + config.seeds)
-        self.observed = observations.load(config.data)
+        self.observed = rows.load(config.data)
         self.x = torch.from_numpy(self.observed.train_x).to(self.device)  # (N, F)
         self.x_test = torch.from_numpy(self.observed.test_x).to(self.device)
         self.model = Autoencoders(
@@ -75,7 +74,7 @@ class Experiment:
         ).to(self.device)  # fmt: skip
         fused = self.device.type == "cpu"
         self.optimiser = torch.optim.Adam(self.model.parameters(), config.learning_rate, fused=fused)
-        self.judged: dict[str, float] = {}
+        self.test_metrics: dict[str, float] = {}
         self.by_seed = torch.zeros(2, config.seeds)  # -log p(x|z) and KL on test rows
         self.update(config)
 
@@ -94,10 +93,10 @@ class Experiment:
         self._shorten_gradients()
         self.optimiser.step()
         if self.step_count % JUDGE == 0:
-            self._judge()
+            self._evaluate()
         self.step_count += 1
         told = torch.stack([part.detach().mean() for part in (loss, nll, divergence)]).tolist()  # waits for the GPU
-        return dict(zip(("loss", "reconstruction", self.divergence), told, strict=True)) | self.judged
+        return dict(zip(("loss", "reconstruction", self.divergence), told, strict=True)) | self.test_metrics
 
     @torch.no_grad()
     def _shorten_gradients(self) -> None:
@@ -140,7 +139,7 @@ class Experiment:
             return mmd(mu, self._noise(streams, BATCH))
 
     @torch.no_grad()
-    def _judge(self) -> None:
+    def _evaluate(self) -> None:
         """Look at test rows, all networks; and at codes and samples of the one that is shown."""
         g = generator(self.config.seed, f"judge/{self.step_count}")
         x = self.x_test[:TRIED].expand(len(self.networks), -1, -1)
@@ -151,13 +150,14 @@ class Experiment:
         self.by_seed = torch.stack([nll, divergence]).cpu()  # waits for the GPU
         prior = torch.randn(TRIED, self.config.latent, generator=g).to(self.device)
         samples, shown = self.model.decode(prior), self.model.shown
-        self.judged = {"test_reconstruction": float(self.by_seed[0].mean())}
+        self.test_metrics = {"test_reconstruction": float(self.by_seed[0].mean())}
         if self.model.cloudy:
-            self.judged |= {"test_kl": float(self.by_seed[1].mean()), "test_elbo": -float(self.by_seed.sum(0).mean())}
-            self.judged["dead"] = float((kl(mu, log_var).mean(1) < DEAD).float().sum(-1).mean())
-            self.judged["holes"] = latent_view.holes(prior, mu[shown], log_var[shown])
-        self.judged["neighbours"] = latent_view.neighbours(mu[shown], self.observed.test_y[:TRIED])
-        self.judged["sample_distance"] = distances.energy_distance(samples, x[0])
+            self.test_metrics["test_kl"] = float(self.by_seed[1].mean())
+            self.test_metrics["test_elbo"] = -float(self.by_seed.sum(0).mean())
+            self.test_metrics["dead"] = float((kl(mu, log_var).mean(1) < DEAD).float().sum(-1).mean())
+            self.test_metrics["holes"] = holes(prior, mu[shown], log_var[shown])
+        self.test_metrics["neighbours"] = neighbours(mu[shown], self.observed.test_y[:TRIED])
+        self.test_metrics["sample_distance"] = distances.energy_distance(samples, x[0])
 
     def elbo(self, x: Tensor) -> Tensor:
         """The evidence lower bound E_q log p(x|z) - KL(q(z|x) || p(z)), (N,), in nats, of rows x (N, F).
@@ -197,7 +197,7 @@ class Experiment:
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
-        return latent_view.frame(
+        return frame(
             self.config, self.model, self.observed, x_test=self.x_test, step=self.step_count, by_seed=self.by_seed,
             price=self.price,
         )  # fmt: skip
@@ -205,14 +205,14 @@ class Experiment:
     def state_dict(self) -> dict[str, Any]:
         """Weights, the optimiser's averages, the number of the step, and what was last seen of the test rows."""
         return {
-            "step_count": self.step_count, "judged": dict(self.judged), "by_seed": self.by_seed.clone(),
+            "step_count": self.step_count, "test_metrics": dict(self.test_metrics), "by_seed": self.by_seed.clone(),
             "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
             "optimiser": copied(self.optimiser.state_dict()["state"]),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state` was taken, with the live knobs of this config."""
-        self.step_count, self.judged = state["step_count"], dict(state["judged"])
+        self.step_count, self.test_metrics = state["step_count"], dict(state["test_metrics"])
         self.by_seed = state["by_seed"].clone()
         self.model.load_state_dict(state["model"])
         groups = self.optimiser.state_dict()["param_groups"]

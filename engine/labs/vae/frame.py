@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.contract.device import generator
 from engine.data import images
 from engine.labs.vae.config import Config
-from engine.labs.vae.rows import Observations
+from engine.labs.vae.rows import DataSet
 from engine.nets.autoencoders import Autoencoders
 
 GRID = 12  # decoded codes along each side of the plane
@@ -98,7 +98,7 @@ def reach(codes: Array) -> float:
 
 @torch.no_grad()
 def frame(
-    config: Config, model: Autoencoders, observed: Observations, *, x_test: Tensor, step: int, by_seed: Tensor,
+    config: Config, model: Autoencoders, observed: DataSet, *, x_test: Tensor, step: int, by_seed: Tensor,
     price: float,
 ) -> Frame:  # fmt: skip
     """What `model` makes of the test rows `x_test` (N, F) of `observed`.  Waits for the GPU.
@@ -111,7 +111,7 @@ def frame(
     mu, log_var = model.encode(x_test)
     codes = flat(mu, axes)
     far = reach(codes)
-    row, label = looked_at(config, observed, x_test)
+    row, label = shown_row(config, observed, x_test)
     mean, log_variance = model.encode(row)
     deviation = (log_variance / 2).exp() if model.cloudy else torch.zeros_like(mean)
     noise = torch.randn(DRAWS, D, generator=generator(config.seed, f"posterior/{config.draw}")).to(device)
@@ -165,7 +165,7 @@ def axes_of(across: int, up: int, D: int) -> tuple[int, int]:
     return first - 1, second - 1
 
 
-def looked_at(config: Config, observed: Observations, x_test: Tensor) -> tuple[Tensor, int]:
+def shown_row(config: Config, observed: DataSet, x_test: Tensor) -> tuple[Tensor, int]:
     """The row (1, F) that is encoded, and its class, -1 if nobody knows it."""
     if config.picture and config.data in images.DATASETS:
         given = images.unpack(config.picture, images.side(config.data)).reshape(1, -1)

@@ -19,7 +19,7 @@ SHOWN = 500  # test rows, at most
 
 
 @dataclass(frozen=True)
-class Observations:
+class DataSet:
     """Rows x (N, F) float32 with their class y (N,) int64, a number in `classes`.
 
     `shape` is (rows, columns) of a picture, row 0 on top, or (F,) for rows that are none.
@@ -39,7 +39,7 @@ class Observations:
 
 
 @lru_cache(maxsize=len(DATASETS))
-def load(name: str) -> Observations:
+def load(name: str) -> DataSet:
     """The data `name`, one of `DATASETS`; at most `SHOWN` test rows.  The same arrays each time: do not change them.
 
     Raises `engine.data.images.ImageError` for pictures that have not been fetched.
@@ -48,7 +48,7 @@ def load(name: str) -> Observations:
         found = images.load(name)
         test_x, test_y = found.test_x[:SHOWN], found.test_y[:SHOWN]
         flat = [x.reshape(len(x), -1) for x in (found.train_x, test_x)]
-        return Observations(flat[0], found.train_y, flat[1], test_y, found.classes, (found.side, found.side))
+        return DataSet(flat[0], found.train_y, flat[1], test_y, found.classes, (found.side, found.side))
     return _wine() if name == "wine" else _points(name)
 
 
@@ -57,7 +57,7 @@ def features(name: str) -> int:
     return images.side(name) ** 2 if name in images.DATASETS else 13 if name == "wine" else 2
 
 
-def _wine() -> Observations:
+def _wine() -> DataSet:
     """178 wines of three growers, 13 chemical measurements, each with mean 0 and variance 1 over the training rows."""
     from sklearn.datasets import load_wine
     from sklearn.model_selection import train_test_split
@@ -68,14 +68,14 @@ def _wine() -> Observations:
     mean, scale = train_x.mean(axis=0), train_x.std(axis=0)
     train_x, test_x = (((x - mean) / scale).astype(np.float32) for x in (train_x, test_x))
     names = ("grower 1", "grower 2", "grower 3")
-    return Observations(train_x, train_y.astype(np.int64), test_x, test_y.astype(np.int64), names, (13,))
+    return DataSet(train_x, train_y.astype(np.int64), test_x, test_y.astype(np.int64), names, (13,))
 
 
-def _points(name: str) -> Observations:
+def _points(name: str) -> DataSet:
     """A shape of the plane, about two units wide to each side."""
     made = plane.plane(name, POINTS, noise=0.15, seed=0)
     train, test = plane.split(made, 0.75, seed=0)
     xy = made.xy / np.float32(2.5)
     names = tuple(f"class {k}" for k in range(made.classes))
-    return Observations(xy[train], made.labels[train].astype(np.int64), xy[test], made.labels[test].astype(np.int64),
+    return DataSet(xy[train], made.labels[train].astype(np.int64), xy[test], made.labels[test].astype(np.int64),
                         names, (2,))  # fmt: skip

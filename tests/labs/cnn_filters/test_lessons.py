@@ -35,8 +35,8 @@ def test_titles_fit_into_a_row_and_explanations_appear() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_later_layers_tell_more_about_the_class(seed: int) -> None:
-    before = Experiment(config(SLUG, "edges_before_shapes", seed=seed)).frame().told_by_class
-    first, second, third = run("edges_before_shapes", seed=seed)[0].frame().told_by_class
+    before = Experiment(config(SLUG, "edges_before_shapes", seed=seed)).frame().class_correlation
+    first, second, third = run("edges_before_shapes", seed=seed)[0].frame().class_correlation
     assert 0.24 < first < 0.36 and abs(first - before[0]) < 0.06
     assert 0.4 < second < 0.5
     assert third > 0.66

@@ -290,9 +290,9 @@ def test_no_step_is_planned_to_take_longer_than_a_slice(
     plan = cnn_filters.plan(config.architecture(), batch_size)
     largest = -(-batch_size // plan.shares)
     fixed = cnn_filters.milliseconds(config.architecture(), 0)
-    judging = fixed / 3 + cnn_filters.milliseconds(config.architecture(), plan.judging) - fixed
+    evaluating = fixed / 3 + cnn_filters.milliseconds(config.architecture(), plan.evaluated) - fixed
     training = cnn_filters.milliseconds(config.architecture(), largest)
-    assert max(training, judging) <= 20 if plan.steps_per_update > 1 else training + judging <= 20
+    assert max(training, evaluating) <= 20 if plan.steps_per_update > 1 else training + evaluating <= 20
 
 
 # ------------------------------------------------------------------ the large size
@@ -332,7 +332,7 @@ def test_the_digits_are_read(seed: int) -> None:
     assert accuracy >= 0.97
     assert metrics[-1]["test_accuracy"] == pytest.approx(accuracy, abs=0.015)
     frame = experiment.frame()
-    assert frame.confusion.sum() == frame.judged == 500
+    assert frame.confusion.sum() == frame.evaluated == 500
     assert frame.confusion.trace() / 500 == metrics[-1]["test_accuracy"]
     place, truth, answer = frame.mistaken.T
     assert np.all(experiment.images.test_y[place] == truth) and np.all(answer != truth)

@@ -46,7 +46,7 @@ def test_curves_tell_how_many_pictures_were_judged(young: View) -> None:
     [[loss], [accuracy], [said]] = [row for row in drawn.curves(young).rows if row]
     assert [each["metric"] for each in accuracy["series"]] == list(drawn.READS)
     assert loss["kind"] == accuracy["kind"] == "curves"
-    assert f"about {young.frame.judged} test pictures" in said["rows"][0][0][0]["text"]
+    assert f"about {young.frame.evaluated} test pictures" in said["rows"][0][0][0]["text"]
 
 
 def test_a_click_on_a_mistake_shows_that_picture_as_it_was_tested(young: View) -> None:
@@ -67,7 +67,7 @@ def test_a_click_on_a_mistake_shows_that_picture_as_it_was_tested(young: View) -
 def test_charts_show_the_counts_and_what_layers_tell(young: View) -> None:
     charts = {figure.key: figure for figure in drawn.inside(young) if isinstance(figure, Chart)}
     assert np.array_equal(charts["confusion"].data["count"], young.frame.confusion.ravel())
-    assert charts["told"].data["value"] == pytest.approx(young.frame.told_by_class)
+    assert charts["told"].data["value"] == pytest.approx(young.frame.class_correlation)
 
 
 @pytest.mark.parametrize(

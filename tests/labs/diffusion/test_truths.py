@@ -399,7 +399,8 @@ def test_a_class_can_be_asked_for_on_the_plane() -> None:
 def test_guidance_on_the_plane_goes_beyond_the_class() -> None:
     """With w it is (1 + w) e_class - w e_none, and only where classes are told."""
     config = Config(data="moons", conditional=True, plane_guidance=2.0, size="small")
-    assert config.drawing[3] == 2.0 and Config(data="digits", plane_guidance=2.0, guidance=1.0).drawing[3] == 1.0
+    digits = Config(data="digits", plane_guidance=2.0, guidance=1.0)
+    assert (config.sampler_settings[3], digits.sampler_settings[3]) == (2.0, 1.0)
     experiment = Experiment(config)
     experiment.model.load_state_dict(_shaken(experiment.model.state_dict()))
     x, at = torch.randn(512, 2, generator=generator(0, "x")), (499, 0.7, 0.7)

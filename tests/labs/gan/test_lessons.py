@@ -81,7 +81,7 @@ def test_one_number_of_noise_draws_few_digits(seed: int) -> None:
     assert all_ten.min() >= 9 and np.median(all_ten) == 10
     assert min(one.measures["energy"]) >= 1.5 and max(one.measures["energy"]) <= 4
     assert max(many.measures["energy"]) <= 0.6
-    assert one.judge.floors["energy"] == pytest.approx(0.05, abs=0.01)
+    assert one.evaluator.floors["energy"] == pytest.approx(0.05, abs=0.01)
 
 
 @pytest.mark.slow

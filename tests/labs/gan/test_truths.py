@@ -305,23 +305,24 @@ DIGITS: dict[str, Any] = {"data": "digits", "loss": "non_saturating", "critic_st
 
 
 def test_real_digits_are_as_near_to_each_other_as_the_floor_says() -> None:
-    judge = Experiment(Config(**DIGITS, **SMALL)).judge
+    evaluator = Experiment(Config(**DIGITS, **SMALL)).evaluator
     others = torch.from_numpy(images.load("digits").test_x).flatten(1) * 2 - 1
-    seen = {tuple(row.tolist()) for row in judge.real}
+    seen = {tuple(row.tolist()) for row in evaluator.real}
     others = torch.stack([row for row in others if tuple(row.tolist()) not in seen])[:250]
-    measures = judge.measures(others[None])
+    measures = evaluator.measures(others[None])
     assert measures["modes"] == [10]
-    assert measures["energy"][0] == pytest.approx(judge.floors["energy"], rel=0.25)
-    assert measures["nearest"][0] == pytest.approx(judge.floors["nearest"], rel=0.1)
+    assert measures["energy"][0] == pytest.approx(evaluator.floors["energy"], rel=0.25)
+    assert measures["nearest"][0] == pytest.approx(evaluator.floors["nearest"], rel=0.1)
 
 
 def test_copies_of_one_digit_cover_one_class_and_noise_is_far_from_all() -> None:
-    judge = Experiment(Config(**DIGITS, **SMALL)).judge
-    one, noise = judge.sample(1, generator(0, "one")).expand(250, -1), torch.randn(250, 64, generator=generator(0, "n"))
-    found = judge.measures(torch.stack([one, noise]))
+    evaluator = Experiment(Config(**DIGITS, **SMALL)).evaluator
+    one = evaluator.sample(1, generator(0, "one")).expand(250, -1)
+    noise = torch.randn(250, 64, generator=generator(0, "n"))
+    found = evaluator.measures(torch.stack([one, noise]))
     assert found["modes"][0] == 1 and found["nearest"][0] < 0.01
-    assert found["nearest"][1] > 3 * judge.floors["nearest"]
-    assert min(found["energy"]) > 10 * judge.floors["energy"]
+    assert found["nearest"][1] > 3 * evaluator.floors["nearest"]
+    assert min(found["energy"]) > 10 * evaluator.floors["energy"]
 
 
 def test_a_digits_frame_shows_the_networks_as_they_are() -> None:
@@ -329,7 +330,7 @@ def test_a_digits_frame_shows_the_networks_as_they_are() -> None:
     frame = experiment.frame()
     G, D = experiment.model["generator"], experiment.model["discriminator"]
     with torch.no_grad():
-        fakes = G(experiment.view_z[1])
+        fakes = G(experiment.fixed_z[1])
         said = D(torch.from_numpy(frame.fake))[:, 0].sigmoid()
     assert frame.fake == pytest.approx(fakes[:64].numpy(), abs=1e-5) and np.abs(frame.fake).max() <= 1
     assert frame.said[1] == pytest.approx(said.numpy(), abs=1e-5) and frame.surface_range == (0, 1)

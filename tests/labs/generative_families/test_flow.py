@@ -122,7 +122,7 @@ def test_a_flow_in_a_stack_is_the_flow_of_a_run_of_its_own() -> None:
 
 
 def test_noise_and_points_of_the_ring_are_told_apart_by_the_true_density() -> None:
-    """`families_view.log_density` against torch's own mixture."""
+    """`log_density` against torch's own mixture."""
     from engine.labs.generative_families.frame import log_density
 
     middles = point_clouds.centres("grid")

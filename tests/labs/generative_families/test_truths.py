@@ -17,8 +17,9 @@ from engine.contract.device import generator
 from engine.contract.knobs import ConfigError, StillMissing
 from engine.data import point_clouds
 from engine.labs.generative_families import NAMES, Config, Experiment, families
-from engine.labs.generative_families import frame as families_view
+from engine.labs.generative_families.config import EXTENT, SIDE
 from engine.labs.generative_families.families import GAN, VAE, Diffusion
+from engine.labs.generative_families.frame import log_density
 from engine.nets import sampling
 from ui.lesson import Lesson, lessons
 
@@ -170,7 +171,7 @@ def test_large_networks_too_are_refused_where_a_step_would_take_too_long() -> No
     with pytest.raises(ConfigError, match="60 are allowed") as caught:
         Config(size="large", width=128)
     assert caught.value.knob == "size"
-    with pytest.raises(ConfigError, match="allowed"):  # the judge asks it at many places
+    with pytest.raises(ConfigError, match="allowed"):  # the evaluator asks it at many places
         Config(size="large", width=128, families=("flow",), batch_size=16)
 
 
@@ -196,34 +197,34 @@ def test_what_is_drawn_with_is_an_average_of_what_is_trained() -> None:
 
 
 def test_a_true_sample_scores_as_the_floor_and_the_ceiling_say() -> None:
-    judge = run(0, **SMALL).judge
+    evaluator = run(0, **SMALL).evaluator
     x = point_clouds.sample("ring", 100_000, generator(9, "true"))
-    assert judge.centres is not None
-    strays = (torch.cdist(x, judge.centres).min(1).values > 3 * point_clouds.SIGMA).float().mean()
+    assert evaluator.centres is not None
+    strays = (torch.cdist(x, evaluator.centres).min(1).values > 3 * point_clouds.SIGMA).float().mean()
     assert float(strays) == pytest.approx(math.exp(-4.5), abs=0.002) == pytest.approx(0.011, abs=0.002)
     entropy = math.log(8) + math.log(2 * math.pi * math.e * point_clouds.SIGMA**2)  # the heaps hardly overlap
-    assert float(families_view.log_density(x, judge.centres).mean()) == pytest.approx(-entropy, abs=0.01)
-    assert judge.ceiling == pytest.approx(-entropy, abs=0.25)  # of 120 points
-    assert 0.001 < judge.floor < 0.02
+    assert float(log_density(x, evaluator.centres).mean()) == pytest.approx(-entropy, abs=0.01)
+    assert evaluator.ceiling == pytest.approx(-entropy, abs=0.25)  # of 120 points
+    assert 0.001 < evaluator.floor < 0.02
 
 
 @pytest.mark.parametrize("name", ["vae", "flow"])
 def test_a_map_is_a_density(name: str) -> None:
-    judge = run(60, families=(name,), couplings=4).judge
-    left, right, bottom, top = families_view.EXTENT
+    evaluator = run(60, families=(name,), couplings=4).evaluator
+    left, right, bottom, top = EXTENT
     assert (left, bottom) == (-right, -top)
-    side = torch.linspace(-4, 4, families_view.SIDE * 6)
-    judge.grid = torch.cartesian_prod(side, side).flip(-1)[None]
+    side = torch.linspace(-4, 4, SIDE * 6)
+    evaluator.grid = torch.cartesian_prod(side, side).flip(-1)[None]
     with torch.no_grad():
-        judge._map(name)
+        evaluator._map(name)
     cell = float(side[1] - side[0]) ** 2
-    assert float(judge.maps[name].exp().sum()) * cell == pytest.approx(1, abs=0.02)
+    assert float(evaluator.maps[name].exp().sum()) * cell == pytest.approx(1, abs=0.02)
 
 
 def test_measures_are_those_of_the_samples_that_are_shown() -> None:
     experiment = run(3, **SMALL)
     for name in NAMES:
-        experiment.judge._do("measure", name, 0, step=0)
+        experiment.evaluator._do("measure", name, 0, step=0)
     frame = experiment.frame()
     for name in NAMES:
         far = np.linalg.norm(frame.samples[name][:, None] - frame.centres, axis=-1).min(1) > 3 * point_clouds.SIGMA
@@ -237,7 +238,7 @@ def test_another_seed_is_shown_at_once_and_another_number_of_steps_begins_anew()
     before = experiment.frame()
     experiment.update(dataclasses.replace(experiment.config, shown=1, sampling_steps=7))
     after = experiment.frame()
-    assert after.shown == 1 and after.passes["diffusion"] == 7 and experiment.judge.walk.at == 0
+    assert after.shown == 1 and after.passes["diffusion"] == 7 and experiment.evaluator.walk.at == 0
     for name in NAMES:
         assert not np.array_equal(before.samples[name], after.samples[name])
         assert name == "diffusion" or not np.array_equal(before.lines[name], after.lines[name])
@@ -246,7 +247,7 @@ def test_another_seed_is_shown_at_once_and_another_number_of_steps_begins_anew()
 def test_how_fast_samples_come_is_no_metric_and_no_state() -> None:
     experiment = run(20, **SMALL)
     assert all(speed > 0 for speed in experiment.frame().speed.values())
-    told = {*experiment.step(), *experiment.judge.state_dict()}
+    told = {*experiment.step(), *experiment.evaluator.state_dict()}
     assert not any("speed" in name or "second" in name for name in told)
     experiment.update(dataclasses.replace(experiment.config, sampling_steps=50))
     assert experiment.frame().speed["diffusion"] == 0  # what was timed was another way of drawing
@@ -289,9 +290,9 @@ def taught(name: str, *, beside: bool = False, **knobs: Any) -> dict[str, dict[s
     experiment = Experiment(dataclasses.replace(config, **knobs))  # type: ignore[type-var]
     for _ in engine.train(experiment, chosen.runs_to or 0):
         pass
-    for job in experiment.judge.jobs:
-        experiment.judge._do(*job, step=0)
-    return {m: {n: np.array(v) for n, v in of.items()} for m, of in experiment.judge.measured.items()}
+    for job in experiment.evaluator.jobs:
+        experiment.evaluator._do(*job, step=0)
+    return {m: {n: np.array(v) for n, v in of.items()} for m, of in experiment.evaluator.measured.items()}
 
 
 def test_every_lesson_has_three_answers_and_an_end() -> None:
@@ -322,7 +323,7 @@ def test_the_gan_forgets_modes_and_the_others_do_not(seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 8, 100, 108])
 def test_a_flow_covers_all_and_spills(seed: int) -> None:
-    start = Experiment(lesson("likelihood").config(Config)).judge.measured["log_likelihood"]["flow"]
+    start = Experiment(lesson("likelihood").config(Config)).evaluator.measured["log_likelihood"]["flow"]
     found = taught("likelihood", seed=seed)
     assert found["modes"]["flow"].min() >= 7 and (found["modes"]["flow"] == 8).sum() >= 3
     assert found["strays"]["flow"].min() >= 0.43 and found["strays"]["flow"].max() <= 0.8
@@ -361,12 +362,12 @@ def test_what_one_step_draws_later_on_is_told_as_of_later() -> None:
     for more in (600, 1400):
         for _ in engine.train(experiment, more):
             pass
-        away = experiment.judge.ready.norm(dim=2).mean(1)
+        away = experiment.evaluator.ready.norm(dim=2).mean(1)
         assert away.min() >= 0.1 and away.max() <= 0.2
         for place in range(3):
-            experiment.judge._do("measure", "diffusion", place, step=0)
-        assert min(experiment.judge.measured["strays"]["diffusion"]) >= 0.98
-        assert min(experiment.judge.measured["energy"]["diffusion"]) >= 0.25
+            experiment.evaluator._do("measure", "diffusion", place, step=0)
+        assert min(experiment.evaluator.measured["strays"]["diffusion"]) >= 0.98
+        assert min(experiment.evaluator.measured["energy"]["diffusion"]) >= 0.25
 
 
 def steps_of(objective: str, *, seeds: int) -> Experiment:
@@ -381,13 +382,13 @@ def steps_of(objective: str, *, seeds: int) -> Experiment:
 def one_step(objective: str) -> torch.Tensor:
     """What is drawn in one step when the lesson is over, (6, 300, 2)."""
     experiment = steps_of(objective, seeds=6)
-    assert len(experiment.judge.walk.route.times) == 1
-    return experiment.judge.ready
+    assert len(experiment.evaluator.walk.route.times) == 1
+    return experiment.evaluator.ready
 
 
 @pytest.mark.parametrize("objective", ["noise", "flow"])
 def test_no_sample_of_diffusion_lies_outside_the_picture(objective: str) -> None:
-    left, right, bottom, top = families_view.EXTENT
+    left, right, bottom, top = EXTENT
     for steps in (1, 2, 20):
         experiment = Experiment(Config(families=("diffusion",), objective=objective, sampling_steps=steps))
         for _ in engine.train(experiment, 40):

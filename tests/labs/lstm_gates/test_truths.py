@@ -246,7 +246,7 @@ def test_writing_draws_each_character_from_what_the_network_expects_after_all_be
     reader = cells.Reader(kind, 6, 6, 5)
     cells.initialise(reader, generator(1, "w"), forget_bias=1.0, recurrent_scale=2.0)
     noise = -torch.empty(30, 6).exponential_(generator=generator(0, "noise")).log()
-    written = cells.write(reader, 2, noise, temperature=0.7)
+    written = cells.generate(reader, 2, noise, temperature=0.7)
     x = torch.nn.functional.one_hot(torch.tensor([[2, *written[:-1]]]), 6).float()
     assert (reader(x)[0] / 0.7 + noise).argmax(-1).tolist() == written
     assert len(set(written)) > 2

@@ -18,9 +18,8 @@ import engine
 from engine.contract.device import generator
 from engine.contract.knobs import ConfigError
 from engine.data import images
-from engine.labs.vae import STEEPEST, Config, Experiment, kl, mmd
-from engine.labs.vae import frame as latent_view
-from engine.labs.vae import rows as observations
+from engine.labs.vae import STEEPEST, Config, Experiment, kl, mmd, rows
+from engine.labs.vae.frame import GRID
 from engine.nets.autoencoders import CLEAR, UNSURE, above, below
 from engine.scene.latent import latent_plane
 from engine.scene.scene import Scene
@@ -169,7 +168,7 @@ def test_kl_falls_monotonically_in_beta() -> None:
     found = []
     for beta in (0.1, 0.3, 1.0, 2.0, 4.0, 10.0):
         experiment = trained(500, beta=beta, seeds=3, width=64)
-        experiment._judge()
+        experiment._evaluate()
         found.append(experiment.by_seed[1])
     falls = torch.stack(found).diff(dim=0)
     assert (falls < 0).all(), found
@@ -253,7 +252,7 @@ def test_large_networks_too_are_refused_where_a_step_would_take_too_long() -> No
     assert error.value.knob == "size"
 
 
-@pytest.mark.parametrize("data", ["wine", *observations.PLANE])
+@pytest.mark.parametrize("data", ["wine", *rows.PLANE])
 def test_other_data_train_and_are_seen(data: str) -> None:
     experiment = Experiment(Config(data=data))
     first, *_, last = engine.train(experiment, 300)
@@ -274,7 +273,7 @@ def test_what_the_frame_shows_is_what_the_model_says() -> None:
         mu, log_var = model.encode(experiment.x_test)
         assert np.allclose(frame.codes, mu[:, [2, 0]], atol=1e-6)
         assert np.allclose(frame.exact.ravel(), model.decode(torch.tensor([[-1.1, 0.0, 0.7]]))[0], atol=1e-5)
-        side = np.linspace(-frame.reach, frame.reach, latent_view.GRID)
+        side = np.linspace(-frame.reach, frame.reach, GRID)
         place = torch.tensor([[side[9], 0.0, side[4]]], dtype=torch.float32)  # row 9 is up, column 4 across
         assert np.allclose(frame.grid[9, 4].ravel(), model.decode(place)[0], atol=1e-5)
         assert np.allclose(frame.rebuilt.ravel(), model.decode(mu[8:9])[0], atol=1e-5)
