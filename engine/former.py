@@ -133,7 +133,7 @@ MOVED = {  # a former module's name, and where what it meant is today
     "tokens.Reader": "labs.moe_routing.model.Reader",
     "tokens.TRAIN_SHARE": "data.text.TRAIN_SHARE",
     "tokens.normalised": "labs.moe_routing.model.normalised",
-    "transformer.milliseconds": "labs.attention_heads.cost.milliseconds",
+    "transformer.milliseconds": "nets.transformer_cost.milliseconds",
 }
 SPLIT = {name.partition(".")[0] for name in MOVED}
 
