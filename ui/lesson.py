@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from engine import Config
-from engine.contract.lesson import Lesson, lessons
+from engine.contract.facts import Facts
+from engine.contract.lesson import Lesson, LessonError, lessons
+from engine.runs.pool import PoolError
 from ui.link import set_config, settings
 from ui.press import whole
 
+Measured = Callable[[], tuple[Facts, Facts | None]]  # facts of the run on screen, and of the one beside it
 
-def lesson_bar(slug: str, config_class: type[Config], *, step: int | None = None) -> Lesson | None:
+
+def lesson_bar(slug: str, config_class: type[Config], *, step: int, facts: Measured) -> Lesson | None:
     """Draw the lessons of a lab as a row of choices, and the question of the one that is chosen; return that one.
 
-    Choosing one sets its Config and names it in the link.  With `step` the outcome is drawn too; a page whose step
-    counts up inside a fragment calls `outcome` there instead.
+    Choosing one sets its Config and names it in the link.  Once the run has come to `step` far enough, the outcome is
+    drawn too, with the `facts` that its text names.
     """
     known = {lesson.slug: lesson for lesson in lessons(slug)}
     if not known:
@@ -43,16 +49,16 @@ def lesson_bar(slug: str, config_class: type[Config], *, step: int | None = None
                 "Your answer", chosen.answers, index=None, key=_answer_key(slug, chosen), label_visibility="collapsed",
                 on_change=whole(_commit), args=(slug, chosen),
             )  # fmt: skip
-    if step is not None:
-        with answer:
-            outcome(slug, chosen, step=step)
+    with answer:
+        _outcome(slug, chosen, step=step, facts=facts)
     return chosen
 
 
-def outcome(slug: str, lesson: Lesson, *, step: int) -> None:
+def _outcome(slug: str, lesson: Lesson, *, step: int, facts: Measured) -> None:
     """What happened and why, once the run has reached the step that shows it; until then a button to see it at once."""
     shown = f"{slug}.lesson.{lesson.slug}.shown"
     if not st.session_state.get(shown) and (lesson.runs_to is None or step < lesson.runs_to):
+        st.session_state.pop(f"{shown}.told", None)
         st.button("What happened and why", key=f"{shown}.ask", icon=":material/visibility:", on_click=whole(_show),
                   args=(shown,))  # fmt: skip
         return
@@ -61,7 +67,20 @@ def outcome(slug: str, lesson: Lesson, *, step: int) -> None:
         if said is not None and lesson.right is not None:
             right = lesson.answers[lesson.right]
             st.markdown(f":material/check: You predicted it: *{said}*" if said == right else f"You said: *{said}*")
-        st.markdown(f"**What happened and why.** {lesson.explain}")
+        st.markdown(f"**What happened and why.** {_told(lesson, facts, key=f'{shown}.told')}")
+
+
+def _told(lesson: Lesson, facts: Measured, *, key: str) -> str:
+    """The text, with the numbers that the run had when it was first shown: they do not run on under the reader."""
+    if lesson.explain:
+        return lesson.explain
+    if key not in st.session_state:
+        try:
+            st.session_state[key] = lesson.said(*facts())
+        except (PoolError, LessonError) as error:
+            return f"The numbers of this run cannot be told yet: {error}"
+    told: str = st.session_state[key]
+    return told
 
 
 def _choose(slug: str, config_class: type[Config]) -> None:
@@ -69,7 +88,8 @@ def _choose(slug: str, config_class: type[Config]) -> None:
     here.lesson = st.session_state[f"{slug}.lesson"]
     for lesson in lessons(slug):
         if lesson.slug == here.lesson:
-            st.session_state.pop(f"{slug}.lesson.{lesson.slug}.shown", None)
+            for name in ("shown", "shown.told"):
+                st.session_state.pop(f"{slug}.lesson.{lesson.slug}.{name}", None)
             set_config(slug, lesson.config(config_class))
 
 

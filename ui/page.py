@@ -63,7 +63,7 @@ def lab_page(
     st.header(card.question, anchor=False)
     begun = st.session_state.get(f"{slug}.lesson_run", "") == (settings(slug, config_class).lesson or "")
     steps = player.on_stage.look.last_step if player.on_stage and begun else 0  # a lesson just chosen starts anew
-    chosen = lesson.lesson_bar(slug, config_class, step=steps)
+    chosen = lesson.lesson_bar(slug, config_class, step=steps, facts=player.facts)
     notices = st.container()  # above everything, or on a phone they would stand below the stage
     left, right = st.columns([5, 2], gap="medium")
     with right, st.container(key="knobs"):

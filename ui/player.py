@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from engine import Config, ConfigError, runs
+from engine.contract.facts import Facts
 from engine.contract.knobs import Knob
 from engine.runs import story
 from engine.runs.history import Look
@@ -154,6 +155,11 @@ class Player:
     def side_by_side(self) -> bool:
         """Whether the first compared run stands beside the one on stage."""
         return bool(self.compared) and bool(st.session_state.get(f"{self.slug}.side_by_side", True))
+
+    def facts(self) -> tuple[Facts, Facts | None]:
+        """What texts may name of the run on stage, and of the one beside it.  Raises `PoolError`."""
+        beside = self.compared[0].run.facts() if self.compared else None
+        return (self.on_stage.run.facts() if self.on_stage else {}), beside
 
     # ---------------------------------------------------------------- transport
 

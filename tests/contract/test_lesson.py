@@ -1,5 +1,6 @@
 """Lessons: every file says what a lesson needs, every preset is one that its lab takes, and choosing one sets it."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,10 @@ def page() -> None:
     from ui.lesson import lesson_bar
 
     config_class = engine.lab("gradient_descent").Config
-    st.session_state["lesson"] = lesson_bar("gradient_descent", config_class, step=st.session_state.get("now", 0))
+    measured = st.session_state.get("facts", {})
+    st.session_state["lesson"] = lesson_bar(
+        "gradient_descent", config_class, step=st.session_state.get("now", 0), facts=lambda: (measured, None)
+    )
     st.session_state["result"] = controls("gradient_descent", config_class)
 
 
@@ -172,3 +176,21 @@ def test_the_explanation_can_be_asked_for() -> None:
     app = open_page(lesson=FIRST.slug)
     app.button(key=f"gradient_descent.lesson.{FIRST.slug}.shown.ask").click().run()
     assert FIRST.explain in texts(app)
+
+
+def test_the_numbers_of_the_run_stand_in_the_text_and_stay_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = dataclasses.replace(
+        FIRST, explain="", when="loss < 1", happened="It fell to {loss:.2f}.", otherwise="It stayed at {loss:.2f}."
+    )
+    monkeypatch.setattr("ui.lesson.lessons", lambda slug: (told,))
+    app = open_page(lesson=told.slug)
+    app.session_state["now"] = told.at
+    app.run()
+    assert "cannot be told yet: lesson" in texts(app) and "there is no fact loss" in texts(app)
+    for loss, said in ((0.25, "It fell to 0.25."), (3.0, "It fell to 0.25.")):
+        app.session_state["facts"] = {"loss": loss}
+        assert said in texts(app.run())
+    app.session_state["now"] = 0  # it begins anew
+    app.run()
+    app.session_state["now"] = told.at
+    assert "It stayed at 3.00." in texts(app.run())
