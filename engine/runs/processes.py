@@ -63,6 +63,7 @@ class _Worker:
     def __init__(self, limits: Limits, device: str, audience: str) -> None:
         self._beat, self._silence = 0.0, 0.0
         self.ready = threading.Event()
+        self.served = False  # whether it ever was ready: one that dies before that is tried again more slowly
         self.pending: dict[int, Future[Any]] = {}
         self.ahead: dict[str, _Ahead] = {}  # by id of the run
         self._numbers = itertools.count(1)
@@ -200,7 +201,7 @@ class ProcessPool(Pool):
                     continue
                 head, ok, answer = pickle.loads(message)
                 if head == "ready":
-                    self._failed_starts = 0
+                    self._failed_starts, worker.served = 0, True
                     worker.ready.set()
                 elif head == "copy":
                     record = self._records.get(ok)
@@ -240,10 +241,9 @@ class ProcessPool(Pool):
         """Put a new worker in the place of one that is gone, and its runs onto it."""
         old = self._workers[place]
         guilty = old.pulse.read()[2]
-        was_ready = old.ready.is_set() or bool(guilty)
         old.kill()
         log.warning("Worker %d %s (run in hand: %s).", old.process.pid, why, guilty or "none")
-        if not was_ready:
+        if not old.served:
             self._failed_starts += 1
             if self._closing.wait(min(30.0, 2.0 ** (self._failed_starts - 1))):
                 return
