@@ -278,7 +278,7 @@ def test_four_linear_experts_find_four_clusters(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", first(2, SEEDS))
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_the_bias_balances_without_a_loss(seed: int) -> None:
     experiment, last = trained(Config(seed=seed, balance_loss=0.0, bias_rate=0.01), 1000)
     assert last["violation"] <= 0.15
