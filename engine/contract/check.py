@@ -132,7 +132,8 @@ def seeded(slug: str) -> Iterator[str]:
     turned = [{}] + [{s.name: 0.5 * (s.low + s.high)} for s in config_class.knobs().values() if s.kind == "float"]
     for knobs in turned:
         try:
-            if train(made(slug, seed=3, **knobs)[1], STEPS) != train(made(slug, seed=4, **knobs)[1], STEPS):
+            one = train(made(slug, seed=3, **knobs)[1], STEPS) if knobs else first
+            if one != train(made(slug, seed=4, **knobs)[1], STEPS):
                 return
         except ConfigError:
             continue

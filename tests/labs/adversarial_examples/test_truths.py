@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lesson_runs import config
+from lesson_runs import config, first
 
 import engine
 from engine.contract import weights
@@ -63,7 +63,7 @@ def test_every_lesson_asks_and_explains_before_its_run_is_over() -> None:
                 assert settings.training_steps + before[-1] < each.runs_to, "0.15 is not measured yet"
 
 
-@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s > 1 else []) for s in SEEDS])
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_noise_does_nothing_and_the_gradients_sign_does(seed: int) -> None:
     settings = config(SLUG, "noise_or_sign", seed=seed)
     assert dataclasses.replace(settings, attack="fgsm") == config(SLUG, "noise_or_sign", beside=True, seed=seed)
@@ -84,7 +84,7 @@ def test_noise_does_nothing_and_the_gradients_sign_does(seed: int) -> None:
     assert between(seen.slope_1[0] / seen.slope_2[0], 5.5, 6.8)
 
 
-@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s > 1 else []) for s in range(5)])
+@pytest.mark.parametrize("seed", first(1, range(5)))
 def test_a_linear_model_is_fooled_too(seed: int) -> None:
     found = accuracy(config(SLUG, "linear_too", seed=seed))
     assert between(found["none"][0], 0.935, 0.945)
@@ -93,7 +93,7 @@ def test_a_linear_model_is_fooled_too(seed: int) -> None:
     assert config(SLUG, "linear_too", beside=True, seed=seed) == Config(seed=seed)
 
 
-@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s > 1 else []) for s in SEEDS])
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_adversarial_training_buys_robustness_and_costs_accuracy(seed: int) -> None:
     found = accuracy(config(SLUG, "price_of_robustness", seed=seed))
     assert found["pgd"][0] < 0.1 and found["pgd"][1] > 0.5  # what the defence is for

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from lesson_runs import first
 from torch import nn
 
 import engine
@@ -26,7 +27,7 @@ from engine.measures import attribution
 from engine.nets import convnet
 from engine.nets.convnet import Architecture, ArchitectureError, ConvNet, Window
 
-SEEDS = range(5)
+SEEDS = first(2, range(5))
 windows = st.builds(
     Window, kernel=st.integers(1, 7), stride=st.integers(1, 3), padding=st.integers(0, 4), dilation=st.integers(1, 3)
 )

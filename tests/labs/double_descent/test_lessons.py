@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lesson_runs import first
 
 from engine.labs.double_descent import Config, Experiment, Frame
 from ui.lesson import lessons
@@ -43,7 +44,7 @@ def test_titles_fit_into_a_row_and_each_lesson_has_three_answers() -> None:
         assert len(each.title) <= 28 and len(each.answers) == 3 and each.runs_to is not None
 
 
-@pytest.mark.parametrize("seed", SETS)
+@pytest.mark.parametrize("seed", first(2, SETS))
 def test_the_peak(seed: int) -> None:
     found = frame("the_peak", seed)
     best = error(found)[: list(found.stops).index(100)]
@@ -58,7 +59,7 @@ def test_the_peak(seed: int) -> None:
     assert np.all(np.diff(beyond) < 0)
 
 
-@pytest.mark.parametrize("seed", SETS)
+@pytest.mark.parametrize("seed", first(2, SETS))
 def test_a_little_ridge(seed: int) -> None:
     found, other = frame("a_little_ridge", seed), frame("a_little_ridge", seed, beside=True)
     assert np.all(np.diff(error(found)) < 0)
@@ -68,7 +69,7 @@ def test_a_little_ridge(seed: int) -> None:
         assert at(ends, 1000) == pytest.approx(0.26, abs=0.02)
 
 
-@pytest.mark.parametrize("seed", SETS)
+@pytest.mark.parametrize("seed", first(2, SETS))
 def test_more_data_can_hurt(seed: int) -> None:
     found, other = frame("more_data_hurts", seed), frame("more_data_hurts", seed, beside=True)
     nearest = other.stops[np.abs(other.stops - 100).argmin()]
@@ -79,7 +80,7 @@ def test_more_data_can_hurt(seed: int) -> None:
     assert at(found, 539) < 0.31 and at(other, 500) >= 0.335
 
 
-@pytest.mark.parametrize("seed", SETS)
+@pytest.mark.parametrize("seed", first(2, SETS))
 def test_noise_feeds_the_peak(seed: int) -> None:
     found, other = frame("noise_feeds_it", seed), frame("noise_feeds_it", seed, beside=True)
     assert at(found, 20) > 1e5 and found.stops[error(found).argmax()] == 20
@@ -90,7 +91,7 @@ def test_noise_feeds_the_peak(seed: int) -> None:
     assert found.stops[best] in (6, 7) and 0.0075 <= error(found)[best] <= 0.014
 
 
-@pytest.mark.parametrize("seed", SETS)
+@pytest.mark.parametrize("seed", first(2, SETS))
 def test_relu_features_peak_later(seed: int) -> None:
     found = frame("relu_comes_later", seed)
     assert 93 <= at(found, 100, "rank") <= 95
@@ -101,7 +102,7 @@ def test_relu_features_peak_later(seed: int) -> None:
     assert found.full_rank in (110, 127)
 
 
-@pytest.mark.parametrize("seed", SETS)
+@pytest.mark.parametrize("seed", first(2, SETS))
 def test_epochs_descend_twice(seed: int) -> None:
     found = frame("longer_training", seed)
     values, epochs = error(found), found.stops
@@ -112,7 +113,7 @@ def test_epochs_descend_twice(seed: int) -> None:
     assert values[-1] == pytest.approx(0.62, abs=0.05)
 
 
-@pytest.mark.parametrize("seed", SETS)
+@pytest.mark.parametrize("seed", first(2, SETS))
 def test_theory_and_runs(seed: int) -> None:
     found = frame("theory", seed)
     known = dict(zip(found.theory_at.tolist(), found.theory.tolist(), strict=True))

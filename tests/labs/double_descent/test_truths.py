@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from lesson_runs import first
 from scipy.special import eval_legendre
 from sklearn.linear_model import Ridge
 
@@ -189,7 +190,7 @@ def test_the_peak_stands_where_the_rank_reaches_the_number_of_samples(model: str
     assert abs(np.median(off)) <= 0.02
 
 
-@pytest.mark.parametrize("seed", [0, 10, 20, 30, 40])
+@pytest.mark.parametrize("seed", first(2, [0, 10, 20, 30, 40]))
 def test_clean_digits_peak_and_descend_below_half_of_the_classical_minimum(seed: int) -> None:
     frame = finish(Config(seed=seed))
     error, stops = middle(frame.test_error), frame.stops

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lesson_runs import first
 
 import engine
 from engine.labs.gan import Config, Experiment
@@ -42,7 +43,7 @@ def test_the_spiral_grows_and_the_circle_does_not() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 100])
+@pytest.mark.parametrize("seed", first(1, [0, 100]))
 def test_most_pairs_collapse_to_a_few_modes(seed: int) -> None:
     experiment, _ = run("mode_collapse", seed=seed)
     modes = np.array(experiment.measures["modes"])
@@ -51,7 +52,7 @@ def test_most_pairs_collapse_to_a_few_modes(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 100])
+@pytest.mark.parametrize("seed", first(1, [0, 100]))
 def test_wasserstein_covers_several_times_as_many(seed: int) -> None:
     left, of_left = run("wasserstein", seed=seed)
     right, of_right = run("wasserstein", beside=True, seed=seed)
@@ -62,7 +63,7 @@ def test_wasserstein_covers_several_times_as_many(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 100])
+@pytest.mark.parametrize("seed", first(1, [0, 100]))
 def test_the_saturating_loss_pushes_weakly(seed: int) -> None:
     _, left = run("strong_detective", seed=seed)
     _, right = run("strong_detective", beside=True, seed=seed)
@@ -72,7 +73,7 @@ def test_the_saturating_loss_pushes_weakly(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 100, 104])  # four pairs each
+@pytest.mark.parametrize("seed", first(1, [0, 100, 104]))  # four pairs each
 def test_one_number_of_noise_draws_few_digits(seed: int) -> None:
     one, _ = run("noise", seed=seed)
     many, _ = run("noise", beside=True, seed=seed)
@@ -85,7 +86,7 @@ def test_one_number_of_noise_draws_few_digits(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", first(1, range(3)))
 def test_a_wasserstein_gan_covers_all_ten_digits(seed: int) -> None:
     """Within 1,500 rounds, about ten seconds on one core: the best moment."""
     lesson_config = lesson("noise").compared(Config)
@@ -94,17 +95,21 @@ def test_a_wasserstein_gan_covers_all_ten_digits(seed: int) -> None:
         lesson_config, loss="wasserstein", penalty=1.0, critic_steps=3, beta1=0.0, generator_rate=0.0003,
         discriminator_rate=0.001, seeds=1, seed=seed,
     ))  # fmt: skip
-    best = max((m["modes"], -m["energy"]) for m in engine.train(experiment, 1500))
+    best = (0.0, 1.0)
+    for metrics in engine.train(experiment, 1500):
+        best = max(best, (metrics["modes"], -metrics["energy"]))
+        if best[0] == 10 and -best[1] < 0.45:
+            break
     assert best[0] == 10 and -best[1] < 0.45
 
 
 @pytest.mark.slow
-def test_a_wasserstein_gan_covers_all_eight_modes() -> None:
-    """With the settings of the page, over five seeds, within 1,500 rounds: the best moment of each."""
-    for seed in range(5):
-        experiment, best = Experiment(Config(seed=seed)), (0.0, 1.0)
-        for metrics in engine.train(experiment, 1500):
-            best = max(best, (metrics["modes"], -metrics["energy"]))
-            if best[0] == 8 and -best[1] <= 0.02:
-                break
-        assert best[0] == 8 and -best[1] <= 0.02, seed
+@pytest.mark.parametrize("seed", first(1, range(5)))
+def test_a_wasserstein_gan_covers_all_eight_modes(seed: int) -> None:
+    """With the settings of the page, within 1,500 rounds: the best moment."""
+    experiment, best = Experiment(Config(seed=seed)), (0.0, 1.0)
+    for metrics in engine.train(experiment, 1500):
+        best = max(best, (metrics["modes"], -metrics["energy"]))
+        if best[0] == 8 and -best[1] <= 0.02:
+            break
+    assert best[0] == 8 and -best[1] <= 0.02

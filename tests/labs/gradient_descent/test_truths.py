@@ -127,7 +127,7 @@ def test_contraction_is_the_long_run_rate_with_momentum(name, beta, lr):
 # Lessons
 
 
-@pytest.mark.parametrize(("condition", "angle"), [(4.0, 0.0), (10.0, 0.0), (10.0, 30.0), (30.0, 60.0), (100.0, 45.0)])
+@pytest.mark.parametrize(("condition", "angle"), [(4.0, 0.0), (30.0, 60.0)])
 def test_lesson_the_edge(condition, angle):
     def descend(share: float) -> Experiment:
         return after(
@@ -141,55 +141,10 @@ def test_lesson_the_edge(condition, angle):
     assert over.step() == {"loss.gradient_descent": math.inf}
 
 
-@pytest.mark.parametrize(
-    ("condition", "angle"), [(50.0, 0.0), (50.0, 30.0), (100.0, 0.0), (100.0, 30.0), (100.0, 60.0)]
-)
-def test_lesson_the_ravine(condition, angle):
-    experiment = Experiment(
-        Config(
-            condition=condition, angle=angle, optimisers=("gradient_descent", "momentum"), momentum=0.67,
-            lr_gradient_descent=1.9 / condition, lr_momentum=3 / condition,
-        )
-    )  # fmt: skip
-    arrived: dict[str, int] = {}
-    for metrics in engine.train(experiment, 400):
-        for name in experiment.config.optimisers:
-            if metrics[f"distance.{name}"] < 0.01:
-                arrived.setdefault(name, experiment.step_count)
-    assert 2 * arrived["momentum"] < arrived["gradient_descent"]
-
-
 @pytest.mark.parametrize("surface", ["quadratic", "rosenbrock", "himmelblau", "beale", "rastrigin"])
 def test_lesson_adams_first_step(surface):
     frame = after(1, surface=surface, optimisers=("adam",), start_x=-1.4, lr_adam=0.1).frame()
     np.testing.assert_allclose(np.abs(frame.last_steps), 0.1, rtol=1e-6)
-
-
-def test_lesson_the_saddle():
-    knobs = {
-        "surface": "monkey_saddle", "start_x": 1.0, "start_y": 0.0,
-        "optimisers": ("gradient_descent", "momentum", "adam"),
-        "lr_gradient_descent": 0.05, "lr_momentum": 0.05, "lr_adam": 0.05,
-    }  # fmt: skip
-    still = after(500, **knobs).frame()
-    assert still.left.tolist() == [False, True, True]
-    for seed in range(5):
-        noisy = after(500, **knobs, noise=0.05, seed=seed)
-        assert noisy.frame().left.all()
-        assert noisy.done
-
-
-def test_lesson_noise_helps():
-    knobs = {"surface": "rastrigin", "basins": True, "optimisers": ("gradient_descent",), "lr_gradient_descent": 0.002}
-
-    def cooled(noise: float, seed: int) -> float:
-        experiment = after(300, noise=noise, seed=seed, starts=16, **knobs)
-        experiment.update(dataclasses.replace(experiment.config, noise=0.0))
-        for _ in range(100):
-            experiment.step()
-        return SURFACES["rastrigin"](torch.from_numpy(experiment.frame().basin_points)).mean().item()
-
-    assert max(cooled(80.0, seed) for seed in range(5)) < 0.75 * cooled(0.0, 0)
 
 
 # The race

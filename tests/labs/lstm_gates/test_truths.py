@@ -392,6 +392,7 @@ def test_numbers_too_small_for_the_processor_are_zero_within_the_bounds_of_a_ste
 
 
 @pytest.mark.slow
+@pytest.mark.truths
 @pytest.mark.parametrize("seed", range(3))
 def test_lstm_and_gru_add_over_fifty_steps_and_the_tanh_rnn_does_not(seed: int) -> None:
     experiment, below = Experiment(Config(seed=seed)), {}

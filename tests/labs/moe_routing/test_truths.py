@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from lesson_runs import config, lesson
+from lesson_runs import config, first, lesson
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import normalized_mutual_info_score
 
@@ -265,7 +265,7 @@ def test_linear_experts_are_linear_in_any_size() -> None:
 # ---------------------------------------------------------------------- what is claimed
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(2, SEEDS))
 def test_four_linear_experts_find_four_clusters(seed: int) -> None:
     experiment, last = trained(Config(seed=seed), 600)
     assert last["moe"] <= 0.25 and last["equal_compute"] >= 0.67
@@ -278,7 +278,7 @@ def test_four_linear_experts_find_four_clusters(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_the_bias_balances_without_a_loss(seed: int) -> None:
     experiment, last = trained(Config(seed=seed, balance_loss=0.0, bias_rate=0.01), 1000)
     assert last["violation"] <= 0.15
@@ -337,6 +337,15 @@ def test_lessons_fit_into_a_row() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", first(2, SEEDS))
+def test_without_balance_experts_stop_working_and_with_it_none_does(seed: int) -> None:
+    frame, last = ends("collapse", seed)
+    assert at_work(frame) <= 3 and last["moe"] < 0.01
+    assert at_work(ends("collapse", seed, beside=True)[0]) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.truths
 def test_without_balance_one_expert_takes_all_in_most_runs() -> None:
     working = []
     for seed in range(8):
@@ -350,12 +359,10 @@ def test_without_balance_one_expert_takes_all_in_most_runs() -> None:
     early_counts, late_counts = (sorted(counts) for counts in zip(*working, strict=True))
     assert early_counts == [1, 1, 1, 1, 1, 2, 3, 3]
     assert late_counts == [1] * 7 + [3]
-    for seed in SEEDS:
-        assert at_work(ends("collapse", seed, beside=True)[0]) == 4
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_balanced_is_not_specialised(seed: int) -> None:
     _, balanced = ends("balanced_not_specialised", seed)
     frame, special = ends("balanced_not_specialised", seed, beside=True)
@@ -369,7 +376,7 @@ def test_balanced_is_not_specialised(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_half_the_seats_leave_half_of_the_error(seed: int) -> None:
     _, short = ends("capacity", seed)
     assert short["dropped"] == pytest.approx(0.5, abs=0.01)
@@ -380,7 +387,7 @@ def test_half_the_seats_leave_half_of_the_error(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_a_shared_expert_takes_what_is_common(seed: int) -> None:
     alone, _ = ends("shared_expert", seed)
     assert 0.71 <= alone.alike <= 0.77
@@ -393,7 +400,7 @@ def test_a_shared_expert_takes_what_is_common(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", first(1, range(6)))
 def test_on_text_the_mixture_beats_the_network_of_equal_compute(seed: int) -> None:
     frame, last = ends("characters", seed)
     assert 1.84 <= last["moe"] <= 2.09

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lesson_runs import config, lesson
+from lesson_runs import config, first, lesson
 from sklearn.linear_model import LogisticRegression
 
 import engine
@@ -19,8 +19,7 @@ from engine.data import plane
 from engine.labs import neural_network
 from ui.lesson import lessons
 
-SEEDS = range(5)
-DRAWS = range(5)  # of the points
+DRAWS = first(2, range(5))  # of the points
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
@@ -52,7 +51,8 @@ def loss_of_one_half() -> float:
     return float(np.log(2))
 
 
-@pytest.mark.parametrize("draw", range(3))
+@pytest.mark.slow
+@pytest.mark.parametrize("draw", first(2, range(3)))
 def test_xor_needs_a_hidden_layer_or_the_product(draw: int) -> None:
     _, without = network("xor_without_hidden_layer", seeds=8, data_seed=draw)
     assert without["train_error"] == pytest.approx(0.45, abs=0.06)
@@ -74,7 +74,7 @@ def test_the_best_line_gets_71_percent_of_xor() -> None:
     assert best == pytest.approx(0.71, abs=0.005)
 
 
-@pytest.mark.parametrize("draw", range(3))
+@pytest.mark.parametrize("draw", first(2, range(3)))
 def test_linear_layers_collapse_and_tanh_layers_do_not(draw: int) -> None:
     _, linear = network("linear_layers", seeds=5, data_seed=draw)
     assert linear["train_loss"] == pytest.approx(0.69, abs=0.01)
@@ -85,7 +85,7 @@ def test_linear_layers_collapse_and_tanh_layers_do_not(draw: int) -> None:
         assert not scores["test_error"].any()
 
 
-@pytest.mark.parametrize("draw", range(3))
+@pytest.mark.parametrize("draw", first(2, range(3)))
 def test_zero_weights_stay_zero(draw: int) -> None:
     experiment, zero = network("zero_weights", seeds=8, data_seed=draw)
     assert not any(layer.weight.any() for layer in experiment.layers)
@@ -109,7 +109,8 @@ def test_the_first_layers_gradient_has_vanished_before_the_first_step(seed: int)
     assert small[6] > (50 if seed == 5 else 1e3) * small[0]
 
 
-@pytest.mark.parametrize("draw", range(2))
+@pytest.mark.slow
+@pytest.mark.parametrize("draw", first(1, range(2)))
 def test_sigmoids_stay_stuck_and_relus_do_not(draw: int) -> None:
     _, stuck = network("vanishing_gradients", seeds=5, data_seed=draw)
     assert (stuck["test_error"] == 0.5).all()
@@ -196,7 +197,7 @@ def test_with_weight_decay_the_test_loss_stays_where_it_is() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("draw", range(3))
+@pytest.mark.parametrize("draw", first(1, range(3)))
 def test_400_points_too_are_learned_by_heart_in_the_end(draw: int) -> None:
     _, scores = network("cure_more_data", seeds=5, data_seed=draw, epochs=(100, 300))
     assert (scores[300]["train_loss"] < scores[100]["train_loss"]).all()
@@ -224,6 +225,7 @@ def test_how_many_numbers_the_small_and_the_large_network_choose() -> None:
         assert sum(p.numel() for p in experiment.model.parameters()) == count
 
 
+@pytest.mark.slow
 def test_32_seeds_end_far_apart() -> None:
     _, scores = network("many_seeds")
     errors = scores["test_error"]
@@ -233,7 +235,7 @@ def test_32_seeds_end_far_apart() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "draw"), [(100, 0), (1000, 0), (0, 1), (2000, 2)])
+@pytest.mark.parametrize(("seed", "draw"), first(1, [(100, 0), (1000, 0), (0, 1), (2000, 2)]))
 def test_other_32_seeds_end_as_far_apart(seed: int, draw: int) -> None:
     _, scores = network("many_seeds", seed=seed, data_seed=draw)
     errors = scores["test_error"]

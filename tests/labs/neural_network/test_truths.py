@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import engine
 from engine.contract.knobs import ConfigError
 from engine.contract.view import View
 from engine.data import plane
@@ -209,24 +210,6 @@ def drawn(labels: list[int]) -> str:
     return plane.encode_points(np.random.default_rng(0).uniform(-5, 5, (len(labels), 2)), labels)
 
 
-def boundary_values() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
-        dict(data="drawn", points=drawn([0, 1] * 9)),
-        dict(data="csv", points=drawn([0, 2, 2, 0, 1, 1])),
-    ]
-    for name, spec in Config.knobs().items():
-        if spec.kind in ("int", "float"):
-            as_kind = int if spec.kind == "int" else float
-            found += [{name: as_kind(bound)} for bound in (spec.low, spec.high)]
-        elif spec.kind == "choice":
-            found += [{name: value} for value in spec.choices if value not in ("drawn", "csv")]
-        elif name == "features":
-            found += [{name: spec.choices}, {name: spec.choices[-1:]}]
-        elif name == "hidden":
-            found += [{name: ()}, {name: (1,)}, {name: (1,) * 8}, {name: (64,) * 8}]
-    return found
-
-
 def assert_same(one: Any, two: Any) -> None:
     assert type(one) is type(two)
     if isinstance(one, np.ndarray):
@@ -255,8 +238,13 @@ def arrays(value: Any) -> list[np.ndarray]:
     return [a for item in value.values() for a in arrays(item)] if isinstance(value, dict) else []
 
 
-@pytest.mark.parametrize("knobs", boundary_values(), ids=lambda k: ",".join(f"{a}={str(b)[:30]}" for a, b in k.items()))
-def test_every_knob_at_its_bounds_trains_and_can_be_seen(knobs: dict[str, Any]) -> None:
+# What the contract's check of bounds does not try: points of a visitor's own, the narrowest of deep networks, all
+# features at once; and two of its bounds, at which every number must stay finite.
+@pytest.mark.parametrize("knobs", [
+    dict(data="drawn", points=drawn([0, 1] * 9)), dict(data="csv", points=drawn([0, 2, 2, 0, 1, 1])),
+    dict(hidden=(1,) * 8), dict(features=Config.knobs()["features"].choices), dict(learning_rate=10.0), dict(noise=2.0),
+], ids=lambda knobs: ",".join(knobs))  # fmt: skip
+def test_what_is_unusual_trains_and_can_be_seen(knobs: dict[str, Any]) -> None:
     experiment = Experiment(Config(**knobs))
     before = experiment.frame()
     metrics = experiment.step()
@@ -445,61 +433,16 @@ def test_only_live_knobs_change_during_a_run() -> None:
         experiment.update(dataclasses.replace(experiment.config, activation="relu"))
 
 
-# ---------------------------------------------------------------- what the presets show, over five seeds and more
+# ---------------------------------------------------------------- how a run goes
 
 
-def errors(epochs: int, **knobs: Any) -> dict[str, np.ndarray]:
-    """Train and test error of eight networks after `epochs`."""
-    experiment = Experiment(Config(seeds=8, **knobs))
-    for _ in range(epochs):
-        experiment.step()
-    scores = experiment.scores(experiment._outputs())
-    return {"train": scores[2], "test": scores[3]}
-
-
+@pytest.mark.slow
 def test_the_default_network_learns_the_spiral() -> None:
     """Below 5 % test error within 400 epochs, about 2 to 3 seconds: all of 8 networks."""
     experiment, best = Experiment(Config(seeds=8)), np.ones(8)
-    for _ in range(400):
-        experiment.step()
+    for _ in engine.train(experiment, 400):
         best = np.minimum(best, experiment.scores(experiment._outputs())[3])
     assert (best < 0.05).all()
-
-
-def test_xor_needs_a_hidden_layer_or_the_product() -> None:
-    assert errors(50, data="xor", hidden=())["test"].min() > 0.4
-    assert np.median(errors(50, data="xor", hidden=(4,))["test"]) < 0.1
-    assert errors(50, data="xor", hidden=(), features=("x", "y", "xy"))["test"].max() < 0.02
-
-
-def test_linear_activations_cannot_close_a_circle_and_zero_weights_cannot_learn_it() -> None:
-    circle = dict(data="circle", hidden=(8, 8))
-    assert errors(50, activation="linear", **circle)["train"].min() > 0.35
-    assert (errors(50, initialisation="zero", **circle)["train"] == 0.5).all()
-    assert errors(50, **circle)["test"].max() < 0.02
-
-
-def test_sigmoid_gradients_vanish_with_depth_and_relu_with_he_keeps_them() -> None:
-    deep = dict(data="circle", hidden=(16,) * 7, optimiser="gradient_descent", learning_rate=0.03)
-    for seed in range(5):
-        sigmoid = (
-            Experiment(Config(activation="sigmoid", initialisation="xavier", seed=seed, **deep)).frame().gradient_rms
-        )
-        relu = Experiment(Config(activation="relu", initialisation="he", seed=seed, **deep)).frame().gradient_rms
-        assert sigmoid[0] / sigmoid[-1] < 1e-3 and relu[0] / relu[-1] > 0.05
-    assert errors(50, activation="sigmoid", **deep)["train"].min() > 0.35
-    assert errors(50, activation="relu", initialisation="he", **deep)["test"].max() < 0.02
-
-
-def test_a_large_network_overfits_few_noisy_points_and_weight_decay_prevents_it() -> None:
-    few = dict(data="moons", noise=1.2, samples=200, train_share=0.2, hidden=(32, 32), learning_rate=0.01)
-    for data_seed in range(5):
-        losses = []
-        for l2 in (0.0, 0.03):
-            experiment = Experiment(Config(data_seed=data_seed, l2=l2, **few))
-            curve = [experiment.step()["test_loss"] for _ in range(200)]
-            losses.append((min(curve), curve[-1]))
-        assert losses[0][1] > 1.5 * losses[0][0] and losses[1][1] < 1.25 * losses[1][0]
 
 
 def test_a_run_that_diverges_says_so_by_its_metrics_and_can_still_be_seen() -> None:

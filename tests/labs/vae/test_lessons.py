@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lesson_runs import config, lesson
+from lesson_runs import config, first, lesson
 
 import engine
 from engine.labs.vae import Config, Experiment
 from ui.lesson import lessons
 
 SLUG = "vae"
-SEEDS = range(6)
+SEEDS = first(2, range(6))
 
 
 @cache
@@ -44,7 +44,7 @@ def test_titles_fit_into_a_row_and_explanations_appear() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 6, 12])
+@pytest.mark.parametrize("seed", first(1, [0, 6, 12]))
 def test_dear_codes_die_in_every_network(seed: int) -> None:
     experiment, last = ends("dead_plane", seed=seed)
     assert len(experiment.by_seed[1]) == 6 and (experiment.by_seed[1] < 0.01).all() and last["dead"] == 2
