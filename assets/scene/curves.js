@@ -152,9 +152,23 @@ export class Curves {
     }
     context.restore();
     for (const rule of rules) if (rule.solid) drawRule(context, this.box, rule, theme);
-    writeRules(context, this.box, rules, theme, this.type);
+    const covers = (...place) => [...ghosts, ...series].some((each) => this.meets(each, ...place));
+    writeRules(context, this.box, rules, theme, this.type, covers);
     this.follow(pointer);
     if (this.step !== null) this.drawHere(context, [...ghosts, ...series], theme);
+  }
+
+  // Whether a curve goes through a rectangle.
+  meets({ x, y }, left, top, width, height) {
+    const near = 4; // half of a line, and some air
+    for (let i = 1; i < x.length; i++) {
+      const [x0, x1] = [this.X(x[i - 1]), this.X(x[i])], [y0, y1] = [this.Y(y[i - 1]), this.Y(y[i])];
+      const from = Math.max(x0, left - near), to = Math.min(x1, left + width + near);
+      if (!(from <= to)) continue;
+      const at = (place) => (x1 > x0 ? y0 + ((y1 - y0) * (place - x0)) / (x1 - x0) : y0);
+      if (Math.min(at(from), at(to)) <= top + height + near && Math.max(at(from), at(to)) >= top - near) return true;
+    }
+    return false;
   }
 
   // The moment on screen after a rewind comes first: its words get the best place.

@@ -462,6 +462,16 @@ def test_no_words_of_a_rule_stand_over_those_of_another(page: Page) -> None:
                 apart = one["left"] >= other["left"] + other["width"] or other["left"] >= one["left"] + one["width"]
                 assert apart or abs(one["top"] - other["top"]) >= 17
     assert [len(words) for words in placed] == [3, 3, 2, 6]  # of nine at nearly one place six have room
+    places = page.evaluate(
+        """async (address) => {
+          const { arranged } = await import(address);
+          const box = { x: 40, y: 10, w: 300, h: 120 }, rules = [{ x: 60, text: "peak" }];
+          const curves = [() => false, (left, top) => top < 40, () => true];
+          return curves.map((covers) => arranged(box, rules, 17, () => 28, covers)[0].top);
+        }""",
+        module,
+    )
+    assert places == [14, 48, 14]  # on top; below a curve; where no place is free of one, on top again
 
 
 @pytest.mark.browser
