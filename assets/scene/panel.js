@@ -294,7 +294,7 @@ function aspect(spec) {
     return Math.min(0.85, Math.ceil(spec.captions.length / spec.columns) / spec.columns);
   if (spec.kind === "pen") return 0.5; // the pad, and the small picture beside it
   if (spec.kind === "plane" && spec.equal) return Math.min(1.3, Math.max(0.5, Math.abs((spec.y[1] - spec.y[0]) / (spec.x[1] - spec.x[0]))));
-  return { slide: 1.75, cell: 2.1, head: 1.1, curves: 0.42 }[spec.kind] || 0.85;
+  return { slide: 1.75, cell: 2.1, head: 1.1, curves: 0.5 }[spec.kind] || 0.85;
 }
 
 function download(name, address) {

@@ -3,6 +3,7 @@
 const version = new URL(import.meta.url).search;
 const { element } = await import(`./panel.js${version}`);
 
+const LONG = 40; // letters: a cell with more is not squeezed into a column of single words
 const LOOKS = ["bold", "mono", "soft", "lit", "underlined"];
 
 export class Text {
@@ -38,6 +39,7 @@ export class Text {
     this.next = performance.now() + 1000 * spec.hold;
     if (!spec.table) {
       this.words.replaceChildren(...spec.rows.map(([spans]) => fill(element("p"), spans, theme)));
+      this.panel.redraw();
       return;
     }
     const table = element("table");
@@ -46,13 +48,20 @@ export class Text {
       cells.forEach((spans, column) => {
         const cell = line.appendChild(element(spec.header && row === 0 ? "th" : "td"));
         if (column >= spec.left) cell.className = "number";
+        else if (spans.reduce((sum, { text }) => sum + text.length, 0) > LONG) cell.className = "sentence";
         fill(cell, spans, theme);
       });
     });
     this.words.replaceChildren(table);
+    this.panel.redraw();
   }
 
-  draw() {} // the browser does
+  // The browser draws the words.  What is wider than its place scrolls, and so the keys have to reach it.
+  draw() {
+    const { body } = this.panel;
+    if (body.scrollWidth > body.clientWidth) body.tabIndex = 0;
+    else body.removeAttribute("tabindex");
+  }
 
   describe() {
     return null;
