@@ -109,7 +109,7 @@ def inside(view: View) -> list[Figure]:
     edges = np.linspace(low - 1e-3, max(high, low + 1e-2) + 1e-3, 33)
     counts = {name: np.histogram(row, edges)[0] for name, row in zip(("real", "fake"), verdicts, strict=True)}
     answers = histograms(edges, counts, key="verdicts", title="What the discriminator answers",
-                         x_title="D(x) before any sigmoid; further right is more real")  # fmt: skip
+                         x_title="D(x) before any sigmoid: right is real")  # fmt: skip
     return [Table(("measure", "fake to real", "real to real (floor)"), rows), Text(said, tone="note"), answers]
 
 

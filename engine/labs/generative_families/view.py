@@ -36,7 +36,7 @@ def stage(view: View) -> Scene:
     """Samples of each family, how noise becomes these, the measures of all, and a table of what each pays."""
     frame = view.frame
     count = len(frame.samples)
-    scene = Scene(height=1060 if count > 2 else 760)
+    scene = Scene(height=1120 if count > 2 else 800)
     for place, name in enumerate(frame.samples):
         if place == 2:  # two and two: four beside each other are too small for a hall
             scene.row()
@@ -46,7 +46,7 @@ def stage(view: View) -> Scene:
     for name in frame.samples:
         panel = scene.panel(f"{name}.folded", title=FOLDED[name], x=X, y=Y)
         panel.lines(frame.lines[name], colour=COLOURS[name], width=0.9)
-    scene.row(0.6)
+    scene.row(0.8)
     _measures(scene, frame)
     _table(scene, view)
     return scene

@@ -49,23 +49,25 @@ def stage(view: View) -> Scene:
 
 def curves(view: View) -> Scene:
     """The loss, the same network by three measures, and how large its weights are."""
-    scene = Scene(height=340)
+    clocks = "key_accuracy" in view.curves
+    scene = Scene(height=612 if clocks else 300)
     curves_panel(
         scene, "loss", history=_early(view), log_x=True, log_y=True, title="Loss", y_title="loss", marker=view.marker,
         bands=_band("test_loss"),
         series={"test_loss": ("not trained on", "test"), "train_loss": ("trained on", "train")},
     )  # fmt: skip
-    if "key_accuracy" in view.curves:
+    curves_panel(
+        scene, "norm", history=_early(view), log_x=True, title="Size of the weights", y_title="norm of all weights",
+        marker=view.marker, series={"norm": ("norm", "gradient")}, bands=_band("norm"),
+    )  # fmt: skip
+    if clocks:
+        scene.row()
         curves_panel(
             scene, "measures", history=_early(view), log_x=True, title="Three measures on new cells",
             y_title="share right", marker=view.marker, bands=_band("new_accuracy"),
             series={"new_accuracy": ("the network", "positive"), "key_accuracy": ("its key frequencies", "class_4"),
                     "customary_accuracy": ("the same, fitted on all cells", "neutral")},
         )  # fmt: skip
-    curves_panel(
-        scene, "norm", history=_early(view), log_x=True, title="Size of the weights", y_title="norm of all weights",
-        marker=view.marker, series={"norm": ("norm", "gradient")}, bands=_band("norm"),
-    )  # fmt: skip
     return scene
 
 

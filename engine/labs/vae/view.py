@@ -89,7 +89,7 @@ def inside(view: View) -> list[Figure]:
             ("price of one unit of divergence in this step", f"{frame.price:g} nats")]  # fmt: skip
     if config.says == "gaussian":
         rows.append(("learned deviation σ of a number around what is decoded", f"{frame.variance**0.5:.3f}"))
-    numbers = Table(("", ""), rows)
+    numbers = Table(("number", "now"), rows)
     if not frame.step:
         return [numbers, Text("Press Play: how far each network has come stands here.", tone="hint")]
     nll, divergence = frame.by_seed
