@@ -11,8 +11,9 @@ import streamlit as st
 
 from engine.contract.figure import FULL, LEFT, RIGHT, Chart, Figure, Formula, Picture, Table, Text
 from engine.scene.palette import colour, colour_map
+from engine.scene.text import minus
 from ui import theme
-from ui.scene import show
+from ui.scene import roomy, show
 
 FONT = "Inter, sans-serif"
 DESK, HALL = 14, 19  # pixels of the text in a figure
@@ -58,14 +59,13 @@ def _draw(figure: Figure, key: str, picked: Picked) -> None:
         case Formula():
             st.latex(figure.latex)
         case Picture():
-            if pick := show(figure.scene, key=f"{key}.{figure.key}"):
+            if pick := show(roomy(figure.scene), key=f"{key}.{figure.key}"):
                 picked(pick)
 
 
 def _table(table: Table) -> str:
-    lines = [
-        f"| {' | '.join(row)} |" for row in (table.header, [":--", *["--:"] * (len(table.header) - 1)], *table.rows)
-    ]
+    rule = [":--", *["--:"] * (len(table.header) - 1)]
+    lines = [f"| {' | '.join(map(minus, row))} |" for row in (table.header, rule, *table.rows)]
     return "\n".join(([f"##### {table.title}", ""] if table.title else []) + lines)
 
 

@@ -7,7 +7,6 @@ what is truly Streamlit.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import time
@@ -22,11 +21,12 @@ from streamlit.delta_generator import DeltaGenerator
 import engine
 from engine import Config
 from engine.contract import registry
-from engine.contract.figure import Chart, Figure
+from engine.contract.figure import Chart, Figure, Picture
 from engine.contract.view import Edit, Turn
 from engine.runs import export, story
 from engine.runs.pool import PoolError
 from engine.scene import ghosts
+from engine.scene.scene import Scene
 from ui import lesson
 from ui.controls import controls
 from ui.figures import figures
@@ -34,7 +34,7 @@ from ui.link import settings
 from ui.plain import plain
 from ui.player import Player, Watched, describe
 from ui.press import once
-from ui.scene import coming, show
+from ui.scene import coming, roomy, show
 from ui.session import attach, attend, name_in_link
 from ui.transport import status, transport
 from ui.words import capital
@@ -245,16 +245,24 @@ def _curves(player: Player, watched: Watched) -> None:
     if scene is None or not any(panel["kind"] == "curves" for row in scene.rows for panel in row):
         st.info("Press Play: what is measured is drawn here, step by step.", icon=":material/show_chart:")
     if scene is not None and any(scene.rows):
-        show(scene, key=f"{player.slug}.curves")
+        show(roomy(scene), key=f"{player.slug}.curves")
 
 
 def _inside(player: Player, watched: Watched) -> None:
-    """What is inside the model."""
+    """What is inside the model, with the curves of compared runs drawn into its own."""
     key = f"{player.slug}.inside"
-    with contextlib.suppress(PoolError):  # busy or lost: the look says so, and what was drawn last stays
-        st.session_state[f"{key}.drawn"] = watched.run.inside()
-    drawn = [_still(figure, key, watched.look.active) for figure in st.session_state.get(f"{key}.drawn", [])]
+    drawn = [_still(figure, watched) for figure in watched.inside()]
+    mine = _scenes(drawn)
+    compared = player.compared if any(map(ghosts.has_curves, mine.values())) else []
+    others = [_scenes(other.inside()) for other in compared]
+    for name, scene in mine.items():
+        ghosts.beside(scene, [theirs[name] for theirs in others if name in theirs])
     figures(drawn, key=key, picked=lambda pick: _picked_inside(player, watched, pick))
+
+
+def _scenes(drawn: Sequence[Figure]) -> dict[str, Scene]:
+    """The scenes among figures, by the names of their pictures."""
+    return {each.key: each.scene for each in drawn if isinstance(each, Picture) and isinstance(each.scene, Scene)}
 
 
 def _picked_inside(player: Player, watched: Watched, pick: dict[str, Any]) -> None:
@@ -262,14 +270,14 @@ def _picked_inside(player: Player, watched: Watched, pick: dict[str, Any]) -> No
         st.rerun(scope="app")
 
 
-def _still(figure: Figure, key: str, moving: bool) -> Figure:
-    """The figure, or as it was when the run last rested if it should stand still meanwhile."""
+def _still(figure: Figure, watched: Watched) -> Figure:
+    """The figure, or as it was when the run last rested if it should stand still meanwhile and shows the same."""
     if not (isinstance(figure, Chart) and figure.still):
         return figure
-    held: Chart | None = st.session_state.get(f"{key}.{figure.key}.still")
-    if moving and held is not None:
+    held = watched.held.get(figure.key)
+    if watched.look.active and held is not None and held.still == figure.still:
         return held
-    st.session_state[f"{key}.{figure.key}.still"] = figure
+    watched.held[figure.key] = figure
     return figure
 
 

@@ -13,6 +13,7 @@ import streamlit as st
 
 from engine import Config, ConfigError, runs
 from engine.contract.facts import Facts
+from engine.contract.figure import Chart, Figure
 from engine.contract.knobs import Knob
 from engine.runs import story
 from engine.runs.history import Look
@@ -30,7 +31,7 @@ FASTEST, SLOWEST = 0.04, 0.5  # seconds between two looks, alone and in a full c
 
 @dataclass
 class Watched:
-    """A run as this visitor sees it: the newest look, and the newest scene of its curves."""
+    """A run as this visitor sees it: the newest look, the newest scene of its curves, and what was inside last."""
 
     run: Run
     label: str = ""
@@ -38,6 +39,9 @@ class Watched:
     together: bool = False  # a compared run that obeys the same buttons
     scene: Scene | None = None
     drawn: tuple[int, int, int] = (-1, -1, -1)  # step, last step and version of `scene`
+    figures: list[Figure] = field(default_factory=list)
+    opened: tuple[int, int, int] = (-1, -1, -1)  # those of `figures`
+    held: dict[str, Chart] = field(default_factory=dict)  # what stands still, as it was when the run last rested
 
     def peek(self, *, beside: bool = False) -> Look:
         """Look again; `beside` is for half of the width."""
@@ -46,11 +50,21 @@ class Watched:
 
     def curves(self) -> Scene | None:
         """The curves of what was looked at; the last ones as long as the run cannot be reached."""
-        now = (self.look.step, self.look.last_step, self.look.version)
-        if self.look.stage is not None and now != self.drawn:
+        if self.look.stage is not None and self._now != self.drawn:
             with contextlib.suppress(PoolError):  # busy or lost: the look says so, and the next one asks again
-                self.scene, self.drawn = self.run.curves(), now
+                self.scene, self.drawn = self.run.curves(), self._now
         return copy.deepcopy(self.scene)  # others are drawn into it
+
+    def inside(self) -> list[Figure]:
+        """What was inside at the moment that was looked at, in the same way."""
+        if self.look.stage is not None and self._now != self.opened:
+            with contextlib.suppress(PoolError):
+                self.figures, self.opened = self.run.inside(), self._now
+        return copy.deepcopy(self.figures)
+
+    @property
+    def _now(self) -> tuple[int, int, int]:
+        return self.look.step, self.look.last_step, self.look.version
 
 
 @dataclass

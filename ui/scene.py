@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any
 import streamlit as st
 
 from engine.contract.figure import Packs
+from engine.scene.scene import Scene
+from ui import theme
+
+TALLER = 1.25  # how much more room curves have in the view for a lecture hall, where their type is larger
 
 
 def show(scene: Packs | bytes, *, key: str) -> dict[str, Any] | None:
@@ -22,6 +27,16 @@ def show(scene: Packs | bytes, *, key: str) -> dict[str, Any] | None:
     """
     data = scene if isinstance(scene, bytes) else scene.to_bytes()
     return _taken(_mount(key=key, data=data, on_pick_change=_nothing).get("pick"), key)
+
+
+def roomy(scene: Packs) -> Packs:
+    """A scene of curves, in the view for a lecture hall taller than at a desk; any other as it is."""
+    kinds = {panel["kind"] for row in scene.rows for panel in row} if isinstance(scene, Scene) else set()
+    if not (theme.lecture() and isinstance(scene, Scene) and "curves" in kinds and kinds <= {"curves", "text"}):
+        return scene
+    grown = copy.copy(scene)
+    grown.height = round(TALLER * scene.height)
+    return grown
 
 
 def coming(key: str) -> dict[str, Any] | None:

@@ -23,8 +23,9 @@ class Packs(Protocol):
 class Chart:
     """A chart called `key`, by a specification of Vega-Lite or of Plotly: see `engine.figures`.
 
-    `data` are the columns (N,) by name that a Vega-Lite specification draws; Plotly has its numbers in `spec`.  A
-    chart that is `still` is left alone while the run trains: one that can be turned would fly back.
+    `data` are the columns (N,) by name that a Vega-Lite specification draws; Plotly has its numbers in `spec`.  While
+    the run trains, a chart is left alone as long as `still`, a name for what it shows, stays the same: one that can be
+    turned would fly back.  "" is for one that moves.
     """
 
     key: str
@@ -32,7 +33,7 @@ class Chart:
     data: Mapping[str, Any] = field(default_factory=dict)
     height: int = 320
     library: str = "vega-lite"  # or "plotly"
-    still: bool = False
+    still: str = ""
     column: int = FULL
 
 

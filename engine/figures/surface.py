@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ def surface(
     height: int = 560,
     column: int = FULL,
 ) -> Chart:
-    """A surface that can be turned, and so stands still while a run trains.
+    """A surface that can be turned, and so stands still while a run trains, until it is another one.
 
     `values` (H, W) are heights with y growing along the rows; `extent` is (left, right, bottom, top).  `paths` maps a
     label to its colour and its points (T, 3).
@@ -62,4 +63,5 @@ def surface(
         },
     }
     spec = {"data": [heights, *lines], "layout": layout}
-    return Chart(key, spec, height=height, library="plotly", still=True, column=column)
+    still = hashlib.sha256(np.ascontiguousarray(values).tobytes() + repr(extent).encode()).hexdigest()
+    return Chart(key, spec, height=height, library="plotly", still=still, column=column)

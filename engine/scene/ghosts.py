@@ -29,6 +29,11 @@ def beside(scene: Scene, others: Sequence[Scene]) -> Scene:
     return scene
 
 
+def has_curves(scene: Scene) -> bool:
+    """Whether there is a panel in it that `beside` can draw into."""
+    return any(True for _ in _panels(scene))
+
+
 def _panels(scene: Scene) -> Iterator[dict[str, Any]]:
     """The panels of curves in a scene."""
     return (panel for row in scene.rows for panel in row if panel["kind"] == "curves")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,4 +60,10 @@ def _spans(cell: Cell) -> list[dict[str, Any]]:
 def _spec(span: Span) -> dict[str, Any]:
     looks = {name: True for name in ("bold", "mono", "soft", "lit", "underlined") if getattr(span, name)}
     colour = {"colour": palette.known_colour(span.colour)} if span.colour else {}
-    return {"text": span.text, **colour, **looks}
+    quoted = span.mono or span.lit
+    return {"text": span.text if quoted else minus(span.text), **colour, **looks}
+
+
+def minus(text: str) -> str:
+    """`text` with a minus where Python writes a hyphen, at which a line might break: "-0.5" and "2e-07" have one."""
+    return re.sub(r"(?:(?<![\w)$-])|(?<=\de))-(?=\.?\d)", "−", text)

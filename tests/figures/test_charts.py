@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 import numpy as np
 import pytest
 import vl_convert
 
-from engine.contract.figure import Chart
+from engine.contract.figure import Chart, Table
 from engine.figures.bars import bars
 from engine.figures.confusion import confusion
 from engine.figures.histograms import histograms
 from engine.figures.lens import logit_lens
 from engine.figures.surface import surface
+from engine.runs.history import Look
+from engine.runs.run import Run
 from engine.scene import palette
-from ui import figures, theme
+from engine.scene.curves import curves
+from engine.scene.scene import Scene
+from engine.scene.text import minus
+from ui import figures, page, theme
+from ui.player import Watched
+from ui.scene import roomy
 
 EDGES = np.linspace(0, 1, 4)
 CHARTS = {
@@ -136,3 +143,35 @@ def test_a_surface_stands_still_and_has_the_colours_of_the_page(room: tuple[bool
     assert made["layout"]["font"]["size"] == (19 if room[1] else 14)
     np.testing.assert_allclose(line["z"], path[:, 2] + 0.01)  # on the surface and not in it
     json.dumps(made, default=np.ndarray.tolist)
+
+
+def test_what_stands_still_is_let_go_when_it_shows_something_else() -> None:
+    def raced(values: np.ndarray, *steps: list[float]) -> Chart:
+        return surface(values, (0, 1, 0, 1), key="s", title="t", z_title="z", paths={"Adam": ("adam", np.array(steps))})
+
+    run = Watched(cast(Run, None), look=Look(status="paused"))
+    rests = raced(np.eye(3), [0.0, 0.0, 1.0])
+    further = raced(np.eye(3), [0.0, 0.0, 1.0], [1.0, 1.0, 0.0])
+    another = raced(np.ones((3, 3)), [0.0, 0.0, 1.0])
+    assert page._still(rests, run) is rests
+    run.look = Look(status="running")
+    assert page._still(further, run) is rests
+    assert page._still(another, run) is another
+    assert page._still(further, Watched(cast(Run, None), look=run.look)) is further  # another run has another path
+    run.look = Look(status="paused")
+    assert page._still(further, run) is further
+
+
+def test_curves_have_more_room_in_a_hall_and_other_scenes_as_much_as_at_a_desk(room: tuple[bool, bool]) -> None:
+    measured, plane = Scene(height=300), Scene(height=300)
+    curves(measured, "c", history={}, series={"test": ("test", "test")}, title="t", y_title="loss")
+    plane.panel("p", title="t")
+    for _ in range(2):  # it is asked for at every picture
+        assert cast(Scene, roomy(measured)).height == (375 if room[1] else 300)
+    assert measured.height == 300 and roomy(plane) is plane
+
+
+def test_a_number_below_zero_has_a_minus() -> None:
+    assert minus("-0.5 ± 0.1 and 2e-07, not x-1 or --seed") == "−0.5 ± 0.1 and 2e−07, not x-1 or --seed"
+    table = Table(("name", "m"), [("plain", "-6.27"), ("formula", "$-1$")])
+    assert figures._table(table).splitlines()[-2:] == ["| plain | −6.27 |", "| formula | $-1$ |"]
