@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -25,17 +24,26 @@ def figures(drawn: Sequence[Figure], *, key: str, picked: Picked) -> None:
 
     `key` tells the runs of a page apart; `picked` gets what a visitor does in a picture among them.
     """
-    for beside, group in groupby(drawn, lambda figure: figure.column != FULL):
-        members = list(group)
-        if not beside:
-            for figure in members:
-                _draw(figure, key, picked)
+    for members in rows(drawn):
+        if members[0].column == FULL:
+            _draw(members[0], key, picked)
             continue
         for column, place in zip(st.columns(2), (LEFT, RIGHT), strict=True):
             with column:
                 for figure in members:
                     if figure.column == place:
                         _draw(figure, key, picked)
+
+
+def rows(drawn: Sequence[Figure]) -> list[list[Figure]]:
+    """What stands beside each other: after one on the right the next on the left begins another row."""
+    found: list[list[Figure]] = []
+    for figure in drawn:
+        before = found[-1][-1].column if found else FULL
+        if FULL in (before, figure.column) or (before, figure.column) == (RIGHT, LEFT):
+            found.append([])
+        found[-1].append(figure)
+    return found
 
 
 def _draw(figure: Figure, key: str, picked: Picked) -> None:

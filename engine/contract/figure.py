@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-FULL, LEFT, RIGHT = 0, 1, 2  # the column in which a figure stands; neighbours in `LEFT` and `RIGHT` stand side by side
+FULL, LEFT, RIGHT = 0, 1, 2  # the column in which a figure stands; `RIGHT` stands beside `LEFT` before it
 
 
 class Packs(Protocol):

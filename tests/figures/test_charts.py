@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import vl_convert
 
-from engine.contract.figure import Chart, Table
+from engine.contract.figure import FULL, LEFT, RIGHT, Chart, Table, Text
 from engine.figures.bars import bars
 from engine.figures.confusion import confusion
 from engine.figures.histograms import histograms
@@ -169,6 +169,15 @@ def test_curves_have_more_room_in_a_hall_and_other_scenes_as_much_as_at_a_desk(r
     for _ in range(2):  # it is asked for at every picture
         assert cast(Scene, roomy(measured)).height == (375 if room[1] else 300)
     assert measured.height == 300 and roomy(plane) is plane
+
+
+def test_after_one_on_the_right_the_next_on_the_left_begins_another_row() -> None:
+    places = [FULL, FULL, LEFT, RIGHT, LEFT, LEFT, RIGHT, RIGHT, FULL, RIGHT]
+    found = figures.rows([Text(str(number), column=place) for number, place in enumerate(places)])
+    assert ["".join(each.text for each in row if isinstance(each, Text)) for row in found] == [
+        "0", "1", "23", "4567", "8", "9",
+    ]  # fmt: skip
+    assert figures.rows([]) == []
 
 
 def test_a_number_below_zero_has_a_minus() -> None:
