@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from ui.scene import roomy, show
 
 FONT = "Inter, sans-serif"
 DESK, HALL = 14, 19  # pixels of the text in a figure
+LETTER = 0.56  # of the size of the type is as wide as a letter of a title, on average
+LABELS = 60  # pixels on the left of the axes, above which a title stands too
 Picked = Callable[[dict[str, Any]], None]
 
 
@@ -53,7 +56,9 @@ def _draw(figure: Figure, key: str, picked: Picked) -> None:
             spec["layout"]["font"]["family"] = FONT
             st.plotly_chart(spec, key=f"{key}.{figure.key}", theme=None, width="stretch", height=figure.height)
         case Chart():
-            spec = _themed(figure.spec, _colours()) | {"config": _config(), "usermeta": _CANVAS}
+            config = _config()
+            spec = _themed(figure.spec, _colours()) | {"config": config, "usermeta": _CANVAS}
+            spec["title"] = spec["title"] | {"text": _in_lines(spec["title"]["text"], config["title"]["fontSize"])}
             rows = pd.DataFrame(dict(figure.data))
             st.vega_lite_chart(rows, spec, key=f"{key}.{figure.key}", theme=None, width="stretch", height=figure.height)
         case Table():
@@ -69,6 +74,17 @@ def _draw(figure: Figure, key: str, picked: Picked) -> None:
         case Picture():
             if pick := show(roomy(figure.scene), key=f"{key}.{figure.key}"):
                 picked(pick)
+
+
+def _in_lines(title: str, size: int) -> str | dict[str, str]:
+    """A title, which Vega does not break by itself: two lines where the chart is too narrow for type of `size` pixels."""
+    spaces = [at for at, letter in enumerate(title) if letter == " "]
+    if not spaces:
+        return title
+    middle = min(spaces, key=lambda at: abs(at - len(title) / 2))
+    wide = round(len(title) * size * LETTER - LABELS)
+    lines = json.dumps([title[:middle], title[middle + 1 :]], ensure_ascii=False)
+    return {"expr": f"width < {wide} ? {lines} : {json.dumps(title, ensure_ascii=False)}"}
 
 
 def _table(table: Table) -> str:

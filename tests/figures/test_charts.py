@@ -171,6 +171,19 @@ def test_curves_have_more_room_in_a_hall_and_other_scenes_as_much_as_at_a_desk(r
     assert measured.height == 300 and roomy(plane) is plane
 
 
+@pytest.mark.parametrize(("width", "lines"), [(330, 2), (700, 1)])
+def test_a_title_that_is_wider_than_its_chart_has_two_lines(width: int, lines: int) -> None:
+    title = "How much a layer's answers tell about the class"
+    spec = dict(bars({"a": 1.0}, key="b", title=title, x_title="x").spec)
+    spec |= {"title": spec["title"] | {"text": figures._in_lines(title, 16)}, "width": width}
+    spec["data"] = {"values": [{"label": "a", "value": 1.0, "right": 1.0}]}
+    spec = json.loads(json.dumps(spec).replace("@positive", "#0072b2").replace("@text", "#000000"))
+    drawn = vl_convert.vegalite_to_svg(spec)
+    parts = ["How much a layer's answers", "tell about the class"] if lines == 2 else [title]
+    assert all(f">{part}<" in drawn.replace("&#39;", "'").replace("&apos;", "'") for part in parts)
+    assert figures._in_lines("Cache", 16) == "Cache"
+
+
 def test_after_one_on_the_right_the_next_on_the_left_begins_another_row() -> None:
     places = [FULL, FULL, LEFT, RIGHT, LEFT, LEFT, RIGHT, RIGHT, FULL, RIGHT]
     found = figures.rows([Text(str(number), column=place) for number, place in enumerate(places)])
