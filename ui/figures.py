@@ -77,7 +77,7 @@ def _draw(figure: Figure, key: str, picked: Picked) -> None:
 
 
 def _in_lines(title: str, size: int) -> str | dict[str, str]:
-    """A title, which Vega does not break by itself: two lines where the chart is too narrow for type of `size` pixels."""
+    """A title, which Vega does not break by itself: two lines where a chart is too narrow for type of `size` pixels."""
     spaces = [at for at, letter in enumerate(title) if letter == " "]
     if not spaces:
         return title

@@ -177,14 +177,14 @@ def _measures(scene: Scene, frame: Any) -> None:
     names = list(frame.samples)
     if "modes" in frame.measured:
         total = len(frame.centres)
-        panel = _strip(scene, "modes", "Modes", names, (0, total * 1.08), y_label="modes covered")
+        panel = _strip(scene, "modes", "Modes", names, (-0.04 * total, 1.08 * total), y_label="modes covered")
         _dots(panel, frame.measured["modes"], names)
     energy = {name: np.log10(np.clip(of, LEAST, 1)) for name, of in frame.measured["energy"].items()}
     panel = _strip(scene, "energy", "Energy", names, (-2.5, 0), y_label="energy distance", log=True)
     _level(panel, np.log10(max(frame.floor, LEAST)), names, "real to real")
     _dots(panel, energy, names)
     if "strays" in frame.measured:
-        panel = _strip(scene, "strays", "Strays", names, (0, 1), y_label="share outside")
+        panel = _strip(scene, "strays", "Strays", names, (-0.04, 1.04), y_label="share outside")
         _dots(panel, frame.measured["strays"], names)
     top = frame.ceiling if np.isfinite(frame.ceiling) else 1.5
     panel = _strip(scene, "likelihood", "Likelihood", names, (LOWEST, top + 0.3), y_label="nats a point")
