@@ -288,27 +288,3 @@ def test_a_page_begins_at_the_top_wherever_its_thread_drew_last():
 
     page = AppTest.from_function(script).run()
     assert [text.value for text in page.main.text] == ["the page"] and not page.sidebar.text
-
-
-def writing() -> None:
-    """A page that says how often it was drawn, but not more often than its visitor can read."""
-    from types import SimpleNamespace
-
-    import streamlit as st
-
-    from ui.page import seldom
-
-    st.session_state.drawn = st.session_state.get("drawn", 0) + 1
-    view = SimpleNamespace(key="lab.stage", look=SimpleNamespace(status=st.session_state.get("status", "running")))
-    st.text(seldom(view, "count", lambda: str(st.session_state.drawn)))  # type: ignore[arg-type]
-
-
-def test_what_is_read_is_written_seldom_while_a_run_trains_and_always_when_it_rests(monkeypatch) -> None:
-    monkeypatch.setattr("ui.page.SLOW", 3600.0)
-    app = AppTest.from_function(writing).run()
-    assert app.run().text[0].value == "1"
-    monkeypatch.setattr("ui.page.SLOW", -1.0)
-    assert app.run().text[0].value == "3"
-    monkeypatch.setattr("ui.page.SLOW", 3600.0)
-    app.session_state.status = "paused"
-    assert app.run().text[0].value == "4"
