@@ -20,6 +20,7 @@ from engine.contract.knobs import Config, ConfigError
 from engine.contract.view import Answer
 from engine.runs.history import Drawn, Intervention, Look
 from engine.runs.limits import Limits
+from engine.runs.pool import PoolError
 from engine.runs.timeline import Timeline
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ class Bench:
     def call(self, verb: str, run_id: str, *args: Any) -> Any:
         """Do `verb` for a run.
 
-        Raises `KeyError` for a run that is not here and `ConfigError` for a config that the lab refuses; an error
-        inside the lab ends in status ``failed`` instead.
+        Raises `KeyError` for a run that is not here, `ConfigError` for a config that the lab refuses and `PoolError`
+        for a run that cannot begin; any other error inside the lab ends in status ``failed`` instead.
         """
         handler: Callable[..., Any] = getattr(self, f"_do_{verb}")
         if verb in ("open", "adopt"):
@@ -55,7 +56,15 @@ class Bench:
     # ---------------------------------------------------------------- verbs
 
     def _do_open(self, run_id: str, slug: str, config: Config) -> None:
-        self._host(run_id, Timeline(slug, config, self.device, self.limits))
+        try:
+            hosted = Timeline(slug, config, self.device, self.limits)
+        except ConfigError:
+            raise
+        except Exception as error:  # the lab's own code: there is no run yet that could say it
+            log.exception("The lab %s cannot begin.", slug)
+            said = (str(error) or type(error).__name__).rstrip(".")
+            raise PoolError(f"The lab cannot begin, because of an error in it: {said}.") from error
+        self._host(run_id, hosted)
 
     def _do_adopt(self, run_id: str, dump: Mapping[str, Any]) -> None:
         self._host(run_id, Timeline.from_dump(dump, self.limits))

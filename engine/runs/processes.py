@@ -213,6 +213,9 @@ class ProcessPool(Pool):
                         future.set_result(answer) if ok else future.set_exception(answer)
         except (EOFError, OSError):
             pass  # it died or was killed: the watcher sees that too
+        except Exception:  # what it sent cannot be read here, so nothing more would be: another one takes its place
+            log.exception("An answer of worker %d cannot be read.", worker.process.pid)
+            worker.process.kill()
         worker.ready.clear()
         for future in list(worker.pending.values()):
             future.set_exception(WorkerLost("The worker that trained this was lost; another one is taking over."))
@@ -264,7 +267,7 @@ class ProcessPool(Pool):
         for record in records:
             try:
                 self._resume(record, worker, why)
-            except PoolError:
+            except WorkerLost:
                 return  # this worker is gone too, and the watcher replaces it
             except Exception as error:
                 log.warning("Run %s could not be taken over: %s", record.run_id, error)

@@ -17,8 +17,11 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
+from engine.contract.knobs import ConfigError
+from engine.contract.reading import ReadError
 from engine.runs import reading
 from engine.runs.audience import Audience, addressed, gather
+from engine.runs.pool import PoolError
 
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
 WARMING, READING = "warming up", "reading a file"  # in place of a run's id
@@ -145,9 +148,17 @@ def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse) -> None:
             answer, ok = reading.read(*args, megabytes=bench.limits.read_memory_mb), True
         else:
             answer, ok = bench.call(verb, run_id, *args), True
-    except Exception as error:  # the caller gets it, whatever it is
+    except (ConfigError, KeyError, PoolError, ReadError) as error:
         answer, ok = error, False
-    _send(pipe, (number, ok, answer))
+    except Exception as error:  # the caller gets its sentence: an error of a lab's own need not survive the way
+        log.exception("A worker could not do %s.", verb)
+        answer, ok = PoolError(f"{type(error).__name__}: {error}"), False
+    try:
+        message = pickle.dumps((number, ok, answer), protocol=5)
+    except Exception as error:  # a lab may answer anything: what cannot be sent costs its run, and no other
+        bench.runs[run_id].fail(error)
+        message = pickle.dumps((number, True, None), protocol=5)
+    pipe.send_bytes(message)
     if verb not in READS:  # what a visitor did must not be lost
         _send_copy(bench, pipe, pulse, run_id)
 
@@ -162,7 +173,12 @@ def _send_copy(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
     hosted = bench.runs.get(run_id)
     if hosted is not None and hosted.dirty and hosted.target is None:
         pulse.beat(run_id)
-        _send(pipe, ("copy", run_id, pickle.dumps(hosted.dump(), protocol=5)))
+        try:
+            copy = pickle.dumps(hosted.dump(), protocol=5)
+        except Exception as error:  # the lab's own state: it costs its run, which goes on nowhere else
+            hosted.fail(error)
+            return
+        _send(pipe, ("copy", run_id, copy))
 
 
 def _send_copies(bench: Any, pipe: Any, pulse: Pulse) -> float:

@@ -211,6 +211,33 @@ def test_an_error_in_a_lab_ends_in_failed_with_its_message(
     assert until(run, at_rest).step == 3
 
 
+def test_a_lab_that_cannot_begin_says_why(pool: Pool, faulty: type) -> None:
+    other = pool.open("faulty", faulty())
+    with pytest.raises(PoolError, match=r"cannot begin, because of an error in it: odd are 1 and 3\."):
+        pool.open("faulty", faulty(fault="begin"))
+    other.step(3)
+    assert until(other, at_rest).step == 3
+
+
+@pytest.mark.parametrize("fault", ["state", "answer"])
+def test_what_cannot_be_sent_costs_its_run_and_not_the_worker(processes: ProcessPool, faulty: type, fault: str) -> None:
+    processes.wait_ready()
+    before = processes.pids()
+    runs = [processes.open("faulty", faulty(fault=fault)) for _ in before]  # one in each worker
+    others = [processes.open("faulty", faulty()) for _ in before]
+    for run in runs:
+        run.step(8)
+        if fault == "answer":
+            until(run, at_rest)
+            assert run.answer({"index": 0}) is None
+        said = until(run, lambda look: look.status == "failed").message
+        assert ("odd are 5 and 7" if fault == "state" else "pickle") in said
+    for other in others:
+        other.step(3)
+        assert until(other, at_rest).step == 3
+    assert processes.pids() == before
+
+
 def test_admission_running_waiting_full(pool: Pool, faulty: type) -> None:
     runs = [pool.open("faulty", faulty(seed=i)) for i in range(4)]
     first, second = pool.open("faulty", faulty(seed=8)), pool.open("faulty", faulty(seed=9))

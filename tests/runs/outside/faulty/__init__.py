@@ -20,7 +20,9 @@ from engine.contract.reading import ReadError
 
 @dataclass(frozen=True)
 class Config(AnyConfig):
-    fault: str = knob("none", choices=("none", "raise", "nan", "hang", "die", "slow", "refuse", "frame"))
+    fault: str = knob(
+        "none", choices=("none", "raise", "nan", "hang", "die", "slow", "refuse", "frame", "begin", "state", "answer")
+    )
     at: int = knob(5, low=1, high=1_000_000, help="The step at which the fault shows.")
     rate: float = knob(0.1, low=1e-6, high=10.0, log=True, live=True)
     width: int = knob(3, low=1, high=100)
@@ -34,12 +36,21 @@ class Frame:
     seen: int
 
 
+class Odd(Exception):
+    """It can be pickled, but not read again."""
+
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__(f"odd are {first} and {second}")
+
+
 class Experiment:
     done = False
 
     def __init__(self, config: Config, device: Any = "cpu") -> None:
         if config.fault == "refuse":
             raise ConfigError("fault", "refuse", "this lab refuses it")
+        if config.fault == "begin":
+            raise Odd(1, 3)
         self.config, self.step_count, self.device = config, 0, device
         self.random = generator(config.seed, "steps")
         self.model = nn.Linear(config.width, 1, bias=False)
@@ -80,6 +91,8 @@ class Experiment:
             self.model.weight[0, int(change["index"])] = float(change["value"])
 
     def state_dict(self) -> dict[str, Any]:
+        if self.config.fault == "state" and self.step_count >= self.config.at:
+            raise Odd(5, 7)
         return {
             "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(),
             "random": self.random.get_state(), "step_count": self.step_count,

@@ -26,6 +26,8 @@ def inside(view: View) -> list[Figure]:
 
 
 def answer(view: View, pick: dict[str, float]) -> Answer:
+    if view.config.fault == "answer":
+        return Edit({"index": lambda: "no process can send this"})
     return Edit({"index": pick["index"], "value": 100.0})
 
 
