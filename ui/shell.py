@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
+from streamlit.errors import StreamlitAPIException
 
 from engine.contract import registry
 from engine.contract.card import Card
 from ui import theme
 from ui.page import lab_page
+from ui.plain import plain
 
+HOME = "home"
 FOLDER = Path(__file__).resolve().parent.parent / "pages"
+log = logging.getLogger(__name__)
 
 
 def file(slug: str) -> Path:
@@ -22,12 +28,25 @@ def file(slug: str) -> Path:
 
 def labs() -> list[Card]:
     """The labs in the order of the navigation."""
-    return registry.cards()[0]
+    return [card for card in registry.cards()[0] if not _refused(card)]
 
 
 def missing() -> list[str]:
-    """A sentence for each lab whose card cannot be read."""
-    return [str(error) for error in registry.cards()[1]]
+    """A sentence for each lab whose card cannot be read, or makes no page."""
+    found, wrong = registry.cards()
+    return [*map(str, wrong), *filter(None, map(_refused, found))]
+
+
+@cache
+def _refused(card: Card) -> str:
+    """Why there can be no page for a lab, or "": one that the navigation refuses would be missed on every page."""
+    if card.slug == HOME:
+        return f"No lab can be called {HOME}: that is the gallery."
+    try:
+        page(card)
+    except StreamlitAPIException:
+        return f"With the card of {card.slug} there is no page: its icon must be the name of a Material symbol."
+    return ""
 
 
 def picture(card: Card, mode: str) -> str:
@@ -40,7 +59,13 @@ def page(card: Card) -> st.Page:
     """Streamlit's own page object, for navigation and links; a lab from outside brings no file for it."""
 
     def generic() -> None:
-        lab_page(card.slug)
+        try:
+            lab_page(card.slug)
+        except Exception as error:  # somebody else's code: they should read what is wrong with it
+            log.exception("The page of %s failed.", card.slug)
+            said = (str(error) or type(error).__name__).rstrip(".")
+            st.error(plain(f"The lab {card.slug} cannot be shown, because of an error in it: {said}."),
+                     icon=":material/error:")  # fmt: skip
 
     where = file(card.slug) if file(card.slug).exists() else generic
     return st.Page(where, title=card.title, icon=f":material/{card.icon}:", url_path=card.slug)
@@ -65,7 +90,7 @@ def main() -> None:
         initial_sidebar_state="collapsed",
     )
     theme.apply()
-    gallery = st.Page(file("home"), title="Gallery", icon=":material/grid_view:", url_path="home", default=True)
+    gallery = st.Page(file(HOME), title="Gallery", icon=":material/grid_view:", url_path=HOME, default=True)
     groups: dict[str, list[st.Page]] = {"": [gallery]}
     for card in labs():
         groups.setdefault(card.group, []).append(page(card))

@@ -62,8 +62,10 @@ def read(folder: Path) -> Card:
         if not (texts if kind is list else type(value) is kind):
             raise CardError(f"In the card of {folder.name}, {name} must be {_KINDS[kind]}.")
         values[field.name] = tuple(value) if kind is list else value
-    if missing := [name for name in TEXTS if not values.get(name)]:
+    if missing := [name for name in TEXTS if not values.get(name, "").strip(" _")]:
         raise CardError(f"The card of {folder.name} lacks {', '.join(missing)}.")
+    if values.get("speed", PACES[0]) not in PACES:
+        raise CardError(f"In the card of {folder.name}, speed must be one of {', '.join(PACES)}.")
     return Card(slug=folder.name, **values)
 
 

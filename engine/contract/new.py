@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 import re
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def new(slug: str, *, title: str = "", group: str = "", question: str = "", fold
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,40}", slug):
         raise NewLabError(f"A lab is named like two_words, in small letters, digits and underscores, not '{slug}'.")
+    if keyword.iskeyword(slug) or ((ROOT / "pages" / f"{slug}.py").exists() and slug not in labs()):
+        raise NewLabError(f"No lab can be called '{slug}': that is a word of Python, or a page that is no lab.")
     if slug in labs():
         raise NewLabError(f"There is already a lab '{slug}'.")
     if question and not question.endswith("?"):

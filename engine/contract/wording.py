@@ -45,8 +45,6 @@ def carded(slug: str) -> Iterator[str]:
     yield from (f"card.toml: {name} is under try and hidden." for name in card.tries if name in card.hidden)
     if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", card.icon):
         yield f"card.toml: icon is the name of a Material symbol, like show_chart, not '{card.icon}'."
-    if card.speed not in PACES:
-        yield f"card.toml: speed is one of {', '.join(PACES)}, not '{card.speed}'."
     yield from (f"card.toml: there is no module {name}." for name in card.sources if not _there(name))
     views, keys = registry.view(slug), set[str]()
     for view in moments(lab.Experiment(lab.Config()), STEPS):

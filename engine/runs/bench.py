@@ -17,7 +17,7 @@ from typing import Any
 from engine.contract import weights
 from engine.contract.figure import Figure
 from engine.contract.knobs import Config, ConfigError
-from engine.contract.view import Answer
+from engine.contract.view import Answer, Turn
 from engine.runs.history import Drawn, Intervention, Look
 from engine.runs.limits import Limits
 from engine.runs.pool import PoolError
@@ -151,11 +151,19 @@ class Bench:
 
     def _do_inside(self, hosted: Timeline) -> list[Figure]:
         hosted.arrive()
-        return list(hosted.views.inside(hosted.view())) if hasattr(hosted.views, "inside") else []
+        figures = list(hosted.views.inside(hosted.view())) if hasattr(hosted.views, "inside") else []
+        for figure in figures:
+            if not isinstance(figure, Figure):
+                raise TypeError(f"inside in view.py must return figures; a {type(figure).__name__} is none")
+        return figures
 
     def _do_answer(self, hosted: Timeline, pick: Mapping[str, Any]) -> Answer:
         hosted.arrive()
         answer: Answer = hosted.views.answer(hosted.view(), pick) if hasattr(hosted.views, "answer") else None
+        if not isinstance(answer, Answer):
+            raise TypeError(f"answer in view.py must return Turn, Edit or None, and no {type(answer).__name__}")
+        if isinstance(answer, Turn) and (unknown := [n for n in answer.knobs if n not in hosted.config.knobs()]):
+            raise ValueError(f"answer in view.py turns {', '.join(unknown)}, and there is no such knob")
         return answer
 
     def _do_facts(self, hosted: Timeline) -> dict[str, float | str]:

@@ -11,6 +11,7 @@ import pytest
 
 import engine
 from engine.contract import card, registry
+from ui import shell
 from ui.player import SPEEDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,11 +46,13 @@ def test_cards_are_read_without_importing_a_lab() -> None:
     ("text", "said"),
     [
         ('title = "T"\n', "lacks icon, group, question"),
+        (GOOD.replace('"T"', '" "'), "lacks title"),
         (GOOD + "colour = 1\n", "says 'colour'"),
         (GOOD + 'order = "first"\n', "order must be a whole number"),
         (GOOD + "order = true\n", "order must be a whole number"),
         (GOOD + 'hidden = "x"\n', "hidden must be a list of texts"),
         (GOOD + "hidden = [1]\n", "hidden must be a list of texts"),
+        (GOOD + 'speed = "31 steps/s"\n', "speed must be one of 1 step/s, 5"),
         ("title = ", "cannot be read"),
     ],
 )
@@ -81,3 +84,17 @@ def test_a_name_that_is_taken_is_left_out_with_a_sentence(tmp_path: Path, monkey
     cards, [error] = registry.cards()
     assert [each.title for each in cards if each.slug == "gan"] == ["GAN"]
     assert str(error) == "There is already a lab 'gan'; another of that name is left out."
+
+
+def test_a_card_that_makes_no_page_costs_its_own_lab_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The navigation stands on every page, so what it refuses would be missed on all of them."""
+    for name, text in (("home", GOOD), ("iconless", GOOD.replace("hub", "no_such_symbol"))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("", encoding="utf-8")
+        (tmp_path / name / "card.toml").write_text(text, encoding="utf-8")
+    labs = sys.modules["engine.labs"]
+    monkeypatch.setattr(labs, "__path__", [*labs.__path__, str(tmp_path)])
+    before = {each.slug for each in shell.labs()}
+    assert not before & {"home", "iconless"} and "gan" in before
+    said = " ".join(shell.missing())
+    assert "called home" in said and "card of iconless" in said

@@ -104,7 +104,7 @@ SETTLE = "    def settle(self, turned: str) -> BaseConfig:\n        return Confi
         ("card.toml", 'try = ["learning_rate", "noise", "points"]', 'try = ["noise"]', "2 to 4 knobs of the question"),
         ("card.toml", 'try = ["learning_rate"', 'try = ["rate"', "card.toml: there is no knob rate"),
         ("card.toml", 'icon = "show_chart"', 'icon = "Show chart"', "Material symbol, like show_chart, not 'Show"),
-        ("card.toml", 'speed = "30 steps/s"', 'speed = "fast"', "card.toml: speed is one of 1 step/s"),
+        ("card.toml", 'speed = "30 steps/s"', 'speed = "fast"', "speed must be one of 1 step/s"),
         ("card.toml", 'unit = "Step"', 'sources = ["engine.nets.nothing"]', "no module engine.nets.nothing"),
         ("config.py", 'help="How far they', 'label="Points", help="How far they', "and noise have the same label"),
         ("config.py", "    points: int", f"{SETTLE}    points: int", "settle takes the knob back"),
@@ -178,7 +178,8 @@ def test_a_plain_form_that_knows_too_little_repeats_too_few_lessons(outside: Pat
 
 @pytest.mark.parametrize(
     ("slug", "question", "said"),
-    [("gan", "", "already a lab"), ("Two Words", "", "small letters"), ("../x", "", "small letters"),
+    [("gan", "", "already a lab"), ("home", "", "a page that is no lab"), ("lambda", "", "word of Python"),
+     ("Two Words", "", "small letters"), ("../x", "", "small letters"),
      ("fine", "No question", "question mark")],
 )  # fmt: skip
 def test_what_is_no_lab_gets_a_sentence_and_leaves_nothing(tmp_path: Path, slug: str, question: str, said: str) -> None:
