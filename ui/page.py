@@ -123,16 +123,10 @@ def _live(player: Player, counter: DeltaGenerator, *, unit: str, ends: int | Non
 def _look(player: Player, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
     """One picture."""
     assert player.on_stage is not None
-    look = player.peek()
-    if not look.busy and look.config is not None and look.config != player.config:
-        # The run took other knobs: an earlier moment, a link's story, or another tab that steers it too.
-        player.config = look.config
-        here = settings(player.slug, type(look.config))
-        said = here.notices  # about the link: they stay until the visitor turns something
-        player.turn(**{name: getattr(look.config, name) for name in look.config.knobs()})
-        here.notices = said
-        st.rerun(scope="app")
+    player.peek()
+    _take_over(player)
     status(player, counter, unit=unit)  # may have looked again, at the moment that the timeline was dragged to
+    _take_over(player)
     picked = _answer_what_comes(player)
     look = player.on_stage.look
     side_by_side = [w for w in player.compared if w.look.stage is not None][:1] if player.side_by_side else []
@@ -147,6 +141,20 @@ def _look(player: Player, counter: DeltaGenerator, *, unit: str, ends: int | Non
         _stage(player, player.on_stage)
     if picked or player.drawn != player.showing or (ends is not None and look.last_step >= ends):
         st.rerun(scope="app")  # the knobs, the buttons, or how often we look, are no longer right
+
+
+def _take_over(player: Player) -> None:
+    """If the run took other knobs, show them: an earlier moment, a link's story, another tab that steers it too."""
+    assert player.on_stage is not None
+    look = player.on_stage.look
+    if look.busy or look.config is None or look.config == player.config:
+        return
+    player.config = look.config
+    here = settings(player.slug, type(look.config))
+    said = here.notices  # about the link: they stay until the visitor turns something
+    player.turn(**{name: getattr(look.config, name) for name in look.config.knobs()})
+    here.notices = said
+    st.rerun(scope="app")
 
 
 def _key(player: Player, watched: Watched) -> str:

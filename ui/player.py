@@ -115,7 +115,7 @@ class Player:
             self.on_stage.run.update(config)
             self.config = config
         elif (seen := self.config.seen_as(config)) != self.config:  # looking does not wait for "go on" or "branch"
-            self.on_stage.run.update(seen)
+            self.on_stage.run.look_as(seen)
             self.config = seen
 
     def _look_beside(self, config: Config) -> None:
@@ -124,7 +124,7 @@ class Player:
         looks = {name: getattr(config, name) for name in self.config.changed(config) if knobs[name].look}
         for other in self.compared if looks else ():
             if other.look.config is not None:
-                other.run.update(dataclasses.replace(other.look.config, **looks))
+                other.run.look_as(dataclasses.replace(other.look.config, **looks))
 
     @property
     def rewound(self) -> bool:

@@ -92,7 +92,7 @@ def draws(slug: str, name: str) -> bool:
 @cache
 def _public(file: Path) -> frozenset[str]:
     """The names of the functions in a file, its own and imported ones."""
-    body = ast.parse(file.read_text(encoding="utf-8")).body
+    body = ast.parse(file.read_text(encoding="utf-8"), file.name).body
     imported = {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
     return frozenset(imported | {node.name for node in body if isinstance(node, ast.FunctionDef)})
 

@@ -111,6 +111,9 @@ class Bench:
         elif config != hosted.config:
             hosted.look_as(config)
 
+    def _do_look_as(self, hosted: Timeline, config: Config) -> None:
+        hosted.look_as(config)
+
     def _do_edit(self, hosted: Timeline, change: Mapping[str, Any]) -> None:
         hosted.intervene(dict(change))
 

@@ -60,6 +60,10 @@ class Run:
         """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""
         self.pool.call("update", self.id, config)
 
+    def look_as(self, config: Config) -> None:
+        """Take the `look` knobs of `config`, and nothing else of it: whatever moment this is, nothing is done."""
+        self.pool.call("look_as", self.id, config)
+
     def edit(self, change: Mapping[str, Any]) -> None:
         """Set something by hand, as the lab's ``Experiment.edit`` understands it."""
         self.pool.call("edit", self.id, dict(change))

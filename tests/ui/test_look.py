@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,26 @@ def test_an_earlier_moment_is_looked_at_in_another_way_at_once() -> None:
     look = player.on_stage.look
     assert (look.step, look.last_step, look.changed_at) == (1, 3, ())
     assert look.config.example == player.config.example == player.wanted.example == 1
+    assert not app.exception and not app.error
+
+
+def test_looking_at_a_moment_before_a_live_knob_was_turned_turns_nothing() -> None:
+    """The press that comes right after the drag, before the page has taken over the knobs of that moment."""
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
+    app.switch_page(f"../pages/{SLUG}.py")
+    app.run()
+    for _ in range(2):
+        app.button(key=f"{SLUG}.step_once").click().run()
+    player = app.session_state[f"{SLUG}.player"]
+    first = player.config.learning_rate
+    player.on_stage.run.update(dataclasses.replace(player.config, learning_rate=0.01))
+    app.run()
+    app.button(key=f"{SLUG}.step_once").click().run()
+    player.seek(1)
+    app.button(key=f"{SLUG}.next").click().run()
+    look = player.on_stage.look
+    assert (look.step, look.last_step, look.changed_at) == (1, 3, (2,))
+    assert (look.config.learning_rate, look.config.example) == (first, 1)
     assert not app.exception and not app.error
 
 

@@ -25,7 +25,7 @@ def stage(view: View) -> Scene:
         for x, y in frame.points:
             plane.path(np.array([[x, y], [x, frame.line @ [x, 1]]]), colour="neutral", width=1)
     plane.points(frame.points, size=4, colours=["train"], name="Points")
-    for line, colour, name in ((frame.best, "mark", "Best line"), (frame.line, "gradient_descent", "Gradient descent")):
+    for line, colour, name in ((frame.best, "mark", "Best line"), (frame.line, "gradient", "Gradient descent")):
         plane.path(np.column_stack([X, line[0] * X + line[1]]), colour=colour, name=name, width=3)
     return scene
 
