@@ -185,6 +185,8 @@ def answered(player: Player, watched: Watched, pick: dict[str, Any]) -> bool:
             case Edit(change):
                 player.edit(dict(change))
                 return True
+            case None:  # also where the lab failed over it: that is said at once
+                return player.peek().status == "failed"
     return bool(player.error)
 
 
