@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -98,3 +99,26 @@ def test_a_card_that_makes_no_page_costs_its_own_lab_only(tmp_path: Path, monkey
     said = " ".join(caption.value for caption in app.caption)
     assert not app.exception and not app.error and app.title[0].value == "Deep-learning playground"
     assert "called home" in said and "card of iconless" in said
+
+
+def test_a_package_that_cannot_be_imported_costs_its_own_labs_only(tmp_path: Path) -> None:
+    for name, code in (("whole", ""), ("broken", "raise RuntimeError('half there')")):
+        lab = tmp_path / f"{name}_package" / "labs" / name
+        lab.mkdir(parents=True)
+        (lab.parents[1] / "__init__.py").write_text(code, encoding="utf-8")
+        (lab / "__init__.py").write_text("", encoding="utf-8")
+        (lab / "card.toml").write_text(GOOD, encoding="utf-8")
+        about = tmp_path / f"{name}_package-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}-package\nVersion: 1.0\n", encoding="utf-8"
+        )
+        point = f"[deep_learning_playground.labs]\n{name} = {name}_package.labs\n"
+        (about / "entry_points.txt").write_text(point, encoding="utf-8")
+    code = "from engine.contract import registry; print(*[card.slug for card in registry.cards()[0]])"
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert "whole" in told.stdout.split() and "broken" not in told.stdout.split()
+    assert "half there" in told.stderr
