@@ -100,7 +100,10 @@ def _check(slug: str, *, quick: bool, as_json: bool) -> int:
 def _do(given: argparse.Namespace) -> int:
     if given.command == "list":
         for slug in engine.labs():
-            print(f"{slug:22} {_question(slug)}")
+            try:
+                print(f"{slug:22} {_question(slug)}")
+            except Exception as error:  # the lab's own code: one that is broken costs its own line
+                print(f"{slug:22} cannot be imported: {error}")
         return 0
     if given.command == "fetch":
         images.fetch(given.data, lambda progress: print(progress, file=sys.stderr))

@@ -111,6 +111,10 @@ def drawn(slug: str) -> Iterator[str]:
                 yield f"view.py: the stage of step {view.step} takes {len(packed):,} bytes; {LARGEST:,} is the most."
             for kind in ("node", "point", "nothing"):
                 views.answer(view, {"panel": "nowhere", "kind": kind, "index": 0, "x": 0.0, "y": 0.0})
+            if hasattr(views, "curves") and view.curves:
+                views.curves(view).to_bytes()
+            if hasattr(views, "inside"):
+                views.inside(view)
 
 
 def looked(slug: str) -> Iterator[str]:

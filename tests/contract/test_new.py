@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 from visitor import ROOT, serve, visit
 
+from engine.__main__ import main
 from engine.contract import check, registry
 from engine.contract.lesson import lessons
 from engine.contract.new import NewLabError, new
@@ -210,3 +211,16 @@ def test_a_lab_from_outside_is_on_the_home_page_and_plays_and_a_broken_one_costs
         visitor.play_to(5)
         visitor.until(lambda: visitor.pictures() != before, "the picture to change")
         assert visitor.notices() == [] and visitor.tracebacks() == 0
+
+
+def test_what_is_drawn_below_the_stage_is_tried_in_a_quick_check(outside: Path) -> None:
+    change(outside, "view.py", "    scene = Scene(height=300)\n", "    raise RuntimeError('no curves today')\n")
+    said = check.check(SLUG, quick=True)
+    assert any("no curves today" in each for each in said), said
+
+
+def test_a_broken_lab_costs_the_list_one_line(outside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (outside / SLUG / "__init__.py").write_text("raise RuntimeError('half there')", encoding="utf-8")
+    assert main(["list"]) == 0
+    told = capsys.readouterr().out
+    assert f"{SLUG:22} cannot be imported: half there" in told and "gan " in told and "vae " in told
