@@ -20,7 +20,7 @@ from engine.contract.knobs import Config, ConfigError
 from engine.contract.view import Answer, Turn
 from engine.runs.history import Drawn, Intervention, Look
 from engine.runs.limits import Limits
-from engine.runs.pool import PoolError
+from engine.runs.run import PoolError
 from engine.runs.timeline import Timeline
 
 log = logging.getLogger(__name__)

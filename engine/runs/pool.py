@@ -27,16 +27,13 @@ from engine.runs import reading
 from engine.runs.audience import Watch
 from engine.runs.history import Drawn, Look
 from engine.runs.limits import Limits
+from engine.runs.run import PoolError as PoolError
 from engine.runs.run import Run
 
 log = logging.getLogger(__name__)
 
 
 ASKS = ("weights", "story", "branch", "curves", "inside", "answer", "facts")  # verbs that want an answer at once
-
-
-class PoolError(RuntimeError):
-    """A run could not be reached.  The message is a sentence for the visitor."""
 
 
 class WorkerLost(PoolError):

@@ -11,6 +11,10 @@ from engine.contract.view import Answer
 from engine.runs.history import Intervention, Look
 
 
+class PoolError(RuntimeError):
+    """A run could not be reached.  The message is a sentence for the visitor."""
+
+
 class Home(Protocol):
     """What a `Run` asks of the pool that holds it."""
 
@@ -30,7 +34,7 @@ class Home(Protocol):
 class Run:
     """One experiment, wherever it lives.  Cheap to make and to throw away: the state is on the bench.
 
-    Methods raise `engine.runs.pool.PoolError`, with a sentence for the visitor, when the bench cannot be reached, and
+    Methods raise `PoolError`, with a sentence for the visitor, when the bench cannot be reached, and
     `ConfigError` when the lab refuses a value.
     """
 
