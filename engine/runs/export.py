@@ -81,15 +81,15 @@ alt.Chart(table).mark_line().encode(x="step:Q", y="value:Q", color="metric:N")""
 def notebook(slug: str, config: Config, *, steps: int, interventions: Sequence[Intervention] = ()) -> str:
     """The same as `script`, as a Jupyter notebook (nbformat 4.5) that also draws the curves, thinned if they are long.
 
-    ``history`` in it holds the metrics of every step.  Its last cell shows the stage.
+    ``history`` in it holds the metrics of every step.  The last cell but one shows the stage.
     """
     code = script(slug, config, steps=steps, interventions=interventions)
     head, _, body = code.rpartition("# engine.show")[0].partition("metrics = {}\n")
     train = "        metrics = experiment.step()"
     record = "        history.append({'step': experiment.step_count, **metrics})"
     body = "metrics = {}\n" + body.replace(train, f"{train}\n{record}")
-    cells = [_cell("code", head), _cell("code", "history = []\n" + body), _cell("code", _DRAW),
-             _cell("code", "engine.show(experiment, history=history)")]  # fmt: skip
+    cells = [_cell("code", head), _cell("code", "history = []\n" + body),
+             _cell("code", "engine.show(experiment, history=history)"), _cell("code", _DRAW)]  # fmt: skip
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}

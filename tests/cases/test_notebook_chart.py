@@ -42,7 +42,7 @@ def drawn(cell: str, scope: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 def test_after_many_steps_the_curves_are_thinned_and_go_on_to_the_end() -> None:
-    *before, draw, _ = cells("gradient_descent", steps=700, lr_adam=0.2)
+    *before, _, draw = cells("gradient_descent", steps=700, lr_adam=0.2)
     scope = run(before)
     points = drawn(draw, scope)
     assert len(scope["history"]) == 700 and 700 * len(scope["metrics"]) > SHOWN >= len(points) > 1_000
@@ -52,7 +52,7 @@ def test_after_many_steps_the_curves_are_thinned_and_go_on_to_the_end() -> None:
 
 @pytest.mark.parametrize("slug", engine.labs())
 def test_every_cell_runs_for_every_lab(slug: str) -> None:
-    *before, draw, shown = cells(slug, steps=2)
+    *before, shown, draw = cells(slug, steps=2)
     scope = run(before)
     assert eval(shown, scope)._repr_html_().startswith("<iframe")
     assert [row["step"] for row in scope["history"]] == [1, 2]
@@ -63,12 +63,12 @@ def test_every_cell_runs_for_every_lab(slug: str) -> None:
 
 
 def test_before_the_first_step_there_is_nothing_to_draw() -> None:
-    *before, draw, _ = cells("gradient_descent", steps=0)
+    *before, _, draw = cells("gradient_descent", steps=0)
     assert drawn(draw, run(before)) == []
 
 
 def test_what_is_measured_seldom_and_what_is_not_finite_stay_out_of_each_others_way() -> None:
-    draw = cells("gradient_descent", steps=0)[-2]
+    draw = cells("gradient_descent", steps=0)[-1]
     history = [{"step": step, "loss": math.inf if step == 7 else 1.0, "gone": math.nan} for step in range(1, 20_001)]
     history = [row if row["step"] % 500 else row | {"seldom": 2.0} for row in history]
     points = drawn(draw, {"history": history})

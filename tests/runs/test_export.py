@@ -80,7 +80,7 @@ def test_words_of_the_visitor_do_not_cut_a_notebook_short() -> None:
     config = engine.lab("adversarial_examples").Config(network="# engine.show")
     cells = [cell["source"] for cell in json.loads(export.notebook("adversarial_examples", config, steps=2))["cells"]]
     assert "'# engine.show'" in cells[0] and "history.append" in cells[1] and len(cells) == 4
-    assert cells[-1] == "engine.show(experiment, history=history)"
+    assert cells[-2] == "engine.show(experiment, history=history)"
 
 
 def test_a_script_asks_for_nothing_but_the_repository(tmp_path: Path) -> None:
