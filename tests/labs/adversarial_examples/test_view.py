@@ -65,7 +65,7 @@ def test_the_room_of_a_picture_is_told_before_the_first_step() -> None:
         attacked = view.frame.attacked
         for number, cells in enumerate(rows):
             m, steep = float(attacked.margin[number]), float(getattr(attacked, slope)[number])
-            assert cells == [
+            assert [cell.replace("\N{MINUS SIGN}", "-") for cell in cells] == [
                 drawn.NAMES[number], f"{m:.2f}", f"{attacked.slope_1[number]:.1f}", f"{attacked.slope_2[number]:.1f}",
                 f"{m / steep:.3f}", f"{m - view.config.radius * steep:.2f}", f"{attacked.margin_after[number]:.2f}",
             ]  # fmt: skip
