@@ -111,7 +111,8 @@ async def _outward(pool: Pool, watch: Watch, outbox: asyncio.Queue[bytes | str |
     said = ""
     while True:
         try:
-            payload = await asyncio.wait_for(outbox.get(), SETTLED)
+            async with asyncio.timeout(SETTLED):  # not `wait_for`, which (3.11) can lose the end of this task
+                payload = await outbox.get()
         except TimeoutError:
             payload = ""
         if payload is None:
