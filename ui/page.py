@@ -322,10 +322,9 @@ def _share(player: Player) -> None:
     else:
         st.markdown(f"**This link** repeats the run on screen{others}, seed and changes included.")
         st.code(address, language=None, wrap_lines=True)
-    st.markdown(
-        "**Watch it live:** whoever opens this sees what you see of this run as it learns, and can change nothing."
-    )
-    st.code(f"{base}watch/{run.id}", language=None, wrap_lines=True)
+    st.link_button("Watch it live", f"{base}watch/{run.id}", icon=":material/visibility:",
+                   help="A page of this run alone. Whoever has its address sees the run as it learns, and can change "
+                        "nothing: send it to a class.")  # fmt: skip
     config, steps, did = told["config"], told["step"], told["interventions"]
     name = f"{slug}-seed{config.seed}-step{steps}"
     with st.container(horizontal=True, gap="small"):

@@ -33,14 +33,17 @@ def test_others_watch_a_run_as_it_learns_and_see_it_rest(browser: Browser, serve
     with visit(browser, server) as lecturer:
         lecturer.open("gradient_descent")
         lecturer.play_to(3)
-        run = run_of(lecturer.page)
+        lecturer.page.get_by_role("button", name="Link and export").click()
+        address = lecturer.page.get_by_role("link", name="Watch it live").get_attribute("href")
+        assert address == f"{server}/watch/{run_of(lecturer.page)}"
+        lecturer.page.keyboard.press("Escape")
         problems: list[str] = []
         student = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
         student.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         student.on("pageerror", lambda error: problems.append(str(error)))
         asked: list[str] = []
         student.on("request", lambda request: asked.append(urlsplit(request.url).path))
-        student.goto(f"{server}/watch/{run}")
+        student.goto(address)
         expect(student.get_by_role("heading", level=1)).to_have_text("Why does the learning rate decide everything?")
         canvases = student.locator(".stage canvas")
         expect(canvases.first).to_be_visible()
