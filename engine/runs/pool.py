@@ -135,7 +135,7 @@ class Pool(abc.ABC):
                 record.queued.append((verb, args))
                 return None
         answer = self.send(record.place, verb, run_id, args, timeout)
-        if verb != "peek":
+        if verb not in (*ASKS, "peek"):  # whoever does something has read it
             record.notice = ""
         return answer
 

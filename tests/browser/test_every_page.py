@@ -156,7 +156,7 @@ def branches(visitor: Visitor, knob: str) -> tuple[int, Locator]:
     before = " ".join(dashed.locator("xpath=..").inner_text().split())
     assert value not in before, "the first future keeps its own setting"
 
-    visitor.page.get_by_text("Side by side").click()
+    visitor.page.get_by_text("Side by side", exact=True).click()
     visitor.key("beside").wait_for(state="detached")
     visitor.button("On stage").click()
     visitor.until(lambda: f"4 of {last:,}" in visitor.step_text(), "the first future, at the moment of the branch")
@@ -172,7 +172,7 @@ def brings_both_runs(visitor: Visitor, other: Visitor) -> list[str]:
     visitor.page.keyboard.press("Escape")
     other.follow(link)
     other.page.get_by_text("Dashed:").wait_for()
-    other.page.get_by_text("Side by side").click()
+    other.page.get_by_text("Side by side", exact=True).click()
     other.until(lambda: other.step_text() == visitor.step_text(), "the moment that the link tells of")
     same_picture(other, pictures, "of the run that the link tells of")
     other.until(lambda: other.curves_anew() == both, "both futures in the curves of the link")

@@ -436,6 +436,8 @@ def test_a_killed_worker_is_replaced_and_the_run_goes_on(processes: ProcessPool,
     os.kill(killed, signal.SIGKILL)
     look = until(run, lambda look: "went on in a new one" in look.message)
     assert look.status in ("running", "paused")
+    run.curves()  # a page asks for them by itself: the sentence stays for whoever looks
+    assert "went on in a new one" in answered(run).message
     step = int(look.message.split("step ")[1].split(".")[0].replace(",", ""))
     assert step > 100
     until(run, lambda look: look.status == "running" and look.step > step)
