@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -20,25 +19,15 @@ NAME = re.compile(r"[A-Za-z0-9_-]{12,64}")  # an id or a key
 UNKNOWN, ORIGIN, MANY, LARGE, PACE = 4404, 4403, 4408, 4413, 4429  # codes with which a socket is closed
 
 
-class Arrays(Protocol):
-    """The numbers of a scene, one after the other."""
-
-    chunks: list[bytes]
-
-
 class Scene(Protocol):
     """What a picture is made of: see `engine.scene.scene.Scene`."""
 
-    arrays: Arrays
-
-    def header(self) -> dict[str, Any]: ...
+    def message(self, magic: bytes, told: Mapping[str, Any]) -> bytes: ...
 
 
 def picture(scene: Scene, header: Mapping[str, Any]) -> bytes:
     """The message for a scene: `header`, and what the scene says of itself."""
-    text = json.dumps({**header, **scene.header()}, separators=(",", ":"), allow_nan=False).encode()
-    start = MAGIC + struct.pack("<I", len(text)) + text
-    return b"".join([start, bytes(-len(start) % 8), *scene.arrays.chunks])
+    return scene.message(MAGIC, header)
 
 
 def status(told: Mapping[str, Any]) -> str:
