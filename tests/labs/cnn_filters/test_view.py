@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from moments import moment
 
 from engine.contract.figure import Chart, Picture, Table, Text
 from engine.contract.view import Turn, View
@@ -20,12 +21,7 @@ SUM = r"\$\\lfloor\((\d+) \+ 2\\cdot(\d+) - (\d+)\\cdot\((\d+)-1\) - 1\)/(\d+)\\
 
 def seen(steps: int, **knobs: Any) -> View:
     experiment = lab.Experiment(lab.Config(**knobs))
-    history: dict[str, list[float]] = {}
-    for _ in range(steps):
-        for name, value in experiment.step().items():
-            history.setdefault(name, []).append(value)
-    curves = {name: (np.arange(1, len(values) + 1), np.array(values)) for name, values in history.items()}
-    return View(experiment.frame(), experiment.config, curves, steps, steps)
+    return moment(experiment, steps)
 
 
 @pytest.fixture(scope="module")

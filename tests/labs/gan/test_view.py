@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from moments import moment
 from scene_format import words
 
 from engine.contract.figure import Table
@@ -15,12 +16,7 @@ from engine.labs.gan import view as drawn
 
 def seen(steps: int, **knobs: Any) -> View:
     experiment = lab.Experiment(lab.Config(**({"batch_size": 16} | knobs)))
-    history: dict[str, list[float]] = {}
-    for _ in range(steps):
-        for name, value in experiment.step().items():
-            history.setdefault(name, []).append(value)
-    curves = {name: (np.arange(1, len(values) + 1), np.array(values)) for name, values in history.items()}
-    return View(experiment.frame(), experiment.config, curves, steps, steps)
+    return moment(experiment, steps)
 
 
 def lit(view: View) -> list[str]:

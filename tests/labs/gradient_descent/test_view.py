@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from moments import moment
 
 from engine.contract.figure import Chart
 from engine.contract.view import View
@@ -16,12 +17,7 @@ from engine.scene.scene import Scene
 
 def seen(steps: int, **knobs: Any) -> View:
     experiment = lab.Experiment(lab.Config(**knobs))
-    history: dict[str, list[float]] = {}
-    for _ in range(steps):
-        for name, value in experiment.step().items():
-            history.setdefault(name, []).append(value)
-    curves = {name: (np.arange(1, len(values) + 1), np.array(values)) for name, values in history.items()}
-    return View(experiment.frame(), experiment.config, curves, steps, steps)
+    return moment(experiment, steps)
 
 
 def panels(scene: Scene) -> dict[str, dict[str, Any]]:

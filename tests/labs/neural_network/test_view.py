@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from moments import moment
 
 from engine.contract.figure import LEFT, RIGHT, Chart, Picture, Table, Text
 from engine.contract.view import View
@@ -16,12 +17,7 @@ from engine.labs.neural_network.frame import SCORES
 
 def seen(steps: int = 2, **knobs: Any) -> View:
     experiment = lab.Experiment(lab.Config(**({"samples": 40} | knobs)))
-    history: dict[str, list[float]] = {}
-    for _ in range(steps):
-        for name, value in experiment.step().items():
-            history.setdefault(name, []).append(value)
-    curves = {name: (np.arange(1, len(values) + 1), np.array(values)) for name, values in history.items()}
-    return View(experiment.frame(), experiment.config, curves, steps, steps)
+    return moment(experiment, steps)
 
 
 @pytest.mark.parametrize("seeds", [1, 4])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
+from moments import moment
 
 from engine.contract.figure import Chart, Table, Text
 from engine.contract.view import View
@@ -15,12 +15,7 @@ from engine.labs.vae import view as drawn
 
 def seen(steps: int, **knobs: Any) -> View:
     experiment = Experiment(Config(**({"hidden": 1, "width": 32} | knobs)))
-    history: dict[str, list[float]] = {}
-    for _ in range(steps):
-        for name, value in experiment.step().items():
-            history.setdefault(name, []).append(value)
-    curves = {name: (np.arange(1, len(values) + 1), np.array(values)) for name, values in history.items()}
-    return View(experiment.frame(), experiment.config, curves, steps, steps)
+    return moment(experiment, steps)
 
 
 @pytest.mark.parametrize(("divergence", "first"), [("kl", ["elbo", "kl", "holes"]), ("mmd", ["mmd"])])
