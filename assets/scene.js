@@ -62,6 +62,9 @@ class Scene {
     this.tooltip = new Tooltip(this.root, this.theme);
     this.stops = new Stops(this.root, () => this.turn());
     this.panels = new Map();
+    // What is written on a canvas before its font has come stays as it is until it is written anew.
+    this.rewrite = () => this.redraw();
+    document.fonts.addEventListener("loadingdone", this.rewrite);
     this.name = crypto.getRandomValues(new Uint32Array(2)).join("");
     this.sent = 0;
   }
@@ -106,10 +109,12 @@ class Scene {
 
   // The visitor moved the slider.
   turn() {
-    for (const panel of this.panels.values()) {
-      panel.content.stop = this.stops.at;
-      panel.redraw();
-    }
+    for (const panel of this.panels.values()) panel.content.stop = this.stops.at;
+    this.redraw();
+  }
+
+  redraw() {
+    for (const panel of this.panels.values()) panel.redraw();
   }
 
   schedule() {
@@ -150,6 +155,7 @@ class Scene {
 
   remove() {
     cancelAnimationFrame(this.request);
+    document.fonts.removeEventListener("loadingdone", this.rewrite);
     for (const panel of this.panels.values()) panel.remove();
   }
 }

@@ -5,9 +5,6 @@
 const version = new URL(import.meta.url).search;
 const { css, format, STEPS } = await import(`./theme.js${version}`);
 
-// Greek letters are in a file of their own, which a page loads when it first needs one: too late for the first drawing.
-await document.fonts.load("16px Inter", "σ").catch(() => []);
-
 const PACE = 240; // milliseconds from step to step
 const MIN_BAND = 18; // pixels of a heatmap
 

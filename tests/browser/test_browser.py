@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.torch
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 from visitor import Server, Visitor, alive, part, serve, visit, wait_until
 
 from ui import shell
@@ -38,6 +38,24 @@ def test_the_gallery_leads_to_every_page(browser: Browser, server: str) -> None:
         visitor.slug = FIRST
         visitor.arrive()
         assert visitor.step_number() == 0
+
+
+def test_what_is_written_on_a_picture_before_its_font_has_come_is_written_anew(browser: Browser, server: str) -> None:
+    """Where nothing moves no other picture comes that would do it."""
+    with visit(browser, server) as prompt, visit(browser, server) as late:
+        fonts: list[Route] = []
+        late.page.route("**/*.woff2", lambda font: fonts.append(font))
+        prompt.open(FIRST)
+        prompt.settle()
+        pictures = prompt.pictures()
+        late.page.goto(prompt.page.url.partition("?")[0], wait_until="commit")
+        late.slug = FIRST
+        late.arrive()
+        late.settle()
+        assert late.pictures() != pictures
+        for font in fonts:
+            font.continue_()
+        late.until(lambda: late.pictures() == pictures, "the font in the picture")
 
 
 def test_the_connection_survives_many_restarts_while_playing(browser: Browser, server: str) -> None:
