@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ui import live, serving
+from ui import live, owner, serving
 
 ROOT = Path(__file__).resolve().parent
 log = logging.getLogger("playground")
@@ -54,5 +55,6 @@ app = st.App(
     routes=serving.routes(
         lambda base: Mount(f"{base}/assets", StaticFiles(directory=ROOT / "assets")), live.socket, live.watch
     ),
+    middleware=[Middleware(owner.Named)],
     on_script_error=on_script_error,
 )
