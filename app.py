@@ -15,7 +15,7 @@ import streamlit as st
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ui import live, serving
+from ui import embed, live, serving
 
 ROOT = Path(__file__).resolve().parent
 log = logging.getLogger("playground")
@@ -52,7 +52,11 @@ app = st.App(
     ROOT / "ui" / "shell.py",
     lifespan=lifespan,
     routes=serving.routes(
-        lambda base: Mount(f"{base}/assets", StaticFiles(directory=ROOT / "assets")), live.socket, live.watch
+        lambda base: Mount(f"{base}/assets", StaticFiles(directory=ROOT / "assets")),
+        live.socket,
+        live.watch,
+        embed.embed,
+        embed.opening,
     ),
     on_script_error=on_script_error,
 )
