@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ui import embed, live, serving
+from ui import embed, live, owner, serving
 
 ROOT = Path(__file__).resolve().parent
 log = logging.getLogger("playground")
@@ -58,5 +59,6 @@ app = st.App(
         embed.embed,
         embed.opening,
     ),
+    middleware=[Middleware(owner.Named)],
     on_script_error=on_script_error,
 )

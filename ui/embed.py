@@ -20,7 +20,7 @@ from engine import Config, ConfigError, runs
 from engine.contract import registry
 from engine.contract.card import Card, CardError
 from engine.contract.knobs import Knob, Value
-from engine.runs.pool import PoolError, PoolFull
+from engine.runs.pool import PoolError
 from ui.controls import LONG, applies_to, grid, number
 from ui.link import RESERVED, read_params
 from ui.live import ASSETS, from_here
@@ -249,13 +249,11 @@ def _wanted(body: bytes) -> tuple[str, dict[str, str]]:
 def _opened(slug: str, knobs: dict[str, str]) -> dict[str, Any]:
     try:
         config = engine.lab(slug).Config.from_params(knobs)
-        run = runs.current().open(slug, config)
+        run = runs.current().open(slug, config)  # without an owner: its key is all that steers it
     except KeyError:
         raise Refused(400, f"There is no lab '{slug[:40]}'.") from None
     except ConfigError as error:
         raise Refused(400, str(error)) from None
-    except PoolFull as error:
+    except PoolError as error:  # full, or a lab that cannot begin
         raise Refused(503, str(error)) from None
-    except PoolError as error:
-        raise Refused(503, str(error)) from None
-    return {"run": run.id, "key": getattr(run, "key", None)}
+    return {"run": run.id, "key": run.key}

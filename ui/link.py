@@ -9,7 +9,7 @@ import difflib
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -93,6 +93,12 @@ def undo(slug: str) -> None:
 def share_url(config: Config, slug: str) -> str:
     """The link, relative to the app's address, that reproduces `config`: the seed is always in it."""
     return f"{slug}?{urlencode(config.to_params())}"
+
+
+def home() -> str:
+    """The address of the app, with a slash at its end; "" where no browser says it."""
+    where = urlsplit(st.context.url or "")
+    return f"{where.scheme}://{where.netloc}{where.path.rsplit('/', 1)[0]}/" if where.netloc else ""
 
 
 def write_link(here: Settings) -> None:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -30,7 +29,8 @@ from engine.scene.scene import Scene
 from ui import lesson
 from ui.controls import controls
 from ui.figures import figures
-from ui.link import settings
+from ui.foreign import offer
+from ui.link import home, settings
 from ui.plain import plain
 from ui.player import Player, Watched, describe
 from ui.press import once
@@ -61,6 +61,9 @@ def lab_page(
     step = unit(player.wanted) if unit else card.unit
     attend(player)
     st.header(card.question, anchor=False)
+    if player.foreign:
+        offer(player)
+        return
     begun = st.session_state.get(f"{slug}.lesson_run", "") == (settings(slug, config_class).lesson or "")
     steps = player.on_stage.look.last_step if player.on_stage and begun else 0  # a lesson just chosen starts anew
     chosen = lesson.lesson_bar(slug, config_class, step=steps, facts=player.facts)
@@ -313,8 +316,7 @@ def _share(player: Player) -> None:
     except PoolError as error:
         st.warning(plain(str(error)))
         return
-    where = urlsplit(st.context.url or "")
-    base = f"{where.scheme}://{where.netloc}{where.path.rsplit('/', 1)[0]}/" if where.netloc else ""
+    base = home()
     others = ", with those beside it" if compared else ""
     address = base + story.link(slug, told, compared)
     if refused := story.too_much(address, [told, *(other for other, _ in compared)]):

@@ -78,6 +78,8 @@ class Player:
     compared: list[Watched] = field(default_factory=list)
     error: str = ""
     rate: tuple[float, int, float] = (0.0, 0, 0.0)  # when and at which step steps a second were last taken, and they
+    owner: str = ""  # the browser whose runs these are
+    foreign: str = ""  # the id of somebody else's run, by whose address the page was opened: then none is begun
     speed: float | None = None  # steps a second, None for as fast as it goes
     marked: tuple[float, Look] = (0.0, Look(status="waiting"))  # when the timeline was last moved, and to what
     drawn: tuple[object, ...] = ()  # `showing` when the buttons were drawn
@@ -98,9 +100,22 @@ class Player:
                 self._turn(config)
 
     def _open(self, config: Config) -> None:
-        run = runs.current().open(self.slug, config)
+        run = runs.current().open(self.slug, config, self.owner)
         run.speed(self.speed)
         self._put_on_stage(Watched(run), config)
+
+    def go_on(self, run: Run) -> None:
+        """Go on with a run that is there already."""
+        watched = Watched(run)
+        self._put_on_stage(watched, watched.peek().config or self.config)
+
+    def take_over(self) -> None:
+        """Go on with a copy of somebody else's run, at the pace that this page says."""
+        with self.refusals_shown():
+            run = runs.current().copy(self.foreign, self.owner)
+            run.speed(self.speed)
+            self.go_on(run)
+            self.foreign = ""
 
     def _turn(self, config: Config) -> None:
         assert self.on_stage is not None
@@ -306,7 +321,7 @@ class Player:
     def beside(self, config: Config, label: str) -> None:
         """Train a second run with another Config beside the one on stage, under the same buttons."""
         with self.refusals_shown():
-            self._keep(Watched(runs.current().open(self.slug, config), label, together=True))
+            self._keep(Watched(runs.current().open(self.slug, config, self.owner), label, together=True))
             self.compared[0].run.speed(self.speed)
 
     def set_beside(self, told: story.Story, *, together: bool) -> str:
@@ -314,7 +329,7 @@ class Player:
         label = describe(told.config, self.config) or f"another run, to step {told.step:,}"
         said = ""
         with self.refusals_shown():
-            run = runs.current().open(self.slug, told.config)
+            run = runs.current().open(self.slug, told.config, self.owner)
             run.speed(self.speed)
             said = run.retell(told.interventions, told.step, told.at)
             self.compared.append(Watched(run, label, together=together))

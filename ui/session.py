@@ -7,7 +7,11 @@ import streamlit as st
 from engine import Config, ConfigError, runs
 from engine.runs import story
 from ui.link import set_config, settings
-from ui.player import SPEEDS, Player, Watched
+from ui.owner import owner
+from ui.player import SPEEDS, Player
+
+STORY = ("step", "did", "at", "compare")  # what a link tells of a run, beside its knobs
+GONE = "The run in this address is not here any more. This is a new one, with the settings that the address names."
 
 
 def _leave(players: list[Player]) -> None:
@@ -38,23 +42,55 @@ def name_in_link(player: Player) -> None:
 
 
 def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:
-    """This session's player for a lab.  A run that the link names is found again if its lease still lasts."""
+    """This session's player for a lab.
+
+    A run that the link names is found again if this browser began it and its lease still lasts; with somebody else's
+    the player has nothing on stage, and says so in `foreign`.
+    """
     key = f"{slug}.player"
+    named = st.query_params.get("run", "")
     if key in st.session_state:
         player: Player = st.session_state[key]
-        return player
-    player = st.session_state[key] = Player(slug, config_class(), config_class(), speed=SPEEDS[speed])
-    run = runs.current().find(st.query_params.get("run", ""))
-    if run is not None and run.slug == slug:
-        player.on_stage = Watched(run)
-        look = player.on_stage.peek()
-        player.config = player.wanted = look.config or player.config
+        if not player.foreign or player.foreign == named:
+            return player
+    player = st.session_state[key] = Player(slug, config_class(), config_class(), owner=owner(), speed=SPEEDS[speed])
+    there = runs.current().find(named)
+    mine = runs.current().mine(named, player.owner)
+    if mine is not None and mine.slug == slug:
+        player.go_on(mine)
         set_config(slug, player.config)
-    elif any(name in st.query_params for name in ("step", "did", "at", "compare")):
-        _open_link(player, config_class)
-    for name in ("step", "did", "at", "compare"):
-        st.query_params.pop(name, None)
+    elif there is not None and there.slug == slug:
+        player.foreign = named
+        return player
+    else:
+        if named:
+            settings(slug, config_class).notices.append(GONE)
+        if any(name in st.query_params for name in STORY):
+            _open_link(player, config_class)
+    _forget_story()
     return player
+
+
+def take_over(player: Player) -> None:
+    """The page goes on with a copy of somebody else's run, in no lesson: what that asks has begun without us."""
+    if player.foreign:  # else a press that was carried out, but not to its end
+        player.take_over()
+    if player.foreign:
+        return  # it could not be copied, and the player says why
+    _forget_story()
+    st.query_params.pop("lesson", None)
+    set_config(player.slug, player.config)
+
+
+def begin_own(player: Player) -> None:
+    """The page forgets somebody else's run, and begins as the rest of the address says."""
+    st.query_params.pop("run", None)
+    st.session_state.pop(f"{player.slug}.player", None)
+
+
+def _forget_story() -> None:
+    for name in STORY:
+        st.query_params.pop(name, None)
 
 
 def _open_link(player: Player, config_class: type[Config]) -> None:

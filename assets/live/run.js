@@ -44,8 +44,15 @@ export class LiveRun extends EventTarget {
   }
 
   greet() {
+    this.greeted = false; // until the run answers: one that waits for its place does not hear what is asked
     this.connection.send(this.hello);
-    for (const { message } of this.asked.values()) this.connection.send(message); // the run knows those that it has done
+  }
+
+  // What was asked and not answered: before there was a connection, or a place, or on one that was lost meanwhile.  The
+  // run knows those that it has done by their ids.
+  repeat() {
+    this.greeted = true;
+    for (const { message } of this.asked.values()) this.connection.send(message);
   }
 
   // What is in sight has changed: the last hello counts.
@@ -66,6 +73,7 @@ export class LiveRun extends EventTarget {
     const { did, refused, config, may, ...told } = message;
     if (may) this.may = may;
     this.tell(told);
+    if (may) this.repeat();
     if (config) this.emit("knobs", { config });
     if (refused) this.emit("refused", refused);
     if (did === undefined) return;
@@ -87,6 +95,7 @@ export class LiveRun extends EventTarget {
   // Nothing more will come; what is asked next opens anew.
   end(sentence) {
     this.beginning = this.connection = undefined;
+    this.greeted = false;
     for (const { answer } of this.asked.values()) answer(sentence);
     this.asked.clear();
     this.away = "";
@@ -120,7 +129,7 @@ export class LiveRun extends EventTarget {
     this.begin();
     const asked = { ...message, id: name() };
     const answered = new Promise((answer) => this.asked.set(asked.id, { message: asked, answer }));
-    this.connection?.send(asked); // else it is sent after the hello
+    if (this.greeted) this.connection.send(asked);
     return answered;
   }
 

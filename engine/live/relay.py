@@ -89,7 +89,8 @@ async def _inward(pool: Pool, watch: Watch, receive: Receive) -> None:
             _keep_pace(acts, ACTS_ALLOWED, WITHIN)
         if message["type"] == "hello":
             greeted = True
-            message = {**message, "key": None, "may": "watch"}
+            may = "steer" if pool.may(watch.run_id, message.get("key")) else "watch"
+            message = {**message, "key": None, "may": may}  # the key ends here: no worker and no log sees it
         if greeted and message["type"] in (*ACTS, "hello", "ack", "seen"):
             try:
                 pool.tell(watch, message)

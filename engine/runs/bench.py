@@ -12,6 +12,7 @@ import pickle
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from engine.contract import weights
@@ -66,8 +67,11 @@ class Bench:
             raise PoolError(f"The lab cannot begin, because of an error in it: {said}.") from error
         self._host(run_id, hosted)
 
-    def _do_adopt(self, run_id: str, dump: Mapping[str, Any]) -> None:
-        self._host(run_id, Timeline.from_dump(dump, self.limits))
+    def _do_adopt(self, run_id: str, dump: Mapping[str, Any] | bytes | Path) -> None:
+        """Go on with a dump; a large one comes pickled, or in a file."""
+        packed = dump.read_bytes() if isinstance(dump, Path) else dump
+        told: Mapping[str, Any] = pickle.loads(packed) if isinstance(packed, bytes) else packed
+        self._host(run_id, Timeline.from_dump(told, self.limits))
 
     def _host(self, run_id: str, hosted: Timeline) -> None:
         if run_id not in self.runs:
@@ -175,6 +179,10 @@ class Bench:
 
     def _do_dump(self, hosted: Timeline) -> dict[str, Any]:
         return hosted.dump()
+
+    def _do_copy(self, hosted: Timeline) -> bytes:
+        """The run as it is now, pickled: it goes on meanwhile, here or elsewhere."""
+        return pickle.dumps(hosted.copied(), protocol=5)
 
     def _do_branch(self, hosted: Timeline, new_id: str, step: int, config: Config) -> None:
         """A new run with the same past up to `step`, and `config` from there on."""

@@ -12,12 +12,10 @@ import dataclasses
 import itertools
 import logging
 import math
-import secrets
-import threading
+import pickle
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +23,17 @@ from engine.contract.knobs import Config
 from engine.contract.reading import ReadError
 from engine.runs import reading
 from engine.runs.audience import Watch
-from engine.runs.history import Drawn, Look
+from engine.runs.history import Look
 from engine.runs.limits import Limits
+from engine.runs.records import GONE, Record, Records
 from engine.runs.run import PoolError as PoolError
 from engine.runs.run import Run
 
 log = logging.getLogger(__name__)
 
 
-ASKS = ("weights", "story", "branch", "curves", "inside", "answer", "facts")  # verbs that want an answer at once
+LOOKS = ("weights", "story", "curves", "inside", "answer", "facts", "copy")  # verbs that change nothing
+ASKS = (*LOOKS, "branch")  # and want an answer at once, as this does
 
 
 class WorkerLost(PoolError):
@@ -44,33 +44,12 @@ class PoolFull(PoolError):
     """There is no place for another run, not even in the queue."""
 
 
-@dataclass
-class Record:
-    """What the pool knows of one run without asking its bench."""
-
-    run_id: str
-    slug: str
-    config: Config
-    place: int | None = None  # None: waiting
-    asked: float = field(default_factory=time.monotonic)
-    look: Look = field(default_factory=lambda: Look(status="waiting"))
-    drawn: Drawn | None = None  # the moment of the stage in `look`
-    queued: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # wishes of a run that waits
-    dump: dict[str, Any] | None = None  # the newest copy from which a lost run goes on
-    crashes: int = 0
-    notice: str = ""
-    notice_until: float = 0.0
-    left: float = math.inf  # when the page that watched it was left
-    leased_out: bool = False  # paused because nobody asked
-
-
-class Pool(abc.ABC):
+class Pool(Records):
     """Places runs on benches.  Thread-safe."""
 
     def __init__(self, limits: Limits | None = None) -> None:
+        super().__init__()
         self.limits = limits or Limits()
-        self._lock = threading.RLock()
-        self._records: dict[str, Record] = {}
         self.readers = dict(reading.READERS)  # kind -> "module:function"
         self._reading: Counter[int] = Counter()  # what is being read at each place
         self._watches: dict[int, Watch] = {}
@@ -96,12 +75,37 @@ class Pool(abc.ABC):
 
     # --------------------------------------------------------------- public
 
-    def open(self, slug: str, config: Config) -> Run:
-        """A new run at step 0, paused; it waits if all places are taken.
+    def open(self, slug: str, config: Config, owner: str = "") -> Run:
+        """A new run of `owner` at step 0, paused; it waits if all places are taken.
 
         Raises `PoolFull` if the queue is full too, and `ConfigError` if the lab refuses the config.
         """
-        record = Record(secrets.token_urlsafe(9), slug, config)
+        return self._admitted(Record(slug, config, owner))
+
+    def copy(self, run_id: str, owner: str) -> Run:
+        """A new run of `owner` with the whole past of another one, paused where that stands now.
+
+        It is one run, whatever stands beside the other, which notices nothing.  It is placed like a new one, and waits
+        like one.  Raises `PoolError` for a run that is gone or does not answer, and `PoolFull`.
+        """
+        source = self._record(run_id)
+        record = Record(source.slug, source.config, owner)
+        if source.place is None:  # it has no past yet, but what its link tells
+            record.queued = [wish for wish in source.queued if wish[0] != "play"]
+        else:
+            packed: bytes | None = self.call("copy", run_id, timeout=30.0)
+            if packed is None:  # the lab's own state: the run has failed over it, and says so
+                raise PoolError("This run cannot be copied: its lab stopped with an error.")
+            dump = record.dump = pickle.loads(packed)
+            record.config = dump["config"]
+        record.look = Look(status="waiting", config=record.config)  # what is known until its bench has answered
+        return self._admitted(record)
+
+    def handle(self, record: Record, key: str = "") -> Run:
+        return Run(self, record.run_id, record.slug, key)
+
+    def _admitted(self, record: Record) -> Run:
+        """Give a new run a place, or one in the queue."""
         if self._free_place() is None:
             self._make_room()
         with self._lock:
@@ -112,20 +116,19 @@ class Pool(abc.ABC):
                         "Please try again in a few minutes; what you set stays in the link."
                     )
                 self._records[record.run_id] = record
-                return Run(self, record.run_id, slug)
+                return self.handle(record, record.key)
             record.place = self._free_place()
             self._records[record.run_id] = record
         self._start(record)
-        return Run(self, record.run_id, slug)
+        return self.handle(record, record.key)
 
-    def find(self, run_id: str) -> Run | None:
-        """The run with this id, or None if its lease has ended."""
-        with self._lock:
-            record = self._records.get(run_id)
-        return None if record is None or record.look.status == "lost" else Run(self, run_id, record.slug)
+    def call(self, verb: str, run_id: str, *args: Any, key: str = "", timeout: float = 5.0) -> Any:
+        """Do something to a run; see `engine.runs.bench.Bench` for the verbs.
 
-    def call(self, verb: str, run_id: str, *args: Any, timeout: float = 5.0) -> Any:
-        """Do something to a run; see `engine.runs.bench.Bench` for the verbs."""
+        What only looks (`LOOKS`) needs no key.  Raises `PoolError` for everything else without the right one.
+        """
+        if verb not in LOOKS:
+            self.require(run_id, key)
         record = self._record(run_id)
         record.asked, record.left, record.leased_out = time.monotonic(), math.inf, False
         with self._lock:
@@ -144,9 +147,7 @@ class Pool(abc.ABC):
         with self._lock:
             record = self._records.get(run_id)
             if record is None:
-                return Look(
-                    status="lost", message="This run was put away because nobody watched it. Reset starts it again."
-                )
+                return Look(status="lost", message=GONE)
             record.asked, record.left = time.monotonic(), math.inf
             if record.place is None:
                 return self._waiting_look(record)
@@ -212,26 +213,33 @@ class Pool(abc.ABC):
         for watch in [found for number in numbers if (found := self._watches.get(number)) is not None]:
             watch.deliver(payload)
 
-    def leave(self, run_id: str) -> None:
-        """Like `Run.leave`.  Takes no lock and no time."""
+    def leave(self, run_id: str, key: str) -> None:
+        """Like `Run.leave`: whoever only looked has nothing to leave.  Takes no time."""
         record = self._records.get(run_id)
-        if record is not None:
+        if record is not None and self.may(run_id, key):
             record.left = time.monotonic()
 
-    def branch(self, run_id: str, step: int, config: Config) -> Run:
+    def branch(self, run_id: str, step: int, config: Config, key: str) -> Run:
         """Like `Run.branch`: on the bench of its parent, since its past is there."""
+        self.require(run_id, key)
         parent = self._record(run_id)
         with self._lock:
             if parent.place is None or self._taken(parent.place) >= self.places().get(parent.place, 0):
                 raise PoolFull("There is no place for a branch just now. Close a comparison, or try again in a minute.")
-            record = Record(secrets.token_urlsafe(9), parent.slug, config, place=parent.place)
+            record = Record(parent.slug, config, parent.owner, place=parent.place)
             self._records[record.run_id] = record
         try:
-            self.call("branch", run_id, record.run_id, step, config, timeout=30.0)
+            self.call("branch", run_id, record.run_id, step, config, key=key, timeout=30.0)
         except Exception:
             self._forget(record.run_id)
             raise
-        return Run(self, record.run_id, parent.slug)
+        return self.handle(record, record.key)
+
+    def end(self, run_id: str, key: str) -> None:
+        """Like `Run.close`."""
+        if run_id in self._records:
+            self.require(run_id, key)
+            self.close_run(run_id)
 
     def close_run(self, run_id: str) -> None:
         """Forget a run and let the next one in."""
@@ -286,18 +294,6 @@ class Pool(abc.ABC):
 
     # --------------------------------------------------------------- inside
 
-    def _record(self, run_id: str) -> Record:
-        with self._lock:
-            if run_id not in self._records:
-                raise PoolError("This run was put away because nobody watched it. Reset starts it again.")
-            return self._records[run_id]
-
-    def _waiting(self) -> list[Record]:
-        return [r for r in self._records.values() if r.place is None]
-
-    def _taken(self, place: int) -> int:
-        return sum(r.place == place for r in self._records.values())
-
     def _free_place(self) -> int | None:
         free = {place: self._taken(place) for place, room in self.places().items() if self._taken(place) < room}
         return min(free, key=free.__getitem__) if free else None
@@ -319,7 +315,7 @@ class Pool(abc.ABC):
         assert record.place is not None
         record.asked = math.inf  # its lease begins when it has started
         try:
-            self.send(record.place, "open", record.run_id, (record.slug, record.config), self.limits.start_timeout)
+            self._begin(record, record.place)
             for verb, args in record.queued:
                 said = self.send(record.place, verb, record.run_id, args, 5.0)
                 if verb == "retell" and said:
@@ -330,6 +326,14 @@ class Pool(abc.ABC):
         except Exception:
             self._forget(record.run_id)
             raise
+
+    def _begin(self, record: Record, place: int) -> None:
+        """Open a run on a bench; a copy goes on with what it was copied from."""
+        if record.dump is None:
+            self.send(place, "open", record.run_id, (record.slug, record.config), self.limits.start_timeout)
+            return
+        with self.luggage(pickle.dumps(record.dump, protocol=5)) as packed:
+            self.send(place, "adopt", record.run_id, (packed,), self.limits.start_timeout)
 
     def _forget(self, run_id: str) -> Record | None:
         with self._lock:

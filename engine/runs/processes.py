@@ -29,7 +29,8 @@ from typing import Any
 from engine.runs.audience import PICTURE, WATCHING, opened
 from engine.runs.history import Look, newest
 from engine.runs.limits import Limits
-from engine.runs.pool import Pool, PoolError, Record, WorkerLost
+from engine.runs.pool import Pool, PoolError, WorkerLost
+from engine.runs.records import Record
 from engine.runs.worker import PULSE, WARMING, Pulse
 
 log = logging.getLogger(__name__)

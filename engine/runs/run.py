@@ -18,15 +18,15 @@ class PoolError(RuntimeError):
 class Home(Protocol):
     """What a `Run` asks of the pool that holds it."""
 
-    def call(self, verb: str, run_id: str, *args: Any, timeout: float = 5.0) -> Any: ...
+    def call(self, verb: str, run_id: str, *args: Any, key: str = "", timeout: float = 5.0) -> Any: ...
 
     def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look: ...
 
-    def leave(self, run_id: str) -> None: ...
+    def leave(self, run_id: str, key: str) -> None: ...
 
-    def branch(self, run_id: str, step: int, config: Config) -> Run: ...
+    def branch(self, run_id: str, step: int, config: Config, key: str) -> Run: ...
 
-    def close_run(self, run_id: str) -> None: ...
+    def end(self, run_id: str, key: str) -> None: ...
 
     def read(self, kind: str, data: bytes, **options: Any) -> Any: ...
 
@@ -34,43 +34,47 @@ class Home(Protocol):
 class Run:
     """One experiment, wherever it lives.  Cheap to make and to throw away: the state is on the bench.
 
-    Methods raise `PoolError`, with a sentence for the visitor, when the bench cannot be reached, and
+    Whoever began the run has its `key`; without it one may look, and every method that changes the run raises
+    `PoolError`.  Methods raise that too, with a sentence for the visitor, when the bench cannot be reached, and
     `ConfigError` when the lab refuses a value.
     """
 
-    def __init__(self, pool: Home, run_id: str, slug: str) -> None:
-        self.pool, self.id, self.slug = pool, run_id, slug
+    def __init__(self, pool: Home, run_id: str, slug: str, key: str = "") -> None:
+        self.pool, self.id, self.slug, self.key = pool, run_id, slug, key
+
+    def _act(self, verb: str, *args: Any) -> Any:
+        return self.pool.call(verb, self.id, *args, key=self.key)
 
     def play(self) -> None:
         """Train until paused, done or diverged.  After a rewind this goes on from the moment on screen."""
-        self.pool.call("play", self.id)
+        self._act("play")
 
     def pause(self) -> None:
-        self.pool.call("pause", self.id)
+        self._act("pause")
 
     def step(self, n: int = 1) -> None:
         """Train `n` steps, then pause."""
-        self.pool.call("play", self.id, n)
+        self._act("play", n)
 
     def speed(self, steps_per_second: float | None) -> None:
         """Slow down to `steps_per_second`; None is as fast as it goes."""
-        self.pool.call("speed", self.id, steps_per_second)
+        self._act("speed", steps_per_second)
 
     def reset(self, config: Config | None = None) -> None:
         """Back to step 0 and the same initial weights, with `config` if given (any knob may differ)."""
-        self.pool.call("reset", self.id, config)
+        self._act("reset", config)
 
     def update(self, config: Config) -> None:
         """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""
-        self.pool.call("update", self.id, config)
+        self._act("update", config)
 
     def look_as(self, config: Config) -> None:
         """Take the `look` knobs of `config`, and nothing else of it: whatever moment this is, nothing is done."""
-        self.pool.call("look_as", self.id, config)
+        self._act("look_as", config)
 
     def edit(self, change: Mapping[str, Any]) -> None:
         """Set something by hand, as the lab's ``Experiment.edit`` understands it."""
-        self.pool.call("edit", self.id, dict(change))
+        self._act("edit", dict(change))
 
     def peek(self, since: int | None = -1, *, beside: bool = False) -> Look:
         """The newest picture, the metrics after step `since`, and the status.  Never waits long.
@@ -98,23 +102,23 @@ class Run:
 
     def leave(self) -> None:
         """Whoever looked has gone: unless somebody looks again, the run pauses soon."""
-        self.pool.leave(self.id)
+        self.pool.leave(self.id, self.key)
 
     def seek(self, step: int) -> None:
         """Show the moment after `step` steps, exactly as it was."""
-        self.pool.call("seek", self.id, step)
+        self._act("seek", step)
 
     def retell(self, interventions: Sequence[Intervention], step: int, at: int | None = None) -> str:
         """From the beginning to `step` with what was done on the way, as `story` returned it, and back to step `at`.
 
         Edits that the lab refuses are left out; returns a sentence about them, to be begun with "In the link,", or "".
         """
-        said: str | None = self.pool.call("retell", self.id, list(interventions), step, at)
+        said: str | None = self._act("retell", list(interventions), step, at)
         return said or ""  # a run that waits for a place says it when it has one
 
     def branch(self, step: int, config: Config) -> Run:
         """A new run with the same past up to `step` and `config` (live knobs) from there on, paused."""
-        return self.pool.branch(self.id, step, config)
+        return self.pool.branch(self.id, step, config, self.key)
 
     def weights(self) -> bytes:
         """The model's parameters and buffers as a safetensors file, for `engine.contract.weights.read`."""
@@ -130,7 +134,8 @@ class Run:
         return story
 
     def close(self) -> None:
-        self.pool.close_run(self.id)
+        """Forget the run and let the next one in.  Does nothing if it is gone already."""
+        self.pool.end(self.id, self.key)
 
     def keep_weights(self) -> str:
         """Put the model on the shelf, for the knob `network` of another run, and return its key.

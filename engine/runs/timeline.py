@@ -276,13 +276,31 @@ class Timeline:
             self.arrive()
             self.save()
         step = self.experiment.step_count
-        kept = [c for c in self.checkpoints if c.step == step]
+        return self._told(step, [c for c in self.checkpoints if c.step == step])
+
+    def copied(self) -> dict[str, Any]:
+        """Like `dump`, for a second run that is paused where this one is, and can be rewound as far.
+
+        This one notices nothing: if it is on its way to another step, its copy goes the same way.
+        """
+        step, status, kept = self.experiment.step_count, self.status, list(self.checkpoints)
+        if self.target is not None:
+            step, status = self.target, self.then
+        elif status != "failed":
+            here = Checkpoint(step, self.applied, pack(self.experiment.state_dict()))
+            kept = sorted([*kept, here], key=lambda c: c.step)
+        told = self._told(step, kept)
+        if status in ("running", "paused"):
+            told |= {"status": "paused", "message": ""}
+        return {**told, "to_do": None, "config": self.config}
+
+    def _told(self, step: int, checkpoints: list[Checkpoint]) -> dict[str, Any]:
+        """This run at `step`, with `checkpoints`, as `from_dump` takes it."""
         return {
             "slug": self.slug, "device": self.device, "first_config": self.first_config, "looks": self.looks,
-            "status": self.status,
-            "message": self.message, "speed": self.speed, "to_do": self.to_do, "step": step,
-            "last_step": self.last_step, "history": self.history, "interventions": self.interventions,
-            "checkpoints": kept,
+            "status": self.status, "message": self.message, "speed": self.speed, "to_do": self.to_do, "step": step,
+            "last_step": self.last_step, "recorded": self.recorded, "back_to": self.back_to,
+            "history": self.history, "interventions": self.interventions, "checkpoints": checkpoints,
         }  # fmt: skip
 
     @classmethod
@@ -291,7 +309,7 @@ class Timeline:
         timeline.looks = dump["looks"]
         timeline.history, timeline.interventions = dump["history"], list(dump["interventions"])
         timeline.checkpoints, timeline.last_step = list(dump["checkpoints"]), dump["last_step"]
-        timeline.recorded = timeline.last_step
+        timeline.recorded, timeline.back_to = dump["recorded"], dump["back_to"]
         timeline.speed, timeline.to_do, timeline.message = dump["speed"], dump["to_do"], dump["message"]
         if dump["status"] == "failed":
             timeline.status = "failed"

@@ -107,6 +107,27 @@ def test_a_run_that_plays_is_seen_playing_to_its_end(processes: Pool, faulty: ty
     run(work())
 
 
+def test_only_who_says_the_key_may_steer_and_no_worker_hears_it(
+    processes: Pool, faulty: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_of, other = processes.open("faulty", faulty(), "a" * 22), processes.open("faulty", faulty(), "a" * 22)
+    heard: list[Any] = []
+    tell = processes.hear
+    monkeypatch.setattr(processes, "hear", lambda *args: (heard.append(args), tell(*args)))
+
+    async def work() -> None:
+        async with watching(processes, run_of.id) as (browser, _):
+            for key, may in ((None, "watch"), (other.key, "watch"), (run_of.key, "steer"), (7, "watch"), ([], "watch"),
+                             ("a" * 22, "watch"), ("\ud800" * 12, "watch"), (run_of.key, "steer")):  # fmt: skip
+                browser.say({**HELLO, "key": key, "may": "steer"})
+                assert (await browser.until(lambda m: "may" in m))["may"] == may, key
+
+    run(work())
+    assert heard and run_of.key not in repr(heard)
+    run_of.close()
+    other.close()
+
+
 def test_before_its_hello_nothing_counts_and_nothing_comes(processes: Pool, faulty: type) -> None:
     run_of = processes.open("faulty", faulty())
 

@@ -1,0 +1,115 @@
+"""What a pool knows of its runs, and who may do what with them: everybody may look, whoever has the key may steer."""
+
+from __future__ import annotations
+
+import abc
+import hmac
+import math
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.contract.knobs import Config
+from engine.runs.history import Drawn, Look
+from engine.runs.run import PoolError, Run
+
+FOREIGN = "Only the browser that began this run may steer it. Take over a copy to go on from here."
+GONE = "This run was put away because nobody watched it. Reset starts it again."
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(9)
+
+
+def _new_key() -> str:
+    return secrets.token_urlsafe(24)
+
+
+@dataclass
+class Record:
+    """What the pool knows of one run without asking its bench.  Neither owner nor key appear in a log."""
+
+    slug: str
+    config: Config
+    owner: str = field(default="", repr=False)  # the browser that began it; "": none, and only the key counts
+    key: str = field(default_factory=_new_key, repr=False)
+    run_id: str = field(default_factory=_new_id)
+    place: int | None = None  # None: waiting
+    asked: float = field(default_factory=time.monotonic)
+    look: Look = field(default_factory=lambda: Look(status="waiting"))
+    drawn: Drawn | None = None  # the moment of the stage in `look`
+    queued: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # wishes of a run that waits
+    dump: dict[str, Any] | None = field(default=None, repr=False)  # the newest copy from which a lost run goes on
+    crashes: int = 0
+    notice: str = ""
+    notice_until: float = 0.0
+    left: float = math.inf  # when the page that watched it was left
+    leased_out: bool = False  # paused because nobody asked
+
+
+def _same(secret: str, said: object) -> bool:
+    """Whether somebody says a secret, in a time that tells nothing about it.  No secret is never said right."""
+    text = said if isinstance(said, str) else ""
+    return hmac.compare_digest(secret.encode(), text.encode("utf-8", "surrogatepass")) and bool(secret)
+
+
+class Records(abc.ABC):
+    """The runs of a pool, by id.  Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._records: dict[str, Record] = {}
+
+    @abc.abstractmethod
+    def handle(self, record: Record, key: str = "") -> Run:
+        """A `Run` for a record, which may act if `key` is that of the record."""
+
+    # --------------------------------------------------------------- public
+
+    def find(self, run_id: str) -> Run | None:
+        """The run with this id, to look at only; None if its lease has ended or it was lost."""
+        record = self._there(run_id)
+        return self.handle(record) if record else None
+
+    def mine(self, run_id: str, owner: str) -> Run | None:
+        """The run with this id, with its key, if `owner` began it; else None."""
+        record = self._there(run_id)
+        return self.handle(record, record.key) if record and _same(record.owner, owner) else None
+
+    def steer(self, run_id: str, key: str) -> Run:
+        """The run with this id, to act on.  Raises `PoolError` for an unknown run, and for a wrong key."""
+        self.require(run_id, key)
+        return self.handle(self._record(run_id), key)
+
+    def may(self, run_id: str, key: object) -> bool:
+        """Whether `key`, which may be anything that a browser sent, is that of the run."""
+        with self._lock:
+            record = self._records.get(run_id)
+        return record is not None and _same(record.key, key)
+
+    def require(self, run_id: str, key: str) -> None:
+        """Raise `PoolError`, with a sentence, unless there is such a run and this is its key."""
+        self._record(run_id)
+        if not self.may(run_id, key):
+            raise PoolError(FOREIGN)
+
+    # --------------------------------------------------------------- inside
+
+    def _there(self, run_id: str) -> Record | None:
+        with self._lock:
+            record = self._records.get(run_id)
+        return None if record is None or record.look.status == "lost" else record
+
+    def _record(self, run_id: str) -> Record:
+        with self._lock:
+            if run_id not in self._records:
+                raise PoolError(GONE)
+            return self._records[run_id]
+
+    def _waiting(self) -> list[Record]:
+        return [r for r in self._records.values() if r.place is None]
+
+    def _taken(self, place: int) -> int:
+        return sum(r.place == place for r in self._records.values())
