@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ui import live, owner, serving
+from ui import embed, live, owner, serving
 
 ROOT = Path(__file__).resolve().parent
 log = logging.getLogger("playground")
@@ -53,7 +53,11 @@ app = st.App(
     ROOT / "ui" / "shell.py",
     lifespan=lifespan,
     routes=serving.routes(
-        lambda base: Mount(f"{base}/assets", StaticFiles(directory=ROOT / "assets")), live.socket, live.watch
+        lambda base: Mount(f"{base}/assets", StaticFiles(directory=ROOT / "assets")),
+        live.socket,
+        live.watch,
+        embed.embed,
+        embed.opening,
     ),
     middleware=[Middleware(owner.Named)],
     on_script_error=on_script_error,

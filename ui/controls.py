@@ -147,12 +147,18 @@ def _grouped(knobs: Mapping[str, Knob], groups: Mapping[str, Sequence[str]] | No
 
 def _applies(spec: Knob, *, knobs: Mapping[str, Knob], values: Mapping[str, Value]) -> bool:
     """Whether what `spec.when` asks for holds, and the knob it asks about applies itself."""
-    if not spec.when:
+    if (asked := applies_to(spec)) is None:
         return True
-    name, _, allowed = spec.when.partition("=")
+    name, allowed = asked
     value = values[name]
     texts = [str(v) for v in value] if isinstance(value, tuple) else [knobs[name].format(value)]
-    return any(text in allowed.split("|") for text in texts) and _applies(knobs[name], knobs=knobs, values=values)
+    return any(text in allowed for text in texts) and _applies(knobs[name], knobs=knobs, values=values)
+
+
+def applies_to(spec: Knob) -> tuple[str, list[str]] | None:
+    """The knob that `spec` waits for, and the texts of which it must have one; None for a knob that always applies."""
+    name, _, allowed = spec.when.partition("=")
+    return (name, allowed.split("|")) if name else None
 
 
 def _seed(key: str, spec: Knob, value: Any) -> None:
@@ -200,7 +206,7 @@ def _draw(key: str, spec: Knob, *, value: Any, disabled: bool) -> None:
             st.selectbox(label, spec.choices, index=spec.choices.index(held), format_func=spec.title, **common)
     elif spec.kind == "float" or spec.log:
         options = sorted({*grid(spec), held})
-        st.select_slider(label, options, value=held, format_func=_number, **common)
+        st.select_slider(label, options, value=held, format_func=number, **common)
     else:
         low, high = int(spec.low or 0), int(spec.high or 0)
         widget = st.number_input if high - low > LONG else st.slider
@@ -276,7 +282,7 @@ def grid(spec: Knob) -> tuple[float, ...]:
     return tuple(sorted({kind(v) for v in (*stops, low, high, spec.default) if low <= v <= high}))
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Short, and never the same for two different numbers."""
     text = repr(value)
     return text.removesuffix(".0").replace("e-0", "e-") if isinstance(value, float) else text

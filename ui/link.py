@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
@@ -118,23 +119,30 @@ def _identity(params: dict[str, str], lesson: str | None) -> frozenset[tuple[str
 
 
 def _take(here: Settings, config_class: type[Config], params: dict[str, str]) -> None:
+    config, said = read_params(config_class, params)
+    here.replace(config)
+    here.stale, here.notices = True, said
+
+
+def read_params(config_class: type[Config], params: Mapping[str, str]) -> tuple[Config, list[str]]:
+    """The Config that a link asks for, as far as it is possible, and a sentence for each thing that is not."""
     knobs = config_class.knobs()
     strangers = [name for name in params if name not in knobs]
     config, errors = config_class.salvage({name: text for name, text in params.items() if name in knobs})
-    here.replace(config)
-    here.stale, here.notices = True, []
+    said = []
     for error in errors:
         if error.knob not in params:  # what the link does say needs what it does not say
-            here.notices.append(f"This link is not complete: {error.allowed}. Its settings are left out.")
+            said.append(f"This link is not complete: {error.allowed}. Its settings are left out.")
         else:
             used = knobs[error.knob].format(getattr(config, error.knob))
-            here.notices.append(f"In the link, {error} {f'Using {used} instead' if used else 'It is left out'}.")
+            said.append(f"In the link, {error} {f'Using {used} instead' if used else 'It is left out'}.")
     for name in strangers[:STRANGERS]:
         close = difflib.get_close_matches(name[:40], knobs, n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
-        here.notices.append(f"In the link, {name[:40]} is not a knob of this page{hint}; it is left out.")
+        said.append(f"In the link, {name[:40]} is not a knob of this page{hint}; it is left out.")
     if (further := len(strangers) - STRANGERS) > 0:
-        here.notices.append(f"In the link, {further:,} more are no knobs of this page, and are left out too.")
+        said.append(f"In the link, {further:,} more are no knobs of this page, and are left out too.")
+    return config, said
 
 
 def _went_back() -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
+import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit import config
 
+import engine
 from engine import runs
 from engine.contract import registry
 from engine.live import protocol
@@ -34,7 +36,7 @@ def watch(base: str) -> Mount | Route | WebSocketRoute:
 async def _socket(socket: WebSocket) -> None:
     run_id = socket.path_params["run"]
     await socket.accept()
-    if not _from_here(socket):
+    if not from_here(socket):
         await socket.close(protocol.ORIGIN)
         return
     if not protocol.NAME.fullmatch(run_id):
@@ -62,13 +64,13 @@ async def _socket(socket: WebSocket) -> None:
         await socket.close(closed.code)
 
 
-def _from_here(socket: WebSocket) -> bool:
-    """Whether the page that opens a socket is one of ours: a browser says where it comes from, a program need not."""
-    origin = socket.headers.get("origin")
+def from_here(asked: HTTPConnection) -> bool:
+    """Whether the page that asks is one of ours: a browser says where it comes from, a program need not."""
+    origin = asked.headers.get("origin")
     if origin is None:
         return True
     allowed = [urlsplit(str(each)).netloc or str(each) for each in config.get_option("server.corsAllowedOrigins") or []]
-    return origin != "null" and urlsplit(origin).netloc in (socket.headers.get("host", ""), *allowed)
+    return origin != "null" and urlsplit(origin).netloc in (asked.headers.get("host", ""), *allowed)
 
 
 _PAGE = """\
@@ -81,27 +83,42 @@ _PAGE = """\
 <base href="../">
 <link rel="icon" href="assets/favicon.svg">
 <link rel="stylesheet" href="assets/live.css?v={version}">
+<link rel="stylesheet" href="assets/live/controls.css?v={version}">
+<script type="application/json" id="lab">{labels}</script>
 <script type="module" src="assets/live.js?v={version}"></script>
 </head>
 <body>
 <main data-run="{run}">
 <h1>{title}</h1>
-<p class="status" role="status" aria-live="polite">{status}</p>
+<div class="told"><p role="status">{status}</p></div>
 <div class="stage"></div>
 <div class="curves"></div>
+<dl class="settings" aria-label="Settings"></dl>
 </main>
 </body>
 </html>
 """
 
 
-async def _page(request: Request) -> Response:
-    """A page without Streamlit: a stage, curves and a line that says how the run fares."""
+_HERE = "script-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
+
+
+def _page(request: Request) -> Response:
+    """A page without Streamlit: a stage, curves, how the run fares, and what it is set to.
+
+    Not a coroutine: to read the knobs of a lab for the first time takes a moment, and sockets do not wait for it.
+    """
     run_id = request.path_params["run"]
     run = runs.current().find(run_id) if protocol.NAME.fullmatch(run_id) else None
+    headers = {"Content-Security-Policy": _HERE}
     if run is None:
         said = "This run is not here any more. Ask whoever sent you the address for a new one."
-        page = _PAGE.format(title="Nothing to watch", version=version(), run="", status=said)
-        return HTMLResponse(page, status_code=404)
+        page = _PAGE.format(title="Nothing to watch", version=version(), run="", status=said, labels="{}")
+        return HTMLResponse(page, status_code=404, headers=headers)
     title = html.escape(registry.card(run.slug).question)
-    return HTMLResponse(_PAGE.format(title=title, version=version(), run=run_id, status="Connecting …"))
+    labels = {name: knob.label for name, knob in engine.lab(run.slug).Config.knobs().items()}
+    page = _PAGE.format(
+        title=title, version=version(), run=run_id, status="Connecting …",
+        labels=json.dumps(labels).replace("<", "\\u003c"),
+    )  # fmt: skip
+    return HTMLResponse(page, headers=headers)

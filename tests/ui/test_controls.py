@@ -277,8 +277,8 @@ def test_a_reserved_name_for_a_knob_is_refused() -> None:
 
 @given(st.floats(1e-8, 1e3), st.floats(1e-8, 1e3))
 def test_different_numbers_are_shown_differently(a: float, b: float) -> None:
-    assert (controls._number(a) == controls._number(b)) == (a == b)
-    assert float(controls._number(a)) == a
+    assert (controls.number(a) == controls.number(b)) == (a == b)
+    assert float(controls.number(a)) == a
 
 
 @given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e4), st.booleans())

@@ -1,0 +1,57 @@
+// The pictures of a run: drawn as they come, confirmed when they are on the canvas.
+
+const version = new URL(import.meta.url).search;
+
+// `places` holds an element for each part.  `chosen(key)` says which panels are seen, `height(part)` how high a picture
+// is to be (undefined: as high as it asks).  What is picked in one is passed on if the page may steer.
+export class Stage {
+  constructor(places, run, { chosen = () => true, height = () => undefined } = {}) {
+    Object.assign(this, { places, run, chosen, height, headers: {} });
+    run.addEventListener("picture", ({ detail }) => this.receive(detail));
+    document.addEventListener("visibilitychange", () => run.seen(!document.hidden));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
+  }
+
+  // What draws is loaded when there is something to draw; whoever knows that there soon will be may ask earlier.
+  load() {
+    this.loading ??= Promise.all([
+      import(`../scene.js${version}`),
+      import(`../scene/decode.js${version}`),
+      document.fonts.load("16px Inter", "aσ"), // what is written on a canvas is not written anew
+    ]);
+    return this.loading;
+  }
+
+  async receive(data) {
+    const [, { decode }] = await this.load();
+    const header = decode(new Uint8Array(data));
+    this.headers[header.part] = header;
+    const { arrays, rows, ...told } = header;
+    if (header.run === this.run.id) this.run.tell(told); // not of one that stands beside it
+    await this.draw(header);
+    // Confirmed when the browser has painted it; a hidden tab paints nothing, so it asks for nothing either.
+    requestAnimationFrame(() => this.run.confirm(header));
+  }
+
+  async draw(header) {
+    const [{ mount }] = await this.load();
+    const rows = header.rows.map((row) => row.filter(({ key }) => this.chosen(key))).filter((row) => row.length);
+    const place = this.places[header.part];
+    place.hidden = !rows.length;
+    const high = this.height(header.part) ?? header.height;
+    mount({ parentElement: place, data: { ...header, rows, height: high }, setTriggerValue: (_, pick) => this.pick(pick) });
+  }
+
+  redraw() {
+    for (const header of Object.values(this.headers)) this.draw(header);
+  }
+
+  pick({ id, ...pick }) {
+    if (this.run.may === "steer") this.run.pick(pick);
+  }
+
+  // The panels that there are, in order: [key, title].
+  get panels() {
+    return ["stage", "curves"].flatMap((part) => this.headers[part]?.rows.flat() ?? []).map(({ key, title }) => [key, title]);
+  }
+}

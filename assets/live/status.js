@@ -1,0 +1,57 @@
+// How a run fares: the step with its rate, what to look at now, and whether there is a connection.
+
+const version = new URL(import.meta.url).search;
+const { count, element, write } = await import(`./element.js${version}`);
+
+const WORDS = { waiting: "waiting", paused: "paused", done: "finished", diverged: "diverged", failed: "stopped", lost: "put away" };
+const BACK = 2500; // milliseconds in which it is said that the connection is back
+const READ = 8000; // and a refusal
+
+// Draws into `root`.  `unit` is what one step is called.  Returns what takes it away again.
+export function status(root, run, { unit = "Step", said = "" } = {}) {
+  let notice = said, timer, was = "";
+  const line = element("p", "status"), counter = element("span", "counter"), note = element("span", "notice");
+  line.setAttribute("role", "status");
+  line.ariaLive = "off"; // a number that runs is not read out: `say` and what happens are
+  note.ariaLive = "polite";
+  line.append(counter, note);
+  const say = element("p", "say");
+  say.ariaLive = "polite";
+  root.replaceChildren(line, say);
+
+  function show() {
+    const { step = 0, last_step: last = 0, status: state, rate, message = "", say: sentence = "", busy } = run.told;
+    const words = [`${unit} ${count(step)}${step < last ? ` of ${count(last)}` : ""}`];
+    if (busy) words.push("going there …");
+    else if (state === "running") words.push(rate === null || rate === undefined ? "running" : `${rate < 9.5 ? Math.round(10 * rate) / 10 : count(Math.round(rate))} a second`);
+    else if (step < last) words.push("looking back");
+    else if (state) words.push(state === "paused" && !step ? "ready" : WORDS[state] ?? state);
+    write(counter, words.join(" · "));
+    write(note, run.away || notice || message);
+    note.classList.toggle("away", Boolean(run.away));
+    write(say, sentence);
+  }
+  const notify = (sentence, milliseconds) => {
+    clearTimeout(timer);
+    notice = sentence;
+    if (milliseconds) timer = setTimeout(() => notify(""), milliseconds);
+    show();
+  };
+  const on = {
+    told: show,
+    away() {
+      if (was && !run.away) notify("Back again.", BACK);
+      was = run.away;
+      show();
+    },
+    refused: ({ detail }) => notify(detail, READ),
+    over: ({ detail }) => notify(detail),
+    begun: () => notify(""),
+  };
+  for (const [name, act] of Object.entries(on)) run.addEventListener(name, act);
+  show();
+  return () => {
+    clearTimeout(timer);
+    for (const [name, act] of Object.entries(on)) run.removeEventListener(name, act);
+  };
+}
