@@ -87,6 +87,12 @@ export class LiveRun extends EventTarget {
     this.emit("told");
   }
 
+  // Nobody looks any more.
+  close() {
+    this.connection?.close();
+    this.connection = undefined;
+  }
+
   leave(sentence) {
     this.away = sentence;
     this.emit("away");

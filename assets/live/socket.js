@@ -36,7 +36,14 @@ export class Connection {
     if (this.timer !== undefined) this.connect();
   }
 
+  close() {
+    clearTimeout(this.timer);
+    const { socket } = this;
+    this.timer = this.socket = undefined;
+    socket.close();
+  }
+
   send(message) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 }

@@ -33,10 +33,17 @@ export class Stage {
     requestAnimationFrame(() => this.run.confirm(header));
   }
 
+  // From here on a part is drawn there.
+  put(part, place) {
+    this.places[part] = place;
+    if (this.headers[part]) this.draw(this.headers[part]);
+  }
+
   async draw(header) {
     const [{ mount }] = await this.load();
-    const rows = header.rows.map((row) => row.filter(({ key }) => this.chosen(key))).filter((row) => row.length);
     const place = this.places[header.part];
+    if (!place) return; // it has just gone
+    const rows = header.rows.map((row) => row.filter(({ key }) => this.chosen(key))).filter((row) => row.length);
     place.hidden = !rows.length;
     const high = this.height(header.part) ?? header.height;
     mount({ parentElement: place, data: { ...header, rows, height: high }, setTriggerValue: (_, pick) => this.pick(pick) });

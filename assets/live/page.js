@@ -1,0 +1,170 @@
+// What stands on a lab's page beside Streamlit's own: each place shows or steers one run, and places of the same run
+// share its socket.  ui/mount.py mounts them; `data.part` says what a place is.
+//
+//   transport   Play, Step, Reset and the pace          stage    the picture
+//   progress    the step, the timeline, how it fares    curves   what was measured
+//
+// One place, the transport, tells the page when there is something that Streamlit draws: it sets the trigger `nudge`.
+
+const version = new URL(import.meta.url).search;
+const [{ LiveRun }, { Stage }, { status }, { transport }, { timeline }, { element }] = await Promise.all(
+  ["run", "stage", "status", "transport", "timeline", "element"].map((name) => import(`./${name}.js${version}`)),
+);
+
+const LINGERS = 2000; // milliseconds for which a run that no place shows keeps its socket: the page may be drawn anew
+const TALLER = 1.25; // curves in the view for a lecture hall, where their type is larger
+const HINT = "Press Play: what is measured is drawn here, step by step.";
+const runs = new Map(); // by id
+const places = new WeakMap(); // by the element that Streamlit gives
+
+// Streamlit calls this at every change of data.
+export function mount(component) {
+  const { data, parentElement } = component;
+  let place = places.get(parentElement);
+  if (place && place.shared.id !== data.run) {
+    place.leave();
+    place = undefined;
+  }
+  if (!place) places.set(parentElement, (place = new Place(parentElement, data)));
+  place.update(component);
+  return () => {
+    if (parentElement.isConnected || parentElement.host?.isConnected) return;
+    places.get(parentElement)?.leave();
+    places.delete(parentElement);
+  };
+}
+
+// A run with its socket, and who shows it.
+class Shared {
+  constructor({ run, key }) {
+    this.id = run;
+    this.shown = new Map(); // part -> how many places show it
+    this.run = new LiveRun({ open: async () => ({ run, key }), parts: [], may: key ? "steer" : "watch" });
+    this.stage = new Stage({}, this.run);
+    this.stage.load();
+    this.run.begin();
+  }
+
+  show(part, by) {
+    this.shown.set(part, (this.shown.get(part) ?? 0) + by);
+    const parts = ["stage", "curves"].filter((each) => this.shown.get(each));
+    if (`${parts}` !== `${this.run.hello.parts}`) this.run.look({ parts });
+    clearTimeout(this.timer);
+    if ([...this.shown.values()].some(Boolean)) return;
+    this.timer = setTimeout(() => {
+      runs.delete(this.id);
+      this.run.close();
+    }, LINGERS);
+  }
+}
+
+class Place {
+  constructor(parentElement, data) {
+    if (!runs.has(data.run)) runs.set(data.run, new Shared(data));
+    this.shared = runs.get(data.run);
+    this.part = data.part;
+    this.root = parentElement.querySelector(".live");
+    this.root.classList.add(data.part);
+    if (!parentElement.querySelector("link")) {
+      const style = element("link");
+      Object.assign(style, { rel: "stylesheet", href: new URL(`assets/live/controls.css${version}`, document.baseURI) });
+      this.root.before(style);
+    }
+    this.ends = [];
+    this.shared.show(this.part, 1);
+  }
+
+  update(component) {
+    this.component = component;
+    if (!this.made) {
+      this.made = true;
+      this[this.part](component.data);
+    }
+    this.changed?.(component.data);
+  }
+
+  leave() {
+    for (const end of this.ends) end();
+    this.root.replaceChildren();
+    this.root.className = "live";
+    this.shared.show(this.part, -1);
+  }
+
+  on(type, act) {
+    this.shared.run.addEventListener(type, act);
+    this.ends.push(() => this.shared.run.removeEventListener(type, act));
+  }
+
+  // ------------------------------------------------------------- what a place is
+
+  transport() {
+    const { run } = this.shared;
+    const until = () => this.component.data.until;
+    let pace;
+    this.changed = (data) => {
+      if (data.pace === pace) return this.behind();
+      pace = data.pace;
+      this.buttons?.();
+      this.buttons = transport(this.root, run, { pace, keys: document, until });
+      this.behind();
+    };
+    this.ends.push(() => this.buttons?.());
+    this.said = "";
+    for (const kind of ["reached", "rested"]) this.on(kind, ({ detail }) => this.nudge(kind, detail.version, detail.step));
+    this.on("knobs", ({ detail }) => this.nudge("turned", detail.version ?? run.told.version, null));
+    this.on("over", () => this.nudge("lost", run.told.version, null));
+    this.on("told", () => this.behind());
+  }
+
+  // Each once.  The page reads nothing from it: it asks the run.
+  nudge(kind, version, step) {
+    const { known } = this.component.data; // [version, step, status] as the page has drawn it
+    const { told } = this.shared.run;
+    if (kind === "turned" && known[0] === version) return;
+    if (kind === "rested" && known[0] === version && known[1] === step && known[2] === told.status) return;
+    const said = `${kind} ${version} ${step}`;
+    if (said === this.said) return;
+    this.said = said;
+    this.component.setTriggerValue("nudge", { kind, version, step });
+  }
+
+  // Whether the page still shows how the run was before it came to rest; those who wait for it look at `data-behind`.
+  behind() {
+    const { known } = this.component.data, { told } = this.shared.run;
+    const rests = told.status && told.status !== "running" && told.status !== "waiting" && !told.busy;
+    const late = Boolean(rests) && (known[0] !== told.version || known[1] !== told.step || known[2] !== told.status);
+    this.root.dataset.behind = late;
+  }
+
+  progress({ unit }) {
+    const { run } = this.shared, line = element("div"), slider = element("div", "timeline");
+    this.root.append(line, slider);
+    this.ends.push(status(line, run, { unit }), timeline(slider, run));
+  }
+
+  stage() {
+    this.draw("stage");
+  }
+
+  curves() {
+    const hint = element("p", "hint", HINT);
+    const look = () => {
+      const header = this.shared.stage.headers.curves;
+      hint.hidden = !header || header.rows.flat().some(({ kind }) => kind === "curves");
+    };
+    this.root.append(hint);
+    look();
+    this.on("picture", () => requestAnimationFrame(look));
+    this.draw("curves");
+    this.changed = ({ lecture }) => {
+      if (lecture !== this.lecture) this.shared.stage.height = (part) => (lecture && part === "curves" ? TALLER * (this.shared.stage.headers.curves?.height ?? 0) || undefined : undefined);
+      this.lecture = lecture;
+    };
+  }
+
+  draw(part) {
+    const screen = this.root.appendChild(element("div", "screen")), { stage } = this.shared;
+    stage.put(part, screen);
+    this.ends.push(() => stage.places[part] === screen && delete stage.places[part]);
+  }
+}

@@ -1,0 +1,36 @@
+"""The places on a lab's page that live past Streamlit: they show a run by its socket, and steer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from engine.runs.run import Run
+from ui.scene import version
+
+_LOADER = f"""
+let page;
+export default function (component) {{
+  page ??= import(new URL('assets/live/page.js?v={version()}', document.baseURI));
+  return page.then((module) => module.mount(component));
+}}
+"""
+_mount = st.components.v2.component("playground_live", html="<div class='live'></div>", js=_LOADER, isolate_styles=True)
+
+
+def place(
+    part: str, run: Run, *, key: str, nudged: Callable[[], None] | None = None, width: Any = "stretch", **data: Any
+) -> None:
+    """A place that shows `part` of a run: "transport", "progress", "stage" or "curves".
+
+    `nudged` is called, before the page is drawn again, when the run has come to rest or has other knobs; only the
+    transport does that.  What else the part takes is told as `data`: see assets/live/page.js.
+    """
+    told = {"part": part, "run": run.id, "key": run.key, **data}
+    _mount(key=key, data=told, on_nudge_change=nudged or _nothing, width=width)
+
+
+def _nothing() -> None:
+    """Streamlit returns a trigger only if it has a callback."""
