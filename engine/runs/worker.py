@@ -139,10 +139,11 @@ def _warm(slug: str) -> None:
 
 def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse) -> None:
     number, verb, run_id, args = pipe.recv()
-    if verb == "hear":  # nobody waits for an answer
-        viewers.hear(number, run_id, *args)
-        return
     pulse.beat(READING if verb == "read" else run_id)
+    if verb == "hear":  # nobody waits for an answer
+        if viewers.hear(number, run_id, *args):  # what a visitor did must not be lost
+            _send_copy(bench, pipe, pulse, run_id)
+        return
     try:
         if verb == "read":
             answer, ok = reading.read(*args, megabytes=bench.limits.read_memory_mb), True
