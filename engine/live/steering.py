@@ -15,6 +15,7 @@ from engine.runs.bench import Bench
 from engine.runs.run import PoolError
 from engine.runs.timeline import Timeline
 
+REMEMBERED = 1_000  # acts of a run
 FURTHEST = 1_000_000_000  # steps that anybody may ask for
 SLOWEST, FASTEST = 0.001, 1e6  # steps a second
 OURS = ("type", "id", "run", "held")  # of a pick; the rest is for the lab
@@ -30,17 +31,19 @@ class Outcome:
 
     refused: str | None = None
     turned: tuple[str, ...] = ()
-    done: bool = False  # and not only answered again
+    new: bool = False  # and not only answered again
 
 
 def steer(bench: Bench, run_id: str, message: Mapping[str, Any]) -> Outcome:
     """Do what a message of type `do`, `turn` or `pick` asks of a run on this bench."""
     timeline, act = bench.runs[run_id], message["id"]
     if not protocol.NAME.fullmatch(act):
-        return Outcome("An id is 12 to 64 letters, digits, - or _.")
+        return Outcome("An act has an id of 12 to 64 letters, digits, - or _.")
     if act in timeline.acted:
         return Outcome(timeline.acted[act])
-    refused, turned, failed = None, (), timeline.status == "failed"
+    refused: str | None = None
+    turned: tuple[str, ...] = ()
+    failed = timeline.status == "failed"
     try:
         if message.get("run", run_id) != run_id:
             raise Refused("This socket does not steer that run.")
@@ -49,8 +52,10 @@ def steer(bench: Bench, run_id: str, message: Mapping[str, Any]) -> Outcome:
             refused = timeline.message
     except (Refused, ConfigError, PoolError) as error:
         refused = str(error)
-    timeline.remember(act, refused)
-    return Outcome(refused, turned, done=refused is None)
+    timeline.acted[act] = refused
+    while len(timeline.acted) > REMEMBERED:
+        del timeline.acted[next(iter(timeline.acted))]
+    return Outcome(refused, turned, new=True)
 
 
 def _do(bench: Bench, run_id: str, message: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from engine.contract.knobs import Config
 from engine.live import protocol
+from engine.live.seats import PARTS, Viewer, Watched
 from engine.live.steering import steer
 from engine.runs.bench import Bench
 from engine.runs.marks import marks
 from engine.runs.timeline import Timeline
 
-PARTS = ("stage", "curves")
 FASTEST, SLOWEST = 0.04, 0.5  # seconds between two pictures of a stage, alone and in a full class
 CURVES = 1.0  # seconds between two pictures of curves: they move less
 SHARE = 0.25  # of the worker's time goes into pictures at most, while anything trains
@@ -30,45 +27,6 @@ RESTS = 0.3  # seconds after which a run that came to rest is said to rest
 SAID = 2.0  # seconds between two sentences while a run trains
 
 Clock = Callable[[], float]
-
-
-@dataclass
-class Seat:
-    """What one viewer has of one part: pictures on their way (number, time), when the next is due, what it saw."""
-
-    way: deque[tuple[int, float]] = field(default_factory=deque)
-    due: float = 0.0
-    seen: tuple[object, ...] = ()
-
-
-@dataclass
-class Viewer:
-    """Somebody who watches a run: the parts in sight, and how long a picture takes until it is confirmed."""
-
-    run_id: str
-    may: str
-    parts: Sequence[str] = PARTS
-    visible: bool = True
-    trip: float = 0.0  # seconds from sending a picture to its confirmation, smoothed
-    told: tuple[object, ...] = ()  # the status that it knows
-    config: Config | None = None  # and the knobs
-    reached: tuple[object, ...] | None = None  # what it was told of the run's coming to a step
-    rested: tuple[object, ...] | None = None  # and of its coming to rest
-    turned: tuple[str, ...] = ()  # knobs that it has turned in a drag that goes on
-    holds: bool = False  # whether there is one
-    seats: dict[str, Seat] = field(default_factory=lambda: {part: Seat() for part in PARTS})
-
-
-@dataclass
-class Watched:
-    """What is remembered of a run that has viewers: the last picture's number, its pace, and what was said of it."""
-
-    number: int
-    drawing: float = 0.01  # seconds that a picture took, smoothed
-    rate: tuple[float, int, float | None] = (0.0, 0, None)  # when and at which step it was last taken; steps a second
-    said: tuple[float, str] = (-math.inf, "")
-    rest: tuple[tuple[object, ...] | None, float] = (None, 0.0)  # the moment in which it rests, and since when
-    marks: tuple[tuple[object, ...], list[tuple[int, str]]] = ((), [])  # those on the timeline, and what they depend on
 
 
 class Viewers:
@@ -108,20 +66,19 @@ class Viewers:
         if viewer.may != "steer":
             self._tell([number], did=did, refused="Only the browser that began this run may steer it.")
             return False
-        known = did in self.bench.runs[viewer.run_id].acted
         outcome = steer(self.bench, viewer.run_id, message)
         timeline = self.bench.runs[viewer.run_id]
         config = {"config": timeline.wanted.to_params()} if message["type"] == "turn" else {}
         self._tell([number], did=did, refused=outcome.refused, **config)
         held = message.get("held") is True
-        if message["type"] == "pick" and not known:
+        if message["type"] == "pick" and outcome.new:
             viewer.holds, turned = held, tuple(dict.fromkeys((*viewer.turned, *outcome.turned)))
             viewer.turned = turned if held else ()
             if turned and not held:
                 wanted, knobs = timeline.wanted, timeline.wanted.knobs()
                 texts = {name: knobs[name].format(getattr(wanted, name)) for name in turned}
                 self.send([number], protocol.event("turned", {"id": did, "knobs": texts, "version": timeline.version}))
-        return outcome.done and not held and message.get("rough") is not True
+        return outcome.new and outcome.refused is None and not held and message.get("rough") is not True
 
     def _welcome(self, number: int, run_id: str, message: Mapping[str, Any]) -> None:
         if run_id not in self.bench.runs:

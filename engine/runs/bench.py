@@ -19,7 +19,7 @@ from engine.contract import weights
 from engine.contract.figure import Figure
 from engine.contract.knobs import Config, ConfigError
 from engine.contract.view import Answer
-from engine.runs import acts
+from engine.runs import acts, copies
 from engine.runs.history import Drawn, Intervention, Look
 from engine.runs.limits import Limits
 from engine.runs.run import PoolError
@@ -70,7 +70,7 @@ class Bench:
         self._host(run_id, hosted)
 
     def _do_adopt(self, run_id: str, dump: Mapping[str, Any]) -> None:
-        self._host(run_id, Timeline.from_dump(dump, self.limits))
+        self._host(run_id, copies.adopt(dump, self.limits))
 
     def _host(self, run_id: str, hosted: Timeline) -> None:
         if run_id not in self.runs:
@@ -171,7 +171,7 @@ class Bench:
         return dict(hosted.views.facts(hosted.view())) if hasattr(hosted.views, "facts") else {}
 
     def _do_dump(self, hosted: Timeline) -> dict[str, Any]:
-        return hosted.dump()
+        return copies.dump(hosted)
 
     def _do_branch(self, hosted: Timeline, new_id: str, step: int, config: Config) -> None:
         """A new run with the same past up to `step`, and `config` from there on."""
@@ -215,6 +215,10 @@ class Bench:
             "config": hosted.first_config.seen_as(hosted.looks), "interventions": done[: hosted.applied],
             "step": hosted.experiment.step_count, "later": done[hosted.applied :], "last_step": hosted.last_step,
         }  # fmt: skip
+
+    def dump(self, run_id: str) -> dict[str, Any]:
+        """Everything that another bench needs to go on with a run.  Raises what the lab raises."""
+        return copies.dump(self.runs[run_id])
 
     # ------------------------------------------------------------- training
 

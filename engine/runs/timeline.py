@@ -7,7 +7,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -23,8 +23,6 @@ from engine.runs.history import Checkpoint, Drawn, History, Intervention, Look
 from engine.runs.limits import Limits
 
 log = logging.getLogger(__name__)
-
-REMEMBERED = 1_000  # acts of a run, by their ids
 
 
 class Timeline:
@@ -168,12 +166,6 @@ class Timeline:
             if self.reached is not None and self.reached[0] > step:
                 self.reached = None
         del self.interventions[self.applied :]
-
-    def remember(self, act: str, refused: str | None) -> None:
-        """Remember an act by its id: done once, it is not done again."""
-        self.acted[act] = refused
-        while len(self.acted) > REMEMBERED:
-            del self.acted[next(iter(self.acted))]
 
     def look_as(self, config: Config) -> None:
         """Look at the moment on screen as `config` says: nothing is done to the run, so nothing is recorded."""
@@ -364,39 +356,3 @@ class Timeline:
     def moment(self, beside: bool) -> Drawn:
         """What a stage depends on."""
         return self.experiment.step_count, self.version, beside
-
-    # ------------------------------------------------------------ recovery
-
-    def dump(self) -> dict[str, Any]:
-        """Everything that another bench needs to go on: plain values, picklable."""
-        self.dirty = False
-        if self.status != "failed":
-            self.arrive()
-            self.save()
-        step = self.experiment.step_count
-        kept = [c for c in self.checkpoints if c.step == step]
-        return {
-            "slug": self.slug, "device": self.device, "first_config": self.first_config, "looks": self.looks,
-            "status": self.status,
-            "message": self.message, "speed": self.speed, "to_do": self.to_do, "step": step,
-            "last_step": self.last_step, "history": self.history, "interventions": self.interventions,
-            "checkpoints": kept, "version": self.version, "until": self.until, "reached": self.reached,
-            "waits": self.waits, "acted": self.acted,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dump(cls, dump: Mapping[str, Any], limits: Limits) -> Timeline:
-        timeline = cls(dump["slug"], dump["first_config"], dump["device"], limits)
-        timeline.looks = dump["looks"]
-        timeline.history, timeline.interventions = dump["history"], list(dump["interventions"])
-        timeline.checkpoints, timeline.last_step = list(dump["checkpoints"]), dump["last_step"]
-        timeline.recorded = timeline.last_step
-        timeline.speed, timeline.to_do, timeline.message = dump["speed"], dump["to_do"], dump["message"]
-        timeline.version, timeline.until, timeline.reached = dump["version"] + 1, dump["until"], dump["reached"]
-        timeline.waits, timeline.acted = dict(dump["waits"]), dict(dump["acted"])
-        if dump["status"] == "failed":
-            timeline.status = "failed"
-        else:
-            timeline.restore(dump["step"])
-            timeline.then = dump["status"]
-        return timeline

@@ -175,7 +175,7 @@ def _send_copy(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
     if hosted is not None and hosted.dirty and hosted.target is None:
         pulse.beat(run_id)
         try:
-            copy = pickle.dumps(hosted.dump(), protocol=5)
+            copy = pickle.dumps(bench.dump(run_id), protocol=5)
         except Exception as error:  # the lab's own state: it costs its run, which goes on nowhere else
             hosted.fail(error)
             return
