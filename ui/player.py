@@ -12,9 +12,9 @@ from typing import Any
 import streamlit as st
 
 from engine import Config, ConfigError, runs
+from engine.contract.described import describe as describe
 from engine.contract.facts import Facts
 from engine.contract.figure import Chart, Figure
-from engine.contract.knobs import Knob
 from engine.runs import story
 from engine.runs.history import Look
 from engine.runs.pool import PoolError
@@ -22,7 +22,6 @@ from engine.runs.run import Run
 from engine.scene.scene import Scene
 from ui.burst import Burst
 from ui.link import set_config, settings
-from ui.words import uncapital
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "5 steps/s": 5.0, "30 steps/s": 30.0, "100 steps/s": 100.0,
                                    "full speed": None}  # fmt: skip
@@ -359,25 +358,3 @@ class Player:
     def _put_on_stage(self, watched: Watched, config: Config) -> None:
         self.on_stage, self.config, self.wanted = watched, config, config
         self.rounds += 1
-
-
-def describe(config: Config, other: Config) -> str:
-    """How `config` differs from `other`, in a few words: "learning rate 0.1, seed 3"."""
-    knobs = config.knobs()
-    return ", ".join(_setting(knobs[name], getattr(config, name)) for name in config.changed(other))
-
-
-def _setting(knob: Knob, value: Any) -> str:
-    """A knob and what it is set to, as a visitor reads it on its widget."""
-    label = knob.called or uncapital(knob.label)
-    if knob.kind == "text":  # packed points, a key: nothing to read
-        return f"{label} {'changed' if value else 'empty'}"
-    if knob.kind == "bool":
-        return f"{label} {'on' if value else 'off'}"
-    if knob.kind == "choice":
-        return f"{label} {knob.title(value)}"
-    if knob.kind == "choices":
-        return f"{label} {', '.join(knob.title(choice) for choice in value) or 'none'}"
-    if knob.kind == "ints":
-        return f"{label} {knob.format(value) or 'none'}"
-    return f"{label} {knob.format(value).removesuffix('.0').replace('e-0', 'e-')}"

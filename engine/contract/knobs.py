@@ -265,13 +265,18 @@ class Config:
 
         Raises `ConfigError` at the first knob that is unknown or whose value is not accepted.
         """
+        return cls(**cls.parsed(params))  # type: ignore[arg-type]
+
+    @classmethod
+    def parsed(cls, params: Mapping[str, Any]) -> dict[str, Value]:
+        """What `params` say of knobs, by name: texts as in a link, or values.  Raises `ConfigError`."""
         knobs = cls.knobs()
         for name in params:
             if name not in knobs:
                 close = difflib.get_close_matches(name[:40], knobs, n=1)
                 hint = f"; did you mean {close[0]}" if close else ""
                 raise ConfigError(name, params[name], f"there is no such knob{hint}. The knobs are {', '.join(knobs)}")
-        return cls(**{name: knobs[name].parse(text) for name, text in params.items()})  # type: ignore[arg-type]
+        return {n: knobs[n].parse(v) if isinstance(v, str) else knobs[n].check(v) for n, v in params.items()}
 
     @classmethod
     def salvage(cls, params: Mapping[str, str]) -> tuple[Self, list[ConfigError]]:

@@ -32,7 +32,12 @@ def picture(scene: Scene, header: Mapping[str, Any]) -> bytes:
 
 def status(told: Mapping[str, Any]) -> str:
     """The message when there is no new picture to carry what is told."""
-    return json.dumps({"type": "status", **told}, separators=(",", ":"), allow_nan=False)
+    return event("status", told)
+
+
+def event(kind: str, told: Mapping[str, Any]) -> str:
+    """The message that something has happened: `turned`, `reached` or `rested`."""
+    return json.dumps({"type": kind, **told}, separators=(",", ":"), allow_nan=False)
 
 
 def read(text: str) -> dict[str, Any]:

@@ -9,55 +9,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from engine.live import protocol
+from engine.live.seats import PARTS, Viewer, Watched
+from engine.live.steering import steer
 from engine.runs.bench import Bench
+from engine.runs.marks import marks
 from engine.runs.timeline import Timeline
 
-PARTS = ("stage", "curves")
 FASTEST, SLOWEST = 0.04, 0.5  # seconds between two pictures of a stage, alone and in a full class
 CURVES = 1.0  # seconds between two pictures of curves: they move less
 SHARE = 0.25  # of the worker's time goes into pictures at most, while anything trains
 FORGETS = 30.0  # seconds without a confirmation after which a viewer counts as gone asleep
+RESTS = 0.3  # seconds after which a run that came to rest is said to rest
 SAID = 2.0  # seconds between two sentences while a run trains
 
 Clock = Callable[[], float]
-
-
-@dataclass
-class Seat:
-    """What one viewer has of one part: pictures on their way (number, time), when the next is due, what it saw."""
-
-    way: deque[tuple[int, float]] = field(default_factory=deque)
-    due: float = 0.0
-    seen: tuple[object, ...] = ()
-
-
-@dataclass
-class Viewer:
-    """Somebody who watches a run: the parts in sight, and how long a picture takes until it is confirmed."""
-
-    run_id: str
-    may: str
-    parts: Sequence[str] = PARTS
-    visible: bool = True
-    trip: float = 0.0  # seconds from sending a picture to its confirmation, smoothed
-    told: tuple[object, ...] = ()  # the status that it knows
-    seats: dict[str, Seat] = field(default_factory=lambda: {part: Seat() for part in PARTS})
-
-
-@dataclass
-class Watched:
-    """What is remembered of a run that has viewers: the last picture's number, its pace, and what was said of it."""
-
-    number: int
-    drawing: float = 0.01  # seconds that a picture took, smoothed
-    rate: tuple[float, int, float | None] = (0.0, 0, None)  # when and at which step it was last taken; steps a second
-    said: tuple[float, str] = (-math.inf, "")
 
 
 class Viewers:
@@ -73,30 +42,55 @@ class Viewers:
 
     # ------------------------------------------------------------------ what viewers say
 
-    def hear(self, viewer: int, run_id: str, message: Mapping[str, Any]) -> None:
-        """Take in what a viewer says.  What is malformed does nothing."""
+    def hear(self, viewer: int, run_id: str, message: Mapping[str, Any]) -> bool:
+        """Take in what a viewer says; whether it did something to the run.  What is malformed does nothing."""
         known = self.viewers.get(viewer)
         match message:
             case {"type": "hello"}:
                 self._welcome(viewer, run_id, message)
-            case {"type": "leave"}:
-                self.viewers.pop(viewer, None)
+            case {"type": "leave"} if known is not None:
+                del self.viewers[viewer]
+                if known.holds and known.run_id in self.bench.runs:
+                    self.bench.call("let_go", known.run_id)
             case {"type": "ack", "n": int(n)} if known is not None:
                 self._confirmed(known, n)
             case {"type": "seen", "value": bool(visible)} if known is not None:
                 known.visible = visible
-            case {"type": "do" | "turn" | "pick", "id": str(asked)} if known is not None:
-                self._tell([viewer], did=asked[:64], refused="Only the browser that began this run may steer it.")
+            case {"type": "do" | "turn" | "pick", "id": str()} if known is not None and run_id in self.bench.runs:
+                return self._steered(viewer, known, message)
+        return False
+
+    def _steered(self, number: int, viewer: Viewer, message: Mapping[str, Any]) -> bool:
+        """Do what a viewer asks, if it may, and answer; whether a copy of the run should be made at once."""
+        did = message["id"][:64]
+        if viewer.may != "steer":
+            self._tell([number], did=did, refused="Only the browser that began this run may steer it.")
+            return False
+        outcome = steer(self.bench, viewer.run_id, message)
+        timeline = self.bench.runs[viewer.run_id]
+        config = {"config": timeline.wanted.to_params()} if message["type"] == "turn" else {}
+        self._tell([number], did=did, refused=outcome.refused, **config)
+        held = message.get("held") is True
+        if message["type"] == "pick" and outcome.new:
+            viewer.holds, turned = held, tuple(dict.fromkeys((*viewer.turned, *outcome.turned)))
+            viewer.turned = turned if held else ()
+            if turned and not held:
+                wanted, knobs = timeline.wanted, timeline.wanted.knobs()
+                texts = {name: knobs[name].format(getattr(wanted, name)) for name in turned}
+                self.send([number], protocol.event("turned", {"id": did, "knobs": texts, "version": timeline.version}))
+        return outcome.new and outcome.refused is None and not held and message.get("rough") is not True
 
     def _welcome(self, number: int, run_id: str, message: Mapping[str, Any]) -> None:
         if run_id not in self.bench.runs:
             return
-        wanted = message.get("parts")
+        wanted, before = message.get("parts"), self.viewers.get(number)
         parts = [part for part in PARTS if not isinstance(wanted, list) or part in wanted]
         viewer = self.viewers[number] = Viewer(run_id, str(message.get("may", "watch")), parts)
+        if before is not None and before.run_id == run_id:
+            viewer.holds, viewer.turned = before.holds, before.turned
         # Numbers go on growing where a run is taken over by another worker: they begin with the time.
         self.runs.setdefault(run_id, Watched(int(1000 * time.time())))
-        self._tell([number], may=viewer.may, config=self.bench.runs[run_id].config.to_params())
+        self._tell([number], may=viewer.may, config=self.bench.runs[run_id].wanted.to_params())
 
     def _confirmed(self, viewer: Viewer, n: int) -> None:
         now = self.clock()
@@ -113,11 +107,30 @@ class Viewers:
         for run_id, part in self._due():
             if self.clock() >= self.rests_until or self.bench.resting:
                 ready = [number for number in self._of(run_id) if self._wants(number, part)]
-                self._draw(self.bench.runs[run_id], self.runs[run_id], part, ready)
-        for run_id in self.runs:
-            now = _state(self.bench.runs[run_id])
-            if wondering := [number for number in self._of(run_id) if self.viewers[number].told != now]:
+                self._draw(run_id, part, ready)
+        for run_id, watched in self.runs.items():
+            timeline, numbers = self.bench.runs[run_id], self._of(run_id)
+            now, config = _state(timeline), timeline.wanted
+            knowing = [self.viewers[n] for n in numbers]
+            if wondering := [n for n, v in zip(numbers, knowing, strict=True) if v.told != now or v.config != config]:
                 self._tell(wondering)
+            self._announce(timeline, watched, [n for n in numbers if self.viewers[n].may == "steer"])
+
+    def _announce(self, timeline: Timeline, watched: Watched, steering: Sequence[int]) -> None:
+        """Tell those who steer that the run has come to the step it was to stop at, or to rest, if they do not know."""
+        reached, rest, now = timeline.reached, _rest(timeline), self.clock()
+        if rest != watched.rest[0]:
+            watched.rest = (rest, now)
+        resting = rest is not None and now - watched.rest[1] >= RESTS
+        if to_tell := [n for n in steering if reached is not None and self.viewers[n].reached != reached]:
+            step, version = reached or (0, 0)
+            self.send(to_tell, protocol.event("reached", {"step": step, "version": version}))
+        if to_tell_rest := [n for n in steering if resting and self.viewers[n].rested != rest]:
+            told = dict(zip(("step", "status", "version"), rest or (), strict=True))
+            self.send(to_tell_rest, protocol.event("rested", told))
+        for number in steering:
+            self.viewers[number].reached = reached
+            self.viewers[number].rested = rest if resting else None
 
     def _due(self) -> list[tuple[str, str]]:
         """The runs and parts of which somebody wants a picture, whoever has waited longest first."""
@@ -158,8 +171,8 @@ class Viewers:
         pace = min(SLOWEST, max(FASTEST, FASTEST * watched / 3))
         return pace if part == "stage" else max(CURVES, pace)
 
-    def _draw(self, timeline: Timeline, watched: Watched, part: str, ready: Sequence[int]) -> None:
-        began = self.clock()
+    def _draw(self, run_id: str, part: str, ready: Sequence[int]) -> None:
+        timeline, watched, began = self.bench.runs[run_id], self.runs[run_id], self.clock()
         moment = _moment(timeline, part)
         try:
             make = getattr(timeline.views, part, None)
@@ -176,7 +189,7 @@ class Viewers:
                 self.viewers[number].told = _state(timeline)
         if scene is None:  # this lab draws no curves
             return
-        header = {"n": watched.number, "base": None, "part": part, "keep": False, **self._told(timeline, watched)}
+        header = {"n": watched.number, "base": None, "part": part, "keep": False, **self._told(run_id, watched)}
         self.send(ready, protocol.picture(scene, header))
         took = self.clock() - began
         watched.drawing += 0.2 * (took - watched.drawing)
@@ -184,23 +197,32 @@ class Viewers:
             self.rests_until = self.clock() + took * (1 / SHARE - 1)
 
     def _tell(self, numbers: Sequence[int], **more: Any) -> None:
-        """A status for viewers of one run."""
+        """A status for viewers of one run; with its knobs, if somebody does not know them."""
         run_id = self.viewers[numbers[0]].run_id
         timeline = self.bench.runs[run_id]
+        told, config = self._told(run_id, self.runs[run_id]), timeline.wanted
+        if any(self.viewers[number].config != config for number in numbers):
+            more = {"config": config.to_params()} | more
         for number in numbers:
-            self.viewers[number].told = _state(timeline)
-        self.send(numbers, protocol.status(self._told(timeline, self.runs[run_id]) | more))
+            self.viewers[number].told, self.viewers[number].config = _state(timeline), config
+        self.send(numbers, protocol.status(told | more))
 
-    def _told(self, timeline: Timeline, watched: Watched) -> dict[str, Any]:
+    def _told(self, run_id: str, watched: Watched) -> dict[str, Any]:
         """What every message says of a run."""
-        run_id = next(name for name, other in self.bench.runs.items() if other is timeline)
+        timeline = self.bench.runs[run_id]
+        say = self._say(timeline, watched)  # first: the lab may fail over it
         return {
             "run": run_id, "version": timeline.version, "step": timeline.experiment.step_count,
-            "last_step": timeline.last_step, "status": timeline.status, "message": timeline.message,
-            "say": self._say(timeline, watched), "busy": timeline.target is not None,
-            "rate": self._rate(timeline, watched),
-            "marks": [[i.step, ""] for i in {i.step: i for i in timeline.interventions}.values()],
+            "last_step": timeline.last_step, "status": timeline.status, "message": timeline.message, "say": say,
+            "busy": timeline.target is not None, "rate": self._rate(timeline, watched),
+            "marks": self._marks(timeline, watched),
         }  # fmt: skip
+
+    def _marks(self, timeline: Timeline, watched: Watched) -> list[tuple[int, str]]:
+        now = (timeline.version, len(timeline.interventions))
+        if watched.marks[0] != now:
+            watched.marks = (now, marks(timeline.first_config, timeline.interventions))
+        return watched.marks[1]
 
     def _say(self, timeline: Timeline, watched: Watched) -> str:
         """What to look at now: made anew every two seconds while the run trains, and at rest."""
@@ -209,7 +231,10 @@ class Viewers:
             return watched.said[1]
         now = self.clock()
         if timeline.status != "running" or now - watched.said[0] > SAID:
-            watched.said = (now, str(say(timeline.view())))
+            try:
+                watched.said = (now, str(say(timeline.view())))
+            except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
+                timeline.fail(error)
         return watched.said[1]
 
     def _rate(self, timeline: Timeline, watched: Watched) -> float | None:
@@ -243,3 +268,10 @@ def _moment(timeline: Timeline, part: str) -> tuple[object, ...]:
 def _state(timeline: Timeline) -> tuple[object, ...]:
     """What a viewer is told of even if there is no new picture."""
     return timeline.status, timeline.message, timeline.version, timeline.target is not None
+
+
+def _rest(timeline: Timeline) -> tuple[object, ...] | None:
+    """Step, status and version of a run that rests; None for one that trains, is on its way or is being dragged."""
+    if timeline.status == "running" or timeline.target is not None or timeline.rough:
+        return None
+    return timeline.experiment.step_count, timeline.status, timeline.version

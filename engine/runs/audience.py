@@ -21,8 +21,11 @@ Send = Callable[[Sequence[int], bytes | str], None]  # to which viewers, and wha
 class Audience(Protocol):
     """The viewers of the runs on one bench, by their numbers."""
 
-    def hear(self, viewer: int, run_id: str, message: Mapping[str, Any]) -> None:
-        """A viewer of a run says something; of type ``leave``, that there will be no more."""
+    def hear(self, viewer: int, run_id: str, message: Mapping[str, Any]) -> bool:
+        """A viewer of a run says something; of type ``leave``, that there will be no more.
+
+        Returns whether it did something to the run that must not be lost with this process.
+        """
 
     def serve(self) -> None:
         """Make what somebody has room for, and send it."""

@@ -6,6 +6,7 @@ A bench knows no process, no thread and no visitor.  Its owner calls `Bench.call
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import pickle
@@ -18,7 +19,8 @@ from typing import Any
 from engine.contract import weights
 from engine.contract.figure import Figure
 from engine.contract.knobs import Config, ConfigError
-from engine.contract.view import Answer, Turn
+from engine.contract.view import Answer
+from engine.runs import acts, copies
 from engine.runs.history import Drawn, Intervention, Look
 from engine.runs.limits import Limits
 from engine.runs.run import PoolError
@@ -40,7 +42,8 @@ class Bench:
         """Do `verb` for a run.
 
         Raises `KeyError` for a run that is not here, `ConfigError` for a config that the lab refuses and `PoolError`
-        for a run that cannot begin; any other error inside the lab ends in status ``failed`` instead.
+        for a run that cannot begin or a pick that cannot be done; any other error inside the lab ends in status
+        ``failed`` instead.
         """
         handler: Callable[..., Any] = getattr(self, f"_do_{verb}")
         if verb in ("open", "adopt"):
@@ -48,7 +51,7 @@ class Bench:
         hosted = self.runs[run_id]
         try:
             return handler(hosted, *args)
-        except ConfigError:
+        except (ConfigError, PoolError):
             raise
         except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
             hosted.fail(error)
@@ -71,7 +74,7 @@ class Bench:
         """Go on with a dump; a large one comes pickled, or in a file."""
         packed = dump.read_bytes() if isinstance(dump, Path) else dump
         told: Mapping[str, Any] = pickle.loads(packed) if isinstance(packed, bytes) else packed
-        self._host(run_id, Timeline.from_dump(told, self.limits))
+        self._host(run_id, copies.adopt(told, self.limits))
 
     def _host(self, run_id: str, hosted: Timeline) -> None:
         if run_id not in self.runs:
@@ -83,37 +86,30 @@ class Bench:
         del self.runs[run_id]
         self._turns.remove(run_id)
 
-    def _do_play(self, hosted: Timeline, steps: int | None = None) -> None:
-        if hosted.status in ("paused", "diverged") and hosted.target is not None:
-            hosted.arrive()
-        if hosted.status == "done" and hosted.experiment.step_count < hosted.last_step:
-            hosted.status = "paused"
-        if hosted.status in ("paused", "running"):
-            hosted.forget_future()
-            hosted.to_do, hosted.message = steps, ""
-            hosted.status = "done" if hosted.experiment.done else "running"
-            hosted.due, hosted.dirty = 0.0, True
+    def _do_play(self, hosted: Timeline, steps: int | None = None, until: int | None = None) -> None:
+        acts.play(hosted, steps, until)
 
     def _do_pause(self, hosted: Timeline, message: str = "") -> None:
-        if hosted.status == "running":
-            hosted.status, hosted.to_do, hosted.message = "paused", None, message
-            hosted.save()
-            hosted.dirty = True
-        elif hosted.then == "running":
-            hosted.then, hosted.message = "paused", message
+        acts.pause(hosted, message)
 
     def _do_speed(self, hosted: Timeline, steps_per_second: float | None) -> None:
-        hosted.speed, hosted.due = steps_per_second, 0.0
+        hosted.speed, hosted.due, hosted.dirty = steps_per_second, 0.0, True
 
     def _do_reset(self, hosted: Timeline, config: Config | None = None) -> None:
-        hosted.begin(config or hosted.config)
+        hosted.begin(config or hosted.wanted)
 
-    def _do_update(self, hosted: Timeline, config: Config) -> None:
-        hosted.config.require_live(config)
-        if config != hosted.config.seen_as(config):
-            hosted.intervene(config)
-        elif config != hosted.config:
-            hosted.look_as(config)
+    def _do_update(self, hosted: Timeline, changes: Mapping[str, Any] | Config) -> tuple[Config, int]:
+        """Turn knobs: see `acts.turn`.  A whole Config acts at once, and may differ only in live knobs."""
+        if not isinstance(changes, Config):
+            acts.turn(hosted, changes)
+            return hosted.wanted, hosted.version
+        hosted.config.require_live(changes)
+        if changes != hosted.config.seen_as(changes):
+            hosted.waits = {}
+            hosted.intervene(changes)
+        elif changes != hosted.config:
+            hosted.look_as(changes)
+        return hosted.wanted, hosted.version
 
     def _do_look_as(self, hosted: Timeline, config: Config) -> None:
         hosted.look_as(config)
@@ -121,8 +117,14 @@ class Bench:
     def _do_edit(self, hosted: Timeline, change: Mapping[str, Any]) -> None:
         hosted.intervene(dict(change))
 
-    def _do_seek(self, hosted: Timeline, step: int) -> None:
-        hosted.seek(step)
+    def _do_pick(self, hosted: Timeline, picked: Mapping[str, Any], held: bool = False) -> tuple[str, ...]:
+        return acts.pick(hosted, picked, held)
+
+    def _do_let_go(self, hosted: Timeline) -> None:
+        hosted.let_go()
+
+    def _do_seek(self, hosted: Timeline, step: int, rough: bool = False) -> None:
+        hosted.seek(step, rough=rough)
 
     def _do_retell(
         self, hosted: Timeline, interventions: Sequence[Intervention], step: int, at: int | None = None
@@ -166,23 +168,18 @@ class Bench:
 
     def _do_answer(self, hosted: Timeline, pick: Mapping[str, Any]) -> Answer:
         hosted.arrive()
-        answer: Answer = hosted.views.answer(hosted.view(), pick) if hasattr(hosted.views, "answer") else None
-        if not isinstance(answer, Answer):
-            raise TypeError(f"answer in view.py must return Turn, Edit or None, and no {type(answer).__name__}")
-        if isinstance(answer, Turn) and (unknown := [n for n in answer.knobs if n not in hosted.config.knobs()]):
-            raise ValueError(f"answer in view.py turns {', '.join(unknown)}, and there is no such knob")
-        return answer
+        return acts.answer(hosted, pick)
 
     def _do_facts(self, hosted: Timeline) -> dict[str, float | str]:
         hosted.arrive()
         return dict(hosted.views.facts(hosted.view())) if hasattr(hosted.views, "facts") else {}
 
     def _do_dump(self, hosted: Timeline) -> dict[str, Any]:
-        return hosted.dump()
+        return copies.dump(hosted)
 
     def _do_copy(self, hosted: Timeline) -> bytes:
         """The run as it is now, pickled: it goes on meanwhile, here or elsewhere."""
-        return pickle.dumps(hosted.copied(), protocol=5)
+        return pickle.dumps(copies.twin(hosted), protocol=5)
 
     def _do_branch(self, hosted: Timeline, new_id: str, step: int, config: Config) -> None:
         """A new run with the same past up to `step`, and `config` from there on."""
@@ -219,13 +216,17 @@ class Bench:
         """
         hosted.arrive()
         done = [
-            Intervention(i.step, i.change.seen_as(hosted.looks) if isinstance(i.change, Config) else i.change)
+            dataclasses.replace(i, change=i.change.seen_as(hosted.looks)) if isinstance(i.change, Config) else i
             for i in hosted.interventions
         ]
         return {
             "config": hosted.first_config.seen_as(hosted.looks), "interventions": done[: hosted.applied],
             "step": hosted.experiment.step_count, "later": done[hosted.applied :], "last_step": hosted.last_step,
         }  # fmt: skip
+
+    def dump(self, run_id: str) -> dict[str, Any]:
+        """Everything that another bench needs to go on with a run.  Raises what the lab raises."""
+        return copies.dump(self.runs[run_id])
 
     # ------------------------------------------------------------- training
 

@@ -133,3 +133,4 @@ class Intervention:
 
     step: int
     change: Any  # Config or mapping
+    held: bool = False  # a value on the way of a drag: the one at its end makes the mark

@@ -64,9 +64,19 @@ class Run:
         """Back to step 0 and the same initial weights, with `config` if given (any knob may differ)."""
         self._act("reset", config)
 
-    def update(self, config: Config) -> None:
-        """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""
-        self._act("update", config)
+    def update(self, changes: Mapping[str, Any] | Config) -> tuple[Config, int]:
+        """Turn the knobs in `changes` by hand, and what they bring along; later calls win, knob by knob.
+
+        Values are those that `Config` takes, or texts as in a link.  Knobs that only look act at once; one that is
+        not live starts the run again, which plays on if it played; at an earlier moment live ones wait for Play.
+        Returns what the knobs are now, and the version of that.  A whole Config acts at once, and `ConfigError` is
+        raised if another knob than a live one differs.
+        """
+        told: tuple[Config, int] | None = self._act("update", changes)
+        if told is None:  # it waits for a place, or has just failed
+            look = self.pool.peek(self.id, None)
+            return changes if isinstance(changes, Config) else look.config, look.version
+        return told
 
     def look_as(self, config: Config) -> None:
         """Take the `look` knobs of `config`, and nothing else of it: whatever moment this is, nothing is done."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ from engine.contract.experiment import Experiment
 from engine.contract.knobs import Config, ConfigError
 from engine.contract.states import pack, unpack
 from engine.contract.view import View
+from engine.runs import marks
 from engine.runs.history import Checkpoint, Drawn, History, Intervention, Look
 from engine.runs.limits import Limits
 
@@ -30,6 +32,7 @@ class Timeline:
         self.slug, self.device, self.limits = slug, device, limits
         self.speed: float | None = None
         self.version = 0
+        self.acted: dict[str, str | None] = {}  # acts by their ids, the oldest first: why one was refused, if it was
         self.begin(config)
 
     def begin(self, config: Config) -> None:
@@ -44,6 +47,10 @@ class Timeline:
         self.last_step = 0  # how far the timeline goes
         self.recorded = 0  # how far the history goes: less than `last_step` only while a link's story is being told
         self.to_do: int | None = None  # steps left to play, None for no end
+        self.until: int | None = None  # step to stop at, None for no end
+        self.reached: tuple[int, int] | None = None  # the last such step at which it stopped, and the version then
+        self.waits: dict[str, Any] = {}  # live knobs that were turned at an earlier moment: Play goes on with them
+        self.rough = False  # whether the timeline is being dragged: a moment near the one asked for is shown
         self.target: int | None = None  # step that a replay is on its way to
         self.back_to: int | None = None  # an earlier step to look at when a link's story has been told
         self.then = "paused"  # status when it has arrived
@@ -92,13 +99,61 @@ class Timeline:
         self.config = self.experiment.config
         self.target, self.version = step, self.version + 1
 
-    def seek(self, step: int) -> None:
+    @property
+    def playing(self) -> bool:
+        """Whether it trains, or will when it has come to the step that it is on its way to."""
+        return self.status == "running" or (self.target is not None and self.then == "running")
+
+    @property
+    def here(self) -> int:
+        """The step on screen, or the one that it is on its way to."""
+        on_the_way = self.target if self.back_to is None else self.back_to
+        return self.experiment.step_count if on_the_way is None else on_the_way
+
+    @property
+    def wanted(self) -> Config:
+        """What Play goes on with: the config of this moment, and the live knobs that wait."""
+        try:
+            return dataclasses.replace(self.config, **self.waits) if self.waits else self.config
+        except ConfigError:  # they do not go together with the knobs of this moment
+            return self.config
+
+    def seek(self, step: int, *, rough: bool = False) -> None:
+        """Show the moment after `step`, or with `rough` that of the nearest checkpoint."""
+        telling = self.target is not None and self.recorded < self.last_step
+        self._leave()
+        self.status, self.then, self.message, self.to_do, self.until = "paused", "paused", "", None, None
+        self.back_to, self.rough = None, rough
+        step = max(0, min(int(step), self.last_step))
+        if telling:  # a link's story: what comes after `step` is known only when it has been told to its end
+            self.back_to = step if step < self.last_step else None
+        elif not rough:
+            self.restore(step)
+        else:
+            step = min([0, *(c.step for c in self.checkpoints)], key=lambda known: abs(known - step))
+            if self.target is not None or step != self.experiment.step_count:
+                self.restore(step)
+                self.arrive()
+
+    def _leave(self) -> None:
+        """Before another moment is shown: the way back to the end is to be short."""
         self.dirty = True
-        here = self.experiment.step_count
-        if self.target is None and self.status not in ("diverged", "failed") and here == self.last_step:
-            self.save()  # so that the way back is short
-        self.status, self.then, self.message, self.to_do, self.back_to = "paused", "paused", "", None, None
-        self.restore(max(0, min(int(step), self.last_step)))
+        at_the_end = self.experiment.step_count == self.last_step
+        if self.target is None and self.status not in ("diverged", "failed") and at_the_end:
+            self.save()
+
+    def start(self) -> None:
+        """Train on from this moment with the knobs that wait; what was once learned after it is forgotten."""
+        self.forget_future()
+        self.status, self.rough, self.due, self.dirty = "paused", False, 0.0, True
+        if self.waits:
+            wanted, self.waits = self.wanted, {}
+            try:
+                self.intervene(wanted)
+            except ConfigError as error:  # the lab will not have it
+                self.message = str(error)
+                return
+        self.status = "done" if self.experiment.done else "running"
 
     def forget_future(self) -> None:
         """From here on, what was once learned after this step is no longer what will happen."""
@@ -107,6 +162,9 @@ class Timeline:
             self.history.cut(step)
             self.checkpoints = [c for c in self.checkpoints if c.step <= step]
             self.last_step = self.recorded = step
+            self.version += 1
+            if self.reached is not None and self.reached[0] > step:
+                self.reached = None
         del self.interventions[self.applied :]
 
     def look_as(self, config: Config) -> None:
@@ -117,24 +175,46 @@ class Timeline:
         self.version += 1
         self.dirty = True
 
-    def intervene(self, change: Any) -> None:
+    def intervene(self, change: Any, *, held: bool = False) -> None:
+        """Do something to the run at this step; `held` on the way of a drag, whose end makes the mark."""
         self.arrive()
+        looks = self.looks
         if isinstance(change, Config):
             self.looks = change
-        self.apply(change)
+        try:
+            self.apply(change)
+        except ConfigError:  # refused: nothing has changed
+            self.looks = looks
+            raise
         self.forget_future()
         if self.status in ("diverged", "done"):
             self.status, self.message = "paused", ""
-        self.interventions.append(Intervention(self.experiment.step_count, change))
+        self.interventions.append(Intervention(self.experiment.step_count, change, held))
         self.applied += 1
         self.version += 1
-        self.save()
+        self.reached = None
+        if not held:
+            self.save()
         self.dirty = True
+
+    def again(self) -> None:
+        """Come to this very moment once more: something broke off half way."""
+        self.then = self.status
+        self.status = "paused"
+        self.restore(self.experiment.step_count)
+
+    def let_go(self) -> None:
+        """A drag has ended: if its end changed nothing more, the last value on its way makes the mark."""
+        if self.interventions and self.interventions[-1].held:
+            self.interventions[-1] = dataclasses.replace(self.interventions[-1], held=False)
+            self.version += 1
+            self.dirty = True
 
     def apply(self, change: Any) -> None:
         if isinstance(change, Config):
-            self.config = change.seen_as(self.looks)
-            self.experiment.update(self.config)
+            config = change.seen_as(self.looks)
+            self.experiment.update(config)
+            self.config = config
         elif hasattr(self.experiment, "edit"):
             self.experiment.edit(change)
         else:
@@ -168,10 +248,18 @@ class Timeline:
             if time.monotonic() > deadline:
                 return
         self.last_step = max(self.recorded, self.experiment.step_count)
-        self.target, self.status = None, self.then
+        self.target = None
         self.version += 1
         if self.back_to is not None:
-            self.seek(self.back_to)
+            self._leave()
+            step, self.back_to = min(self.back_to, self.last_step), None
+            if self.then == "diverged":
+                self.then, self.message = "paused", ""
+            self.restore(step)
+            return
+        self.status, self.then = self.then, "paused"
+        if self.status == "running":
+            self.start()
 
     # -------------------------------------------------------------- training
 
@@ -192,12 +280,14 @@ class Timeline:
             self.last_step = self.recorded = step
             if self.to_do is not None:
                 self.to_do -= 1
+            if step == self.until:
+                self.reached = (step, self.version)
             if experiment.done:
-                self.status = "done"
+                self.status, self.to_do, self.until = "done", None, None
                 self.save()
                 break
-            if self.to_do == 0:
-                self.status, self.to_do = "paused", None
+            if self.to_do == 0 or step == self.until:
+                self.status, self.to_do, self.until = "paused", None, None
                 break
             now = time.monotonic()
             if self.speed is not None:
@@ -220,7 +310,7 @@ class Timeline:
             f"At step {step} a number grew beyond all bounds. What you see is the last moment before. "
             "A smaller learning rate usually helps; drag the timeline back, or reset."
         )
-        self.status, self.then = "paused", "diverged"
+        self.status, self.then, self.to_do, self.until = "paused", "diverged", None, None
         self.last_step = self.recorded = step - 1
         self.restore(step - 1)
 
@@ -260,60 +350,9 @@ class Timeline:
             status=self.status, message=self.message, config=self.config, step=self.experiment.step_count,
             last_step=self.last_step, stage=stage, curves={} if since is None else self.history.curves(since),
             speed=self.speed, busy=self.target is not None, version=self.version,
-            changed_at=tuple(dict.fromkeys(i.step for i in self.interventions)),
+            changed_at=marks.steps(self.interventions),
         )  # fmt: skip
 
     def moment(self, beside: bool) -> Drawn:
         """What a stage depends on."""
         return self.experiment.step_count, self.version, beside
-
-    # ------------------------------------------------------------ recovery
-
-    def dump(self) -> dict[str, Any]:
-        """Everything that another bench needs to go on: plain values, picklable."""
-        self.dirty = False
-        if self.status != "failed":
-            self.arrive()
-            self.save()
-        step = self.experiment.step_count
-        return self._told(step, [c for c in self.checkpoints if c.step == step])
-
-    def copied(self) -> dict[str, Any]:
-        """Like `dump`, for a second run that is paused where this one is, and can be rewound as far.
-
-        This one notices nothing: if it is on its way to another step, its copy goes the same way.
-        """
-        step, status, kept = self.experiment.step_count, self.status, list(self.checkpoints)
-        if self.target is not None:
-            step, status = self.target, self.then
-        elif status != "failed":
-            here = Checkpoint(step, self.applied, pack(self.experiment.state_dict()))
-            kept = sorted([*kept, here], key=lambda c: c.step)
-        told = self._told(step, kept)
-        if status in ("running", "paused"):
-            told |= {"status": "paused", "message": ""}
-        return {**told, "to_do": None, "config": self.config}
-
-    def _told(self, step: int, checkpoints: list[Checkpoint]) -> dict[str, Any]:
-        """This run at `step`, with `checkpoints`, as `from_dump` takes it."""
-        return {
-            "slug": self.slug, "device": self.device, "first_config": self.first_config, "looks": self.looks,
-            "status": self.status, "message": self.message, "speed": self.speed, "to_do": self.to_do, "step": step,
-            "last_step": self.last_step, "recorded": self.recorded, "back_to": self.back_to,
-            "history": self.history, "interventions": self.interventions, "checkpoints": checkpoints,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dump(cls, dump: Mapping[str, Any], limits: Limits) -> Timeline:
-        timeline = cls(dump["slug"], dump["first_config"], dump["device"], limits)
-        timeline.looks = dump["looks"]
-        timeline.history, timeline.interventions = dump["history"], list(dump["interventions"])
-        timeline.checkpoints, timeline.last_step = list(dump["checkpoints"]), dump["last_step"]
-        timeline.recorded, timeline.back_to = dump["recorded"], dump["back_to"]
-        timeline.speed, timeline.to_do, timeline.message = dump["speed"], dump["to_do"], dump["message"]
-        if dump["status"] == "failed":
-            timeline.status = "failed"
-        else:
-            timeline.restore(dump["step"])
-            timeline.then = dump["status"]
-        return timeline

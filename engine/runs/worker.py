@@ -139,10 +139,11 @@ def _warm(slug: str) -> None:
 
 def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse) -> None:
     number, verb, run_id, args = pipe.recv()
-    if verb == "hear":  # nobody waits for an answer
-        viewers.hear(number, run_id, *args)
-        return
     pulse.beat(READING if verb == "read" else run_id)
+    if verb == "hear":  # nobody waits for an answer
+        if viewers.hear(number, run_id, *args):  # what a visitor did must not be lost
+            _send_copy(bench, pipe, pulse, run_id)
+        return
     try:
         if verb == "read":
             answer, ok = reading.read(*args, megabytes=bench.limits.read_memory_mb), True
@@ -174,7 +175,7 @@ def _send_copy(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
     if hosted is not None and hosted.dirty and hosted.target is None:
         pulse.beat(run_id)
         try:
-            copy = pickle.dumps(hosted.dump(), protocol=5)
+            copy = pickle.dumps(bench.dump(run_id), protocol=5)
         except Exception as error:  # the lab's own state: it costs its run, which goes on nowhere else
             hosted.fail(error)
             return

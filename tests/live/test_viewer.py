@@ -2,52 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from scene_format import decode
+from hall import Hall
 
-from engine.live.viewer import CURVES, FASTEST, FORGETS, Viewers
-from engine.runs.bench import Bench
-
-
-class Hall:
-    """A bench with viewers, whose clock stands until it is moved, and everything that was sent."""
-
-    def __init__(self, faulty: type, runs: int = 1) -> None:
-        self.now, self.bench = 1000.0, Bench()
-        self.got: dict[int, list[dict[str, Any]]] = {}
-        self.viewers = Viewers(self.bench, self.deliver, clock=lambda: self.now)
-        for number in range(runs):
-            self.bench.call("open", f"run{number}", "faulty", faulty(seed=number))
-
-    def deliver(self, whom: Any, what: bytes | str) -> None:
-        message = json.loads(what) if isinstance(what, str) else decode(what)[0]
-        for number in whom:
-            self.got.setdefault(number, []).append(message)
-
-    def hello(self, *viewers: int, run: str = "run0", parts: Any = None) -> None:
-        for viewer in viewers:
-            self.viewers.hear(viewer, run, {"type": "hello", "parts": parts, "may": "watch"})
-
-    def ack(self, viewer: int, n: int) -> None:
-        self.viewers.hear(viewer, "run0", {"type": "ack", "n": n})
-
-    def step(self, run: str = "run0") -> None:
-        self.bench.call("play", run, 1)
-        while self.bench.tick():
-            pass
-
-    def serve(self, seconds: float = 0.0) -> None:
-        self.now += seconds
-        self.viewers.serve()
-
-    def pictures(self, viewer: int, part: str = "stage") -> list[dict[str, Any]]:
-        return [m for m in self.got.get(viewer, []) if m.get("part") == part]
-
-    def statuses(self, viewer: int) -> list[dict[str, Any]]:
-        return [m for m in self.got.get(viewer, []) if m.get("type") == "status"]
+from engine.live.viewer import CURVES, FASTEST, FORGETS
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import numpy as np
 from pools import at_rest, bare, drawn, until
 
 from engine.contract.knobs import Config
+from engine.runs import copies
 from engine.runs.history import Intervention
 from engine.runs.limits import Limits
 from engine.runs.pool import Pool
@@ -77,6 +78,6 @@ def test_no_checkpoint_is_made_and_a_copy_goes_on_looking(faulty: type[Config]) 
     for seen in (1, 2, 3):
         timeline.look_as(faulty(seen=seen))
     assert timeline.checkpoints == before and timeline.interventions == []
-    again = Timeline.from_dump(timeline.dump(), Limits())
+    again = copies.adopt(copies.dump(timeline), Limits())
     again.arrive()
     assert drawn(again.look(-1)).seen == 3

@@ -1,0 +1,61 @@
+"""A run as plain values: what another bench needs to go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.contract.states import pack
+from engine.runs.history import Checkpoint
+from engine.runs.limits import Limits
+from engine.runs.timeline import Timeline
+
+AS_IT_IS = ("slug", "device", "first_config", "looks", "status", "message", "speed", "to_do", "until", "reached",
+            "waits", "last_step", "recorded", "back_to", "history", "interventions", "version", "acted")  # fmt: skip
+
+
+def dump(timeline: Timeline) -> dict[str, Any]:
+    """Everything that another bench needs to go on: plain values, picklable."""
+    timeline.dirty = False
+    if timeline.status != "failed":
+        timeline.arrive()
+        timeline.save()
+    step = timeline.experiment.step_count
+    return _told(timeline, step, [c for c in timeline.checkpoints if c.step == step])
+
+
+def twin(timeline: Timeline) -> dict[str, Any]:
+    """Like `dump`, for a second run that is paused where this one is, and can be rewound as far.
+
+    This one notices nothing: if it is on its way to another step, its twin goes the same way.
+    """
+    step, status, kept = timeline.experiment.step_count, timeline.status, list(timeline.checkpoints)
+    if timeline.target is not None:
+        step, status = timeline.target, timeline.then
+    elif status != "failed":
+        here = Checkpoint(step, timeline.applied, pack(timeline.experiment.state_dict()))
+        kept = sorted([*kept, here], key=lambda c: c.step)
+    told = _told(timeline, step, kept)
+    if status in ("running", "paused"):
+        told |= {"status": "paused", "message": ""}
+    return {**told, "to_do": None, "until": None, "acted": {}, "config": timeline.config}
+
+
+def _told(timeline: Timeline, step: int, checkpoints: list[Checkpoint]) -> dict[str, Any]:
+    return {name: getattr(timeline, name) for name in AS_IT_IS} | {"step": step, "checkpoints": checkpoints}
+
+
+def adopt(dumped: Mapping[str, Any], limits: Limits) -> Timeline:
+    """The run that `dump` made these values of."""
+    timeline = Timeline(dumped["slug"], dumped["first_config"], dumped["device"], limits)
+    for name in AS_IT_IS:
+        if name != "status":
+            setattr(timeline, name, dumped[name])
+    timeline.interventions, timeline.checkpoints = list(dumped["interventions"]), list(dumped["checkpoints"])
+    timeline.acted = dict(dumped["acted"])
+    if dumped["status"] == "failed":
+        timeline.status = "failed"
+    else:
+        timeline.restore(dumped["step"])
+        timeline.then = dumped["status"]
+    return timeline
