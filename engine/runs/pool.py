@@ -88,12 +88,17 @@ class Pool(Records):
         It is one run, whatever stands beside the other, which notices nothing.  It is placed like a new one, and waits
         like one.  Raises `PoolError` for a run that is gone or does not answer, and `PoolFull`.
         """
-        source = self._record(run_id)
+        source = self._there(run_id)
+        if source is None:
+            raise PoolError(GONE)
         record = Record(source.slug, source.config, owner)
         if source.place is None:  # it has no past yet, but what its link tells
             record.queued = [wish for wish in source.queued if wish[0] != "play"]
         else:
-            packed: bytes | None = self.call("copy", run_id, timeout=30.0)
+            try:
+                packed: bytes | None = self.call("copy", run_id, timeout=30.0)
+            except KeyError:
+                raise PoolError("This run is on its way to another worker. Please try again in a moment.") from None
             if packed is None:  # the lab's own state: the run has failed over it, and says so
                 raise PoolError("This run cannot be copied: its lab stopped with an error.")
             dump = record.dump = pickle.loads(packed)
@@ -214,7 +219,7 @@ class Pool(Records):
             watch.deliver(payload)
 
     def leave(self, run_id: str, key: str) -> None:
-        """Like `Run.leave`: whoever only looked has nothing to leave.  Takes no time."""
+        """Like `Run.leave`: whoever only looked has nothing to leave.  Takes no lock and no time."""
         record = self._records.get(run_id)
         if record is not None and self.may(run_id, key):
             record.left = time.monotonic()

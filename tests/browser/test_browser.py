@@ -289,10 +289,12 @@ def test_a_page_that_was_left_trains_no_longer(browser: Browser, tmp_path: Path)
             visitor.play()
             expect(paused).to_have_count(0)
             address = visitor.page.url
-        with visit(browser, server.address) as other:  # the tab was closed
-            other.page.wait_for_timeout(3_000)
-            other.follow(address)
-            other.page.get_by_text("Paused because nobody was watching").wait_for()
+            tab = Visitor(visitor.page.context.new_page(), server.address)
+            visitor.page.close()
+            tab.page.wait_for_timeout(3_000)
+            tab.follow(address)
+            tab.page.get_by_text("Paused because nobody was watching").wait_for()
+            assert tab.problems == []
 
 
 def test_a_network_goes_from_page_to_page_and_back_from_its_file(browser: Browser, server: str, tmp_path: Path) -> None:
