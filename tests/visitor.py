@@ -162,26 +162,14 @@ class Visitor:
 
     @property
     def curves(self) -> Locator:
-        """The panels of curves below the stage, and what Vega draws there."""
-        return self.page.locator("section.panel.curves canvas, [data-testid=stVegaLiteChart] canvas")
+        """The panels of curves below the stage."""
+        return self.page.locator("section.panel.curves canvas")
 
     def pictures(self, canvases: Locator | None = None) -> list[str]:
         """Size and digest of the pixels of every panel on the stage, as they are after the next animation frame."""
         self.page.mouse.move(2, 2)
         drawn = (canvases or self.canvases).evaluate_all(PICTURES)
         return [f"{text.split(' ')[0]} {hashlib.sha256(text.encode()).hexdigest()[:12]}" for text in drawn]
-
-    def curves_anew(self) -> list[str]:
-        """`pictures` of the curves; where Vega draws one, from scratch: it depends on what the chart showed before."""
-        if self.page.get_by_test_id("stVegaLiteChart").count():
-            figures = self.key("tab")
-            figures.get_by_text("Mathematics", exact=True).click()
-            self.until(lambda: not self.curves.count(), "the curves to make room")
-            self.settle()
-            figures.get_by_text("Curves", exact=True).click()
-            self.curves.first.wait_for()
-            self.settle()
-        return self.pictures(self.curves)
 
     def values(self) -> list[str]:
         """What every widget among the knobs is set to."""

@@ -11,8 +11,8 @@ from ui.press import once
 from ui.session import begin_own, take_over
 
 SAID = (
-    "**This is somebody else's run.** The address names a run that another browser began, and only that browser steers "
-    "it. *Watch it live* shows it as it learns. A copy has its whole past, and goes its own way from here on."
+    "**This is somebody else's run.** Only the browser that began it steers it. You can watch it as it learns, go on "
+    "with a copy that has the same past and disturbs nobody, or begin your own with the settings in this address."
 )
 
 

@@ -38,10 +38,12 @@ class Named:
             await self.app(scope, receive, send)
             return
 
+        cookie, accepted = _cookie(scope), HTTPConnection(scope).headers.get("accept", "")  # now: routes change `scope`
+
         async def named(message: Message) -> None:
-            if message["type"] == "http.response.start" and _is_page(scope, message):
+            if message["type"] == "http.response.start" and _is_page(message, accepted):
                 headers = MutableHeaders(raw=message.setdefault("headers", []))
-                headers.append("set-cookie", _cookie(scope))
+                headers.append("set-cookie", cookie)
                 headers["cache-control"] = "private, no-cache"  # on its way nobody may keep it for others
             await send(message)
 
@@ -61,11 +63,11 @@ def _bare(scope: Scope) -> bool:
     return path.removeprefix(f"{scope.get('root_path', '')}{_base()}").startswith(BARE) or path.startswith(BARE)
 
 
-def _is_page(scope: Scope, message: Message) -> bool:
+def _is_page(message: Message, accepted: str) -> bool:
     """Whether a response is a page, or says that the browser's own copy of it is still right."""
     headers = MutableHeaders(raw=message.get("headers", []))
     if message["status"] == 304:
-        return "text/html" in HTTPConnection(scope).headers.get("accept", "")
+        return "text/html" in accepted
     return message["status"] == 200 and headers.get("content-type", "").startswith("text/html")
 
 

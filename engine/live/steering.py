@@ -43,7 +43,7 @@ def steer(bench: Bench, run_id: str, message: Mapping[str, Any]) -> Outcome:
         return Outcome(timeline.acted[act])
     refused: str | None = None
     turned: tuple[str, ...] = ()
-    failed = timeline.status == "failed"
+    failed = timeline.status == "failed"  # before: then there is nothing new to say about it
     try:
         if message.get("run", run_id) != run_id:
             raise Refused("This socket does not steer that run.")
@@ -85,7 +85,8 @@ def _turn(bench: Bench, run_id: str, message: Mapping[str, Any]) -> tuple[str, .
     knobs = message.get("knobs")
     if not isinstance(knobs, dict) or not all(isinstance(text, str) for text in knobs.values()):
         raise Refused("Knobs are turned by name, each to a text as in a link.")
-    bench.call("update", run_id, knobs)
+    if bench.call("update", run_id, knobs) is None:  # the lab failed over it
+        raise Refused(bench.runs[run_id].message)
     return ()
 
 
@@ -94,7 +95,10 @@ def _pick(bench: Bench, run_id: str, message: Mapping[str, Any]) -> tuple[str, .
     if not isinstance(held, bool) or not isinstance(message.get("panel"), str):
         raise Refused("A pick names its panel, and held is true or false.")
     picked = {name: value for name, value in message.items() if name not in OURS}
-    return bench.call("pick", run_id, picked, held) or ()
+    turned: tuple[str, ...] | None = bench.call("pick", run_id, picked, held)
+    if turned is None:
+        raise Refused(bench.runs[run_id].message)
+    return turned
 
 
 _WAYS: Mapping[str, Callable[[Bench, str, Mapping[str, Any]], tuple[str, ...]]] = {

@@ -213,7 +213,7 @@ class Viewers:
         say = self._say(timeline, watched)  # first: the lab may fail over it
         return {
             "run": run_id, "version": timeline.version, "step": timeline.experiment.step_count,
-            "last_step": timeline.last_step, "status": timeline.status, "message": timeline.message, "say": say,
+            "last_step": timeline.last_step, "status": _status(timeline), "message": timeline.message, "say": say,
             "busy": timeline.target is not None, "rate": self._rate(timeline, watched),
             "marks": self._marks(timeline, watched),
         }  # fmt: skip
@@ -267,7 +267,12 @@ def _moment(timeline: Timeline, part: str) -> tuple[object, ...]:
 
 def _state(timeline: Timeline) -> tuple[object, ...]:
     """What a viewer is told of even if there is no new picture."""
-    return timeline.status, timeline.message, timeline.version, timeline.target is not None
+    return _status(timeline), timeline.message, timeline.version, timeline.target is not None
+
+
+def _status(timeline: Timeline) -> str:
+    """The status to show: a run that is on its way to where it will train plays already."""
+    return "running" if timeline.playing else timeline.status
 
 
 def _rest(timeline: Timeline) -> tuple[object, ...] | None:

@@ -155,6 +155,9 @@ class Bench:
     def _do_peek(self, hosted: Timeline, since: int | None, drawn: Drawn | None = None, beside: bool = False) -> Look:
         return hosted.look(since, drawn, beside=beside)
 
+    def _do_report(self, hosted: Timeline) -> Look:
+        return hosted.look(None, hosted.moment(False))
+
     def _do_curves(self, hosted: Timeline) -> Any:
         return hosted.views.curves(hosted.view()) if hasattr(hosted.views, "curves") else None
 

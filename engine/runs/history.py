@@ -35,6 +35,7 @@ class Look:
     status: str  # waiting, running, paused, done, diverged, failed, lost
     message: str = ""
     config: Any = None
+    wanted: Any = None  # what Play goes on with: `config`, and what was turned at an earlier moment
     step: int = 0
     last_step: int = 0
     stage: bytes | None = None

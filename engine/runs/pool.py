@@ -88,12 +88,17 @@ class Pool(Records):
         It is one run, whatever stands beside the other, which notices nothing.  It is placed like a new one, and waits
         like one.  Raises `PoolError` for a run that is gone or does not answer, and `PoolFull`.
         """
-        source = self._record(run_id)
+        source = self._there(run_id)
+        if source is None:
+            raise PoolError(GONE)
         record = Record(source.slug, source.config, owner)
         if source.place is None:  # it has no past yet, but what its link tells
             record.queued = [wish for wish in source.queued if wish[0] != "play"]
         else:
-            packed: bytes | None = self.call("copy", run_id, timeout=30.0)
+            try:
+                packed: bytes | None = self.call("copy", run_id, timeout=30.0)
+            except KeyError:
+                raise PoolError("This run is on its way to another worker. Please try again in a moment.") from None
             if packed is None:  # the lab's own state: the run has failed over it, and says so
                 raise PoolError("This run cannot be copied: its lab stopped with an error.")
             dump = record.dump = pickle.loads(packed)
@@ -138,23 +143,30 @@ class Pool(Records):
                 record.queued.append((verb, args))
                 return None
         answer = self.send(record.place, verb, run_id, args, timeout)
-        if verb not in (*ASKS, "peek"):  # whoever does something has read it
+        if verb not in (*ASKS, "peek", "report"):  # whoever does something has read it
             record.notice = ""
         return answer
 
     def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look:
         """Like `Run.peek`.  An unknown run gives status ``lost``."""
+        record = self._records.get(run_id)
+        return self._look(record, "peek", since, record.drawn if record else None, beside)
+
+    def report(self, run_id: str) -> Look:
+        """Like `Run.report`.  An unknown run gives status ``lost``."""
+        return self._look(self._records.get(run_id), "report")
+
+    def _look(self, record: Record | None, verb: str, *args: Any) -> Look:
+        if record is None:
+            return Look(status="lost", message=GONE)
         with self._lock:
-            record = self._records.get(run_id)
-            if record is None:
-                return Look(status="lost", message=GONE)
             record.asked, record.left = time.monotonic(), math.inf
             if record.place is None:
                 return self._waiting_look(record)
         if record.look.status == "lost":
             return record.look
         try:
-            look: Look = self.send(record.place, "peek", run_id, (since, record.drawn, beside), 0.5)
+            look: Look = self.send(record.place, verb, record.run_id, args, 0.5)
         except PoolError as error:  # what was known last is shown until the bench answers again
             return dataclasses.replace(record.look, message=str(error), curves={}, busy=True)
         except KeyError:
@@ -162,7 +174,7 @@ class Pool(Records):
         if look.stage is None:
             look = dataclasses.replace(look, stage=record.look.stage)
         else:
-            record.drawn = (look.step, look.version, beside)
+            record.drawn = (look.step, look.version, args[-1])
         record.look = dataclasses.replace(look, curves={})
         if record.notice and time.monotonic() < record.notice_until:
             look = dataclasses.replace(look, message=f"{record.notice} {look.message}".strip())
@@ -214,7 +226,7 @@ class Pool(Records):
             watch.deliver(payload)
 
     def leave(self, run_id: str, key: str) -> None:
-        """Like `Run.leave`: whoever only looked has nothing to leave.  Takes no time."""
+        """Like `Run.leave`: whoever only looked has nothing to leave.  Takes no lock and no time."""
         record = self._records.get(run_id)
         if record is not None and self.may(run_id, key):
             record.left = time.monotonic()

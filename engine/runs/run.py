@@ -22,6 +22,8 @@ class Home(Protocol):
 
     def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look: ...
 
+    def report(self, run_id: str) -> Look: ...
+
     def leave(self, run_id: str, key: str) -> None: ...
 
     def branch(self, run_id: str, step: int, config: Config, key: str) -> Run: ...
@@ -92,6 +94,10 @@ class Run:
         None for no metrics.  `beside` says that the picture is to share the width with that of another run.
         """
         return self.pool.peek(self.id, since, beside=beside)
+
+    def report(self) -> Look:
+        """Like `peek`, without picture and metrics."""
+        return self.pool.report(self.id)
 
     def curves(self) -> Any:
         """The scene of all metrics so far; None where the lab draws none.  Raises `PoolError`."""

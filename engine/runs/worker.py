@@ -25,7 +25,7 @@ from engine.runs.pool import LOOKS, PoolError
 
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
 WARMING, READING = "warming up", "reading a file"  # in place of a run's id
-READS = ("peek", "read", *LOOKS)  # a run is as it was after these
+READS = ("peek", "report", "read", *LOOKS)  # a run is as it was after these
 MEASURED_EVERY = 0.25  # seconds between two measurements of the resident memory
 
 log = logging.getLogger(__name__)

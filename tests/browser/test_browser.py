@@ -294,23 +294,27 @@ def test_a_full_playground_queues_and_then_says_so(browser: Browser, tmp_path: P
 
 
 def test_a_page_that_was_left_trains_no_longer(browser: Browser, tmp_path: Path) -> None:
-    with serve(tmp_path / "log.txt", PLAYGROUND_LEAVE_AFTER="0.5") as server:
-        with visit(browser, server.address) as visitor:
-            paused = visitor.page.get_by_text("Paused because nobody was watching")
-            visitor.open(FIRST)
-            visitor.play()
-            visitor.page.get_by_role("link", name="Gallery").click()
-            visitor.page.locator(".st-key-gallery").wait_for()
-            visitor.page.wait_for_timeout(3_000)
-            visitor.page.go_back()
-            paused.wait_for()
-            visitor.play()
-            expect(paused).to_have_count(0)
-            address = visitor.page.url
-        with visit(browser, server.address) as other:  # the tab was closed
-            other.page.wait_for_timeout(3_000)
-            other.follow(address)
-            other.page.get_by_text("Paused because nobody was watching").wait_for()
+    with (
+        serve(tmp_path / "log.txt", PLAYGROUND_LEAVE_AFTER="0.5") as server,
+        visit(browser, server.address) as visitor,
+    ):
+        paused = visitor.page.get_by_text("Paused because nobody was watching")
+        visitor.open(FIRST)
+        visitor.play()
+        visitor.page.get_by_role("link", name="Gallery").click()
+        visitor.page.locator(".st-key-gallery").wait_for()
+        visitor.page.wait_for_timeout(3_000)
+        visitor.page.go_back()
+        paused.wait_for()
+        visitor.play()
+        expect(paused).to_have_count(0)
+        address = visitor.page.url
+        tab = Visitor(visitor.page.context.new_page(), server.address)
+        visitor.page.close()
+        tab.page.wait_for_timeout(3_000)
+        tab.follow(address)
+        tab.page.get_by_text("Paused because nobody was watching").wait_for()
+        assert tab.problems == []
 
 
 def test_a_network_goes_from_page_to_page_and_back_from_its_file(browser: Browser, server: str, tmp_path: Path) -> None:

@@ -122,6 +122,10 @@ def test_under_a_base_path_a_page_draws_its_stage(browser: Browser, tmp_path: Pa
             answer = connection.getresponse()
             answer.read()
             assert answer.status == 200 and "html" not in answer.headers["content-type"], name
+        connection.request("GET", f"{where.path}/gan")
+        answer = connection.getresponse()
+        answer.read()
+        assert f"; Path={where.path}; " in answer.headers["set-cookie"]
         connection.close()
         found = look_around(browser, server.address, server.address)
         assert [url for url in found if not urlsplit(url).path.startswith(where.path)] == []

@@ -74,7 +74,8 @@ def test_play_goes_on_from_the_step_that_it_is_on_its_way_to(hall: Hall) -> None
     hall.do(1, "play", 300)
     weights = seen(hall)
     hall.act(1, "do", verb="seek", value=100)
-    assert hall.act(1, "do", verb="play", value=300)["busy"]  # and nobody has to wait for it
+    answer = hall.act(1, "do", verb="play", value=300)
+    assert answer["busy"] and answer["status"] == "running"  # and nobody has to wait for it
     hall.settle()
     assert here(hall) == (300, 300, "paused") and seen(hall) == weights
     hall.act(1, "do", verb="seek", value=100)

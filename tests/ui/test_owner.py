@@ -24,6 +24,7 @@ class Asked:
         told: list[Message] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["root_path"] += "/mounted"  # as a route does to the very scope that it was given
             answer = [(b"content-type", kind.encode()), (b"cache-control", b"no-cache"), (b"etag", b"x")]
             await send({"type": "http.response.start", "status": status, "headers": answer})
             await send({"type": "http.response.body", "body": b"hello"})
