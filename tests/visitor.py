@@ -137,7 +137,7 @@ class Visitor:
         self.page.get_by_role("option", name=name).click()
 
     def step_text(self) -> str:
-        return self.page.locator(".st-key-step").first.inner_text()  # an old one may stand below it for a moment
+        return self.page.locator(".st-key-step, .live .counter").first.inner_text()  # an old one may stand below it
 
     def step_number(self) -> int:
         """The number in the step counter; the text around it is a lab's own."""
@@ -230,6 +230,7 @@ class Visitor:
     def settle(self) -> None:
         """Wait until the server has sent all that belongs to what was last done.  The run must be paused."""
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        self.page.locator(".live[data-behind=true]").wait_for(state="detached")
 
     def until(self, true: Callable[[], T], what: str) -> T:
         """Wait until `true()` is true, and return it."""

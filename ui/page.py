@@ -26,18 +26,20 @@ from engine.runs import export, story
 from engine.runs.pool import PoolError
 from engine.scene import ghosts
 from engine.scene.scene import Scene
-from ui import lesson
+from ui import lesson, theme
 from ui.controls import controls
 from ui.embed import iframe
 from ui.figures import figures
 from ui.foreign import offer
 from ui.link import home, settings
+from ui.mount import place
 from ui.plain import plain
-from ui.player import Player, Watched, describe
+from ui.player import SPEEDS, Player, Watched, describe
 from ui.press import once
 from ui.scene import coming, roomy, show
 from ui.session import attach, attend, name_in_link
-from ui.transport import status, transport
+from ui.steered import Steered
+from ui.transport import offer_branch, status, transport
 from ui.words import capital
 
 SLOW = 1.0  # seconds between two drawings of curves: they move less than what is on stage
@@ -83,6 +85,11 @@ def lab_page(
             st.button("Try again", icon=":material/refresh:", key=f"{slug}.again")
             return
         player.peek()
+        if isinstance(player, Steered):
+            _past_streamlit(player, unit=step, ends=chosen.runs_to if chosen else None)
+            _compared(player)
+            _tabs(player, card.sources)
+            return
         transport(player)
         player.drawn = player.showing
         ends = chosen.runs_to if chosen and chosen.runs_to is not None and steps < chosen.runs_to else None
@@ -114,6 +121,33 @@ def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: ty
 
 
 # ---------------------------------------------------------------------- what moves
+
+
+def _past_streamlit(player: Steered, *, unit: str, ends: int | None) -> None:
+    """The places that show and steer the run by its socket, and what Streamlit says beside them."""
+    assert player.on_stage is not None
+    slug, run, look = player.slug, player.on_stage.run, player.on_stage.look
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.buttons"):
+        pace = next((name for name, speed in SPEEDS.items() if speed == player.speed), "full speed")
+        place("transport", run, key=f"{slug}.transport", nudged=player.nudged, width="content", pace=pace, until=ends,
+              known=[look.version, look.step, look.status])  # fmt: skip
+        st.button("New seed", key=f"{slug}.new_seed", icon=":material/casino:", on_click=player.new_seed, shortcut="N")
+    place("progress", run, key=f"{slug}.timeline", unit=unit)
+    if player.rewound:
+        offer_branch(player)
+    if player.error:
+        st.error(plain(player.error), icon=":material/block:")
+    if look.status == "lost":
+        st.error(plain(look.message))
+        st.button("Start again", icon=":material/replay:", key=f"{slug}.again", on_click=player.reset)
+        return
+    beside = player.compared[:1] if player.side_by_side else []
+    shown = [player.on_stage, *beside]
+    for column, watched in zip(st.columns(len(shown)), shown, strict=True):
+        with column:
+            if beside:
+                st.markdown(f"**{_difference(player, watched)}**")
+            place("stage", watched.run, key=_key(player, watched))
 
 
 def _live(player: Player, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
@@ -238,6 +272,14 @@ def _tabs(player: Player, sources: Sequence[str]) -> None:
         _sources(slug, sources)
     elif chosen == "Mathematics":
         st.markdown((registry.folder(slug) / "maths.md").read_text(encoding="utf-8"))
+    elif isinstance(player, Steered):
+        assert player.on_stage is not None
+        if chosen == "Curves":
+            place("curves", player.on_stage.run, key=f"{slug}.curves", lecture=theme.lecture())
+        else:
+            _inside(player, player.on_stage)
+            if player.on_stage.look.status == "running":
+                st.button("Refresh", icon=":material/refresh:", key=f"{slug}.refresh")
     else:
         st.fragment(_figures, run_every=slow)(player, _inside if chosen == "Inside" else _curves)
 

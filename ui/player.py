@@ -49,17 +49,23 @@ class Watched:
 
     def curves(self) -> Scene | None:
         """The curves of what was looked at; the last ones as long as the run cannot be reached."""
-        if self.look.stage is not None and self._now != self.drawn:
+        if self.there and self._now != self.drawn:
             with contextlib.suppress(PoolError):  # busy or lost: the look says so, and the next one asks again
                 self.scene, self.drawn = self.run.curves(), self._now
         return copy.deepcopy(self.scene)  # others are drawn into it
 
     def inside(self) -> list[Figure]:
         """What was inside at the moment that was looked at, in the same way."""
-        if self.look.stage is not None and self._now != self.opened:
+        if self.there and self._now != self.opened:
             with contextlib.suppress(PoolError):
                 self.figures, self.opened = self.run.inside(), self._now
         return copy.deepcopy(self.figures)
+
+    @property
+    def there(self) -> bool:
+        """Whether there is something to see of it."""
+        waits = self.look.busy or self.look.status in ("waiting", "failed", "lost")
+        return self.look.stage is not None or (self.look.config is not None and not waits)
 
     @property
     def _now(self) -> tuple[int, int, int]:

@@ -60,7 +60,7 @@ def status(player: Player, counter: DeltaGenerator, *, unit: str = "Step") -> No
     counter.html(f"<b>{unit} {player.on_stage.look.step:,}</b>{_detail(player)}")
     look = player.on_stage.look
     if player.rewound:
-        _offer_branch(player)
+        offer_branch(player)
     if player.error:
         st.error(plain(player.error), icon=":material/block:")
     elif look.message:
@@ -93,7 +93,8 @@ def _rate(player: Player, step: int) -> float:
     return player.rate[2]
 
 
-def _offer_branch(player: Player) -> None:
+def offer_branch(player: Player) -> None:
+    """At an earlier moment: what Play would go on with, and the way to keep both futures."""
     turned = describe(player.wanted, player.config)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{player.slug}.looking_back"):
         if turned:

@@ -12,6 +12,7 @@ const [{ LiveRun }, { Stage }, { status }, { transport }, { timeline }, { elemen
 );
 
 const LINGERS = 2000; // milliseconds for which a run that no place shows keeps its socket: the page may be drawn anew
+const SOON = 50; // and until it says what is in sight: where the page is drawn anew, places go and come
 const TALLER = 1.25; // curves in the view for a lecture hall, where their type is larger
 const HINT = "Press Play: what is measured is drawn here, step by step.";
 const runs = new Map(); // by id
@@ -39,6 +40,7 @@ class Shared {
   constructor({ run, key }) {
     this.id = run;
     this.shown = new Map(); // part -> how many places show it
+    this.beside = 0; // places that show another run of its group
     this.run = new LiveRun({ open: async () => ({ run, key }), parts: [], may: key ? "steer" : "watch" });
     this.stage = new Stage({}, this.run);
     this.stage.load();
@@ -47,14 +49,19 @@ class Shared {
 
   show(part, by) {
     this.shown.set(part, (this.shown.get(part) ?? 0) + by);
-    const parts = ["stage", "curves"].filter((each) => this.shown.get(each));
-    if (`${parts}` !== `${this.run.hello.parts}`) this.run.look({ parts });
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.look(), SOON);
     clearTimeout(this.timer);
     if ([...this.shown.values()].some(Boolean)) return;
     this.timer = setTimeout(() => {
       runs.delete(this.id);
       this.run.close();
     }, LINGERS);
+  }
+
+  look() {
+    const parts = ["stage", "curves"].filter((each) => this.shown.get(each));
+    if (`${parts}` !== `${this.run.hello.parts}`) this.run.look({ parts });
   }
 }
 

@@ -63,8 +63,8 @@ export function timeline(root, run) {
   };
   input.addEventListener("input", () => {
     wanted = value();
+    seek(); // first: what nobody asks for is not wanted any more
     show();
-    seek();
   });
   input.addEventListener("pointerdown", grasp);
   for (const name of ["pointerup", "pointercancel", "change"]) input.addEventListener(name, release);

@@ -202,6 +202,7 @@ class Bench:
         branch.arrive()
         if config != branch.config:
             branch.intervene(config)
+        hosted.waits = {}  # the branch has taken them
         self._host(new_id, branch)
 
     def _do_weights(self, hosted: Timeline) -> bytes:
