@@ -30,6 +30,7 @@ from ui.words import capital
 LARGEST = 64 * 1024  # bytes of what is posted
 RUNS, WITHIN = 60, 60.0  # runs that one address may open in so many seconds: a class stands behind one
 ADDRESSES = 10_000  # that are remembered; beyond that the eldest are forgotten
+LONGEST = 8_000  # characters of settings in an address that servers take
 WIDTH, HEIGHT = 600, 400  # pixels of the iframe that is offered
 
 
@@ -44,9 +45,14 @@ def opening(base: str) -> Mount | Route | WebSocketRoute:
 
 
 def iframe(base: str, slug: str, config: Config) -> str:
-    """The text that puts a lab on a page of somebody else's: its panel that matters most, with these settings."""
+    """The text that puts a lab on a page of somebody else's: its panel that matters most, with these settings.
+
+    It is "" where they are more than an address can carry: points that somebody has drawn.
+    """
     card = registry.card(slug)
     query = urlencode(({"panel": card.hero} if card.hero else {}) | config.to_params())
+    if len(query) > LONGEST:
+        return ""
     source = html.escape(f"{base}embed/{slug}?{query}")
     # Without `sandbox`: with it the page would come from nowhere (its Origin would be null), and could open no run.
     return f'<iframe src="{source}" width="{WIDTH}" height="{HEIGHT}" title="{html.escape(card.question)}"></iframe>'

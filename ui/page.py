@@ -370,7 +370,7 @@ def _share(player: Player) -> None:
     st.link_button("Watch it live", f"{base}watch/{run.id}", icon=":material/visibility:",
                    help="A page of this run alone. Whoever has its address sees the run as it learns, and can change "
                         "nothing: send it to a class.")  # fmt: skip
-    if len(on_a_slide := iframe(base, slug, told["config"])) <= story.LONGEST:
+    if on_a_slide := iframe(base, slug, told["config"]):
         st.markdown("**Copy iframe**: puts this lab on a slide, with these settings and a run of its own.")
         st.code(on_a_slide, language="html", wrap_lines=True)
     config, steps, did = told["config"], told["step"], told["interventions"]

@@ -55,7 +55,10 @@ export function timeline(root, run) {
     asking = false;
     show();
   }
-  const grasp = () => (held = true);
+  const grasp = (event) => {
+    held = true;
+    input.setPointerCapture(event.pointerId); // it may be let go of outside the frame that we stand in
+  };
   const release = () => {
     if (!held) return;
     held = false;
@@ -67,7 +70,7 @@ export function timeline(root, run) {
     show();
   });
   input.addEventListener("pointerdown", grasp);
-  for (const name of ["pointerup", "pointercancel", "change"]) input.addEventListener(name, release);
+  for (const name of ["pointerup", "pointercancel", "lostpointercapture", "change"]) input.addEventListener(name, release);
   run.addEventListener("told", show);
   run.addEventListener("over", show);
   show();
