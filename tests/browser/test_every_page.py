@@ -96,7 +96,7 @@ def plays_pauses_steps_and_resets(visitor: Visitor) -> None:
     latest = visitor.pictures()
 
     visitor.seek(1)
-    expect(visitor.page.locator(".st-key-step")).to_contain_text(f"1 of {stopped + 1:,}")
+    visitor.until(lambda: f"1 of {stopped + 1:,}" in visitor.step_text(), "the step and how far it has come")
     early = visitor.pictures()
     visitor.seek(stopped + 1)
     same_picture(visitor, latest, "of the last step")
