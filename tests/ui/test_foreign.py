@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from visitor import ROOT
 
 from engine import runs
+from engine.contract.lesson import lessons
 from engine.runs.history import Look
 from engine.runs.run import Run
 from ui.player import Player
@@ -98,7 +99,7 @@ def test_somebody_elses_address_begins_nothing_and_offers_three_ways(annas: AppT
 
 def test_a_copy_goes_on_from_there_and_the_other_run_stays_as_it_is(annas: AppTest) -> None:
     theirs = run_of(annas)
-    app = arrive(BERT, run=theirs.id, lesson="minibatch", step="9", at="2")
+    app = arrive(BERT, run=theirs.id, lesson=lessons(SLUG)[0].slug, step="9", at="2")
     press(app, "take_over")
     mine = run_of(app)
     assert mine.id != theirs.id and named(app) == mine.id
