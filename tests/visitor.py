@@ -216,7 +216,7 @@ class Visitor:
         """Open "Link and export" and return the link."""
         self.settle()  # it opens where the button is at that moment
         self.button("Link and export").click()
-        return self.page.get_by_test_id("stPopoverBody").get_by_test_id("stCode").inner_text().strip()
+        return self.page.get_by_test_id("stPopoverBody").get_by_test_id("stCode").first.inner_text().strip()
 
     def download(self, label: str, file: Path) -> Path:
         """Press a button under "Link and export", which is open, and save what comes as `file`."""

@@ -120,7 +120,7 @@ class Place {
     for (const kind of ["reached", "rested"]) this.on(kind, ({ detail }) => this.nudge(kind, detail.version, detail.step));
     this.on("knobs", ({ detail }) => this.nudge("turned", detail.version ?? run.told.version, null));
     this.on("over", () => this.nudge("lost", run.told.version, null));
-    this.on("told", () => this.behind());
+    for (const kind of ["told", "asked"]) this.on(kind, () => this.behind());
   }
 
   // Each once.  The page reads nothing from it: it asks the run.
@@ -135,12 +135,13 @@ class Place {
     this.component.setTriggerValue("nudge", { kind, version, step });
   }
 
-  // Whether the page still shows how the run was before it came to rest; those who wait for it look at `data-behind`.
+  // Whether something is asked for, or the page still shows how the run was before it came to rest: those who wait for
+  // it look at `data-behind`.
   behind() {
-    const { known } = this.component.data, { told } = this.shared.run;
+    const { known } = this.component.data, { told, asked } = this.shared.run;
     const rests = told.status && told.status !== "running" && told.status !== "waiting" && !told.busy;
     const late = Boolean(rests) && (known[0] !== told.version || known[1] !== told.step || known[2] !== told.status);
-    this.root.dataset.behind = late;
+    this.root.dataset.behind = late || asked.size > 0;
   }
 
   progress({ unit }) {

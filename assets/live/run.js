@@ -2,7 +2,7 @@
 //
 // What shows a run or steers it takes a `LiveRun` and listens; none of it knows a page.  Events: "told" (`told` has
 // changed), "picture" (detail: its bytes), "knobs" (detail: what else was said with them), "refused" (detail: a
-// sentence), "away" (`away` is a sentence while there is no connection, "" again when it is back), "beginning" (what is
+// sentence), "asked" (what is asked and not answered has changed), "away" (`away` is a sentence while there is no connection, "" again when it is back), "beginning" (what is
 // asked for now goes first), "begun", "over" (detail: why; what is asked next opens anew), and what else the protocol
 // has, by its type.
 
@@ -79,6 +79,7 @@ export class LiveRun extends EventTarget {
     if (did === undefined) return;
     this.asked.get(did)?.answer(refused ?? null);
     this.asked.delete(did);
+    this.emit("asked");
   }
 
   // What a picture's header says, or a status.
@@ -136,6 +137,7 @@ export class LiveRun extends EventTarget {
     const asked = { ...message, id: name() };
     const answered = new Promise((answer) => this.asked.set(asked.id, { message: asked, answer }));
     if (this.greeted) this.connection.send(asked);
+    this.emit("asked");
     return answered;
   }
 
