@@ -94,6 +94,12 @@ class Pool(abc.ABC):
     def close(self) -> None:
         """End every run and every process."""
 
+    def warm(self) -> None:  # noqa: B027 (a bench in this process imports what is asked for, when it is)
+        """Wait until every bench has used each of our own labs once, so that no visitor waits for imports.
+
+        Raises `PoolError`, a sentence, if that fails or takes more than ``limits.start_timeout`` seconds.
+        """
+
     # --------------------------------------------------------------- public
 
     def open(self, slug: str, config: Config) -> Run:

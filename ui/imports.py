@@ -1,0 +1,36 @@
+"""What pages import, before the first visitor needs it."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+
+import ui
+from engine.contract import registry
+
+log = logging.getLogger("playground")
+
+
+def import_pages() -> None:
+    """Import every module of `ui` and the knobs of each of our own labs.
+
+    What cannot be imported costs a sentence in the log, with its traceback, and the pages that need it.  A lab from
+    outside is imported when somebody opens it.
+    """
+    for name in [module.name for module in pkgutil.walk_packages(ui.__path__, f"{ui.__name__}.", onerror=_missed)]:
+        _import(name)
+    for slug in registry.own():
+        _import(f"engine.labs.{slug}.config")
+    registry.cards()
+
+
+def _import(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except Exception:
+        _missed(name)
+
+
+def _missed(name: str) -> None:
+    log.exception("%s cannot be imported: pages that need it will fail.", name)
