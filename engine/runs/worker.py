@@ -24,17 +24,8 @@ from engine.runs.pool import PoolError
 
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
 WARMING, READING = "warming up", "reading a file"  # in place of a run's id
-READS = (
-    "peek",
-    "curves",
-    "inside",
-    "answer",
-    "facts",
-    "story",
-    "weights",
-    "read",
-    "warm",
-)  # a run is as it was after these
+# A run is as it was after these.
+READS = ("peek", "curves", "inside", "answer", "facts", "story", "weights", "read", "warm")
 MEASURED_EVERY = 0.25  # seconds between two measurements of the resident memory
 
 log = logging.getLogger(__name__)
@@ -109,6 +100,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
     waiting.register(pipe_fd, select.POLLIN)
     bench.interrupted = lambda: bool(waiting.poll(0))
     viewers = gather(audience, bench, lambda whom, what: pipe.send_bytes(addressed(whom, what)))
+    pulse.beat()  # first: from "ready" on, less patience is had with silence
     _send(pipe, ("ready", None, None))
     if waiting.poll(500):  # ms: what the pool asks for first, to use every lab or to take over runs, is urgent
         _answer(bench, viewers, cold, pipe, pulse)
