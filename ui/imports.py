@@ -9,6 +9,7 @@ import pkgutil
 import ui
 from engine.contract import registry
 
+FURTHER = ("PIL.ImageFile",)  # Streamlit's (1.67), when it first meets the icon of a page
 log = logging.getLogger("playground")
 
 
@@ -18,11 +19,11 @@ def import_pages() -> None:
     What cannot be imported costs a sentence in the log, with its traceback, and the pages that need it.  A lab from
     outside is imported when somebody opens it.
     """
-    for name in [module.name for module in pkgutil.walk_packages(ui.__path__, f"{ui.__name__}.", onerror=_missed)]:
+    for module in pkgutil.walk_packages(ui.__path__, f"{ui.__name__}.", onerror=_missed):
+        _import(module.name)
+    for name in (*(f"engine.labs.{slug}.config" for slug in registry.own()), *FURTHER):
         _import(name)
-    for slug in registry.own():
-        _import(f"engine.labs.{slug}.config")
-    registry.cards()
+    registry.cards()  # read once, and kept
 
 
 def _import(name: str) -> None:

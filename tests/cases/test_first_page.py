@@ -21,7 +21,7 @@ from engine.runs.pool import PoolError
 from engine.runs.processes import ProcessPool
 
 OURS = ("engine", "ui")
-LARGE = ("numpy", "pandas", "pyarrow", "PIL", "altair", "plotly", "streamlit")
+LARGE = ("numpy", "pandas", "pyarrow", "PIL", "altair", "plotly")
 BROKEN = "raise ImportError('this build of torch is for another machine')"
 
 
