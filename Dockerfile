@@ -36,9 +36,14 @@ ENV PATH=/app/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PORT=8501
 COPY . .
+# Bytecode now: the official images come without that of the standard library, the user below may write none, and every
+# process would compile all that it imports at each start, a second for each worker.
+RUN python -m compileall -q -x '/(test|tests|idlelib|lib2to3|site-packages|dist-packages)/' \
+    "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" app.py engine ui
 USER 10001
 EXPOSE 8501
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
+# Nobody is answered until the workers have imported every lab; on a busy machine that takes most of a minute.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; base = os.environ.get('STREAMLIT_SERVER_BASE_URL_PATH', '').strip('/'); urllib.request.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/' + (base and base + '/') + '_stcore/health', timeout=4)"]
 # A shell only because PORT is known when the container starts; exec hands its place, and its signals, to Streamlit.
 # Without its welcome message Streamlit does not ask an outside service for this machine's address.

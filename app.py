@@ -5,6 +5,7 @@ The worker pool starts here and not in a page: a process started from a script t
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator
@@ -24,14 +25,23 @@ log = logging.getLogger("playground")
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Start the pool, import what pages need before the first visitor comes, and stop the pool at the end."""
-    from engine import runs
-    from ui import page  # noqa: F401
+    """Start the pool, import what the first visitor needs, here and in the workers, and stop the pool at the end.
 
-    runs.start()
-    gc.collect()
-    gc.freeze()  # what is imported stays: later collections need not look at it again
+    Until then nobody is answered, health included: docs/decisions/ready-before-healthy.md.
+    """
+    from engine import runs
+    from engine.runs.pool import PoolError
+    from ui import imports
+
+    pool = runs.start()  # first: its workers import while this process does
     try:
+        imports.import_pages()
+        try:
+            await asyncio.to_thread(pool.warm)
+        except PoolError as error:  # pages say it too, and begin their runs as soon as a worker is there
+            log.error("The server starts, but nothing can be trained yet. %s", error)
+        gc.collect()
+        gc.freeze()  # what is imported stays: later collections need not look at it again
         yield
     finally:
         runs.stop()

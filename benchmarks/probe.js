@@ -21,11 +21,22 @@
       ...(element.shadowRoot ? drawings(element.shadowRoot) : []),
     ]);
 
+  // Whether a canvas shows more than one colour; every 97th pixel is looked at.
+  const painted = (canvas) => {
+    if (!canvas.matches("canvas") || !canvas.width || !canvas.height) return false;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const pixels = new Uint32Array(data.buffer);
+    return pixels.some((pixel, i) => i % 97 === 0 && pixel !== pixels[0]);
+  };
+
   let seen;
   let tasks;
 
   window.probe = {
     step,
+
+    // Whether there is a picture on the page.
+    picture: () => drawings().some(painted),
 
     start() {
       const now = performance.now();

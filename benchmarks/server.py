@@ -46,7 +46,7 @@ class Server:
             self.process.wait()
 
     def _wait(self) -> float:
-        while self.process.poll() is None and time.perf_counter() - self.began < 60:
+        while self.process.poll() is None and time.perf_counter() - self.began < 120:
             try:
                 with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2) as answer:
                     if answer.status == 200:

@@ -76,7 +76,7 @@ def _free_port() -> int:
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120  # all labs are imported first, here and in the workers
     while process.poll() is None and time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
@@ -84,7 +84,7 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
                     return
         except OSError:
             time.sleep(0.1)
-    state = f"ended with status {process.returncode}" if process.poll() is not None else "was not healthy within 60 s"
+    state = f"ended with status {process.returncode}" if process.poll() is not None else "was not healthy within 120 s"
     process.kill()
     process.wait()
     pytest.fail(f"The server {state}.")

@@ -25,6 +25,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from playwright.sync_api import Browser, Locator, Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parent.parent
+START = 120.0  # seconds until a server answers: it imports all labs first, here and in its workers
 PATIENCE = 40.0  # seconds until something that must happen counts as not happening, on a busy machine too
 VIEWPORT: ViewportSize = {"width": 1400, "height": 1000}
 PROBES = re.compile(
@@ -294,7 +295,7 @@ class Server:
                 [sys.executable, "-m", *command], cwd=folder, env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        wait_until(self._healthy, "the server to answer")
+        wait_until(self._healthy, "the server to answer", START)
 
     def _healthy(self) -> bool:
         assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
@@ -327,11 +328,11 @@ def serve(log: Path, *, folder: Path = ROOT, asgi: str = "", **environment: str)
         server.process.wait()
 
 
-def wait_until(true: Callable[[], T], what: str) -> T:
+def wait_until(true: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
     """Wait until `true()` is true, and return it."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     while not (found := true()):
-        assert time.monotonic() < end, f"waited {PATIENCE:g} s for {what}"
+        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
         time.sleep(0.05)
     return found
 

@@ -22,6 +22,12 @@ def labs() -> tuple[str, ...]:
     return tuple(sorted(m.name for m in pkgutil.iter_modules(importlib.import_module("engine.labs").__path__)))
 
 
+def own() -> tuple[str, ...]:
+    """The slugs of the labs that lie in this package, sorted: all but those from outside.  Imports none of them."""
+    here = Path(__file__).resolve().parents[1] / "labs"
+    return tuple(sorted(m.name for m in pkgutil.iter_modules([str(here)])))
+
+
 def folder(slug: str) -> Path:
     """Where the files of a lab are.  Imports nothing of it.  Raises `KeyError` for an unknown slug."""
     for place in importlib.import_module("engine.labs").__path__:

@@ -73,6 +73,13 @@ class Pool(Records):
     def close(self) -> None:
         """End every run and every process."""
 
+    def warm(self) -> None:
+        """Wait until every bench has used each of our own labs once, so that no visitor waits for imports.
+
+        Raises `PoolError`, a sentence, if that fails or takes more than ``limits.start_timeout`` seconds.  A bench in
+        this process imports what is asked for, when it is.
+        """
+
     # --------------------------------------------------------------- public
 
     def open(self, slug: str, config: Config, owner: str = "") -> Run:

@@ -178,12 +178,29 @@ class ProcessPool(Pool):
         return [worker.process.pid for worker in self._workers]
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Wait until every worker takes calls.  Raises `PoolError` after `timeout` seconds."""
+        """Wait until every worker takes calls.
+
+        Raises `PoolError` after `timeout` seconds, and as soon as a worker has ended before it was ready.
+        """
         deadline = time.monotonic() + timeout
         for place in range(len(self._workers)):
             while not self._workers[place].ready.wait(0.05):
+                if self._failed_starts:
+                    raise PoolError("A worker ended before it was ready; what it said stands above in the log.")
                 if time.monotonic() > deadline:
-                    raise PoolError("The workers did not start in time.")
+                    raise PoolError(f"The workers were not ready within {timeout:.0f} seconds.")
+
+    def warm(self) -> None:
+        deadline = time.monotonic() + self.limits.start_timeout
+        self.wait_ready(self.limits.start_timeout)
+        answers = [worker.ask("warm", "", ()) for worker in self._workers]
+        for answer in answers:
+            try:
+                answer.result(max(0.0, deadline - time.monotonic()))
+            except FutureTimeout:
+                raise PoolError(
+                    f"The workers had not imported every lab within {self.limits.start_timeout:.0f} seconds."
+                ) from None
 
     # -------------------------------------------------------------- watching
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import gc
 import logging
 import mmap
 import os
@@ -25,7 +24,8 @@ from engine.runs.pool import LOOKS, PoolError
 
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
 WARMING, READING = "warming up", "reading a file"  # in place of a run's id
-READS = ("peek", "report", "read", *LOOKS)  # a run is as it was after these
+# A run is as it was after these.
+READS = ("peek", "report", "read", "warm", *LOOKS)
 MEASURED_EVERY = 0.25  # seconds between two measurements of the resident memory
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,6 @@ def _end_with(lifeline: int) -> None:
 def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
     for unwanted in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent decides
         signal.signal(unwanted, signal.SIG_IGN)
-    os.nice(4)  # pages come first: a visitor notices a late picture sooner than a slower epoch
     _die_with_parent(lifeline_fd)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(process)d %(levelname)s %(message)s")
     pulse, pipe = Pulse(pulse_fd), Connection(pipe_fd)
@@ -91,19 +90,23 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
 
     import torch
 
-    from engine.contract.registry import labs
     from engine.runs.bench import Bench
+    from engine.runs.warming import Warming
 
     torch.set_num_threads(1)  # faster than two for networks this small, and fair
     torch.optim.SGD([torch.zeros(1)])  # the first optimiser imports half of torch, and takes longer than torch itself
-    bench, cold = Bench(limits, device), list(labs())
+    bench, cold = Bench(limits, device), Warming(lambda: pulse.beat(WARMING))
     waiting = select.poll()  # `pipe.poll` makes a selector for each call, and this is asked hundreds of times a second
     waiting.register(pipe_fd, select.POLLIN)
     bench.interrupted = lambda: bool(waiting.poll(0))
     viewers = gather(audience, bench, lambda whom, what: pipe.send_bytes(addressed(whom, what)))
+    pulse.beat()  # first: from "ready" on, less patience is had with silence
     _send(pipe, ("ready", None, None))
-    copy_at = time.monotonic()
     owed: set[str] = set()  # runs to which somebody did something: a copy of each is to be sent
+    if waiting.poll(500):  # ms: what the pool asks for first, to use every lab or to take over runs, is urgent
+        _answer(bench, viewers, cold, pipe, pulse, owed)
+    os.nice(4)  # from here on pages come first: a visitor notices a late picture sooner than a slower epoch
+    copy_at = time.monotonic()
     while True:
         run_id = bench.next_run()
         pulse.beat(run_id or "")
@@ -111,14 +114,11 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
             bench.tick()
             _send_owed(bench, pipe, pulse, owed)
         elif cold and bench.resting and not waiting.poll(500):  # nobody wanted anything for half a second
-            pulse.beat(WARMING)
-            _warm(cold.pop(0))
-            if not cold:
-                gc.freeze()  # modules stay: no need to look through them again and again while a lab trains
+            cold.one()
         viewers.serve()
         idle = 0.0 if run_id is not None or (cold and bench.resting) else min(bench.idle_for(), viewers.pause())
         while waiting.poll(1000 * idle):  # ms
-            _answer(bench, viewers, pipe, pulse, owed)
+            _answer(bench, viewers, cold, pipe, pulse, owed)
             _send_owed(bench, pipe, pulse, owed)
             run_id = bench.next_run()
             idle = 0.0 if run_id is not None else min(bench.idle_for(), viewers.pause())
@@ -126,21 +126,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
             copy_at = time.monotonic() + _send_copies(bench, pipe, pulse)
 
 
-def _warm(slug: str) -> None:
-    """Import a lab and use it once, in an idle moment: no visitor should wait for imports and first backward passes."""
-    from engine.contract import registry
-    from engine.contract.view import View
-
-    try:
-        module = registry.lab(slug)
-        experiment = module.Experiment(module.Config(), "cpu")
-        experiment.step()
-        registry.view(slug).stage(View(experiment.frame(), experiment.config, step=1, last_step=1)).to_bytes()
-    except Exception:  # one broken lab must not keep the others from starting
-        log.exception("The lab %s cannot be used.", slug)
-
-
-def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse, owed: set[str]) -> None:
+def _answer(bench: Any, viewers: Audience, cold: Any, pipe: Any, pulse: Pulse, owed: set[str]) -> None:
     number, verb, run_id, args = pipe.recv()
     pulse.beat(READING if verb == "read" else run_id)
     if verb == "hear":  # nobody waits for an answer
@@ -150,6 +136,8 @@ def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse, owed: set[st
     try:
         if verb == "read":
             answer, ok = reading.read(*args, megabytes=bench.limits.read_memory_mb), True
+        elif verb == "warm":
+            answer, ok = cold.all_own(), True
         else:
             answer, ok = bench.call(verb, run_id, *args), True
     except (ConfigError, KeyError, PoolError, ReadError) as error:
