@@ -350,8 +350,8 @@ class Timeline:
         return Look(
             status=self.status, message=self.message, config=self.config, wanted=self.wanted,
             step=self.experiment.step_count, last_step=self.last_step, stage=stage,
-            curves={} if since is None else self.history.curves(since), speed=self.speed, busy=self.target is not None, version=self.version,
-            changed_at=marks.steps(self.interventions),
+            curves={} if since is None else self.history.curves(since), speed=self.speed,
+            busy=self.target is not None, version=self.version, changed_at=marks.steps(self.interventions),
         )  # fmt: skip
 
     def moment(self, beside: bool) -> Drawn:

@@ -47,7 +47,7 @@ def test_whoever_finds_a_run_may_look_and_nothing_else(pool: Pool, faulty: type)
 
 
 def test_every_method_of_a_run_that_acts_is_among_those_that_are_tried() -> None:
-    looks = {"peek", "curves", "inside", "answer", "facts", "weights", "story", "leave", "keep_weights"}
+    looks = {"peek", "report", "curves", "inside", "answer", "facts", "weights", "story", "leave", "keep_weights"}
     assert {name for name in vars(Run) if not name.startswith("_")} == looks | set(ACTS)
 
 
