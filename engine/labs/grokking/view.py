@@ -58,8 +58,6 @@ def _stage_of_all(view: View) -> Scene:
     scene.row(0.8)
     _table(scene, view)
     if len(view.frame.shares):
-        if not view.beside:
-            _power(scene, view.frame)
         _circle(scene, view.frame)
     return scene
 
@@ -178,7 +176,7 @@ def _phases(scene: Scene, view: View) -> None:
     )  # fmt: skip
     panel.heatmap(
         np.where(phases.by_heart > 0, phases.new_accuracy, np.nan), extent=(0, width - 1, 0, height - 1), low=0, high=1,
-        palette="diverging", discrete=True, name="New pairs right; hatched: not even by heart",
+        palette="diverging", discrete=True, name="New pairs right; number: since when; hatched: not even by heart",
     )  # fmt: skip
     for y, x in zip(*phases.known.nonzero(), strict=True):
         panel.text(float(x), float(y), str(phases.known[y, x]), centred=True)
@@ -204,9 +202,9 @@ def _plateaus(scene: Scene, view: View) -> None:
     panel.lines(others, colour="neutral", width=1.2, name="new, other train shares")
     panel.lines([np.column_stack([steps, train])], colour="train", width=2.5, name="trained on")
     panel.lines([np.column_stack([steps, new[:, column]])], colour="positive", width=3, name="new in both orders")
-    for share, curve in zip(SHARES, new.T, strict=True):
-        if (curve >= 0.5).any():
-            panel.text(float(steps[np.argmax(curve >= 0.5)]), 0.5, f"{share:g}", centred=True)
+    for share, level, curve in zip(SHARES, np.linspace(0.2, 0.85, len(SHARES)), new.T, strict=True):
+        if (curve >= level).any():  # each at another height, or they would lie on each other
+            panel.text(float(steps[np.argmax(curve >= level)]), float(level), f"{share:g}", centred=True)
 
 
 def _table(scene: Scene, view: View) -> None:
