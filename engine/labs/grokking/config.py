@@ -29,7 +29,8 @@ LONGEST = {"standard": 90.0, "large": 400.0}  # milliseconds of one core that a 
 @dataclass(frozen=True)
 class Config(BaseConfig):
     trained: str = knob(
-        "one", choices=tuple(TRAINED), titles=tuple(TRAINED.values()), group="run", label="What is trained",
+        "one", choices=tuple(TRAINED), titles=tuple(TRAINED.values()), group="run",
+        label="What is trained", called="training",
         help="The phase picture trains a small network for each of six training shares and six weight decays at once. "
         "Back at one network, it is the one of the cell chosen.",
     )  # fmt: skip
