@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from lesson_runs import first
 from moments import moment
 from scene_format import decode
 
@@ -192,10 +193,10 @@ def test_what_the_picture_cannot_have_is_refused_by_name(knobs: dict[str, Any]) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", first(3, range(6)))
 def test_larger_shares_know_sooner_and_without_decay_nothing_new_is_known(seed: int) -> None:
-    """A small table: other weights and other cells for each seed.  Measured: 0-.02 and .79-.98, without decay 0-.07."""
-    phases = trained(300, p=23, width=48, seed=seed, data_seed=seed).frame().phases
+    """A small table, other weights and other cells for each of six seeds: 0-.02, .35-.94, and without decay 0-.03."""
+    phases = trained(200, p=23, width=48, seed=seed, data_seed=seed).frame().phases
     assert (phases.by_heart[:4] > 0).all() and (phases.by_heart[-1] == 0).all()
     few, many = phases.new_accuracy[DECAYS.index(1.0)].reshape(3, 2).mean(1)[[0, 2]]
-    assert few < 0.1 and many > 0.6 and phases.new_accuracy[0].max() < 0.1
+    assert few < 0.05 and many > 0.3 and phases.new_accuracy[0].max() < 0.1
