@@ -87,15 +87,16 @@ export const DRAW = {
     context.font = theme.fontOf(14, 600);
     const { width } = context.measureText(layer.text);
     const right = x + 12 + width < plane.box.x + plane.box.w;
-    const left = right ? x + 10 : Math.max(plane.box.x + 4, x - 10 - width); // on a phone it may fit on neither side
+    const beside = right ? x + 10 : Math.max(plane.box.x + 4, x - 10 - width); // on a phone it may fit on neither side
+    const [left, middle] = layer.centred ? [x - width / 2, y] : [beside, y - 12];
     context.textAlign = "left";
     context.textBaseline = "middle";
     context.lineJoin = "round";
     context.strokeStyle = theme.background;
     context.lineWidth = 4;
-    context.strokeText(layer.text, left, y - 12);
+    context.strokeText(layer.text, left, middle);
     context.fillStyle = colour;
-    context.fillText(layer.text, left, y - 12);
+    context.fillText(layer.text, left, middle);
   },
 };
 

@@ -192,10 +192,15 @@ class Panel:
             ends=[int(end) for end in ends], colour=_palette.known_colour(colour), width=width,
         )  # fmt: skip
 
-    def text(self, x: float, y: float, text: str, *, colour: str = "text", mark: bool = True) -> None:
-        """Write `text` beside the point (x, y), which carries a small marker if `mark`."""
+    def text(
+        self, x: float, y: float, text: str, *, colour: str = "text", mark: bool = True, centred: bool = False
+    ) -> None:
+        """Write `text` beside the point (x, y), which carries a small marker if `mark`; or right on it if `centred`."""
         if math.isfinite(x) and math.isfinite(y):
-            self._layer("text", "", x=float(x), y=float(y), text=text, colour=_palette.known_colour(colour), mark=mark)
+            self._layer(
+                "text", "", x=float(x), y=float(y), text=text, colour=_palette.known_colour(colour),
+                mark=mark and not centred, **({"centred": True} if centred else {}),
+            )  # fmt: skip
 
     def _extent(self, extent: tuple[float, float, float, float] | None) -> list[float]:
         if extent is None:

@@ -100,7 +100,12 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "gradient_descent": [{"optimisers": ("adam",), "basins": True, "starts": 4}],
     "grokking": [
         {"p": 11, "width": 16, **more}
-        for more in ({}, {"operation": "a*b", "model": "transformer"}, {"operation": "parity", "bits": 2})
+        for more in (
+            {},
+            {"operation": "a*b", "model": "transformer"},
+            {"operation": "parity", "bits": 2},
+            {"trained": "phases"},
+        )
     ],
     "lstm_gates": [
         {"length": 12, "hidden": 4, **more}

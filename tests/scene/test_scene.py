@@ -178,6 +178,17 @@ def test_points_paths_arrows_and_lines_come_back():
         assert arrays[layer["xy"]].shape == (0, 2)
 
 
+def test_a_text_stands_beside_its_point_or_right_on_it():
+    scene = Scene()
+    panel = scene.panel("p", title="")
+    panel.text(0.5, 0.25, "beside")
+    panel.text(0.5, 0.25, "on it", centred=True)
+    panel.text(np.nan, 0.25, "nowhere")
+    beside, on_it = decode(scene.to_bytes())[0]["rows"][0][0]["layers"]
+    assert (beside["x"], beside["y"], beside["text"], beside["mark"]) == (0.5, 0.25, "beside", True)
+    assert "centred" not in beside and on_it["centred"] and not on_it["mark"]
+
+
 def test_a_graph_keeps_every_weight_in_its_place():
     weights = [np.array([[1.0, -2.0, 3.0], [-4.0, 5.0, -6.0]]), np.array([[7.0], [0.5], [np.nan]])]
     scene = Scene()

@@ -14,6 +14,7 @@ from engine.contract.states import copied
 from engine.labs.grokking.config import Config
 from engine.labs.grokking.fourier import circles, fourier_power, restricted
 from engine.labs.grokking.frame import Frame, frame
+from engine.labs.grokking.grid import Grid
 from engine.labs.grokking.networks import Network, build
 from engine.labs.grokking.tables import phases, split, table
 from engine.nets import optim
@@ -28,6 +29,9 @@ class Experiment:
 
     Network i of the stack is the network that a run with seed + i trains alone.  Metrics are the mean over the
     networks; with more than one, ``*_low`` and ``*_high`` hold 80 % of them.
+
+    In the phase picture all networks of the stack begin with the weights of ``seed``, and its `Grid` says what each is
+    shown and how it is shrunk.  What looks at one network looks at that of the cell chosen.
     """
 
     done = False
@@ -35,26 +39,42 @@ class Experiment:
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
         self.config, self.device, self.step_count = config, torch.device(device), 0
         cells = table(config.operation, config.p, bits=config.bits)
-        self.train, self.new = (t.to(device) for t in split(config.elements, config.train_share, config.data_seed))
         self.a, self.b, self.c = (t.to(device) for t in cells)  # (N,)
+        self.grid = Grid(config, (self.a, self.b, self.c), self.device) if config.trained == "phases" else None
+        self.train, self.new = (t.to(device) for t in split(config.elements, config.train_share, config.data_seed))
         self.shown_cells = tuple(t[self.train] for t in (self.a, self.b, self.c))  # (M,) each
 
         rows, hour, self.hours = phases(config.operation, config.p)
         self.rows, self.hour = rows.to(device), hour.to(device)
         self.pairs = self._on_the_clock()
 
-        self.networks = range(config.seed, config.seed + config.seeds)
+        of_seeds = range(config.seed, config.seed + config.seeds)
+        self.networks = of_seeds if self.grid is None else [config.seed] * len(self.grid.decay)
         self.stack = build(config, self.networks, device)
         self.optimiser = optim.make(
             config.optimiser, self.stack.parameters(), config.learning_rate,
             **self._decay(), **({"betas": (0.9, 0.98)} if config.optimiser in ("adamw", "adam") else {}),
             **({"fused": True} if config.optimiser in ("adamw", "adam") and self.device.type == "cpu" else {}),
         )  # fmt: skip
-        self.each = [self.stack.one(i) for i in range(config.seeds)]
+        self.each = [self.stack.one(i) for i in range(len(self.networks))]
+        self._choose()
+        self._answer()
+
+    def _choose(self) -> None:
+        """Look at the network that is to be shown, and, in the phase picture, at what it is shown itself."""
         self.model = self.each[self.shown]
+        if self.grid is not None:
+            self.train, self.new = self.grid.masks[self.shown % len(self.grid.masks)]
+
+    def _answer(self) -> None:
+        """In the phase picture: what all networks answer now, which is also where the next step begins."""
+        if self.grid is not None:
+            logits = self.grid.logits(self.stack)
+            self.ahead = (self._cost(logits, self.grid.c) * self.grid.train).sum()
+            self.grid.see(logits.detach())
 
     def _decay(self) -> dict[str, float]:
-        return {"weight_decay": self.config.weight_decay}
+        return {"weight_decay": self.config.weight_decay if self.grid is None else 0.0}
 
     def _on_the_clock(self) -> tuple[Tensor, Tensor, Tensor]:
         """Which cells have a phase for both a and b, (n,) indices, and the two phases, whose sum answers, (n,) each."""
@@ -66,6 +86,8 @@ class Experiment:
         return on, of_a[on], sign * of_b[on] % max(1, self.hours)
 
     def step(self) -> dict[str, float]:
+        if self.grid is not None:
+            return self._step_of_all(self.grid)
         a, b, c = self.shown_cells
         loss = self._cost(self.stack(a, b), c).mean(-1).sum()  # networks do not touch each other
         loss.backward()  # type: ignore[no-untyped-call]
@@ -73,6 +95,16 @@ class Experiment:
         self.optimiser.zero_grad()
         self.step_count += 1
         return self._metrics()
+
+    def _step_of_all(self, grid: Grid) -> dict[str, float]:
+        self.ahead.backward()  # type: ignore[no-untyped-call]
+        grid.shrink(self.stack.parameters(), self.config.learning_rate)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.step_count += 1
+        self._answer()
+        grid.remember(self.step_count)
+        return {**grid.metrics(), "train_loss": float(self.ahead.detach()) / len(self.each)}
 
     def _cost(self, logits: Tensor, c: Tensor) -> Tensor:
         """The loss of each cell's logits, (..., N, K) to (..., N)."""
@@ -125,13 +157,15 @@ class Experiment:
     @property
     def shown(self) -> int:
         """Which network of the stack is shown."""
+        if self.grid is not None:
+            return self.config.cell
         return min(self.config.shown, self.config.seeds - 1)
 
     def update(self, config: Config) -> None:
         """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""
         self.config.require_live(config)
         self.config = config
-        self.model = self.each[self.shown]
+        self._choose()
         self._tell_optimiser()
 
     def _tell_optimiser(self) -> None:
@@ -143,6 +177,7 @@ class Experiment:
         return {
             "step_count": self.step_count, "optimiser": copied(self.optimiser.state_dict()["state"]),
             "stack": {name: tensor.clone() for name, tensor in self.stack.state_dict().items()},
+            **({} if self.grid is None else {"grid": self.grid.state_dict()}),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -152,6 +187,9 @@ class Experiment:
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})
         self._tell_optimiser()
+        if self.grid is not None:
+            self.grid.load_state_dict(state["grid"])
+        self._answer()
 
     @torch.no_grad()
     def frame(self) -> Frame:
@@ -160,7 +198,7 @@ class Experiment:
         return frame(
             model, self.c, train=self.train, scores=self._scores(model), operation=config.operation,
             elements=config.elements, rows=self.rows, hour=self.hour, hours=self.hours, frequency=config.frequency,
-            bits=config.bits,
+            bits=config.bits, phases=None if self.grid is None else self.grid.picture(),
         )  # fmt: skip
 
 

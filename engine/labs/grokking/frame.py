@@ -17,6 +17,19 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
+class PhasePicture:
+    """All networks of the phase picture: D weight decays by S training shares.  A step of 0 is none so far."""
+
+    by_heart: Array  # (D, S): the first step at which 99 % of the cells shown were right
+    known: Array  # (D, S): the first step at which 95 % of those new in both orders were right
+    train_accuracy: Array  # (D, S), now
+    new_accuracy: Array  # (D, S), now
+    times: Array  # (T,): steps that are remembered, evenly spaced on log time
+    past_train: Array  # (T, D, S): accuracies then
+    past_new: Array
+
+
+@dataclass(frozen=True)
 class Frame:
     """One moment of the network that is shown.  n elements, h hidden neurons, F frequencies; F is 0 without a clock.
 
@@ -35,11 +48,13 @@ class Frame:
     circle_order: Array  # (r,): their phase times the frequency, modulo the hours of the clock
     neurons: Array  # (h, 2): each on the clock of its own frequency; at distance 1 it has no other
     neuron_frequencies: Array  # (h,): the frequency of each
+    phases: PhasePicture | None = None  # of all networks, of which the rest shows the chosen one
 
 
 def frame(
     model: Any, c: Tensor, *, train: Tensor, scores: Mapping[str, Tensor], operation: str,
     elements: int, rows: Tensor, hour: Tensor, hours: int, frequency: int, bits: int,
+    phases: PhasePicture | None = None,
 ) -> Frame:  # fmt: skip
     """The frame of `model`, asked about all cells with their answers `c` (N,), of which `train` (N,) are shown to it.
 
@@ -63,7 +78,7 @@ def frame(
         seen["shares"] = _array(power / power.sum())
         seen["keys"] = np.array([*range(1, (bits + 1) // 2 + 1), *range(half + 1, half + bits // 2 + 1)])
     return Frame(chance=square(chance), right=square(logits.argmax(-1) == c), train=square(train),
-                 scores={name: float(value) for name, value in scores.items()}, **seen)  # fmt: skip
+                 scores={name: float(value) for name, value in scores.items()}, phases=phases, **seen)  # fmt: skip
 
 
 def _clock(

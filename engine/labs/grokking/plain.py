@@ -1,7 +1,7 @@
 """When does memorising become knowing?  A small network learns a part of the table of a + b modulo p.
 
 Run it: it trains and draws.  The constants are the knobs of the lab.
-Does not know: operation, bits, model, size, activation, optimiser, loss, seeds.
+Does not know: trained, operation, bits, model, size, activation, optimiser, loss, seeds.
 """
 
 import hashlib

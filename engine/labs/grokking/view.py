@@ -10,7 +10,8 @@ import numpy as np
 
 from engine.contract.figure import Figure, Formula, Table, Text
 from engine.contract.view import Answer, Turn, View
-from engine.labs.grokking.config import BITS, OPERATIONS
+from engine.labs.grokking import phase_words
+from engine.labs.grokking.config import BITS, DECAYS, NETWORKS, OPERATIONS, SHARES
 from engine.scene.curves import curves as curves_panel
 from engine.scene.panel import Panel
 from engine.scene.scene import Scene
@@ -31,6 +32,8 @@ CIRCLE = np.column_stack([np.cos(ROUND), np.sin(ROUND)])
 def stage(view: View) -> Scene:
     """The table and accuracy on log time; below, where there is a clock: power by frequency, a circle, the neurons."""
     frame = view.frame
+    if frame.phases is not None:
+        return _stage_of_all(view)
     below = len(frame.shares) > 0
     scene = Scene(height=880 if below else 500)
     _table(scene, view)
@@ -47,8 +50,22 @@ def stage(view: View) -> Scene:
     return scene
 
 
+def _stage_of_all(view: View) -> Scene:
+    """The phase picture and accuracy on log time; below, the network of the chosen cell."""
+    scene = Scene(height=880)
+    _phases(scene, view)
+    _plateaus(scene, view)
+    scene.row(0.8)
+    _table(scene, view)
+    if len(view.frame.shares):
+        _circle(scene, view.frame)
+    return scene
+
+
 def curves(view: View) -> Scene:
-    """The loss, the same network by three measures, and how large its weights are."""
+    """The loss, the same network by three measures, and how large its weights are; or how many networks know what."""
+    if view.frame.phases is not None:
+        return _curves_of_all(view)
     clocks = "key_accuracy" in view.curves
     scene = Scene(height=612 if clocks else 300)
     curves_panel(
@@ -71,11 +88,28 @@ def curves(view: View) -> Scene:
     return scene
 
 
+def _curves_of_all(view: View) -> Scene:
+    scene = Scene(height=300)
+    curves_panel(
+        scene, "networks", history=_early(view), log_x=True, title=f"Share of the {NETWORKS} networks",
+        y_title="share of networks", marker=view.marker,
+        series={"by_heart": ("have known their cells by heart", "train"),
+                "known": ("have known the new ones", "positive")},
+    )  # fmt: skip
+    curves_panel(
+        scene, "loss", history=_early(view), log_x=True, log_y=True, title="Loss, mean of all", y_title="loss",
+        marker=view.marker, series={"train_loss": ("trained on", "train")},
+    )  # fmt: skip
+    return scene
+
+
 def inside(view: View) -> list[Figure]:
     """The five strongest frequencies, and what they are there for; or the bits that are read."""
     frame = view.frame
+    first = [] if frame.phases is None else phase_words.first_steps(frame.phases)
     if not len(frame.shares):
-        return [Text("For this table there is no clock on which the operation adds: nothing to take apart.", "hint")]
+        hint = "For this table there is no clock on which the operation adds: nothing to take apart."
+        return [*first, Text(hint, "hint")]
     if view.config.operation == "parity":
         return [Text("A parity is read from bits: the bars on the stage are the squares of the first weights.", "note")]
     used = np.bincount(frame.neuron_frequencies, minlength=len(frame.shares) + 1)
@@ -83,6 +117,7 @@ def inside(view: View) -> list[Figure]:
     rows = [[str(k), f"{frame.shares[k - 1]:.1%}", str(used[k]), f"{hands[frame.neuron_frequencies == k].mean():.2f}"
              if used[k] else "–"] for k in frame.keys.tolist()]  # fmt: skip
     return [
+        *first,
         Table(["Frequency", "Share of embeddings", "Neurons that follow it", "How purely, up to 1"], rows,
               title="The five strongest frequencies"),
         Text(f"The other {len(hands) - used[frame.keys].sum()} of {len(hands)} neurons follow other frequencies. With "
@@ -93,7 +128,10 @@ def inside(view: View) -> list[Figure]:
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> Answer:
-    """A click on a bar shows the circle of that frequency."""
+    """A click on a bar shows the circle of that frequency, one on a cell of the phase picture its network."""
+    if pick["panel"] == "phases" and pick["kind"] == "plane":
+        column, row = (int(np.clip(round(pick[axis]), 0, len(of) - 1)) for axis, of in (("x", SHARES), ("y", DECAYS)))
+        return Turn({"cell_share": f"{SHARES[column]:g}", "cell_decay": f"{DECAYS[row]:g}"})
     if pick["panel"] == "power" and pick["kind"] == "plane":
         return Turn({"frequency": int(np.clip(round(pick["x"]), 1, max(1, len(view.frame.shares))))})
     return None
@@ -101,6 +139,8 @@ def answer(view: View, pick: Mapping[str, Any]) -> Answer:
 
 def say(view: View) -> str:
     """One sentence: what to look at now."""
+    if view.frame.phases is not None:
+        return phase_words.say(view.frame.phases)
     scores, config = view.frame.scores, view.config
     train, new, keys = scores["train_accuracy"], scores["new_accuracy"], scores.get("key_accuracy", 0.0)
     if train < 0.95:
@@ -119,7 +159,52 @@ def say(view: View) -> str:
 def facts(view: View) -> dict[str, float | str]:
     """Numbers that texts may name: the scores of the network shown, and the frequencies that it uses."""
     frame = view.frame
-    return {**frame.scores, "keys": ", ".join(map(str, sorted(frame.keys.tolist()))), "frequency": frame.frequency}
+    of_all = {} if frame.phases is None else phase_words.facts(frame.phases)
+    keys = ", ".join(map(str, sorted(frame.keys.tolist())))
+    return {**of_all, **frame.scores, "keys": keys, "frequency": frame.frequency}
+
+
+def _phases(scene: Scene, view: View) -> None:
+    """A cell for each network; orange is by heart only, blue knows the new pairs, and the number says since when."""
+    phases, config = view.frame.phases, view.config
+    by_heart, known = (int((first > 0).sum()) for first in (phases.by_heart, phases.known))
+    width, height = len(SHARES), len(DECAYS)
+    panel = scene.panel(
+        "phases", title=f"{by_heart} of {NETWORKS} by heart, {known} know the new pairs", x=(-0.5, width - 0.5),
+        y=(-0.5, height - 0.5), x_names=[f"{share:g}" for share in SHARES], y_names=[f"{decay:g}" for decay in DECAYS],
+        x_label="train share (click)", y_label="weight decay", equal=False, pick="plane", aspect=0.9,
+    )  # fmt: skip
+    panel.heatmap(
+        np.where(phases.by_heart > 0, phases.new_accuracy, np.nan), extent=(0, width - 1, 0, height - 1), low=0, high=1,
+        palette="diverging", discrete=True, name="New pairs right; number: since when; hatched: not even by heart",
+    )  # fmt: skip
+    for y, x in zip(*phases.known.nonzero(), strict=True):
+        panel.text(float(x), float(y), str(phases.known[y, x]), centred=True)
+    y, x = divmod(config.cell, width)
+    ring = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]) * 0.46 + [x, y]
+    panel.path(ring, colour="mark", width=3, head=False, name="The network below")
+
+
+def _plateaus(scene: Scene, view: View) -> None:
+    """The chosen network on log time, and behind it those with the same decay and another share."""
+    phases, config = view.frame.phases, view.config
+    row, column = divmod(config.cell, len(SHARES))
+    now = math.log10(max(1, view.step))
+    steps = np.append(np.log10(np.maximum(1, phases.times)), now)
+    new = np.vstack([phases.past_new[:, row], phases.new_accuracy[row]])  # (T + 1, S)
+    train = np.append(phases.past_train[:, row, column], phases.train_accuracy[row, column])
+    panel = scene.panel(
+        "accuracy", title=f"Share right at weight decay {config.cell_decay}, train share {config.cell_share}",
+        x=(0, max(1.0, math.log10(max(1, view.last_step)) + 0.05)), y=(-0.04, 1.04), x_log=True, equal=False,
+        x_label="step", y_label="share right", aspect=0.8,
+    )  # fmt: skip
+    others = [np.column_stack([steps, curve]) for place, curve in enumerate(new.T) if place != column]
+    panel.lines(others, colour="neutral", width=1.2, name="new, other train shares")
+    panel.lines([np.column_stack([steps, train])], colour="train", width=2.5, name="trained on")
+    panel.lines([np.column_stack([steps, new[:, column]])], colour="positive", width=3, name="new in both orders")
+    for share, level, curve in zip(SHARES, np.linspace(0.2, 0.85, len(SHARES)), new.T, strict=True):
+        if (curve >= level).any():  # each at another height, or they would lie on each other
+            panel.text(float(steps[np.argmax(curve >= level)]), float(level), f"{share:g}", centred=True)
 
 
 def _table(scene: Scene, view: View) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lesson_runs import config, lesson
+from lesson_runs import config, first, lesson
 
 import engine
+from engine.contract import registry
+from engine.contract.view import View
 from engine.labs.grokking.experiment import Config, Experiment
 from engine.labs.grokking.fourier import circles, restricted
 from ui.lesson import lessons
@@ -47,14 +49,14 @@ def reaches(values: np.ndarray, level: float) -> int:
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
-    assert len(lessons(SLUG)) == 7
+    assert len(lessons(SLUG)) == 8
     for each in lessons(SLUG):
-        assert len(each.title) <= 28 and len(each.answers) == 3 and each.runs_to is not None, each.slug
+        assert len(each.title) <= 28 and 3 <= len(each.answers) <= 4 and each.runs_to is not None, each.slug
     assert (lesson(SLUG, "hidden_progress").runs_to, lesson(SLUG, "circle").runs_to) == (MIDDLE, LONGEST)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_a_plateau_and_a_jump(seed: int) -> None:
     metrics = shown("plateau", seed=seed)
     assert reaches(metrics["train_accuracy"], 0.99) <= 35
@@ -64,7 +66,7 @@ def test_a_plateau_and_a_jump(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_progress_is_hidden_and_not_absent(seed: int) -> None:
     metrics = shown("hidden_progress", seed=seed)
     keys, new = metrics["key_accuracy"], metrics["new_accuracy"]
@@ -73,7 +75,7 @@ def test_progress_is_hidden_and_not_absent(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_embeddings_gather_in_few_frequencies(seed: int) -> None:
     metrics = shown("circle", seed=seed)
     _, (first, _, last), _ = run(Config(seed=seed, data_seed=seed), LONGEST)
@@ -87,7 +89,7 @@ def test_embeddings_gather_in_few_frequencies(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_without_decay_nothing_new_is_known_and_the_customary_measure_says_it_is(seed: int) -> None:
     plain, decayed = shown("no_decay", seed=seed), shown("no_decay", beside=True, seed=seed)
     assert reaches(plain["train_accuracy"], 0.99) <= 35
@@ -98,7 +100,7 @@ def test_without_decay_nothing_new_is_known_and_the_customary_measure_says_it_is
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_with_enough_cells_there_is_hardly_a_plateau(seed: int) -> None:
     many, few = shown("enough_pairs", seed=seed), shown("enough_pairs", beside=True, seed=seed)
     assert reaches(many["train_accuracy"], 0.99) <= 45 and 135 <= reaches(many["new_accuracy"], 0.9) <= 170
@@ -106,7 +108,7 @@ def test_with_enough_cells_there_is_hardly_a_plateau(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_a_parity_is_found_for_all_cells_at_once(seed: int) -> None:
     metrics = shown("parity", seed=seed)
     train, test = (reaches(metrics[f"{part}_accuracy"], 0.95) for part in ("train", "test"))
@@ -125,3 +127,19 @@ def test_other_frequencies_know_nothing_on_the_plateau() -> None:
         new, weakest = experiment.new, shares.topk(5, largest=False).indices + 1
         found = restricted(logits[new], experiment.a[new], experiment.b[new], weakest, 43)
     assert float((found.argmax(1) == experiment.c[new]).float().mean()) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_new_cells_are_known_first_where_much_is_shown_and_decay_is_strong(seed: int) -> None:
+    chosen = lesson(SLUG, "where")
+    experiment = Experiment(config(SLUG, "where", seed=seed, data_seed=seed))
+    told = list(engine.train(experiment, chosen.runs_to or 0))
+    view = View(experiment.frame(), experiment.config, {}, len(told), len(told))
+    phases, facts = view.frame.phases, registry.view(SLUG).facts(view)
+    assert chosen.holds(facts) and "spreads" in chosen.answers[chosen.right or 0]
+    assert facts["by_heart"] == 30 and (phases.by_heart[:4] <= 40).all() and (phases.by_heart[-1] == 0).all()
+    assert 4 <= facts["known"] <= 9 and facts["new_undecayed"] < 0.1 and facts["train_most"] < 0.3
+    assert 111 <= facts["since_80"] <= 223 and (facts["since_60"] or 501) > 200
+    assert 1.5 < facts["since_less"] / facts["since_80"] < 3 and not phases.known[:2].any()
+    assert str(facts["since_80"]) in chosen.said(facts)
