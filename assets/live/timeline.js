@@ -66,10 +66,11 @@ export function timeline(root, run) {
   };
   input.addEventListener("input", () => {
     wanted = value();
+    seek(); // first: what nobody asks for is not wanted any more
     show();
-    seek();
   });
   input.addEventListener("pointerdown", grasp);
+  input.addEventListener("pointermove", ({ buttons }) => buttons || release()); // it was, and we were not told
   for (const name of ["pointerup", "pointercancel", "lostpointercapture", "change"]) input.addEventListener(name, release);
   run.addEventListener("told", show);
   run.addEventListener("over", show);
