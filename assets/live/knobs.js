@@ -65,8 +65,9 @@ function paced(ask) {
 // Each: (specification, ask) -> {root, show(text)}.
 const MADE = {
   slider({ label, live, stops }, ask) {
-    const { root, output } = labelled("label", label, live, "slider");
-    const input = root.appendChild(element("input"));
+    const { root, head } = labelled("label", label, live, "slider");
+    const output = head.appendChild(element("span", "set")), input = root.appendChild(element("input"));
+    output.ariaHidden = "true"; // the slider says it
     let all = stops;
     Object.assign(input, { type: "range", min: 0, max: stops.length - 1, step: 1 });
     const say = () => {
@@ -150,9 +151,9 @@ function typed(label, live, attributes, ask) {
 
 function labelled(tag, label, live, kind) {
   const root = element(tag, `knob ${kind}`);
-  const head = root.appendChild(element(tag === "fieldset" ? "legend" : "span", "named")), output = element("output");
-  head.append(name(label, live), output);
-  return { root, output };
+  const head = root.appendChild(element(tag === "fieldset" ? "legend" : "span", "named"));
+  head.append(name(label, live));
+  return { root, head };
 }
 
 function name(label, live) {

@@ -70,6 +70,7 @@ export function timeline(root, run) {
     show();
   });
   input.addEventListener("pointerdown", grasp);
+  input.addEventListener("pointermove", ({ buttons }) => buttons || release()); // it was, and we were not told
   for (const name of ["pointerup", "pointercancel", "lostpointercapture", "change"]) input.addEventListener(name, release);
   run.addEventListener("told", show);
   run.addEventListener("over", show);
