@@ -147,7 +147,7 @@ def _past_streamlit(player: Steered, *, unit: str, ends: int | None) -> None:
         with column:
             if beside:
                 st.markdown(f"**{_difference(player, watched)}**")
-            place("stage", watched.run, key=_key(player, watched))
+            place("stage", run, key=_key(player, watched), of=watched.run.id, together=bool(beside), unit=unit)
 
 
 def _live(player: Player, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:

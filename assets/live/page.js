@@ -7,7 +7,7 @@
 // One place, the transport, tells the page when there is something that Streamlit draws: it sets the trigger `nudge`.
 
 const version = new URL(import.meta.url).search;
-const [{ LiveRun }, { Stage }, { status }, { transport }, { timeline }, { element }] = await Promise.all(
+const [{ LiveRun }, { Stage }, { counted, status }, { transport }, { timeline }, { element, write }] = await Promise.all(
   ["run", "stage", "status", "transport", "timeline", "element"].map((name) => import(`./${name}.js${version}`)),
 );
 
@@ -22,7 +22,7 @@ const places = new WeakMap(); // by the element that Streamlit gives
 export function mount(component) {
   const { data, parentElement } = component;
   let place = places.get(parentElement);
-  if (place && place.shared.id !== data.run) {
+  if (place && (place.shared.id !== data.run || place.of !== data.of || place.together !== data.together)) {
     place.leave();
     place = undefined;
   }
@@ -61,7 +61,8 @@ class Shared {
 
   look() {
     const parts = ["stage", "curves"].filter((each) => this.shown.get(each));
-    if (`${parts}` !== `${this.run.hello.parts}`) this.run.look({ parts });
+    const wanted = { parts, beside: this.beside > 0 };
+    if (`${parts}` !== `${this.run.hello.parts}` || wanted.beside !== this.run.hello.beside) this.run.look(wanted);
   }
 }
 
@@ -69,7 +70,7 @@ class Place {
   constructor(parentElement, data) {
     if (!runs.has(data.run)) runs.set(data.run, new Shared(data));
     this.shared = runs.get(data.run);
-    this.part = data.part;
+    Object.assign(this, { part: data.part, of: data.of, together: data.together });
     this.root = parentElement.querySelector(".live");
     this.root.classList.add(data.part);
     if (!parentElement.querySelector("link")) {
@@ -87,6 +88,7 @@ class Place {
       this.made = true;
       this[this.part](component.data);
     }
+    else this.shared.stage.redraw(); // in other colours, perhaps
     this.changed?.(component.data);
   }
 
@@ -150,8 +152,21 @@ class Place {
     this.ends.push(status(line, run, { unit }), timeline(slider, run));
   }
 
-  stage() {
-    this.draw("stage");
+  // Of the run `data.of`, which may stand beside ours; then each has its own step above it.
+  stage({ run, of, together, unit }) {
+    const other = of !== run;
+    if (other) {
+      this.shared.beside += 1;
+      this.ends.push(() => (this.shared.beside -= 1));
+    }
+    if (together) {
+      const line = this.root.appendChild(element("p", "counter"));
+      const tell = (told) => write(line, counted(told, unit));
+      if (other) this.on("beside", ({ detail }) => detail.run === of && tell(detail));
+      else this.on("told", () => tell(this.shared.run.told));
+      tell((other ? this.shared.stage.headers[`stage ${of}`] : this.shared.run.told) ?? {});
+    }
+    this.draw(other ? `stage ${of}` : "stage");
   }
 
   curves() {
@@ -170,9 +185,9 @@ class Place {
     };
   }
 
-  draw(part) {
+  draw(name) {
     const screen = this.root.appendChild(element("div", "screen")), { stage } = this.shared;
-    stage.put(part, screen);
-    this.ends.push(() => stage.places[part] === screen && delete stage.places[part]);
+    stage.put(name, screen);
+    this.ends.push(() => stage.places[name] === screen && delete stage.places[name]);
   }
 }

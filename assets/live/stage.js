@@ -2,8 +2,9 @@
 
 const version = new URL(import.meta.url).search;
 
-// `places` holds an element for each part.  `chosen(key)` says which panels are seen, `height(part)` how high a picture
-// is to be (undefined: as high as it asks).  What is picked in one is passed on if the page may steer.
+// `places` holds an element for each part; for those of a run that stands beside it by part and id, "stage Ab3…".
+// `chosen(key)` says which panels are seen, `height(part)` how high a picture is to be (undefined: as high as it asks).
+// What is picked in one is passed on if the page may steer.
 export class Stage {
   constructor(places, run, { chosen = () => true, height = () => undefined } = {}) {
     Object.assign(this, { places, run, chosen, height, headers: {} });
@@ -25,36 +26,41 @@ export class Stage {
   async receive(data) {
     const [, { decode }] = await this.load();
     const header = decode(new Uint8Array(data));
-    this.headers[header.part] = header;
+    this.headers[this.name(header)] = header;
     const { arrays, rows, ...told } = header;
-    if (header.run === this.run.id) this.run.tell(told); // not of one that stands beside it
+    if (header.run === this.run.id) this.run.tell(told);
+    else this.run.emit("beside", told);
     await this.draw(header);
     // Confirmed when the browser has painted it; a hidden tab paints nothing, so it asks for nothing either.
     requestAnimationFrame(() => this.run.confirm(header));
   }
 
-  // From here on a part is drawn there.
-  put(part, place) {
-    this.places[part] = place;
-    if (this.headers[part]) this.draw(this.headers[part]);
+  name({ part, run }) {
+    return run === this.run.id ? part : `${part} ${run}`;
+  }
+
+  // From here on that part is drawn there.
+  put(name, place) {
+    this.places[name] = place;
+    if (this.headers[name]) this.draw(this.headers[name]);
   }
 
   async draw(header) {
     const [{ mount }] = await this.load();
-    const place = this.places[header.part];
+    const place = this.places[this.name(header)];
     if (!place) return; // it has just gone
     const rows = header.rows.map((row) => row.filter(({ key }) => this.chosen(key))).filter((row) => row.length);
     place.hidden = !rows.length;
     const high = this.height(header.part) ?? header.height;
-    mount({ parentElement: place, data: { ...header, rows, height: high }, setTriggerValue: (_, pick) => this.pick(pick) });
+    mount({ parentElement: place, data: { ...header, rows, height: high }, setTriggerValue: (_, pick) => this.pick(header.run, pick) });
   }
 
   redraw() {
     for (const header of Object.values(this.headers)) this.draw(header);
   }
 
-  pick({ id, ...pick }) {
-    if (this.run.may === "steer") this.run.pick(pick);
+  pick(run, { id, ...pick }) {
+    if (this.run.may === "steer") this.run.pick({ ...pick, run });
   }
 
   // The panels that there are, in order: [key, title].

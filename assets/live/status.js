@@ -7,6 +7,16 @@ const WORDS = { waiting: "waiting", paused: "paused", done: "finished", diverged
 const BACK = 2500; // milliseconds in which it is said that the connection is back
 const READ = 8000; // and a refusal
 
+// The step, and how a run fares that was told of so.
+export function counted({ step = 0, last_step: last = 0, status: state, rate, busy }, unit = "Step") {
+  const words = [`${unit} ${count(step)}${step < last ? ` of ${count(last)}` : ""}`];
+  if (busy) words.push("going there …");
+  else if (state === "running") words.push(rate === null || rate === undefined ? "running" : `${rate < 9.5 ? Math.round(10 * rate) / 10 : count(Math.round(rate))} a second`);
+  else if (step < last) words.push("looking back");
+  else if (state) words.push(state === "paused" && !step ? "ready" : WORDS[state] ?? state);
+  return words.join(" · ");
+}
+
 // Draws into `root`.  `unit` is what one step is called.  Returns what takes it away again.
 export function status(root, run, { unit = "Step", said = "" } = {}) {
   let notice = said, timer, was = "";
@@ -20,13 +30,8 @@ export function status(root, run, { unit = "Step", said = "" } = {}) {
   root.replaceChildren(line, say);
 
   function show() {
-    const { step = 0, last_step: last = 0, status: state, rate, message = "", say: sentence = "", busy } = run.told;
-    const words = [`${unit} ${count(step)}${step < last ? ` of ${count(last)}` : ""}`];
-    if (busy) words.push("going there …");
-    else if (state === "running") words.push(rate === null || rate === undefined ? "running" : `${rate < 9.5 ? Math.round(10 * rate) / 10 : count(Math.round(rate))} a second`);
-    else if (step < last) words.push("looking back");
-    else if (state) words.push(state === "paused" && !step ? "ready" : WORDS[state] ?? state);
-    write(counter, words.join(" · "));
+    const { message = "", say: sentence = "" } = run.told;
+    write(counter, counted(run.told, unit));
     write(note, run.away || notice || message);
     note.classList.toggle("away", Boolean(run.away));
     write(say, sentence);
