@@ -70,7 +70,7 @@ class Experiment:
         """In the phase picture: what all networks answer now, which is also where the next step begins."""
         if self.grid is not None:
             logits = self.grid.logits(self.stack)
-            self.ahead = (self._cost(logits, self.grid.c) * self.grid.train).sum()
+            self.losses = (self._cost(logits, self.grid.c) * self.grid.train).sum(-1)  # (S,)
             self.grid.see(logits.detach())
 
     def _decay(self) -> dict[str, float]:
@@ -97,14 +97,15 @@ class Experiment:
         return self._metrics()
 
     def _step_of_all(self, grid: Grid) -> dict[str, float]:
-        self.ahead.backward()  # type: ignore[no-untyped-call]
+        self.losses.sum().backward()  # type: ignore[no-untyped-call]  # networks do not touch each other
         grid.shrink(self.stack.parameters(), self.config.learning_rate)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.step_count += 1
         self._answer()
         grid.remember(self.step_count)
-        return {**grid.metrics(), "train_loss": float(self.ahead.detach()) / len(self.each)}
+        # One network may diverge where its decay times the learning rate is above 2, and the others go on.
+        return {**grid.metrics(), "train_loss": float(self.losses.detach().nanmedian())}
 
     def _cost(self, logits: Tensor, c: Tensor) -> Tensor:
         """The loss of each cell's logits, (..., N, K) to (..., N)."""

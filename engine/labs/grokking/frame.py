@@ -69,7 +69,7 @@ def frame(
         "names": (), "shares": np.zeros(0, np.float32), "keys": np.zeros(0, np.int64), "frequency": 0, "circle": empty,
         "circle_order": np.zeros(0, np.int64), "neurons": empty, "neuron_frequencies": np.zeros(0, np.int64),
     }  # fmt: skip
-    if hours:
+    if hours and bool(hidden.isfinite().all()):  # a network that has diverged lies on no circle
         of_a = hidden.view(elements, elements, -1).mean(1)[rows]  # (r, h): the mean over b
         seen = _clock(model.rows[rows], of_a, rows=rows, hour=hour, hours=hours, frequency=frequency)
     elif operation == "parity":

@@ -97,7 +97,7 @@ def _curves_of_all(view: View) -> Scene:
                 "known": ("have known the new ones", "positive")},
     )  # fmt: skip
     curves_panel(
-        scene, "loss", history=_early(view), log_x=True, log_y=True, title="Loss, mean of all", y_title="loss",
+        scene, "loss", history=_early(view), log_x=True, log_y=True, title="Loss, median of all", y_title="loss",
         marker=view.marker, series={"train_loss": ("trained on", "train")},
     )  # fmt: skip
     return scene
@@ -109,6 +109,8 @@ def inside(view: View) -> list[Figure]:
     first = [] if frame.phases is None else phase_words.first_steps(frame.phases)
     if not len(frame.shares):
         hint = "For this table there is no clock on which the operation adds: nothing to take apart."
+        if not np.isfinite(frame.chance).all():
+            hint = "This network has diverged: a smaller learning rate, or less decay, keeps its weights finite."
         return [*first, Text(hint, "hint")]
     if view.config.operation == "parity":
         return [Text("A parity is read from bits: the bars on the stage are the squares of the first weights.", "note")]

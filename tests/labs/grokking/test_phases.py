@@ -192,6 +192,16 @@ def test_what_the_picture_cannot_have_is_refused_by_name(knobs: dict[str, Any]) 
     assert refused.value.knob in {*knobs, "width"}
 
 
+def test_where_one_network_diverges_the_others_go_on_and_it_is_drawn_all_the_same() -> None:
+    """A decay of 10 times a learning rate of 0.25 turns the weights round at each step, and makes them larger."""
+    experiment = trained(200, learning_rate=0.25, cell_decay="10")
+    view, views = moment(experiment, 1), engine.contract.registry.view("grokking")
+    assert not np.isfinite(view.frame.chance).all() and (view.frame.phases.by_heart[1] > 0).all()
+    assert np.isfinite(list(experiment.step().values())).all()
+    keys = [panel["key"] for row in decode(views.stage(view).to_bytes())[0]["rows"] for panel in row]
+    assert keys == ["phases", "accuracy", "table"] and "diverged" in views.inside(view)[-1].text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", first(3, range(6)))
 def test_larger_shares_know_sooner_and_without_decay_nothing_new_is_known(seed: int) -> None:
