@@ -367,11 +367,15 @@ def _share(player: Player) -> None:
     else:
         st.markdown(f"**This link** repeats the run on screen{others}, seed and changes included.")
         st.code(address, language=None, wrap_lines=True)
-    st.link_button("Watch it live", f"{base}watch/{run.id}", icon=":material/visibility:",
-                   help="A page of this run alone. Whoever has its address sees the run as it learns, and can change "
-                        "nothing: send it to a class.")  # fmt: skip
-    if on_a_slide := iframe(base, slug, told["config"]):
-        st.markdown("**Copy iframe**: puts this lab on a slide, with these settings and a run of its own.")
+    on_a_slide = iframe(base, slug, told["config"])
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.link_button("Watch it live", f"{base}watch/{run.id}", icon=":material/visibility:",
+                       help="A page of this run alone. Whoever has its address sees the run as it learns, and can "
+                            "change nothing: send it to a class.")  # fmt: skip
+        shown = st.toggle("Copy iframe", key=f"{slug}.iframe", disabled=not on_a_slide,
+                          help="A line of HTML that puts this lab on a slide, with these settings. Whoever has the "
+                               "slide plays a run of their own.")  # fmt: skip
+    if shown and on_a_slide:
         st.code(on_a_slide, language="html", wrap_lines=True)
     config, steps, did = told["config"], told["step"], told["interventions"]
     name = f"{slug}-seed{config.seed}-step{steps}"

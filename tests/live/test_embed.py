@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, WebSocket, expect
+from playwright.sync_api import Browser, FrameLocator, Page, WebSocket, WebSocketRoute, expect
 from visitor import PATIENCE, wait_until
 
 from engine.live import protocol
@@ -157,6 +157,42 @@ def test_a_page_from_elsewhere_opens_no_run_and_no_socket(browser: Browser, serv
             )
         assert answered.value.status == 403
         page.close()
+
+
+def test_what_was_asked_while_the_connection_was_lost_is_done_once_it_is_back(browser: Browser, server: str) -> None:
+    page = browser.new_page(viewport={"width": 600, "height": 400})
+    sockets: list[WebSocketRoute] = []
+    asked: list[str] = []
+
+    def between(socket: WebSocketRoute) -> None:
+        up = socket.connect_to_server()
+        sockets.append(socket)
+
+        def pass_on(text: str | bytes) -> None:
+            message = json.loads(text)
+            if message.get("verb") == "step":
+                asked.append(message["id"])
+                if len(asked) == 1:  # the first one is lost with its connection
+                    socket.close(code=1012)
+                    return
+            up.send(text)
+
+        socket.on_message(pass_on)
+
+    page.route_web_socket("**/live/*", between)
+    page.goto(f"{server}/embed/gradient_descent?panel=map")
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.locator(".panel canvas").first).to_be_visible()
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.locator(".counter")).to_contain_text("paused")
+    stood = page.locator(".counter").inner_text()
+    page.get_by_role("button", name="Step", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("tries to come back")
+    expect(page.get_by_role("status")).to_contain_text("Back again.")
+    number = int(re.sub(r"\D", "", stood)) + 1
+    expect(page.locator(".counter")).to_have_text(f"Step {number:,} · paused")
+    assert len(sockets) == 2 and len(asked) == 2 and len(set(asked)) == 1
+    page.close()
 
 
 @pytest.mark.parametrize("size", [(600, 400), (390, 844), (1440, 900)])
