@@ -67,3 +67,15 @@ class Steered(Player):
             for watched in [self.on_stage, *(w for w in self.compared if w.together)]:
                 act(watched.run)
             self.peek()
+
+    def branch(self) -> None:
+        self.peek()  # the page may have been drawn before the run came where it is
+        super().branch()
+
+    def keep(self) -> None:
+        self.peek()
+        super().keep()
+
+    def swap(self, number: int) -> None:
+        self.peek()
+        super().swap(number)

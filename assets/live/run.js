@@ -9,6 +9,8 @@
 const version = new URL(import.meta.url).search;
 const { Connection } = await import(`./socket.js${version}`);
 
+const ALIVE = 30000; // milliseconds between two signs of life: a run that nobody asks about is put away
+
 export class LiveRun extends EventTarget {
   // `open` is asked once there is something to do, and promises {run, key}; it may refuse with an Error that has a
   // sentence.  `parts`, `panels` and `beside` as in the protocol's hello.  `may`: what is possible until told otherwise.
@@ -40,6 +42,7 @@ export class LiveRun extends EventTarget {
         else this.leave("The connection is lost; this page tries to come back.");
       },
     });
+    this.alive = setInterval(() => this.seen(!document.hidden), ALIVE);
     this.emit("begun");
   }
 
@@ -90,6 +93,7 @@ export class LiveRun extends EventTarget {
 
   // Nobody looks any more.
   close() {
+    clearInterval(this.alive);
     this.connection?.close();
     this.connection = undefined;
   }
@@ -101,6 +105,7 @@ export class LiveRun extends EventTarget {
 
   // Nothing more will come; what is asked next opens anew.
   end(sentence) {
+    clearInterval(this.alive);
     this.beginning = this.connection = undefined;
     this.greeted = false;
     for (const { answer } of this.asked.values()) answer(sentence);

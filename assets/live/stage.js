@@ -18,7 +18,6 @@ export class Stage {
     this.loading ??= Promise.all([
       import(`../scene.js${version}`),
       import(`../scene/decode.js${version}`),
-      document.fonts.load("16px Inter", "aσ"), // what is written on a canvas is not written anew
     ]);
     return this.loading;
   }

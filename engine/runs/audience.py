@@ -52,6 +52,11 @@ class Watch:
     deliver: Callable[[bytes | str | None], None]
     hello: Mapping[str, Any] | None = None  # the last one: said again where the run is taken over
 
+    @property
+    def steers(self) -> bool:
+        """Whether it may steer the run, as its hello says."""
+        return self.hello is not None and self.hello.get("may") == "steer"
+
 
 PICTURE = b"P"  # a message that a pool passes on unopened begins so; others are pickled
 _TEXT, _BYTES = b"t", b"b"

@@ -155,6 +155,9 @@ class Bench:
     def _do_peek(self, hosted: Timeline, since: int | None, drawn: Drawn | None = None, beside: bool = False) -> Look:
         return hosted.look(since, drawn, beside=beside)
 
+    def _do_note(self, hosted: Timeline, message: str) -> None:
+        hosted.message = message
+
     def _do_report(self, hosted: Timeline) -> Look:
         return hosted.look(None, hosted.moment(False))
 

@@ -207,9 +207,12 @@ class Pool(Records):
             self.hear(record.place, watch.number, watch.run_id, message)
 
     def unwatch(self, watch: Watch) -> None:
-        """Somebody watches no longer."""
+        """Somebody watches no longer.  Where nobody is left who steers, the run has been left."""
         self._watches.pop(watch.number, None)
         record = self._records.get(watch.run_id)
+        steered = [w for w in (watch, *self._watches.values()) if w.run_id == watch.run_id and w.steers]
+        if record is not None and steered == [watch]:
+            record.left = time.monotonic()
         if record is not None and record.place is not None:
             self.hear(record.place, watch.number, watch.run_id, {"type": "leave"})
 
