@@ -178,7 +178,7 @@ class Visitor:
         return found
 
     def notices(self) -> list[str]:
-        """Every sentence in a coloured box, but for the hint that stands where curves will be; and below the timeline."""
+        """Every sentence in a coloured box, but for the hint where curves will be, and below the timeline."""
         boxes = self.page.get_by_test_id("stAlert").filter(has_not_text="Press Play: ")
         said = self.page.locator(".live .notice").all_inner_texts()
         return [text.rpartition("\n")[2] for text in boxes.all_inner_texts()] + [text for text in said if text]

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from engine import runs
 from engine.runs.run import Run
 from ui.scene import version
 
@@ -28,7 +29,8 @@ def place(
     `nudged` is called, before the page is drawn again, when the run has come to rest or has other knobs; only the
     transport does that.  What else the part takes is told as `data`: see assets/live/page.js.
     """
-    told = {"part": part, "run": run.id, "key": run.key, **data}
+    alive = runs.current().limits.pause_after / 3  # seconds between two signs of life
+    told = {"part": part, "run": run.id, "key": run.key, "alive": alive, **data}
     _mount(key=key, data=told, on_nudge_change=nudged or _nothing, width=width)
 
 

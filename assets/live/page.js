@@ -11,7 +11,7 @@ const [{ LiveRun }, { Stage }, { counted, status }, { transport }, { timeline },
   ["run", "stage", "status", "transport", "timeline", "element"].map((name) => import(`./${name}.js${version}`)),
 );
 
-const LINGERS = 2000; // milliseconds for which a run that no place shows keeps its socket: the page may be drawn anew
+const LINGERS = 500; // milliseconds for which a run that no place shows keeps its socket: the page may be drawn anew
 const SOON = 50; // and until it says what is in sight: where the page is drawn anew, places go and come
 const TALLER = 1.25; // curves in the view for a lecture hall, where their type is larger
 const HINT = "Press Play: what is measured is drawn here, step by step.";
@@ -37,11 +37,11 @@ export function mount(component) {
 
 // A run with its socket, and who shows it.
 class Shared {
-  constructor({ run, key }) {
+  constructor({ run, key, alive }) {
     this.id = run;
     this.shown = new Map(); // part -> how many places show it
     this.beside = 0; // places that show another run of its group
-    this.run = new LiveRun({ open: async () => ({ run, key }), parts: [], may: key ? "steer" : "watch" });
+    this.run = new LiveRun({ open: async () => ({ run, key }), parts: [], may: key ? "steer" : "watch", alive });
     this.stage = new Stage({}, this.run);
     this.stage.load();
     this.run.begin();

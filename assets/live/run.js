@@ -9,14 +9,13 @@
 const version = new URL(import.meta.url).search;
 const { Connection } = await import(`./socket.js${version}`);
 
-const ALIVE = 30000; // milliseconds between two signs of life: a run that nobody asks about is put away
-
 export class LiveRun extends EventTarget {
   // `open` is asked once there is something to do, and promises {run, key}; it may refuse with an Error that has a
   // sentence.  `parts`, `panels` and `beside` as in the protocol's hello.  `may`: what is possible until told otherwise.
-  constructor({ open, parts = ["stage", "curves"], panels = null, beside = false, may = "watch" }) {
+  // `alive`: seconds between two signs of life, since a run that nobody asks about is put away.
+  constructor({ open, parts = ["stage", "curves"], panels = null, beside = false, may = "watch", alive = 30 }) {
     super();
-    Object.assign(this, { open, hello: { parts, panels, beside }, may, told: {}, away: "", asked: new Map() });
+    Object.assign(this, { open, hello: { parts, panels, beside }, may, alive, told: {}, away: "", asked: new Map() });
   }
 
   // The connection; opened if there is none yet.
@@ -42,7 +41,7 @@ export class LiveRun extends EventTarget {
         else this.leave("The connection is lost; this page tries to come back.");
       },
     });
-    this.alive = setInterval(() => this.seen(!document.hidden), ALIVE);
+    this.pulse = setInterval(() => this.seen(!document.hidden), 1000 * this.alive);
     this.emit("begun");
   }
 
@@ -93,7 +92,7 @@ export class LiveRun extends EventTarget {
 
   // Nobody looks any more.
   close() {
-    clearInterval(this.alive);
+    clearInterval(this.pulse);
     this.connection?.close();
     this.connection = undefined;
   }
@@ -105,7 +104,7 @@ export class LiveRun extends EventTarget {
 
   // Nothing more will come; what is asked next opens anew.
   end(sentence) {
-    clearInterval(this.alive);
+    clearInterval(this.pulse);
     this.beginning = this.connection = undefined;
     this.greeted = false;
     for (const { answer } of this.asked.values()) answer(sentence);

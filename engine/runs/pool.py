@@ -201,6 +201,8 @@ class Pool(Records):
         """Somebody who watches says something, which also keeps the run.  Raises `PoolError` if it is gone."""
         record = self._record(watch.run_id)
         record.asked, record.left = time.monotonic(), math.inf
+        if message.get("type") not in ("hello", "ack", "seen"):  # it may play again
+            record.leased_out = False
         if message.get("type") == "hello":
             watch.hello = message
         if record.place is not None and record.look.status != "lost":
