@@ -38,6 +38,10 @@ class Viewer:
     holds: bool = False  # whether there is one
     seats: dict[str, Seat] = field(default_factory=lambda: {part: Seat() for part in PARTS})
 
+    def knows(self, state: tuple[object, ...], config: Config) -> bool:
+        """Whether it was told this state of its run, and these knobs."""
+        return self.told == state and (self.config is config or self.config == config)
+
 
 @dataclass
 class Watched:

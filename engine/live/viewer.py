@@ -111,8 +111,7 @@ class Viewers:
         for run_id, watched in self.runs.items():
             timeline, numbers = self.bench.runs[run_id], self._of(run_id)
             now, config = _state(timeline), timeline.wanted
-            knowing = [self.viewers[n] for n in numbers]
-            if wondering := [n for n, v in zip(numbers, knowing, strict=True) if v.told != now or v.config != config]:
+            if wondering := [number for number in numbers if not self.viewers[number].knows(now, config)]:
                 self._tell(wondering)
             self._announce(timeline, watched, [n for n in numbers if self.viewers[n].may == "steer"])
 

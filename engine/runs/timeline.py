@@ -121,6 +121,7 @@ class Timeline:
     def seek(self, step: int, *, rough: bool = False) -> None:
         """Show the moment after `step`, or with `rough` that of the nearest checkpoint."""
         telling = self.target is not None and self.recorded < self.last_step
+        whole = self.target is None and self.status != "failed"  # what is on screen is a moment of the run
         self._leave()
         self.status, self.then, self.message, self.to_do, self.until = "paused", "paused", "", None, None
         self.back_to, self.rough = None, rough
@@ -131,7 +132,7 @@ class Timeline:
             self.restore(step)
         else:
             step = min([0, *(c.step for c in self.checkpoints)], key=lambda known: abs(known - step))
-            if self.target is not None or step != self.experiment.step_count:
+            if not whole or step != self.experiment.step_count:
                 self.restore(step)
                 self.arrive()
 
