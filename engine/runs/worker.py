@@ -142,7 +142,7 @@ def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse) -> None:
     pulse.beat(READING if verb == "read" else run_id)
     if verb == "hear":  # nobody waits for an answer
         if viewers.hear(number, run_id, *args):  # what a visitor did must not be lost
-            _send_copy(bench, pipe, pulse, run_id)
+            _send_copies_of(bench, pipe, pulse, run_id)
         return
     try:
         if verb == "read":
@@ -161,7 +161,7 @@ def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse) -> None:
         message = pickle.dumps((number, True, None), protocol=5)
     pipe.send_bytes(message)
     if verb not in READS:  # what a visitor did must not be lost
-        _send_copy(bench, pipe, pulse, run_id)
+        _send_copies_of(bench, pipe, pulse, run_id)
 
 
 def _send(pipe: Any, message: tuple[Any, ...]) -> None:
@@ -180,6 +180,12 @@ def _send_copy(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
             hosted.fail(error)
             return
         _send(pipe, ("copy", run_id, copy))
+
+
+def _send_copies_of(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
+    """Send the parent a copy of a run and of those beside it: what was done to one, others did too."""
+    for each in bench.beside(run_id) if run_id in bench.runs else ():
+        _send_copy(bench, pipe, pulse, each)
 
 
 def _send_copies(bench: Any, pipe: Any, pulse: Pulse) -> float:
