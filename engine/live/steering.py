@@ -15,6 +15,7 @@ from engine.runs.bench import Bench
 from engine.runs.run import PoolError
 
 REMEMBERED = 1_000  # acts of a run
+LONGEST = 1_000  # characters of a sentence that refuses one
 FURTHEST = 1_000_000_000  # steps that anybody may ask for
 SLOWEST, FASTEST = 0.001, 1e6  # steps a second
 OURS = ("type", "id", "run", "held")  # of a pick; the rest is for the lab
@@ -51,7 +52,7 @@ def steer(bench: Bench, run_id: str, message: Mapping[str, Any]) -> Outcome:
         if timeline.status == "failed" and not failed:
             refused = timeline.message
     except (Refused, ConfigError, PoolError) as error:
-        refused = str(error)
+        refused = str(error)[:LONGEST]  # it may repeat what it was told, and is remembered
     timeline.acted[act] = refused
     while len(timeline.acted) > REMEMBERED:
         del timeline.acted[next(iter(timeline.acted))]

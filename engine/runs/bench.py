@@ -238,7 +238,9 @@ class Bench:
         return self._group(self.runs[run_id])
 
     def beside(self, run_id: str) -> list[str]:
-        """The ids of the runs in the group of `run_id`: its own first, then in their order."""
+        """The ids of the runs in the group of `run_id`: its own first, then in their order.  None if it is not here."""
+        if run_id not in self.runs:
+            return []
         group = self.group(run_id).runs
         others = {run: name for name, run in self.runs.items() if run in group} if len(group) > 1 else {}
         return [run_id, *(others[run] for run in group if run is not self.runs[run_id])]

@@ -103,11 +103,13 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
     viewers = gather(audience, bench, lambda whom, what: pipe.send_bytes(addressed(whom, what)))
     _send(pipe, ("ready", None, None))
     copy_at = time.monotonic()
+    owed: set[str] = set()  # runs to which somebody did something: a copy of each is to be sent
     while True:
         run_id = bench.next_run()
         pulse.beat(run_id or "")
         if run_id is not None:
             bench.tick()
+            _send_owed(bench, pipe, pulse, owed)
         elif cold and bench.resting and not waiting.poll(500):  # nobody wanted anything for half a second
             pulse.beat(WARMING)
             _warm(cold.pop(0))
@@ -116,7 +118,8 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
         viewers.serve()
         idle = 0.0 if run_id is not None or (cold and bench.resting) else min(bench.idle_for(), viewers.pause())
         while waiting.poll(1000 * idle):  # ms
-            _answer(bench, viewers, pipe, pulse)
+            _answer(bench, viewers, pipe, pulse, owed)
+            _send_owed(bench, pipe, pulse, owed)
             run_id = bench.next_run()
             idle = 0.0 if run_id is not None else min(bench.idle_for(), viewers.pause())
         if time.monotonic() >= copy_at:
@@ -137,12 +140,12 @@ def _warm(slug: str) -> None:
         log.exception("The lab %s cannot be used.", slug)
 
 
-def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse) -> None:
+def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse, owed: set[str]) -> None:
     number, verb, run_id, args = pipe.recv()
     pulse.beat(READING if verb == "read" else run_id)
     if verb == "hear":  # nobody waits for an answer
-        if viewers.hear(number, run_id, *args):  # what a visitor did must not be lost
-            _send_copies_of(bench, pipe, pulse, run_id)
+        if viewers.hear(number, run_id, *args):
+            owed.update(bench.beside(run_id))  # what is done to one, others do too
         return
     try:
         if verb == "read":
@@ -160,8 +163,8 @@ def _answer(bench: Any, viewers: Audience, pipe: Any, pulse: Pulse) -> None:
         bench.runs[run_id].fail(error)
         message = pickle.dumps((number, True, None), protocol=5)
     pipe.send_bytes(message)
-    if verb not in READS:  # what a visitor did must not be lost
-        _send_copies_of(bench, pipe, pulse, run_id)
+    if verb not in READS:
+        owed.update(bench.beside(run_id))  # what is done to one, others do too
 
 
 def _send(pipe: Any, message: tuple[Any, ...]) -> None:
@@ -182,10 +185,11 @@ def _send_copy(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
         _send(pipe, ("copy", run_id, copy))
 
 
-def _send_copies_of(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
-    """Send the parent a copy of a run and of those beside it: what was done to one, others did too."""
-    for each in bench.beside(run_id) if run_id in bench.runs else ():
-        _send_copy(bench, pipe, pulse, each)
+def _send_owed(bench: Any, pipe: Any, pulse: Pulse, owed: set[str]) -> None:
+    """What a visitor did must not be lost: copies of such runs, as soon as each is where it was to go."""
+    for run_id in [name for name in owed if name not in bench.runs or bench.runs[name].target is None]:
+        owed.discard(run_id)
+        _send_copy(bench, pipe, pulse, run_id)
 
 
 def _send_copies(bench: Any, pipe: Any, pulse: Pulse) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hall import Hall
 
-from engine.live.steering import REMEMBERED
+from engine.live.steering import LONGEST, REMEMBERED
 from engine.live.viewer import RESTS
 
 
@@ -134,6 +134,10 @@ def test_knobs_that_are_not_taken_change_nothing(hall: Hall, knobs: Any) -> None
     answer = hall.act(1, "turn", knobs=knobs)
     assert answer["refused"].endswith(".") and answer["config"] == {"seed": "0"}
     assert here(hall) == (5, 5, "paused") and answer["marks"] == []
+
+
+def test_a_refusal_is_not_as_long_as_what_is_refused(hall: Hall) -> None:
+    assert len(hall.act(1, "turn", knobs={"x" * 50_000: "1"})["refused"]) <= LONGEST
 
 
 def test_who_only_watches_does_nothing(hall: Hall) -> None:

@@ -40,17 +40,20 @@ def test_what_was_done_by_the_socket_survives_the_worker_and_is_not_done_twice(f
         assert until(lambda m: m["type"] == "reached")["step"] == 30
         say(type="turn", id="turn-the-rate", knobs={"rate": "0.5"})
         until(lambda m: m.get("did") == "turn-the-rate")
+        say(type="do", id="back-to-ten-1", verb="seek", value=10)
+        say(type="turn", id="turn-and-wait", knobs={"rate": "0.3"})  # on the way there, or there: it waits for Play
+        until(lambda m: m["type"] == "rested" and m["step"] == 10)
         say(type="hello", parts=[], may="steer")  # when this is answered the copy is here
         before = until(lambda m: m.get("may") == "steer")
-        assert before["marks"] == [[30, "rate 0.5"]]
+        assert before["marks"] == [[30, "rate 0.5"]] and before["config"] == {"seed": "0", "rate": "0.3"}
         place = pool._records[run.id].place
         assert place is not None
         os.kill(pool.pids()[place], signal.SIGKILL)
         until(lambda m: m.get("may") == "steer")  # greeted by the one that takes its place
         after = until(lambda m: m["type"] == "rested")
-        assert (after["step"], after["status"]) == (30, "paused") and after["version"] > before["version"]
+        assert (after["step"], after["status"]) == (10, "paused") and after["version"] > before["version"]
         say(type="do", id="play-to-thirty", verb="play", value=30)
         say(type="turn", id="turn-the-rate", knobs={"rate": "0.7"})
         again = until(lambda m: m.get("did") == "turn-the-rate")
-        assert (again["step"], again["marks"], again["refused"]) == (30, [[30, "rate 0.5"]], None)
-        assert again["config"] == {"seed": "0", "rate": "0.5"}
+        assert (again["step"], again["last_step"], again["refused"]) == (10, 30, None)
+        assert (again["config"], again["marks"]) == ({"seed": "0", "rate": "0.3"}, [[30, "rate 0.5"]])
