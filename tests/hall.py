@@ -32,12 +32,14 @@ class Hall:
         for number in whom:
             self.got.setdefault(number, []).append(message)
 
-    def hello(self, *viewers: int, run: str = "run0", parts: Any = None, may: str = "watch") -> None:
+    def hello(
+        self, *viewers: int, run: str = "run0", parts: Any = None, may: str = "watch", beside: bool = False
+    ) -> None:
         for viewer in viewers:
-            self.viewers.hear(viewer, run, {"type": "hello", "parts": parts, "may": may})
+            self.viewers.hear(viewer, run, {"type": "hello", "parts": parts, "may": may, "beside": beside})
 
-    def ack(self, viewer: int, n: int) -> None:
-        self.viewers.hear(viewer, "run0", {"type": "ack", "n": n})
+    def ack(self, viewer: int, n: int, run: str = "run0") -> None:
+        self.viewers.hear(viewer, "run0", {"type": "ack", "n": n, "run": run})
 
     def act(self, viewer: int, kind: str, **told: Any) -> dict[str, Any]:
         """Somebody does something to the first run; what is answered, to whoever did it."""
@@ -69,8 +71,8 @@ class Hall:
         picture = self.pictures(viewer)[-1]
         return picture["values"][picture["rows"][0][0]["weights"]].ravel().tolist()
 
-    def pictures(self, viewer: int, part: str = "stage") -> list[dict[str, Any]]:
-        return [m for m in self.got.get(viewer, []) if m.get("part") == part]
+    def pictures(self, viewer: int, part: str = "stage", run: str = "") -> list[dict[str, Any]]:
+        return [m for m in self.got.get(viewer, []) if m.get("part") == part and run in ("", m["run"])]
 
     def events(self, viewer: int, kind: str) -> list[dict[str, Any]]:
         return [m for m in self.got.get(viewer, []) if m.get("type") == kind]

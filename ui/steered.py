@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from engine import Config
+from engine import Config, runs
+from engine.runs import story
 from engine.runs.history import Look
 from engine.runs.run import Run
 from ui.link import set_config
-from ui.player import Player
+from ui.player import Player, Watched, describe
 
 
 def past_streamlit() -> bool:
@@ -33,7 +34,6 @@ class Steered(Player):
         if not changes:
             return
         with self.refusals_shown():
-            self._look_beside(config)
             if self.on_stage.look.status == "waiting":
                 self.on_stage.run.reset(config)
                 self.config = self.wanted = config
@@ -60,22 +60,98 @@ class Steered(Player):
             set_config(self.slug, look.wanted)
 
     def _all(self, act: Callable[[Run], None]) -> None:
+        """Do something to the run, and with it to those that march with it."""
         with self.refusals_shown():
             if self.on_stage is None or self.on_stage.look.status == "lost":
-                self._open(self.wanted)
+                self._open_anew()
             assert self.on_stage is not None
-            for watched in [self.on_stage, *(w for w in self.compared if w.together)]:
-                act(watched.run)
+            act(self.on_stage.run)
             self.peek()
+
+    def reset(self) -> None:
+        if self.on_stage is None or self.on_stage.look.status == "lost":
+            with self.refusals_shown():
+                self._open_anew()
+            return
+        self._all(lambda run: run.reset(self.wanted))
+        self.config = self.wanted
+
+    def _open_anew(self) -> None:
+        """The run is gone, and those beside it with it."""
+        self.compared.clear()
+        self._open(self.wanted)
+
+    def go_on(self, run: Run) -> None:
+        """Go on with a run that is there already, and with those beside it."""
+        super().go_on(run)
+        self.wanted = run.report().wanted or self.wanted
+        for other in [each for each in run.group() if each.id != run.id]:
+            look = other.report()
+            label = describe(look.config, self.config) if look.config is not None else ""
+            self.compared.append(Watched(other, label or f"another run, to step {look.last_step:,}", look))
+
+    # ------------------------------------------------------------------ comparing
 
     def branch(self) -> None:
         self.peek()  # the page may have been drawn before the run came where it is
-        super().branch()
+        if not self.rewound:
+            return
+        with self.refusals_shown():
+            old = self._make_room()
+            run = old.run.branch(old.look.step, self.wanted, beside=True)
+            old.label = describe(self.config, self.wanted) or f"first run, to step {old.look.last_step:,}"
+            self._keep(old)
+            self._put_on_stage(Watched(run), self.wanted)
+            run.play()
+            self.peek()
 
     def keep(self) -> None:
         self.peek()
-        super().keep()
+        with self.refusals_shown():
+            old = self._make_room()
+            if not old.look.last_step:
+                self.error = "There is nothing to keep yet: press Play first."
+                return
+            old.run.pause()
+            run = runs.current().open(self.slug, self.wanted, self.owner, beside=old.run)
+            run.lead()
+            old.run.march(False)
+            run.speed(self.speed)
+            self._put_on_stage(Watched(run), self.wanted)
+            old.label = f"run {self.rounds - 1}, seed {self.config.seed}"
+            self._keep(old)
+            self.peek()
+
+    def beside(self, config: Config, label: str) -> None:
+        with self.refusals_shown():
+            assert self.on_stage is not None
+            self._keep(Watched(self._beside(config, marches=True), label))
+
+    def set_beside(self, told: story.Story, *, together: bool) -> str:
+        label = describe(told.config, self.config) or f"another run, to step {told.step:,}"
+        said = ""
+        with self.refusals_shown():
+            run = self._beside(told.config, marches=together)
+            said = run.retell(told.interventions, told.step, told.at)
+            self.compared.append(Watched(run, label))
+        return said
+
+    def _beside(self, config: Config, *, marches: bool) -> Run:
+        """A new run in the group of the one on stage."""
+        assert self.on_stage is not None
+        run = runs.current().open(self.slug, config, self.owner, beside=self.on_stage.run, marches=marches)
+        run.speed(self.speed)
+        return run
 
     def swap(self, number: int) -> None:
         self.peek()
-        super().swap(number)
+        with self.refusals_shown():
+            self.compared[number].run.lead()
+            super().swap(number)
+
+    def _make_room(self) -> Watched:
+        """What is on stage, in a group with room for one more."""
+        assert self.on_stage is not None
+        while len(self.compared) >= story.COMPARED:
+            self.drop(len(self.compared) - 1)
+        return self.on_stage

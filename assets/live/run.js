@@ -73,10 +73,12 @@ export class LiveRun extends EventTarget {
     if (type === "turned") return this.emit("knobs", message);
     if (type !== "status") return this.emit(type, message);
     const { did, refused, config, may, ...told } = message;
+    const own = (told.run ?? this.id) === this.id;
     if (may) this.may = may;
-    this.tell(told);
+    if (own) this.tell(told);
+    else this.emit("beside", told); // how another fares, which stands beside it
     if (may) this.repeat();
-    if (config) this.emit("knobs", { config });
+    if (config && own) this.emit("knobs", { config });
     if (refused) this.emit("refused", refused);
     if (did === undefined) return;
     this.asked.get(did)?.answer(refused ?? null);

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 MAGIC = b"SCN2"
@@ -23,6 +23,10 @@ class Scene(Protocol):
     """What a picture is made of: see `engine.scene.scene.Scene`."""
 
     def message(self, magic: bytes, told: Mapping[str, Any]) -> bytes: ...
+
+    def axes(self) -> Hashable: ...
+
+    def beside(self, others: Sequence[Any] = (), axes: Iterable[Any] = ()) -> None: ...
 
 
 def picture(scene: Scene, header: Mapping[str, Any]) -> bytes:

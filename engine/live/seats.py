@@ -23,24 +23,32 @@ class Seat:
 
 @dataclass
 class Viewer:
-    """Somebody who watches a run: the parts in sight, and how long a picture takes until it is confirmed."""
+    """Somebody who watches a run: the parts in sight, and how long a picture takes until it is confirmed.
+
+    With `beside` the stages of those beside that run are in sight too.
+    """
 
     run_id: str
     may: str
     parts: Sequence[str] = PARTS
+    beside: bool = False
     visible: bool = True
     trip: float = 0.0  # seconds from sending a picture to its confirmation, smoothed
-    told: tuple[object, ...] = ()  # the status that it knows
-    config: Config | None = None  # and the knobs
+    told: dict[str, tuple[object, ...]] = field(default_factory=dict)  # the status of each run that it knows
+    configs: dict[str, Config] = field(default_factory=dict)  # and the knobs
     reached: tuple[object, ...] | None = None  # what it was told of the run's coming to a step
     rested: tuple[object, ...] | None = None  # and of its coming to rest
     turned: tuple[str, ...] = ()  # knobs that it has turned in a drag that goes on
-    holds: bool = False  # whether there is one
-    seats: dict[str, Seat] = field(default_factory=lambda: {part: Seat() for part in PARTS})
+    holds: str = ""  # the run in which there is one
+    seats: dict[tuple[str, str], Seat] = field(default_factory=dict)  # by run and part
 
-    def knows(self, state: tuple[object, ...], config: Config) -> bool:
-        """Whether it was told this state of its run, and these knobs."""
-        return self.told == state and (self.config is config or self.config == config)
+    def seat(self, run_id: str, part: str) -> Seat:
+        return self.seats.setdefault((run_id, part), Seat())
+
+    def knows(self, run_id: str, state: tuple[object, ...], config: Config) -> bool:
+        """Whether it was told this state of a run, and these knobs."""
+        known = self.configs.get(run_id)
+        return self.told.get(run_id) == state and (known is config or known == config)
 
 
 @dataclass

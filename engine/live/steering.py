@@ -13,7 +13,6 @@ from engine.contract.knobs import ConfigError
 from engine.live import protocol
 from engine.runs.bench import Bench
 from engine.runs.run import PoolError
-from engine.runs.timeline import Timeline
 
 REMEMBERED = 1_000  # acts of a run
 LONGEST = 1_000  # characters of a sentence that refuses one
@@ -36,7 +35,7 @@ class Outcome:
 
 
 def steer(bench: Bench, run_id: str, message: Mapping[str, Any]) -> Outcome:
-    """Do what a message of type `do`, `turn` or `pick` asks of a run on this bench."""
+    """Do what a message of type `do`, `turn` or `pick` asks of a run on this bench, or of one beside it."""
     timeline, act = bench.runs[run_id], message["id"]
     if not protocol.NAME.fullmatch(act):
         return Outcome("An act has an id of 12 to 64 letters, digits, - or _.")
@@ -46,9 +45,10 @@ def steer(bench: Bench, run_id: str, message: Mapping[str, Any]) -> Outcome:
     turned: tuple[str, ...] = ()
     failed = timeline.status == "failed"  # before: then there is nothing new to say about it
     try:
-        if message.get("run", run_id) != run_id:
+        meant = message.get("run", run_id)
+        if meant not in bench.beside(run_id):
             raise Refused("This socket does not steer that run.")
-        turned = _WAYS[message["type"]](bench, run_id, message)
+        turned = _WAYS[message["type"]](bench, meant, message)
         if timeline.status == "failed" and not failed:
             refused = timeline.message
     except (Refused, ConfigError, PoolError) as error:
@@ -64,8 +64,9 @@ def _do(bench: Bench, run_id: str, message: Mapping[str, Any]) -> tuple[str, ...
     match verb:
         case "play":
             until = None if value is None else _whole(value, "play takes the step to stop at", low=1)
-            if until is None or _ahead(bench.runs[run_id], until):
-                bench.call("play", run_id, None, until)
+            if until is not None and until < bench.runs[run_id].here:
+                raise Refused(f"Step {until:,} lies behind: the run is at step {bench.runs[run_id].here:,}.")
+            bench.call("play", run_id, None, until)  # who is there has nothing to do
         case "pause" | "reset":
             bench.call(verb, run_id)
         case "step":
@@ -119,10 +120,3 @@ def _speed(value: Any) -> float | None:
     if type(value) not in (int, float) or not SLOWEST <= value <= FASTEST:
         raise Refused(f"Speed takes steps a second, from {SLOWEST:g} to {FASTEST:,.0f}, or null for all that it can.")
     return float(value)
-
-
-def _ahead(timeline: Timeline, until: int) -> bool:
-    """Whether there is something to train until that step."""
-    if until < timeline.here:
-        raise Refused(f"Step {until:,} lies behind: the run is at step {timeline.here:,}.")
-    return until > timeline.here

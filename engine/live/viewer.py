@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.live import protocol
+from engine.live.pictures import Pictures
 from engine.live.seats import PARTS, Viewer, Watched
 from engine.live.steering import steer
 from engine.runs.bench import Bench
@@ -36,6 +37,7 @@ class Viewers:
         self, bench: Bench, send: Callable[[Sequence[int], bytes | str], None], clock: Clock = time.monotonic
     ) -> None:
         self.bench, self.send, self.clock = bench, send, clock
+        self.pictures, self.pace = Pictures(bench), FASTEST  # seconds between two pictures of a stage
         self.viewers: dict[int, Viewer] = {}
         self.runs: dict[str, Watched] = {}
         self.rests_until = 0.0  # pictures wait till then: they have had their share of the time
@@ -50,10 +52,10 @@ class Viewers:
                 self._welcome(viewer, run_id, message)
             case {"type": "leave"} if known is not None:
                 del self.viewers[viewer]
-                if known.holds and known.run_id in self.bench.runs:
-                    self.bench.call("let_go", known.run_id)
+                if known.holds in self.bench.runs:
+                    self.bench.call("let_go", known.holds)
             case {"type": "ack", "n": int(n)} if known is not None:
-                self._confirmed(known, n)
+                self._confirmed(known, message.get("run", known.run_id), n)
             case {"type": "seen", "value": bool(visible)} if known is not None:
                 known.visible = visible
             case {"type": "do" | "turn" | "pick", "id": str()} if known is not None and run_id in self.bench.runs:
@@ -62,22 +64,25 @@ class Viewers:
 
     def _steered(self, number: int, viewer: Viewer, message: Mapping[str, Any]) -> bool:
         """Do what a viewer asks, if it may, and answer; whether a copy of the run should be made at once."""
-        did = message["id"][:64]
+        did, _ = message["id"][:64], self._around()
         if viewer.may != "steer":
-            self._tell([number], did=did, refused="Only the browser that began this run may steer it.")
+            self._tell([number], viewer.run_id, did=did, refused="Only the browser that began this run may steer it.")
             return False
         outcome = steer(self.bench, viewer.run_id, message)
-        timeline = self.bench.runs[viewer.run_id]
+        run_id = message.get("run")
+        run_id = run_id if run_id in self.bench.beside(viewer.run_id) else viewer.run_id
+        timeline = self.bench.runs[run_id]
         config = {"config": timeline.wanted.to_params()} if message["type"] == "turn" else {}
-        self._tell([number], did=did, refused=outcome.refused, **config)
+        self._tell([number], run_id, did=did, refused=outcome.refused, **config)
         held = message.get("held") is True
         if message["type"] == "pick" and outcome.new:
-            viewer.holds, turned = held, tuple(dict.fromkeys((*viewer.turned, *outcome.turned)))
+            viewer.holds, turned = run_id if held else "", tuple(dict.fromkeys((*viewer.turned, *outcome.turned)))
             viewer.turned = turned if held else ()
             if turned and not held:
                 wanted, knobs = timeline.wanted, timeline.wanted.knobs()
                 texts = {name: knobs[name].format(getattr(wanted, name)) for name in turned}
-                self.send([number], protocol.event("turned", {"id": did, "knobs": texts, "version": timeline.version}))
+                told = {"id": did, "knobs": texts, "version": timeline.version}
+                self.send([number], protocol.event("turned", {**_of(run_id, viewer), **told}))
         return outcome.new and outcome.refused is None and not held and message.get("rough") is not True
 
     def _welcome(self, number: int, run_id: str, message: Mapping[str, Any]) -> None:
@@ -86,15 +91,15 @@ class Viewers:
         wanted, before = message.get("parts"), self.viewers.get(number)
         parts = [part for part in PARTS if not isinstance(wanted, list) or part in wanted]
         viewer = self.viewers[number] = Viewer(run_id, str(message.get("may", "watch")), parts)
+        viewer.beside = message.get("beside") is True
         if before is not None and before.run_id == run_id:
             viewer.holds, viewer.turned = before.holds, before.turned
-        # Numbers go on growing where a run is taken over by another worker: they begin with the time.
-        self.runs.setdefault(run_id, Watched(int(1000 * time.time())))
-        self._tell([number], may=viewer.may, config=self.bench.runs[run_id].wanted.to_params())
+        self._around()
+        self._tell([number], run_id, may=viewer.may, config=self.bench.runs[run_id].wanted.to_params())
 
-    def _confirmed(self, viewer: Viewer, n: int) -> None:
+    def _confirmed(self, viewer: Viewer, run_id: object, n: int) -> None:
         now = self.clock()
-        for seat in viewer.seats.values():
+        for seat in [seat for (of, _), seat in viewer.seats.items() if of == run_id]:
             while seat.way and seat.way[0][0] <= n:
                 _, sent = seat.way.popleft()
                 viewer.trip += 0.2 * (now - sent - viewer.trip)
@@ -103,21 +108,47 @@ class Viewers:
 
     def serve(self) -> None:
         """Make the pictures that somebody has room for, and say what has changed besides."""
-        self._forget_closed()
-        for run_id, part in self._due():
+        around = self._around()
+        for run_id, part, narrow in self._due():
             if self.clock() >= self.rests_until or self.bench.resting:
-                ready = [number for number in self._of(run_id) if self._wants(number, part)]
-                self._draw(run_id, part, ready)
-        for run_id, watched in self.runs.items():
-            timeline, numbers = self.bench.runs[run_id], self._of(run_id)
+                ready = [number for number in around[run_id] if self._wants(number, run_id, part, narrow)]
+                self._draw(run_id, part, narrow, ready)
+        for run_id, numbers in around.items():
+            timeline = self.bench.runs[run_id]
             now, config = _state(timeline), timeline.wanted
-            if wondering := [number for number in numbers if not self.viewers[number].knows(now, config)]:
-                self._tell(wondering)
-            self._announce(timeline, watched, [n for n in numbers if self.viewers[n].may == "steer"])
+            if wondering := [number for number in numbers if not self.viewers[number].knows(run_id, now, config)]:
+                self._tell(wondering, run_id)
+            steering = [n for n in numbers if self.viewers[n].run_id == run_id and self.viewers[n].may == "steer"]
+            self._announce(run_id, self.runs[run_id], steering)
 
-    def _announce(self, timeline: Timeline, watched: Watched, steering: Sequence[int]) -> None:
-        """Tell those who steer that the run has come to the step it was to stop at, or to rest, if they do not know."""
-        reached, rest, now = timeline.reached, _rest(timeline), self.clock()
+    def _around(self) -> dict[str, list[int]]:
+        """Who is to know of each run: those who watch it, or one that it stands beside.  Others are forgotten."""
+        around: dict[str, list[int]] = {}
+        stages: set[str] = set()
+        for number, viewer in list(self.viewers.items()):
+            if viewer.run_id not in self.bench.runs:
+                del self.viewers[number]
+                continue
+            group = self.bench.beside(viewer.run_id)
+            stages.update((group if viewer.beside else group[:1]) if viewer.visible else ())
+            for run_id in group:
+                around.setdefault(run_id, []).append(number)
+        self.pace = min(SLOWEST, max(FASTEST, FASTEST * len(stages) / 3))
+        # Numbers go on growing where a run is taken over by another worker: they begin with the time.
+        began = int(1000 * time.time())
+        self.runs = {run_id: self.runs.get(run_id) or Watched(began) for run_id in around}
+        self.pictures.forget()
+        return around
+
+    def _announce(self, run_id: str, watched: Watched, steering: Sequence[int]) -> None:
+        """Tell those who steer that the run has come to the step it was to stop at, or to rest, if they do not know.
+
+        Whoever marches with it has come there too.
+        """
+        timeline, group, now = self.bench.runs[run_id], self.bench.group(run_id), self.clock()
+        reached, rest = timeline.reached, _rest(group.marching(timeline))
+        if reached is not None and any(each.playing and each.here < reached[0] for each in group.marching(timeline)):
+            reached = None
         if rest != watched.rest[0]:
             watched.rest = (rest, now)
         resting = rest is not None and now - watched.rest[1] >= RESTS
@@ -125,67 +156,69 @@ class Viewers:
             step, version = reached or (0, 0)
             self.send(to_tell, protocol.event("reached", {"step": step, "version": version}))
         if to_tell_rest := [n for n in steering if resting and self.viewers[n].rested != rest]:
-            told = dict(zip(("step", "status", "version"), rest or (), strict=True))
+            told = dict(zip(("step", "status", "version"), rest[0] if rest else (), strict=True))
             self.send(to_tell_rest, protocol.event("rested", told))
         for number in steering:
             self.viewers[number].reached = reached
             self.viewers[number].rested = rest if resting else None
 
-    def _due(self) -> list[tuple[str, str]]:
-        """The runs and parts of which somebody wants a picture, whoever has waited longest first."""
-        since: dict[tuple[str, str], float] = {}
+    def _due(self) -> list[tuple[str, str, bool]]:
+        """The runs and parts of which somebody wants a picture, whoever has waited longest first; and if it is narrow."""
+        since: dict[tuple[str, str, bool], float] = {}
         for number, viewer in self.viewers.items():
-            for part in PARTS:
-                if self._wants(number, part):
-                    asked = (viewer.run_id, part)
-                    since[asked] = min(since.get(asked, math.inf), viewer.seats[part].due)
+            group = self.bench.beside(viewer.run_id)
+            narrow = viewer.beside and len(group) > 1
+            stages = [(run_id, "stage", narrow) for run_id in (group if narrow else group[:1])]
+            for asked in (*stages, (viewer.run_id, "curves", False)):
+                if self._wants(number, *asked):
+                    since[asked] = min(since.get(asked, math.inf), viewer.seat(*asked[:2]).due)
         return sorted(since, key=since.__getitem__)
 
     def pause(self) -> float:
         """Seconds until somebody may want something: a moment, or as long as nobody is there."""
         return FASTEST if any(viewer.visible for viewer in self.viewers.values()) else math.inf
 
-    def _of(self, run_id: str) -> list[int]:
-        return [number for number, viewer in self.viewers.items() if viewer.run_id == run_id]
-
-    def _wants(self, number: int, part: str) -> bool:
+    def _wants(self, number: int, run_id: str, part: str, narrow: bool) -> bool:
         """Whether a viewer has this part in sight, has not seen this moment, and has room for a picture."""
-        viewer, now = self.viewers[number], self.clock()
-        seat, timeline = viewer.seats[part], self.bench.runs[viewer.run_id]
+        viewer, now, timeline = self.viewers[number], self.clock(), self.bench.runs[run_id]
         if not viewer.visible or part not in viewer.parts or timeline.target is not None or timeline.status == "failed":
             return False
-        if seat.seen == _moment(timeline, part) or now < seat.due:
+        if part == "stage":
+            alone = not viewer.beside or len(self.bench.beside(viewer.run_id)) == 1
+            if narrow is alone or (alone and run_id != viewer.run_id):
+                return False
+        elif run_id != viewer.run_id:
+            return False
+        seat = viewer.seat(run_id, part)
+        if now < seat.due or seat.seen == self.pictures.moment(run_id, part, narrow):
             return False
         if seat.way and now - seat.way[0][1] > FORGETS:
             seat.way.clear()  # confirmations were lost with a connection that came back, or a tab sleeps: ask once more
-        return len(seat.way) < self._room(viewer, part)
+        return len(seat.way) < self._room(viewer, run_id, part)
 
-    def _room(self, viewer: Viewer, part: str) -> int:
+    def _room(self, viewer: Viewer, run_id: str, part: str) -> int:
         """How many pictures may be on their way: enough to fill the time of a round trip, and no more."""
-        every = max(self._pace(part), self.runs[viewer.run_id].drawing)
+        every = max(self._pace(part), self.runs[run_id].drawing)
         return min(4, max(2, 1 + math.ceil(viewer.trip / every)))
 
     def _pace(self, part: str) -> float:
-        watched = len({viewer.run_id for viewer in self.viewers.values() if viewer.visible})
-        pace = min(SLOWEST, max(FASTEST, FASTEST * watched / 3))
-        return pace if part == "stage" else max(CURVES, pace)
+        return self.pace if part == "stage" else max(CURVES, self.pace)
 
-    def _draw(self, run_id: str, part: str, ready: Sequence[int]) -> None:
+    def _draw(self, run_id: str, part: str, narrow: bool, ready: Sequence[int]) -> None:
         timeline, watched, began = self.bench.runs[run_id], self.runs[run_id], self.clock()
-        moment = _moment(timeline, part)
+        moment = self.pictures.moment(run_id, part, narrow)
         try:
-            make = getattr(timeline.views, part, None)
-            scene = make(timeline.view()) if make else None
+            scene = self.pictures.make(run_id, part, narrow)
         except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
             timeline.fail(error)
             return
         watched.number += 1
         for number in ready:
-            seat = self.viewers[number].seats[part]
+            seat = self.viewers[number].seat(run_id, part)
             seat.seen, seat.due = moment, began + self._pace(part)
             if scene is not None:
                 seat.way.append((watched.number, began))
-                self.viewers[number].told = _state(timeline)
+                self.viewers[number].told[run_id] = _state(timeline)
         if scene is None:  # this lab draws no curves
             return
         header = {"n": watched.number, "base": None, "part": part, "keep": False, **self._told(run_id, watched)}
@@ -195,15 +228,14 @@ class Viewers:
         if not self.bench.resting:
             self.rests_until = self.clock() + took * (1 / SHARE - 1)
 
-    def _tell(self, numbers: Sequence[int], **more: Any) -> None:
-        """A status for viewers of one run; with its knobs, if somebody does not know them."""
-        run_id = self.viewers[numbers[0]].run_id
+    def _tell(self, numbers: Sequence[int], run_id: str, **more: Any) -> None:
+        """A status of a run for some viewers; with its knobs, if somebody does not know them."""
         timeline = self.bench.runs[run_id]
         told, config = self._told(run_id, self.runs[run_id]), timeline.wanted
-        if any(self.viewers[number].config != config for number in numbers):
+        if any(self.viewers[number].configs.get(run_id) != config for number in numbers):
             more = {"config": config.to_params()} | more
         for number in numbers:
-            self.viewers[number].told, self.viewers[number].config = _state(timeline), config
+            self.viewers[number].told[run_id], self.viewers[number].configs[run_id] = _state(timeline), config
         self.send(numbers, protocol.status(told | more))
 
     def _told(self, run_id: str, watched: Watched) -> dict[str, Any]:
@@ -248,20 +280,10 @@ class Viewers:
             return rate
         return watched.rate[2]
 
-    def _forget_closed(self) -> None:
-        """Viewers of runs that are gone go too, and runs that nobody watches are not remembered."""
-        for number, viewer in list(self.viewers.items()):
-            if viewer.run_id not in self.bench.runs:
-                del self.viewers[number]
-        watched = {viewer.run_id for viewer in self.viewers.values()}
-        for run_id in [run_id for run_id in self.runs if run_id not in watched]:
-            del self.runs[run_id]
 
-
-def _moment(timeline: Timeline, part: str) -> tuple[object, ...]:
-    """What a picture of a part depends on."""
-    step = timeline.experiment.step_count
-    return (step, timeline.version) if part == "stage" else (step, timeline.last_step, timeline.version)
+def _of(run_id: str, viewer: Viewer) -> dict[str, str]:
+    """Which run an event is about, unless it is the one of the socket's address."""
+    return {} if run_id == viewer.run_id else {"run": run_id}
 
 
 def _state(timeline: Timeline) -> tuple[object, ...]:
@@ -274,8 +296,8 @@ def _status(timeline: Timeline) -> str:
     return "running" if timeline.playing else timeline.status
 
 
-def _rest(timeline: Timeline) -> tuple[object, ...] | None:
-    """Step, status and version of a run that rests; None for one that trains, is on its way or is being dragged."""
-    if timeline.status == "running" or timeline.target is not None or timeline.rough:
+def _rest(marching: Sequence[Timeline]) -> tuple[tuple[object, ...], ...] | None:
+    """Step, status and version of each, if all rest; None if one trains, is on its way or is being dragged."""
+    if any(each.status == "running" or each.target is not None or each.rough for each in marching):
         return None
-    return timeline.experiment.step_count, timeline.status, timeline.version
+    return tuple((each.experiment.step_count, each.status, each.version) for each in marching)

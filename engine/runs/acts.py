@@ -1,4 +1,4 @@
-"""What a visitor does to a run: play, pause, turn knobs, pick something in its picture."""
+"""What a visitor does to a run by turning knobs, and by picking something in its picture."""
 
 from __future__ import annotations
 
@@ -6,51 +6,28 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from engine.contract.knobs import Config, ConfigError
+from engine.contract.knobs import ConfigError
 from engine.contract.view import Answer, Edit, Turn
+from engine.runs.groups import Group
 from engine.runs.run import PoolError
 from engine.runs.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
 
-def play(hosted: Timeline, steps: int | None = None, until: int | None = None) -> None:
-    """Train `steps` more, or to the step `until`, or on and on; from the step it is on its way to, when it is there."""
-    if hosted.target is not None:
-        if hosted.then != "diverged":
-            hosted.then, hosted.to_do, hosted.until, hosted.message, hosted.dirty = "running", steps, until, "", True
-        return
-    if hosted.status == "done" and hosted.experiment.step_count < hosted.last_step:
-        hosted.status = "paused"
-    if hosted.status in ("paused", "running"):
-        hosted.to_do, hosted.until, hosted.message = steps, until, ""
-        hosted.start()
-
-
-def pause(hosted: Timeline, message: str = "") -> None:
-    if not hosted.playing:
-        return
-    hosted.to_do = hosted.until = None
-    hosted.message, hosted.dirty = message, True
-    if hosted.target is not None:
-        hosted.then = "paused"
-    else:
-        hosted.status = "paused"
-        hosted.save()
-
-
-def turn(hosted: Timeline, changes: Mapping[str, Any], *, held: bool = False) -> tuple[str, ...]:
+def turn(hosted: Timeline, changes: Mapping[str, Any], group: Group, *, held: bool = False) -> tuple[str, ...]:
     """Turn knobs by hand: `changes` by name, texts as in a link or values.  Returns the names of all that changed.
 
-    A knob that is neither live nor for looking starts the run again, which plays on if it played.  At an earlier
-    moment a live knob waits for Play.  Raises `ConfigError`, and then nothing has changed.
+    A knob that is neither live nor for looking starts the run again, and those in its `group` that march with it, which
+    play on if they played.  What is looked at in one is looked at in all.  At an earlier moment a live knob waits for
+    Play.  Raises `ConfigError`, and then nothing has changed.
     """
     before, knobs = hosted.wanted, hosted.config.knobs()
     wanted = before.turned(**before.parsed(changes))
     changed = before.changed(wanted)
     doing = [name for name in changed if not knobs[name].look]
     if not all(knobs[name].live for name in doing):
-        _restart(hosted, wanted)
+        group.restart(hosted, wanted)
     elif doing and not (hosted.target is not None or hosted.here < hosted.last_step):
         hosted.waits = {}
         hosted.intervene(wanted, held=held)
@@ -60,14 +37,9 @@ def turn(hosted: Timeline, changes: Mapping[str, Any], *, held: bool = False) ->
         if doing:
             hosted.waits = {name: getattr(wanted, name) for name in hosted.config.changed(wanted)}
             hosted.version, hosted.dirty = hosted.version + 1, True
+    if len(doing) < len(changed):
+        group.look_as(hosted, wanted)
     return changed
-
-
-def _restart(hosted: Timeline, config: Config) -> None:
-    playing, to_do, until = hosted.playing, hosted.to_do, hosted.until
-    hosted.begin(config)
-    if playing:
-        play(hosted, to_do, until)
 
 
 def answer(hosted: Timeline, pick: Mapping[str, Any]) -> Answer:
@@ -80,20 +52,20 @@ def answer(hosted: Timeline, pick: Mapping[str, Any]) -> Answer:
     return answer
 
 
-def pick(hosted: Timeline, picked: Mapping[str, Any], held: bool = False) -> tuple[str, ...]:
+def pick(hosted: Timeline, picked: Mapping[str, Any], group: Group, held: bool = False) -> tuple[str, ...]:
     """Do what the lab answers to a pick.  Returns the names of the knobs that changed.
 
     `held` while it is being dragged.  Raises `ConfigError`, or `PoolError` for what is not in the picture any more;
     then nothing has changed.
     """
     try:
-        return _pick(hosted, picked, held)
+        return _pick(hosted, picked, group, held)
     finally:
         if not held:
             hosted.let_go()
 
 
-def _pick(hosted: Timeline, picked: Mapping[str, Any], held: bool) -> tuple[str, ...]:
+def _pick(hosted: Timeline, picked: Mapping[str, Any], group: Group, held: bool) -> tuple[str, ...]:
     if hosted.target is not None:
         raise PoolError("The run is on its way to another step: pick again when it is there.")
     hosted.view()  # a frame that cannot be made is no fault of the pick
@@ -103,7 +75,7 @@ def _pick(hosted: Timeline, picked: Mapping[str, Any], held: bool) -> tuple[str,
         log.info("The lab %s has no answer to the pick %.200r.", hosted.slug, picked, exc_info=True)
         raise PoolError("What was picked is not in the picture any more.") from None
     if isinstance(found, Turn):
-        return turn(hosted, found.knobs, held=held)
+        return turn(hosted, found.knobs, group, held=held)
     if isinstance(found, Edit):
         _edit(hosted, found.change, held)
     return ()

@@ -20,7 +20,8 @@ from engine.contract import weights
 from engine.contract.figure import Figure
 from engine.contract.knobs import Config, ConfigError
 from engine.contract.view import Answer
-from engine.runs import acts, copies
+from engine.runs import acts, copies, retelling
+from engine.runs.groups import Group
 from engine.runs.history import Drawn, Intervention, Look
 from engine.runs.limits import Limits
 from engine.runs.run import PoolError
@@ -36,6 +37,7 @@ class Bench:
         self.limits, self.device = limits or Limits(), device
         self.runs: dict[str, Timeline] = {}
         self._turns: deque[str] = deque()
+        self._groups: dict[Timeline, Group] = {}
         self.interrupted: Callable[[], bool] = lambda: False
 
     def call(self, verb: str, run_id: str, *args: Any) -> Any:
@@ -85,23 +87,34 @@ class Bench:
         run_id = next(name for name, other in self.runs.items() if other is hosted)
         del self.runs[run_id]
         self._turns.remove(run_id)
+        if group := self._groups.pop(hosted, None):
+            group.part(hosted)
+
+    def _do_group(self, hosted: Timeline, marching: Mapping[str, bool]) -> None:
+        """Show runs together: their ids, the leader's first, and whether each marches.  They take on its pace."""
+        runs = {run_id: self.runs[run_id] for run_id in marching if run_id in self.runs}
+        group = Group(list(runs.values()), [run for run_id, run in runs.items() if not marching[run_id]])
+        group.succeed([self._groups[run] for run in group.runs if run in self._groups])
+        if any(run.speed != group.runs[0].speed for run in group.runs):
+            group.speed(group.runs[0].speed)
+        self._groups |= dict.fromkeys(group.runs, group)
 
     def _do_play(self, hosted: Timeline, steps: int | None = None, until: int | None = None) -> None:
-        acts.play(hosted, steps, until)
+        self._group(hosted).play(hosted, steps, until)
 
     def _do_pause(self, hosted: Timeline, message: str = "") -> None:
-        acts.pause(hosted, message)
+        self._group(hosted).pause(hosted, message)
 
     def _do_speed(self, hosted: Timeline, steps_per_second: float | None) -> None:
-        hosted.speed, hosted.due, hosted.dirty = steps_per_second, 0.0, True
+        self._group(hosted).speed(steps_per_second)
 
     def _do_reset(self, hosted: Timeline, config: Config | None = None) -> None:
-        hosted.begin(config or hosted.wanted)
+        self._group(hosted).reset(hosted, config or hosted.wanted)
 
     def _do_update(self, hosted: Timeline, changes: Mapping[str, Any] | Config) -> tuple[Config, int]:
         """Turn knobs: see `acts.turn`.  A whole Config acts at once, and may differ only in live knobs."""
         if not isinstance(changes, Config):
-            acts.turn(hosted, changes)
+            acts.turn(hosted, changes, self._group(hosted))
             return hosted.wanted, hosted.version
         hosted.config.require_live(changes)
         if changes != hosted.config.seen_as(changes):
@@ -118,13 +131,13 @@ class Bench:
         hosted.intervene(dict(change))
 
     def _do_pick(self, hosted: Timeline, picked: Mapping[str, Any], held: bool = False) -> tuple[str, ...]:
-        return acts.pick(hosted, picked, held)
+        return acts.pick(hosted, picked, self._group(hosted), held)
 
     def _do_let_go(self, hosted: Timeline) -> None:
         hosted.let_go()
 
     def _do_seek(self, hosted: Timeline, step: int, rough: bool = False) -> None:
-        hosted.seek(step, rough=rough)
+        self._group(hosted).seek(hosted, step, rough=rough)
 
     def _do_retell(
         self, hosted: Timeline, interventions: Sequence[Intervention], step: int, at: int | None = None
@@ -136,10 +149,10 @@ class Bench:
         hosted.begin(hosted.first_config)
         told = sorted(interventions, key=lambda i: i.step)
         looks = next((i.change for i in reversed(told) if isinstance(i.change, Config)), hosted.first_config)
-        told = _doings(hosted.first_config, told)
+        told = retelling.doings(hosted.first_config, told)
         refused: dict[int, ConfigError] = {}
         if not all(isinstance(i.change, Config) for i in told):
-            refused = _refused(hosted, told)
+            refused = retelling.refused(hosted, told)
             hosted.begin(hosted.first_config)
         hosted.looks = looks
         hosted.interventions = [i for place, i in enumerate(told) if place not in refused]
@@ -189,24 +202,7 @@ class Bench:
 
     def _do_branch(self, hosted: Timeline, new_id: str, step: int, config: Config) -> None:
         """A new run with the same past up to `step`, and `config` from there on."""
-        hosted.arrive()
-        hosted.config.require_live(config)
-        if hosted.experiment.step_count == hosted.last_step and hosted.status != "diverged":
-            hosted.save()
-        step = max(0, min(int(step), hosted.last_step))
-        branch = Timeline(hosted.slug, hosted.first_config, hosted.device, hosted.limits)
-        branch.history = pickle.loads(pickle.dumps(hosted.history))
-        branch.history.cut(step)
-        branch.checkpoints = [c for c in hosted.checkpoints if c.step <= step]
-        branch.interventions = [i for i in hosted.interventions if i.step <= step]
-        branch.last_step = branch.recorded = step
-        branch.speed, branch.looks = hosted.speed, config
-        branch.restore(step)
-        branch.arrive()
-        if config != branch.config:
-            branch.intervene(config)
-        hosted.waits = {}  # the branch has taken them
-        self._host(new_id, branch)
+        self._host(new_id, copies.branch(hosted, step, config))
 
     def _do_weights(self, hosted: Timeline) -> bytes:
         """The model as a safetensors file that says which lab made it, with which config, and what the lab adds."""
@@ -235,6 +231,23 @@ class Bench:
         """Everything that another bench needs to go on with a run.  Raises what the lab raises."""
         return copies.dump(self.runs[run_id])
 
+    # -------------------------------------------------------------- together
+
+    def _group(self, hosted: Timeline) -> Group:
+        return self._groups.get(hosted) or Group([hosted])
+
+    def group(self, run_id: str) -> Group:
+        """The group of a run; one that stands alone is a group of its own."""
+        return self._group(self.runs[run_id])
+
+    def beside(self, run_id: str) -> list[str]:
+        """The ids of the runs in the group of `run_id`: its own first, then in their order.  None if it is not here."""
+        if run_id not in self.runs:
+            return []
+        group = self.group(run_id).runs
+        others = {run: name for name, run in self.runs.items() if run in group} if len(group) > 1 else {}
+        return [run_id, *(others[run] for run in group if run is not self.runs[run_id])]
+
     # ------------------------------------------------------------- training
 
     def next_run(self) -> str | None:
@@ -242,7 +255,7 @@ class Bench:
         now = time.monotonic()
         for _ in range(len(self._turns)):
             hosted = self.runs[self._turns[0]]
-            if hosted.target is not None or (hosted.status == "running" and hosted.due <= now):
+            if hosted.target is not None or (hosted.due <= now and self._trains(hosted)):
                 return self._turns[0]
             self._turns.rotate(-1)
         return None
@@ -264,6 +277,11 @@ class Bench:
             hosted.fail(error)
         return True
 
+    def _trains(self, hosted: Timeline) -> bool:
+        """Whether a run trains, and nobody who marches with it is behind."""
+        group = self._groups.get(hosted)
+        return hosted.status == "running" and (group is None or group.may_go(hosted))
+
     @property
     def resting(self) -> bool:
         """Whether no run trains or is on its way to another step."""
@@ -272,34 +290,5 @@ class Bench:
     def idle_for(self) -> float:
         """Seconds until a slowed-down run is due again, at most a quarter of a second."""
         now = time.monotonic()
-        due = [h.due - now for h in self.runs.values() if h.status == "running"]
+        due = [h.due - now for h in self.runs.values() if self._trains(h)]
         return max(0.0, min([0.25, *due]))
-
-
-def _doings(first: Config, told: Sequence[Intervention]) -> list[Intervention]:
-    """`told` without what only looks: links from before told of that too."""
-    kept, before = [], first
-    for intervention in told:
-        if isinstance(intervention.change, Config):
-            looked, before = before.seen_as(intervention.change), intervention.change
-            if looked == before:
-                continue
-        kept.append(intervention)
-    return kept
-
-
-def _refused(hosted: Timeline, told: Sequence[Intervention]) -> dict[int, ConfigError]:
-    """What the lab says to each of `told` that it refuses, by place.  All are tried: the run is no longer as it was."""
-    found: dict[int, ConfigError] = {}
-    editable = hasattr(hosted.experiment, "edit")
-    for place, intervention in enumerate(told):
-        if isinstance(intervention.change, Config) and not editable:
-            continue
-        try:
-            hosted.apply(intervention.change)
-        except ConfigError as error:
-            found[place] = error
-        except Exception:  # the lab's own code: a link must not take its run down
-            log.exception("The lab %s cannot make the change %r of a link.", hosted.slug, intervention.change)
-            found[place] = ConfigError("edit", intervention.change, "the lab cannot read it")
-    return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from typing import Any
 
+from engine.contract.knobs import Config
 from engine.contract.states import pack
 from engine.runs.history import Checkpoint
 from engine.runs.limits import Limits
@@ -59,3 +61,25 @@ def adopt(dumped: Mapping[str, Any], limits: Limits) -> Timeline:
         timeline.restore(dumped["step"])
         timeline.then = dumped["status"]
     return timeline
+
+
+def branch(hosted: Timeline, step: int, config: Config) -> Timeline:
+    """A new run with the same past up to `step`, and `config` from there on.  Raises `ConfigError`."""
+    hosted.arrive()
+    hosted.config.require_live(config)
+    if hosted.experiment.step_count == hosted.last_step and hosted.status != "diverged":
+        hosted.save()
+    step = max(0, min(int(step), hosted.last_step))
+    new = Timeline(hosted.slug, hosted.first_config, hosted.device, hosted.limits)
+    new.history = pickle.loads(pickle.dumps(hosted.history))
+    new.history.cut(step)
+    new.checkpoints = [c for c in hosted.checkpoints if c.step <= step]
+    new.interventions = [i for i in hosted.interventions if i.step <= step]
+    new.last_step = new.recorded = step
+    new.speed, new.looks = hosted.speed, config
+    new.restore(step)
+    new.arrive()
+    if config != new.config:
+        new.intervene(config)
+    hosted.waits = {}  # the branch has taken them
+    return new

@@ -23,9 +23,11 @@ from engine.contract.knobs import Config
 from engine.contract.reading import ReadError
 from engine.runs import reading
 from engine.runs.audience import Watch
+from engine.runs.grouped import Grouped
+from engine.runs.grouped import PoolFull as PoolFull
 from engine.runs.history import Look
 from engine.runs.limits import Limits
-from engine.runs.records import GONE, Record, Records
+from engine.runs.records import GONE, Record
 from engine.runs.run import PoolError as PoolError
 from engine.runs.run import Run
 
@@ -40,11 +42,7 @@ class WorkerLost(PoolError):
     """The worker ended before it answered."""
 
 
-class PoolFull(PoolError):
-    """There is no place for another run, not even in the queue."""
-
-
-class Pool(Records):
+class Pool(Grouped):
     """Places runs on benches.  Thread-safe."""
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -55,15 +53,7 @@ class Pool(Records):
         self._watches: dict[int, Watch] = {}
         self._numbers = itertools.count(1)  # of watches
 
-    # --------------------------------------------------------- what a home does
-
-    @abc.abstractmethod
-    def places(self) -> dict[int, int]:
-        """Each bench that takes new runs, with the number that it can hold."""
-
-    @abc.abstractmethod
-    def send(self, place: int, verb: str, run_id: str, args: tuple[Any, ...], timeout: float) -> Any:
-        """Carry a call to a bench and return its answer.  Raises what the bench raises, or `PoolError`."""
+    # ------------------------------------ what a home does, besides `places` and `send`
 
     @abc.abstractmethod
     def hear(self, place: int, number: int, run_id: str, message: Mapping[str, Any]) -> None:
@@ -82,12 +72,25 @@ class Pool(Records):
 
     # --------------------------------------------------------------- public
 
-    def open(self, slug: str, config: Config, owner: str = "") -> Run:
+    def open(
+        self, slug: str, config: Config, owner: str = "", *, beside: Run | None = None, marches: bool = True
+    ) -> Run:
         """A new run of `owner` at step 0, paused; it waits if all places are taken.
 
-        Raises `PoolFull` if the queue is full too, and `ConfigError` if the lab refuses the config.
+        With `beside` it is the last in the group of that run, of which the key must be known, and where that is; see
+        `Run.march` for `marches`.  Raises `PoolFull` if the queue is full too, or there is no room beside that run,
+        `PoolError` if that is gone, and `ConfigError` if the lab refuses the config.
         """
-        return self._admitted(Record(slug, config, owner))
+        record = Record(slug, config, owner, marches=marches)
+        if beside is None:
+            return self._admitted(record)
+        other = self._expected(beside)
+        if other.slug != slug:
+            raise ValueError(f"A run of {slug} cannot stand beside one of {other.slug}.")
+        self._join(record, other)
+        if record.place is not None:
+            self._start(record)
+        return self.handle(record, record.key)
 
     def copy(self, run_id: str, owner: str) -> Run:
         """A new run of `owner` with the whole past of another one, paused where that stands now.
@@ -122,7 +125,7 @@ class Pool(Records):
             self._make_room()
         with self._lock:
             if self._waiting() or self._free_place() is None:
-                if len(self._waiting()) >= self.limits.waiting:
+                if len(self._queue()) >= self.limits.waiting:
                     raise PoolFull(
                         "The playground is full: every place is taken and the queue is full too. "
                         "Please try again in a few minutes; what you set stays in the link."
@@ -142,7 +145,7 @@ class Pool(Records):
         if verb not in LOOKS:
             self.require(run_id, key)
         record = self._record(run_id)
-        record.asked, record.left, record.leased_out = time.monotonic(), math.inf, False
+        self._touched(record, acts=True)
         with self._lock:
             if record.place is None:
                 if verb in ASKS:
@@ -167,7 +170,7 @@ class Pool(Records):
         if record is None:
             return Look(status="lost", message=GONE)
         with self._lock:
-            record.asked, record.left = time.monotonic(), math.inf
+            self._touched(record, acts=False)
             if record.place is None:
                 return self._waiting_look(record)
         if record.look.status == "lost":
@@ -200,9 +203,7 @@ class Pool(Records):
     def tell(self, watch: Watch, message: Mapping[str, Any]) -> None:
         """Somebody who watches says something, which also keeps the run.  Raises `PoolError` if it is gone."""
         record = self._record(watch.run_id)
-        record.asked, record.left = time.monotonic(), math.inf
-        if message.get("type") not in ("hello", "ack", "seen"):  # it may play again
-            record.leased_out = False
+        self._touched(record, acts=message.get("type") not in ("hello", "ack", "seen"))
         if message.get("type") == "hello":
             watch.hello = message
         if record.place is not None and record.look.status != "lost":
@@ -241,9 +242,10 @@ class Pool(Records):
         """Like `Run.leave`: whoever only looked has nothing to leave.  Takes no lock and no time."""
         record = self._records.get(run_id)
         if record is not None and self.may(run_id, key):
-            record.left = time.monotonic()
+            for each in record.together:
+                each.left = time.monotonic()
 
-    def branch(self, run_id: str, step: int, config: Config, key: str) -> Run:
+    def branch(self, run_id: str, step: int, config: Config, key: str, *, beside: bool = False) -> Run:
         """Like `Run.branch`: on the bench of its parent, since its past is there."""
         self.require(run_id, key)
         parent = self._record(run_id)
@@ -251,9 +253,14 @@ class Pool(Records):
             if parent.place is None or self._taken(parent.place) >= self.places().get(parent.place, 0):
                 raise PoolFull("There is no place for a branch just now. Close a comparison, or try again in a minute.")
             record = Record(parent.slug, config, parent.owner, place=parent.place)
+            if beside:
+                self._join(record, parent, first=True)
             self._records[record.run_id] = record
         try:
             self.call("branch", run_id, record.run_id, step, config, key=key, timeout=30.0)
+            if beside:
+                parent.marches = False
+                self._regroup(record)
         except Exception:
             self._forget(record.run_id)
             raise
@@ -266,13 +273,15 @@ class Pool(Records):
             self.close_run(run_id)
 
     def close_run(self, run_id: str) -> None:
-        """Forget a run and let the next one in."""
-        record = self._forget(run_id)
-        if record is not None and record.place is not None:
-            try:
-                self.send(record.place, "close", run_id, (), 2.0)
-            except (PoolError, KeyError) as error:
-                log.info("Run %s was gone before it was closed: %s", run_id, error)
+        """Forget a run, with those whom it leads, and let the next one in."""
+        there = self._records.get(run_id)
+        for record in self._leaving(there) if there is not None else ():
+            self._forget(record.run_id)
+            if record.place is not None:
+                try:
+                    self.send(record.place, "close", record.run_id, (), 2.0)
+                except (PoolError, KeyError) as error:
+                    log.info("Run %s was gone before it was closed: %s", record.run_id, error)
         self.admit()
 
     def sweep(self) -> None:
@@ -284,7 +293,7 @@ class Pool(Records):
             limit = self.limits.pause_after if record.place is None else self.limits.drop_after
             gone = seconds > self.limits.pause_after or now - record.left > self.limits.leave_after
             if seconds > limit:
-                self.close_run(record.run_id)
+                self.close_run(record.together[0].run_id)
             elif gone and not record.leased_out and record.place is not None:
                 record.leased_out = True
                 message = "Paused because nobody was watching. Press Play to go on."
@@ -298,15 +307,17 @@ class Pool(Records):
         """Give free places to runs that wait, first come first served."""
         while True:
             with self._lock:
-                waiting, place = self._waiting(), self._free_place()
-                if not waiting or place is None:
+                waiting = self._queue()
+                place = self._free_place(len(waiting[0].together)) if waiting else None
+                if place is None:
                     return
-                record = waiting[0]
-                record.place = place
+                group = [*waiting[0].together]
+                for record in group:
+                    record.place = place
             try:
-                self._start(record)
+                self._start(*group)
             except Exception as error:
-                log.warning("A waiting run of %s could not start: %s", record.slug, error)
+                log.warning("A waiting run of %s could not start: %s", group[0].slug, error)
 
     def stats(self) -> dict[str, int]:
         """How many runs have a place, wait for one and are being watched, and how many places there are."""
@@ -318,8 +329,9 @@ class Pool(Records):
 
     # --------------------------------------------------------------- inside
 
-    def _free_place(self) -> int | None:
-        free = {place: self._taken(place) for place, room in self.places().items() if self._taken(place) < room}
+    def _free_place(self, runs: int = 1) -> int | None:
+        """Where least is going on, among the places with room for so many."""
+        free = {place: self._taken(place) for place, room in self.places().items() if self._taken(place) + runs <= room}
         return min(free, key=free.__getitem__) if free else None
 
     def _make_room(self) -> None:
@@ -328,28 +340,52 @@ class Pool(Records):
             placed = [r for r in self._records.values() if r.place is not None]
             idle = min(placed, key=lambda r: r.asked, default=None)
         if idle is not None and time.monotonic() - idle.asked > self.limits.pause_after:
-            self.close_run(idle.run_id)
+            self.close_run(idle.together[0].run_id)
 
     def _waiting_look(self, record: Record) -> Look:
-        position = [r.run_id for r in self._waiting()].index(record.run_id) + 1
+        position = self._queue().index(record.together[0]) + 1
         message = f"Every place is taken just now. You are number {position} in the queue, and start by yourself."
         return Look(status="waiting", message=message, config=record.config)
 
-    def _start(self, record: Record) -> None:
-        assert record.place is not None
-        record.asked = math.inf  # its lease begins when it has started
+    def _start(self, *records: Record) -> None:
+        """Begin runs of one group, the leader first, on the bench where it has a place.
+
+        Raises what the bench says to the first, and then none has begun.
+        """
+        for record in records:
+            record.asked = math.inf  # its lease begins when it has started
+        started: list[Record] = []
+        for record in records:
+            try:
+                assert record.place is not None
+                self._begin(record, record.place)
+                started.append(record)
+            except Exception as error:
+                if not started:
+                    for each in records:
+                        self._forget(each.run_id)
+                    raise
+                log.warning("A run of %s could not start beside another one: %s", record.slug, error)
+                self._forget(record.run_id)
         try:
-            self._begin(record, record.place)
-            for verb, args in record.queued:
-                said = self.send(record.place, verb, record.run_id, args, 5.0)
-                if verb == "retell" and said:
-                    record.notice, record.notice_until = f"In the link, {said}", math.inf
-            record.queued.clear()
-            record.asked = time.monotonic()
-            self._greet(record)
+            if len(started[0].together) > 1:
+                self._regroup(started[0])
+            for record in reversed(started):  # who leads last: what it does all do
+                self._do_queued(record)
         except Exception:
-            self._forget(record.run_id)
+            for record in started:
+                self._forget(record.run_id)
             raise
+
+    def _do_queued(self, record: Record) -> None:
+        assert record.place is not None
+        for verb, args in record.queued:
+            said = self.send(record.place, verb, record.run_id, args, 5.0)
+            if verb == "retell" and said:
+                record.notice, record.notice_until = f"In the link, {said}", math.inf
+        record.queued.clear()
+        record.asked = time.monotonic()
+        self._greet(record)
 
     def _begin(self, record: Record, place: int) -> None:
         """Open a run on a bench; a copy goes on with what it was copied from."""
@@ -362,6 +398,9 @@ class Pool(Records):
     def _forget(self, run_id: str) -> Record | None:
         with self._lock:
             record = self._records.pop(run_id, None)
+            if record is not None and len(record.together) > 1:
+                record.together.remove(record)
+                record.together = [record]
         for watch in [w for w in self._watches.values() if w.run_id == run_id]:
             watch.deliver(None)
         return record

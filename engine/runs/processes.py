@@ -144,7 +144,10 @@ class ProcessPool(Pool):
         worker = self._workers[place]
         if not worker.ready.wait(min(timeout, 0.2) if verb == "peek" else timeout):
             raise PoolError("A worker is starting; your run begins in a moment.")
-        now, ahead = time.monotonic(), worker.ahead.pop(run_id, _Ahead())  # gone: another verb may change everything
+        now, ahead = time.monotonic(), worker.ahead.pop(run_id, _Ahead())
+        if verb != "peek" and (record := self._records.get(run_id)) is not None:
+            for each in record.together:  # another verb may change everything, of those beside it too
+                worker.ahead.pop(each.run_id, None)
         quick = verb == "peek" and now - ahead.asked < QUICK
         future = (ahead.answer if quick and ahead.args == args else None) or worker.ask(verb, run_id, args)
         try:
@@ -290,6 +293,11 @@ class ProcessPool(Pool):
             except Exception as error:
                 log.warning("Run %s could not be taken over: %s", record.run_id, error)
                 self._lose(record, "The worker that trained this was lost, and the run with it. Reset starts it again.")
+        for leader in [record for record in records if record.together[0] is record and len(record.together) > 1]:
+            try:
+                self._regroup(leader)
+            except PoolError as error:
+                log.warning("The runs beside %s do not stand together any more: %s", leader.run_id, error)
 
     def _resume(self, record: Record, worker: _Worker, why: str) -> None:
         if record.crashes >= self.limits.crashes:

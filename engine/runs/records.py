@@ -27,7 +27,7 @@ def _new_key() -> str:
     return secrets.token_urlsafe(24)
 
 
-@dataclass
+@dataclass(eq=False)
 class Record:
     """What the pool knows of one run without asking its bench.  Neither owner nor key appear in a log."""
 
@@ -47,6 +47,11 @@ class Record:
     notice_until: float = 0.0
     left: float = math.inf  # when the page that watched it was left
     leased_out: bool = False  # paused because nobody asked
+    together: list[Record] = field(default_factory=list, repr=False)  # those of one group have one list: leader first
+    marches: bool = True  # with those of its group; else it was kept with another past
+
+    def __post_init__(self) -> None:
+        self.together.append(self)
 
 
 def _same(secret: str, said: object) -> bool:
@@ -84,9 +89,9 @@ class Records(abc.ABC):
         return self.handle(self._record(run_id), key)
 
     def may(self, run_id: str, key: object) -> bool:
-        """Whether `key`, which may be anything that a browser sent, is that of the run."""
+        """Whether `key`, which may be anything that a browser sent, is that of the run or of the one that leads it."""
         record = self._records.get(run_id)
-        return record is not None and _same(record.key, key)
+        return record is not None and any([_same(each.key, key) for each in (record, record.together[0])])
 
     def require(self, run_id: str, key: str) -> None:
         """Raise `PoolError`, with a sentence, unless there is such a run and this is its key."""
@@ -109,6 +114,10 @@ class Records(abc.ABC):
 
     def _waiting(self) -> list[Record]:
         return [r for r in self._records.values() if r.place is None]
+
+    def _queue(self) -> list[Record]:
+        """The runs that wait, each with those whom it leads."""
+        return [r for r in self._waiting() if r.together[0] is r]
 
     def _taken(self, place: int) -> int:
         return sum(r.place == place for r in self._records.values())

@@ -26,7 +26,15 @@ class Home(Protocol):
 
     def leave(self, run_id: str, key: str) -> None: ...
 
-    def branch(self, run_id: str, step: int, config: Config, key: str) -> Run: ...
+    def branch(self, run_id: str, step: int, config: Config, key: str, *, beside: bool = False) -> Run: ...
+
+    def group(self, run_id: str, key: str = "") -> list[Run]: ...
+
+    def lead(self, run_id: str, key: str) -> None: ...
+
+    def march(self, run_id: str, on: bool, key: str) -> None: ...
+
+    def marches(self, run_id: str) -> bool: ...
 
     def end(self, run_id: str, key: str) -> None: ...
 
@@ -132,9 +140,33 @@ class Run:
         said: str | None = self._act("retell", list(interventions), step, at)
         return said or ""  # a run that waits for a place says it when it has one
 
-    def branch(self, step: int, config: Config) -> Run:
-        """A new run with the same past up to `step` and `config` (live knobs) from there on, paused."""
-        return self.pool.branch(self.id, step, config, self.key)
+    def branch(self, step: int, config: Config, *, beside: bool = False) -> Run:
+        """A new run with the same past up to `step` and `config` (live knobs) from there on, paused.
+
+        With `beside` it leads this run's group from now on, and this one stands beside it and does not march.
+        """
+        return self.pool.branch(self.id, step, config, self.key, beside=beside)
+
+    def group(self) -> list[Run]:
+        """The runs that are shown together with this one, itself among them, the leader first.
+
+        Play, pause, step, reset, speed and seek act on all who march, whichever they are said to; a run that does not
+        march obeys alone.  Whoever has the key of the leader gets them with their keys.  Raises `PoolError`.
+        """
+        return self.pool.group(self.id, self.key)
+
+    def lead(self) -> None:
+        """Come first in the group; the others keep their order."""
+        self.pool.lead(self.id, self.key)
+
+    def march(self, on: bool) -> None:
+        """Whether this run does what is done to those of its group; one that was kept with another past does not."""
+        self.pool.march(self.id, on, self.key)
+
+    @property
+    def marches(self) -> bool:
+        """Whether it does.  Raises `PoolError` for a run that is gone."""
+        return self.pool.marches(self.id)
 
     def weights(self) -> bytes:
         """The model's parameters and buffers as a safetensors file, for `engine.contract.weights.read`."""
@@ -150,7 +182,7 @@ class Run:
         return story
 
     def close(self) -> None:
-        """Forget the run and let the next one in.  Does nothing if it is gone already."""
+        """Forget the run, with those whom it leads, and let the next one in.  Does nothing if it is gone already."""
         self.pool.end(self.id, self.key)
 
     def keep_weights(self) -> str:

@@ -131,7 +131,7 @@ def _answer(bench: Any, viewers: Audience, cold: Any, pipe: Any, pulse: Pulse, o
     pulse.beat(READING if verb == "read" else run_id)
     if verb == "hear":  # nobody waits for an answer
         if viewers.hear(number, run_id, *args):
-            owed.add(run_id)
+            owed.update(bench.beside(run_id))  # what is done to one, others do too
         return
     try:
         if verb == "read":
@@ -152,7 +152,7 @@ def _answer(bench: Any, viewers: Audience, cold: Any, pipe: Any, pulse: Pulse, o
         message = pickle.dumps((number, True, None), protocol=5)
     pipe.send_bytes(message)
     if verb not in READS:
-        owed.add(run_id)
+        owed.update(bench.beside(run_id))  # what is done to one, others do too
 
 
 def _send(pipe: Any, message: tuple[Any, ...]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.scene import palette as _palette
+from engine.scene.scales import LARGEST, scale
 from engine.scene.scene import Scene
 
 Floats = NDArray[np.float64]
@@ -16,7 +17,6 @@ History = Mapping[str, tuple[ArrayLike, ArrayLike]]  # metric -> (steps (T,), va
 
 POINTS = 400  # at most so many of a curve travel to the browser: no chart is much wider than that in pixels
 DASHES = ((), (8, 4), (2, 3), (11, 3, 2, 3), (5, 3), (2, 3, 2, 3, 9, 3))  # lengths on and off; the first is solid
-_LARGEST = float(np.finfo(np.float32).max)
 _PLAIN = {"test": 0, "train": 0, "positive": 0, "gradient": 0, "negative": 1, "neutral": 2}  # colour -> dash
 
 
@@ -102,7 +102,7 @@ def thinned(steps: ArrayLike, *values: ArrayLike) -> Floats:
     rows = rows[:, fine[0] : fine[-1] + 1] if len(fine) else rows[:, :0]
     if rows.shape[1] > POINTS:
         rows = rows[:, np.linspace(0, rows.shape[1] - 1, POINTS).round().astype(int)]
-    return np.where(np.isfinite(rows), np.clip(rows, -_LARGEST, _LARGEST), np.nan)  # float32 has to hold them
+    return np.where(np.isfinite(rows), np.clip(rows, -LARGEST, LARGEST), np.nan)  # float32 has to hold them
 
 
 def dash_of(series: Iterable[tuple[str, str]]) -> dict[str, tuple[int, ...]]:
@@ -141,15 +141,3 @@ def _between(low: tuple[Floats, Floats], high: tuple[Floats, Floats]) -> Floats:
     """Steps, lower and upper edge of a band, where both edges have points."""
     steps, at_low, at_high = np.intersect1d(low[0], high[0], return_indices=True)
     return thinned(steps, low[1][at_low], high[1][at_high])
-
-
-def scale(values: Sequence[Floats], log_y: bool, clip: bool = False) -> dict[str, str | float]:
-    """What the y axis is: linear, log, or symlog, which is linear up to a power of ten, `linear`."""
-    finite = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.zeros(0)
-    if not log_y or clip or not (finite < 0).any():
-        return {"scale": "log" if log_y else "linear"}
-    size = np.abs(finite[finite != 0])
-    top = min(float(size.max()), _LARGEST)
-    shorter = min(float(finite.max(initial=0)), -float(finite.min())) or float(np.median(size))
-    linear = min(max(shorter / 10, top / 1e4, 1e-30), top / 10)  # the shorter side gets a decade, the longer one four
-    return {"scale": "symlog", "linear": 10.0 ** math.floor(math.log10(max(linear, 1e-30)))}

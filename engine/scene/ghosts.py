@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from engine.scene.curves import scale
-from engine.scene.scene import Scene
+from engine.scene.arrays import Arrays
+from engine.scene.scales import scale
 
 
-def beside(scene: Scene, others: Sequence[Scene]) -> Scene:
+class Panels(Protocol):
+    """See `engine.scene.scene.Scene`."""
+
+    rows: list[list[dict[str, Any]]]
+    arrays: Arrays
+
+
+Scene = TypeVar("Scene", bound=Panels)
+
+
+def beside(scene: Scene, others: Sequence[Panels]) -> Scene:
     """`scene` with the measured curves of `others` in it: from panels with the same key, what has the same metric.
 
     `scene` itself is changed, and returned.
@@ -29,11 +39,11 @@ def beside(scene: Scene, others: Sequence[Scene]) -> Scene:
     return scene
 
 
-def has_curves(scene: Scene) -> bool:
+def has_curves(scene: Panels) -> bool:
     """Whether there is a panel in it that `beside` can draw into."""
     return any(True for _ in _panels(scene))
 
 
-def _panels(scene: Scene) -> Iterator[dict[str, Any]]:
+def _panels(scene: Panels) -> Iterator[dict[str, Any]]:
     """The panels of curves in a scene."""
     return (panel for row in scene.rows for panel in row if panel["kind"] == "curves")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.scene import offline
+from engine.scene import ghosts, offline, scales
 from engine.scene import palette as _palette
 from engine.scene.arrays import Arrays, Span, pairs, quantise, span, strongest
 from engine.scene.panel import Panel
@@ -227,6 +227,15 @@ class Scene:
             "pen", key, title, weight, strokes=drawn, revision=revision, caption=list(caption), width=width, draw=True,
             palette=_palette.known_map(palette), **self.arrays.images(cells[None], low=0.0, high=1.0),
         )  # fmt: skip
+
+    def axes(self) -> scales.Axes:
+        """What the planes show, for `beside` of another scene."""
+        return scales.axes(self.rows)
+
+    def beside(self, others: Sequence[Scene] = (), axes: Iterable[scales.Axes] = ()) -> None:
+        """Stand beside `others`: their curves are drawn into this scene, and planes reach as far as all of `axes`."""
+        ghosts.beside(self, others)
+        scales.share(self.rows, axes)
 
     def header(self) -> dict[str, Any]:
         """What a message says of the panels before the numbers come."""

@@ -22,6 +22,7 @@ ACTS: dict[str, Callable[[Run], object]] = {
     "update": lambda run: run.update(until(run, at_rest).config),
     "look_as": lambda run: run.look_as(until(run, at_rest).config),
     "branch": lambda run: run.branch(0, until(run, at_rest).config), "retell": lambda run: run.retell([], 3),
+    "lead": Run.lead, "march": lambda run: run.march(False),
 }  # fmt: skip
 
 
@@ -47,7 +48,8 @@ def test_whoever_finds_a_run_may_look_and_nothing_else(pool: Pool, faulty: type)
 
 
 def test_every_method_of_a_run_that_acts_is_among_those_that_are_tried() -> None:
-    looks = {"peek", "report", "curves", "inside", "answer", "facts", "weights", "story", "leave", "keep_weights"}
+    looks = {"peek", "curves", "inside", "answer", "facts", "weights", "story", "leave", "keep_weights", "report",
+             "group", "marches"}  # fmt: skip
     assert {name for name in vars(Run) if not name.startswith("_")} == looks | set(ACTS)
 
 

@@ -1,0 +1,157 @@
+"""Runs that are shown together: what is done to one of them, the others that march with it do too.
+
+Nobody who marches is more than a slice ahead of the others, and all stop at the same step.  A run that was kept with
+another past stands beside them and does not march.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+
+from engine.contract.knobs import Config, ConfigError
+from engine.runs.timeline import Timeline
+
+
+def play(hosted: Timeline, steps: int | None = None, until: int | None = None) -> None:
+    """Train `steps` more, or to the step `until`, or on and on; from the step it is on its way to, when it is there."""
+    if hosted.target is not None:
+        if hosted.then != "diverged":
+            hosted.then, hosted.to_do, hosted.until, hosted.message, hosted.dirty = "running", steps, until, "", True
+        return
+    if hosted.status == "done" and hosted.experiment.step_count < hosted.last_step:
+        hosted.status = "paused"
+    if hosted.status in ("paused", "running"):
+        hosted.to_do, hosted.until, hosted.message = steps, until, ""
+        hosted.start()
+
+
+def pause(hosted: Timeline, message: str = "") -> None:
+    if not hosted.playing:
+        return
+    hosted.to_do = hosted.until = None
+    hosted.message, hosted.dirty = message, True
+    if hosted.target is not None:
+        hosted.then = "paused"
+    else:
+        hosted.status = "paused"
+        hosted.save()
+
+
+class Group:
+    """Runs on one bench that are shown together: `runs`, the leader first, and those of them that were `kept`."""
+
+    def __init__(self, runs: Sequence[Timeline], kept: Iterable[Timeline] = ()) -> None:
+        self.runs, self.kept = list(runs), list(kept)
+        self._since: dict[Timeline, int] = {}  # the step from which each plays, or has played last
+
+    def succeed(self, former: Iterable[Group]) -> None:
+        """Take the place of other groups."""
+        for group in former:
+            self._since |= {run: step for run, step in group._since.items() if run in self.runs}
+
+    def part(self, run: Timeline) -> None:
+        """A run leaves."""
+        self.runs = [each for each in self.runs if each is not run]
+        self.kept = [each for each in self.kept if each is not run]
+        self._since.pop(run, None)
+
+    def marching(self, run: Timeline) -> list[Timeline]:
+        """Those who obey when something is done to `run`: itself first, and who marches with it."""
+        if run in self.kept:
+            return [run]
+        return [run, *(other for other in self.runs if other is not run and other not in self.kept)]
+
+    def playing(self, run: Timeline) -> bool:
+        """Whether one of those who obey with `run` trains."""
+        return any(each.playing for each in self.marching(run))
+
+    def may_go(self, run: Timeline) -> bool:
+        """Whether nobody who marches with `run` has to catch up with it first."""
+        return all(run.here <= other.here for other in self.marching(run) if other.playing)
+
+    # ------------------------------------------------------------------ verbs
+
+    def play(self, run: Timeline, steps: int | None = None, until: int | None = None) -> None:
+        """Train `steps` more than where `run` is, or to the step `until`, or on and on."""
+        marching = self.marching(run)
+        ready = [each for each in marching if _ready(each)]
+        for each in marching:
+            if not each.playing:
+                self._since[each] = each.here
+        goal = until
+        if steps is not None and ready:
+            from_here = run.here if run in ready else min(each.here for each in ready)
+            goal = max([from_here, *(each.here for each in ready if each.playing)]) + steps
+        for each in ready:
+            if goal is not None and each.here >= goal:
+                pause(each)
+            else:
+                play(each, None if steps is None or goal is None else goal - each.here, until)
+
+    def pause(self, run: Timeline, message: str = "") -> None:
+        """Stop, all at the step to which the first of them has come since they began to play."""
+        marching = self.marching(run)
+        goal = max((each.here for each in marching if each.here > self._since.get(each, -1)), default=0)
+        for each in marching:
+            if each.playing and each.here < goal:
+                play(each, goal - each.here)
+                each.message = message
+            else:
+                pause(each, message)
+
+    def seek(self, run: Timeline, step: int, *, rough: bool = False) -> None:
+        """Show the moment after `step`, or the nearest one that a run has."""
+        self._each(run, lambda each: each.seek(step, rough=rough))
+
+    def speed(self, steps_per_second: float | None) -> None:
+        """Train so many steps a second, also those that were kept."""
+        for each in self.runs:
+            each.speed, each.due, each.dirty = steps_per_second, 0.0, True
+
+    def reset(self, run: Timeline, config: Config) -> None:
+        """Begin again: `run` with `config`, the others with their own.  Raises what the lab says to `config`."""
+        run.begin(config)
+        self._since.clear()
+        self._each(run, lambda each: each.begin(each.wanted.seen_as(config)), itself=False)
+        self.look_as(run, config)
+
+    def restart(self, run: Timeline, config: Config) -> None:
+        """Like `reset`, and play on if they played.  Raises what the lab says to `config`."""
+        playing, to_do, until = self.playing(run), run.to_do, run.until
+        self.reset(run, config)
+        if playing:
+            self.play(run, to_do, until)
+
+    def look_as(self, run: Timeline, config: Config) -> None:
+        """Look at the others, kept or not, as `config` of `run` says."""
+        for each in self.runs:
+            if each is not run:
+                _guarded(each, lambda other: _look_as(other, config))
+
+    def _each(self, run: Timeline, act: Callable[[Timeline], None], *, itself: bool = True) -> None:
+        """Do something to all who obey.  What the lab raises over `run` is raised, over another one it is its own."""
+        if itself:
+            act(run)
+        for each in self.marching(run)[1:]:
+            _guarded(each, act)
+
+
+def _guarded(run: Timeline, act: Callable[[Timeline], None]) -> None:
+    try:
+        act(run)
+    except Exception as error:  # the lab's own code: whatever it raises must not take the bench down, or the others
+        run.fail(error)
+
+
+def _look_as(run: Timeline, config: Config) -> None:
+    with contextlib.suppress(ConfigError):  # it does not go together with the other knobs of this run, which looks on
+        if run.config.seen_as(config) != run.config:
+            run.look_as(config)
+
+
+def _ready(run: Timeline) -> bool:
+    """Whether Play would make it train."""
+    if run.target is not None:
+        return run.then != "diverged"
+    return run.status in ("paused", "running") or (run.status == "done" and run.here < run.last_step)
