@@ -219,6 +219,17 @@ def test_a_lab_that_fails_in_one_run_costs_only_that_one(faulty: type) -> None:
     assert bench.steps == [20, 7]
 
 
+@pytest.mark.parametrize("told", ["run0", "run1"])
+def test_who_cannot_be_kept_does_not_keep_the_others_from_pausing(faulty: type, told: str) -> None:
+    bench = Uneven(faulty(fault="state", at=8), faulty())
+    bench.call("play", "run0")
+    while not bench.steps[0] > max(bench.steps[1], 9):
+        bench.tick()
+    bench.call("pause", told)
+    bench.settle()
+    assert bench.statuses == ["failed", "paused"] and bench.steps[0] == bench.steps[1]
+
+
 # ------------------------------------------------------------------ in a pool
 
 
