@@ -20,7 +20,7 @@ from engine.runs.processes import ProcessPool
 from engine.runs.run import Run
 from engine.runs.timeline import Timeline
 
-ROOM = dataclasses.replace(SMALL, workers=2, runs_per_worker=6)
+ROOM = dataclasses.replace(SMALL, workers=2, runs_per_worker=6, hang_after=60.0)  # nobody hangs here
 
 
 class Uneven(Bench):
