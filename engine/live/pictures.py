@@ -22,9 +22,11 @@ class Pictures:
 
     def moment(self, run_id: str, part: str, narrow: bool = False) -> Moment:
         """What a picture of a part depends on; two that are alike in it are the same.  `narrow` if others stand beside."""
-        if part == "curves":
-            return tuple((each, self._known(each)) for each in self.bench.beside(run_id))
         timeline = self.bench.runs[run_id]
+        if part == "curves":
+            others = self.bench.beside(run_id)[1:]
+            now = (timeline.experiment.step_count, timeline.last_step, timeline.version)
+            return (now, *[(each, self._known(each)) for each in others]) if others else now
         joined = tuple(self._axes.get(each) for each in self.bench.beside(run_id)[1:]) if narrow else ()
         return (timeline.experiment.step_count, timeline.version, narrow, joined)
 

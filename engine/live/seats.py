@@ -43,7 +43,10 @@ class Viewer:
     seats: dict[tuple[str, str], Seat] = field(default_factory=dict)  # by run and part
 
     def seat(self, run_id: str, part: str) -> Seat:
-        return self.seats.setdefault((run_id, part), Seat())
+        seat = self.seats.get((run_id, part))
+        if seat is None:
+            seat = self.seats[run_id, part] = Seat()
+        return seat
 
     def knows(self, run_id: str, state: tuple[object, ...], config: Config) -> bool:
         """Whether it was told this state of a run, and these knobs."""

@@ -39,6 +39,7 @@ class Viewers:
         self.bench, self.send, self.clock = bench, send, clock
         self.pictures, self.pace = Pictures(bench), FASTEST  # seconds between two pictures of a stage
         self.viewers: dict[int, Viewer] = {}
+        self.shown: dict[int, list[tuple[str, str, bool]]] = {}  # what each has in sight: run, part, if it is narrow
         self.runs: dict[str, Watched] = {}
         self.rests_until = 0.0  # pictures wait till then: they have had their share of the time
 
@@ -111,8 +112,9 @@ class Viewers:
         around = self._around()
         for run_id, part, narrow in self._due():
             if self.clock() >= self.rests_until or self.bench.resting:
-                ready = [number for number in around[run_id] if self._wants(number, run_id, part, narrow)]
-                self._draw(run_id, part, narrow, ready)
+                shown = (run_id, part, narrow)
+                ready = [n for n in around[run_id] if shown in self.shown[n] and self._wants(n, *shown)]
+                self._draw(*shown, ready)
         for run_id, numbers in around.items():
             timeline = self.bench.runs[run_id]
             now, config = _state(timeline), timeline.wanted
@@ -124,13 +126,15 @@ class Viewers:
     def _around(self) -> dict[str, list[int]]:
         """Who is to know of each run: those who watch it, or one that it stands beside.  Others are forgotten."""
         around: dict[str, list[int]] = {}
+        self.shown = {}
         stages: set[str] = set()
         for number, viewer in list(self.viewers.items()):
             if viewer.run_id not in self.bench.runs:
                 del self.viewers[number]
                 continue
             group = self.bench.beside(viewer.run_id)
-            stages.update((group if viewer.beside else group[:1]) if viewer.visible else ())
+            self.shown[number] = shown = _shown(viewer, group)
+            stages.update([run_id for run_id, _, _ in shown])
             for run_id in group:
                 around.setdefault(run_id, []).append(number)
         self.pace = min(SLOWEST, max(FASTEST, FASTEST * len(stages) / 3))
@@ -166,12 +170,9 @@ class Viewers:
         """The runs and parts of which somebody wants a picture, whoever has waited longest first; and if it is narrow."""
         since: dict[tuple[str, str, bool], float] = {}
         for number, viewer in self.viewers.items():
-            group = self.bench.beside(viewer.run_id)
-            narrow = viewer.beside and len(group) > 1
-            stages = [(run_id, "stage", narrow) for run_id in (group if narrow else group[:1])]
-            for asked in (*stages, (viewer.run_id, "curves", False)):
-                if self._wants(number, *asked):
-                    since[asked] = min(since.get(asked, math.inf), viewer.seat(*asked[:2]).due)
+            for shown in self.shown[number]:
+                if self._wants(number, *shown):
+                    since[shown] = min(since.get(shown, math.inf), viewer.seat(*shown[:2]).due)
         return sorted(since, key=since.__getitem__)
 
     def pause(self) -> float:
@@ -179,18 +180,12 @@ class Viewers:
         return FASTEST if any(viewer.visible for viewer in self.viewers.values()) else math.inf
 
     def _wants(self, number: int, run_id: str, part: str, narrow: bool) -> bool:
-        """Whether a viewer has this part in sight, has not seen this moment, and has room for a picture."""
+        """Whether a viewer, who has this part in sight, has not seen this moment and has room for a picture."""
         viewer, now, timeline = self.viewers[number], self.clock(), self.bench.runs[run_id]
-        if not viewer.visible or part not in viewer.parts or timeline.target is not None or timeline.status == "failed":
-            return False
-        if part == "stage":
-            alone = not viewer.beside or len(self.bench.beside(viewer.run_id)) == 1
-            if narrow is alone or (alone and run_id != viewer.run_id):
-                return False
-        elif run_id != viewer.run_id:
-            return False
         seat = viewer.seat(run_id, part)
-        if now < seat.due or seat.seen == self.pictures.moment(run_id, part, narrow):
+        if now < seat.due or timeline.target is not None or timeline.status == "failed":
+            return False
+        if seat.seen == self.pictures.moment(run_id, part, narrow):
             return False
         if seat.way and now - seat.way[0][1] > FORGETS:
             seat.way.clear()  # confirmations were lost with a connection that came back, or a tab sleeps: ask once more
@@ -279,6 +274,15 @@ class Viewers:
         else:
             return rate
         return watched.rate[2]
+
+
+def _shown(viewer: Viewer, group: Sequence[str]) -> list[tuple[str, str, bool]]:
+    """What a viewer has in sight: of which runs which part, and if that is narrow since others stand beside it."""
+    if not viewer.visible:
+        return []
+    narrow = viewer.beside and len(group) > 1
+    stages = [(run_id, "stage", narrow) for run_id in (group if narrow else group[:1])]
+    return [shown for shown in (*stages, (viewer.run_id, "curves", False)) if shown[1] in viewer.parts]
 
 
 def _of(run_id: str, viewer: Viewer) -> dict[str, str]:

@@ -242,11 +242,11 @@ class Bench:
 
     def beside(self, run_id: str) -> list[str]:
         """The ids of the runs in the group of `run_id`: its own first, then in their order.  None if it is not here."""
-        if run_id not in self.runs:
-            return []
-        group = self.group(run_id).runs
-        others = {run: name for name, run in self.runs.items() if run in group} if len(group) > 1 else {}
-        return [run_id, *(others[run] for run in group if run is not self.runs[run_id])]
+        here = self.runs.get(run_id)
+        if here is None or here not in self._groups:
+            return [run_id] if here is not None else []
+        names = {run: name for name, run in self.runs.items()}
+        return [run_id, *(names[run] for run in self._groups[here].runs if run is not here)]
 
     # ------------------------------------------------------------- training
 

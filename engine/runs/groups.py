@@ -83,26 +83,32 @@ class Group:
         if steps is not None and ready:
             from_here = run.here if run in ready else min(each.here for each in ready)
             goal = max([from_here, *(each.here for each in ready if each.playing)]) + steps
-        for each in ready:
+
+        def go(each: Timeline) -> None:
             if goal is not None and each.here >= goal:
                 pause(each)
             else:
                 play(each, None if steps is None or goal is None else goal - each.here, until)
 
+        _all(ready, run, go)
+
     def pause(self, run: Timeline, message: str = "") -> None:
         """Stop, all at the step to which the first of them has come since they began to play."""
         marching = self.marching(run)
         goal = max((each.here for each in marching if each.here > self._since.get(each, -1)), default=0)
-        for each in marching:
+
+        def stop(each: Timeline) -> None:
             if each.playing and each.here < goal:
                 play(each, goal - each.here)
                 each.message = message
             else:
                 pause(each, message)
 
+        _all(marching, run, stop)
+
     def seek(self, run: Timeline, step: int, *, rough: bool = False) -> None:
         """Show the moment after `step`, or the nearest one that a run has."""
-        self._each(run, lambda each: each.seek(step, rough=rough))
+        _all(self.marching(run), run, lambda each: each.seek(step, rough=rough))
 
     def speed(self, steps_per_second: float | None) -> None:
         """Train so many steps a second, also those that were kept."""
@@ -113,7 +119,7 @@ class Group:
         """Begin again: `run` with `config`, the others with their own.  Raises what the lab says to `config`."""
         run.begin(config)
         self._since.clear()
-        self._each(run, lambda each: each.begin(each.wanted.seen_as(config)), itself=False)
+        _all(self.marching(run)[1:], run, lambda each: each.begin(each.wanted.seen_as(config)))
         self.look_as(run, config)
 
     def restart(self, run: Timeline, config: Config) -> None:
@@ -125,23 +131,19 @@ class Group:
 
     def look_as(self, run: Timeline, config: Config) -> None:
         """Look at the others, kept or not, as `config` of `run` says."""
-        for each in self.runs:
-            if each is not run:
-                _guarded(each, lambda other: _look_as(other, config))
-
-    def _each(self, run: Timeline, act: Callable[[Timeline], None], *, itself: bool = True) -> None:
-        """Do something to all who obey.  What the lab raises over `run` is raised, over another one it is its own."""
-        if itself:
-            act(run)
-        for each in self.marching(run)[1:]:
-            _guarded(each, act)
+        _all([each for each in self.runs if each is not run], run, lambda each: _look_as(each, config))
 
 
-def _guarded(run: Timeline, act: Callable[[Timeline], None]) -> None:
-    try:
-        act(run)
-    except Exception as error:  # the lab's own code: whatever it raises must not take the bench down, or the others
-        run.fail(error)
+def _all(runs: Sequence[Timeline], told: Timeline, act: Callable[[Timeline], None]) -> None:
+    """Do something to `runs`.  What the lab raises over the one that was `told` is raised when all have done it."""
+    for each in runs:
+        if each is not told:
+            try:
+                act(each)
+            except Exception as error:  # the lab's own code: it costs the run that it is about, and no other
+                each.fail(error)
+    if told in runs:
+        act(told)
 
 
 def _look_as(run: Timeline, config: Config) -> None:

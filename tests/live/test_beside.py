@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import json
+import os
+import queue
+import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hall import Hall
+from pools import SMALL, at_rest, pool_of
+from pools import until as looked
 from scene_format import decode
 
 from engine.contract.view import View
 from engine.live.viewer import RESTS
+from engine.runs.processes import ProcessPool
 from engine.scene import ghosts
 from engine.scene.scene import Scene
 
@@ -202,3 +211,40 @@ def test_who_watches_one_beside_gets_that_one_with_the_others_as_its_ghosts(hall
     hall.serve()
     assert {picture["run"] for picture in hall.pictures(1)} == {"run1"}
     assert len(hall.pictures(1, "curves")[0]["rows"][0][0]["ghosts"]) == 1  # the kept one has no curves yet
+
+
+def test_another_worker_goes_on_with_all_on_the_same_socket(faulty: type) -> None:
+    with pool_of("processes", dataclasses.replace(SMALL, workers=1, hang_after=60.0)) as pool:
+        assert isinstance(pool, ProcessPool)
+        leader = pool.open("faulty", faulty())
+        other = pool.open("faulty", faulty(seed=1), beside=leader)
+        got: queue.Queue[dict[str, Any]] = queue.Queue()
+
+        def deliver(payload: bytes | str | None) -> None:
+            if payload is not None:
+                got.put(json.loads(payload) if isinstance(payload, str) else decode(payload)[0])
+
+        def until(wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+            while not wanted(message := got.get(timeout=60)):
+                if "part" in message:
+                    pool.tell(watch, {"type": "ack", "n": message["n"], "run": message["run"]})
+            return message
+
+        def until_drawn(run: str, step: int) -> int:
+            picture = until(lambda m: m.get("part") == "stage" and (m["run"], m["step"]) == (run, step))
+            pool.tell(watch, {"type": "ack", "n": picture["n"], "run": run})
+            number: int = picture["n"]
+            return number
+
+        watch = pool.watch(leader.id, deliver)
+        pool.tell(watch, {"type": "hello", "parts": ["stage"], "may": "steer", "beside": True})
+        pool.tell(watch, {"type": "do", "id": "play-to-thirty", "verb": "play", "value": 30})
+        before = until_drawn(other.id, 30)
+        place = pool._records[leader.id].place
+        assert place is not None
+        os.kill(pool.pids()[place], signal.SIGKILL)
+        until(lambda m: m.get("may") == "steer")
+        assert until_drawn(other.id, 30) > before
+        pool.tell(watch, {"type": "do", "id": "a-step-together", "verb": "step", "value": 2})
+        until_drawn(other.id, 32)
+        assert looked(leader, at_rest).step == looked(other, at_rest).step == 32

@@ -20,7 +20,7 @@ from engine.runs.processes import ProcessPool
 from engine.runs.run import Run
 from engine.runs.timeline import Timeline
 
-ROOM = dataclasses.replace(SMALL, workers=2, runs_per_worker=6)
+ROOM = dataclasses.replace(SMALL, workers=2, runs_per_worker=6, hang_after=60.0)  # nobody hangs here
 
 
 class Uneven(Bench):
@@ -217,6 +217,17 @@ def test_a_lab_that_fails_in_one_run_costs_only_that_one(faulty: type) -> None:
     with pytest.raises(ConfigError):
         bench.call("update", "run0", {"fault": "refuse"})
     assert bench.steps == [20, 7]
+
+
+@pytest.mark.parametrize("told", ["run0", "run1"])
+def test_who_cannot_be_kept_does_not_keep_the_others_from_pausing(faulty: type, told: str) -> None:
+    bench = Uneven(faulty(fault="state", at=8), faulty())
+    bench.call("play", "run0")
+    while not bench.steps[0] > max(bench.steps[1], 9):
+        bench.tick()
+    bench.call("pause", told)
+    bench.settle()
+    assert bench.statuses == ["failed", "paused"] and bench.steps[0] == bench.steps[1]
 
 
 # ------------------------------------------------------------------ in a pool
