@@ -113,6 +113,7 @@ class Player:
         """The run has come to rest, or somebody else has turned its knobs: the widgets are to show what it says."""
         if self.on_stage is None:
             return
+        self.error = ""  # something else has been done since
         look = self.peek()
         if look.wanted is not None and look.wanted != self.wanted:
             here = settings(self.slug, type(look.wanted))
@@ -225,8 +226,8 @@ class Player:
             if not old.look.last_step:
                 self.error = "There is nothing to keep yet: press Play first."
                 return
-            old.run.pause()
             run = runs.current().open(self.slug, self.wanted, self.owner, beside=old.run)
+            old.run.pause()  # now: where there is no place beside it, it trains on
             run.lead()
             old.run.march(False)
             run.speed(self.speed)
