@@ -151,7 +151,7 @@ def answered(player: Player, watched: Watched, pick: dict[str, Any]) -> bool:
     with player.refusals_shown():
         match watched.run.answer(pick):
             case Turn(knobs):
-                player.turn_at_whole(**knobs)
+                player.turn_at_once(**knobs)
                 return True
             case Edit(change):
                 player.edit(dict(change))
