@@ -214,8 +214,7 @@ def _answers(topic: Topic, browser: Browser, server: Server, labs: list[str]) ->
         with visit(browser, f"{server.url}/attention_heads") as page:
             press = Presses()
             _own_tokens(topic, page, "before the first step")
-            page.locator(".st-key-attention_heads-speed").click()
-            page.get_by_text("1 step/s", exact=True).first.click()  # so slow that a picture changes for the tokens
+            page.get_by_label("Speed").select_option("1 step/s")  # so slow that a picture changes for the tokens
             page.wait_for_timeout(1_000)
             press.play(page)
             _own_tokens(topic, page, "while it trains")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -18,12 +19,10 @@ from benchmarks.report import Row, Topic
 from engine.runs.limits import Limits
 from engine.runs.processes import ProcessPool
 from engine.runs.run import Run
-from ui.player import Watched
 
 ROOT = Path(__file__).resolve().parent.parent
 SKIP = 0.3  # seconds of training before each measurement: the first steps of a process are slow
 SHORTEST = 0.2  # seconds; what is over sooner is not compared
-EVERY = 0.05  # seconds between two looks of a client that shows 20 frames a second
 
 # What playground.tensorflow.org trains when it is opened, on its spiral: 250 of 500 points, in batches of 10.
 PLAYGROUND = {"data": "spiral", "samples": "500", "train_share": "0.5", "batch_size": "10", "features": "x,y",
@@ -38,7 +37,7 @@ class Window:
     steps: int
     seconds: float
     cpu: float  # seconds of processor that the process used
-    frames: int = 0
+    pictures: int = 0  # of the stage, as they came
 
     @property
     def rate(self) -> float:
@@ -97,33 +96,44 @@ def _settle(pid: int) -> None:
         time.sleep(1.5)
 
 
-def hosted(run: Run, pid: int, seconds: float, *, watched: bool) -> Window:
-    """Train `run` from its beginning on the bench of process `pid`, with a look every `EVERY` or none in between."""
+class Viewer:
+    """One page that watches a run, stage and curves, and confirms each picture as soon as it has come."""
+
+    def __init__(self, pool: ProcessPool, run: Run) -> None:
+        self.pictures = 0
+        self._pool, self._watch = pool, pool.watch(run.id, self._receive)
+
+    def __enter__(self) -> Viewer:
+        self._pool.tell(self._watch, {"type": "hello", "parts": ["stage", "curves"], "may": "watch"})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.unwatch(self._watch)
+
+    def _receive(self, payload: bytes | str | None) -> None:
+        if not isinstance(payload, bytes):
+            return
+        header = json.loads(payload[8 : 8 + int.from_bytes(payload[4:8], "little")])  # see engine.live.protocol
+        self.pictures += header["part"] == "stage"
+        self._pool.tell(self._watch, {"type": "ack", "n": header["n"], "run": header["run"]})
+
+
+def hosted(pool: ProcessPool, run: Run, seconds: float, *, watched: bool) -> Window:
+    """Train `run` from its beginning on the bench of the first worker, with one who watches it or nobody."""
+    pid = pool.pids()[0]
     run.reset()
     run.play()
-    time.sleep(SKIP)
-    visitor = Watched(run)  # asks as a page does: another question would drop the look that lies ready
-    if watched:
-        visitor.peek()
-    first, began, cpu = _steps(run), time.perf_counter(), _processor_seconds(pid)
-    frames, due = 0, began
-    while watched and time.perf_counter() < began + seconds - EVERY:
-        due = max(due + EVERY, time.perf_counter())  # as a browser's timer: a look that comes late is not made up for
-        time.sleep(max(0.0, due - time.perf_counter()))
-        frames += not visitor.peek().busy
-    time.sleep(max(0.0, began + seconds - time.perf_counter()))
-    last, ended, cpu = _steps(run), time.perf_counter(), _processor_seconds(pid) - cpu
-    look = run.peek()
+    with Viewer(pool, run) if watched else contextlib.nullcontext() as viewer:
+        time.sleep(SKIP)
+        before = viewer.pictures if viewer else 0
+        first, began, cpu = run.report().step, time.perf_counter(), _processor_seconds(pid)
+        time.sleep(seconds)
+        look, ended, cpu = run.report(), time.perf_counter(), _processor_seconds(pid) - cpu
+        pictures = viewer.pictures - before if viewer else 0
     if look.status != "running":
         raise RuntimeError(f"A run of {run.slug} was {look.status} before {seconds:.1f} s were over: {look.message}")
     run.pause()
-    return Window(last - first, ended - began, cpu, frames)
-
-
-def _steps(run: Run) -> int:
-    """Steps trained until this moment.  A look may be older: it is made in advance."""
-    step: int = run.story()["step"]
-    return step
+    return Window(look.step - first, ended - began, cpu, pictures)
 
 
 @dataclass
@@ -155,11 +165,10 @@ def compare(
         if seconds < SHORTEST:
             return None
     run = pool.open(slug, engine.lab(slug).Config.from_params(params))
-    pid = pool.pids()[0]
     found = Comparison([bare.window(slug, params, seconds)], [], [])
     for _ in range(rounds):
-        found.watched.append(hosted(run, pid, seconds, watched=True))
-        found.alone.append(hosted(run, pid, seconds, watched=False))
+        found.watched.append(hosted(pool, run, seconds, watched=True))
+        found.alone.append(hosted(pool, run, seconds, watched=False))
         found.bare.append(bare.window(slug, params, seconds))
     run.close()
     return found
@@ -170,12 +179,12 @@ def _spread(values: list[float], digits: str = ".3g") -> str:
 
 
 def _speed(topic: Topic, slug: str, found: Comparison) -> None:
-    kept = {"watched": ("20 looks a second", 0.9), "alone": ("nobody watching", 0.97)}
+    kept = {"watched": ("one page watching", 0.9), "alone": ("nobody watching", 0.97)}
     for kind, (words, target) in kept.items():
         ratios, by_cpu = found.ratio(kind), statistics.median(found.ratio(kind, rate="cpu_rate"))
         note = f"{_spread(ratios, '.2f')}; {by_cpu:.3f} by processor time"
         if kind == "watched":
-            note += f"; {statistics.median(w.frames / w.seconds for w in found.watched):.1f} looks a second"
+            note += f"; {statistics.median(w.pictures / w.seconds for w in found.watched):.1f} pictures a second"
         topic.add(Row(f"{slug}: speed kept, {words}", statistics.median(ratios), target=target, note=note))
     rates = found.rates("bare")
     share = min(w.cpu / w.seconds for w in found.bare)
@@ -230,7 +239,7 @@ def _playground(topic: Topic, bare: Bare, pool: ProcessPool, *, seeds: int, targ
     found = compare(bare, pool, "neural_network", params, rounds=3, seconds=1.0 if quick else 2.0)
     assert found is not None  # this lab never ends by itself
     unit = "epochs/s" if seeds == 1 else "network-epochs/s"
-    names = {"bare": "bare loop", "alone": "on a bench, nobody watching", "watched": "on a bench, 20 looks a second"}
+    names = {"bare": "bare loop", "alone": "on a bench, nobody watching", "watched": "on a bench, one page watching"}
     for kind, words in names.items():
         rates = [seeds * rate for rate in found.rates(kind)]
         note = f"{_spread(rates, ',.0f')}"

@@ -11,7 +11,21 @@
     }
   };
 
-  const counter = () => document.querySelector(".st-key-step")?.textContent ?? "";
+  // The first element for a selector, those inside components too.
+  const find = (selector, root = document) => {
+    for (const element of root.querySelectorAll("*")) {
+      if (element.matches(selector)) return element;
+      const inside = element.shadowRoot && find(selector, element.shadowRoot);
+      if (inside) return inside;
+    }
+    return null;
+  };
+
+  let place = null; // of the step counter: looked for again when the page has drawn another one
+  const counter = () => {
+    if (!place?.isConnected) place = find(".counter");
+    return place?.textContent ?? "";
+  };
   const step = () => Number((counter().match(/\d[\d,]*/) ?? ["0"])[0].replaceAll(",", ""));
 
   // Drawings on the page, those inside components too.

@@ -11,7 +11,7 @@ from ui.inputs.points import points_input
 from ui.link import settings
 from ui.page import lab_page
 from ui.player import Player
-from ui.press import once
+from ui.press import whole
 
 SLUG = "gan"
 FOR_DIGITS = {"loss": "non_saturating", "critic_steps": 1, "noise_size": 16, "generator_hidden": (128, 128),
@@ -31,7 +31,7 @@ def extra(player: Player) -> None:
     in_lesson = settings(SLUG, type(player.wanted)).lesson
     if says(SLUG, type(player.wanted), "data") == "digits" and wanting and not in_lesson:
         st.caption("64 pixels want more noise and wider networks than points of the plane.")
-        st.button("Settings that suit digits", icon=":material/tune:", key=f"{SLUG}.suit", on_click=once(_suit),
+        st.button("Settings that suit digits", icon=":material/tune:", key=f"{SLUG}.suit", on_click=whole(_suit),
                   args=(player,))  # fmt: skip
 
 

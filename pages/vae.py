@@ -12,7 +12,7 @@ from ui.inputs.picture import picture_input
 from ui.link import settings
 from ui.page import lab_page
 from ui.player import Player
-from ui.press import once
+from ui.press import whole
 
 SLUG = "vae"
 
@@ -27,9 +27,9 @@ def extra(player: Player) -> None:
             picture_input(player)
     with st.container(horizontal=True, gap="small"):
         if config.data not in PICTURES:
-            st.button("Another row", icon=":material/shuffle:", key=f"{SLUG}.other", on_click=once(_other),
+            st.button("Another row", icon=":material/shuffle:", key=f"{SLUG}.other", on_click=whole(_other),
                       args=(player,))  # fmt: skip
-        st.button("Draw other codes", icon=":material/casino:", key=f"{SLUG}.resample", on_click=once(_redraw),
+        st.button("Draw other codes", icon=":material/casino:", key=f"{SLUG}.resample", on_click=whole(_redraw),
                   args=(player, config.draw))  # fmt: skip
 
 

@@ -134,11 +134,10 @@ class Visitor:
         self.settle()
 
     def speed(self, name: str) -> None:
-        self.key("speed").get_by_role("combobox").click()
-        self.page.get_by_role("option", name=name).click()
+        self.key("transport").get_by_label("Speed").select_option(name)
 
     def step_text(self) -> str:
-        return self.page.locator(".st-key-step, .live .counter").first.inner_text()  # an old one may stand below it
+        return self.page.locator(".live .counter").first.inner_text()
 
     def step_number(self) -> int:
         """The number in the step counter; the text around it is a lab's own."""

@@ -15,7 +15,7 @@ from engine.contract.knobs import Knob, StillMissing, Value
 from ui import theme
 from ui.link import RESERVED, Settings, set_config, settings, share_url, undo, write_link
 from ui.plain import plain
-from ui.press import once, whole
+from ui.press import whole
 from ui.words import capital
 
 __all__ = ["controls", "set_config", "share_url", "undo"]
@@ -77,7 +77,7 @@ def controls(
         st.info(plain(missing), icon=":material/edit:")
     if refused:
         st.error(plain(refused), icon=":material/block:")
-        st.button("Back to those settings", key=f"{slug}.back", on_click=once(_show), args=(here,))
+        st.button("Back to those settings", key=f"{slug}.back", on_click=whole(_show), args=(here,))
     _toolbar(slug, config_class, here)
     out_of_sight = {
         *hidden,
@@ -113,12 +113,13 @@ def _toolbar(slug: str, config_class: type[Config], here: Settings) -> None:
     with st.container(horizontal=True, key=f"{slug}.toolbar", gap="small"):
         st.button(
             "Undo", key=f"{slug}.undo", icon=":material/undo:", type="tertiary",
-            disabled=not here.past, on_click=once(undo), args=(slug,),
+            disabled=not here.past, on_click=whole(undo), args=(slug,),
             help="Back to the settings before the last change.",
         )  # fmt: skip
         st.button(
             "Defaults", key=f"{slug}.defaults", icon=":material/restart_alt:", type="tertiary",
-            on_click=once(_defaults), args=(slug, config_class), help="Every knob back to where it starts. Undo works.",
+            on_click=whole(_defaults), args=(slug, config_class),
+            help="Every knob back to where it starts. Undo works.",
         )  # fmt: skip
 
 
@@ -220,11 +221,11 @@ def _layers(label: str, spec: Knob, *, key: str, help: str, disabled: bool) -> N
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"{label}: **{len(sizes)}**", help=help)
             st.button(
-                "", key=f"{key}.less", icon=":material/remove:", help="Take the last one away", on_click=once(_less),
+                "", key=f"{key}.less", icon=":material/remove:", help="Take the last one away", on_click=whole(_less),
                 args=(key,), disabled=disabled or len(sizes) <= spec.length[0],
             )  # fmt: skip
             st.button(
-                "", key=f"{key}.more", icon=":material/add:", help="Add one", on_click=once(_more), args=(key, spec),
+                "", key=f"{key}.more", icon=":material/add:", help="Add one", on_click=whole(_more), args=(key, spec),
                 disabled=disabled or len(sizes) >= spec.length[1],
             )  # fmt: skip
         with st.container(horizontal=True, gap="small"):

@@ -7,7 +7,7 @@ import streamlit as st
 from ui.link import home
 from ui.plain import plain
 from ui.player import Player
-from ui.press import once
+from ui.press import whole
 from ui.session import begin_own, take_over
 
 SAID = (
@@ -26,6 +26,6 @@ def offer(player: Player) -> None:
         with st.container(horizontal=True, gap="small"):
             st.link_button("Watch it live", f"{home()}watch/{player.foreign}", icon=":material/visibility:")
             st.button("Take over a copy", key=f"{slug}.take_over", icon=":material/content_copy:", type="primary",
-                      on_click=once(take_over), args=(player,))  # fmt: skip
-            st.button("Begin my own", key=f"{slug}.begin_own", icon=":material/add:", on_click=once(begin_own),
+                      on_click=whole(take_over), args=(player,))  # fmt: skip
+            st.button("Begin my own", key=f"{slug}.begin_own", icon=":material/add:", on_click=whole(begin_own),
                       args=(player,))  # fmt: skip

@@ -1,21 +1,19 @@
 """The anatomy of a lab's page: question, lesson, player, stage with the knobs beside it, tabs.
 
 Everything that a page offers (transport, timeline, branch, compare, link, export) is here and in `ui.player`, once
-for all labs; its pictures come from the worker that trains.  A page in ``pages/`` calls `lab_page`, and adds at most
-what is truly Streamlit.
+for all labs; what moves comes by a socket from the worker that trains.  A page in ``pages/`` calls `lab_page`, and adds
+at most what is truly Streamlit.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 import engine
 from engine import Config
@@ -34,16 +32,11 @@ from ui.foreign import offer
 from ui.link import home, settings
 from ui.mount import place
 from ui.plain import plain
-from ui.player import SPEEDS, Player, Watched, describe
-from ui.press import once
-from ui.scene import coming, roomy, show
+from ui.player import SPEEDS, Player, describe
+from ui.press import whole
 from ui.session import attach, attend, name_in_link
-from ui.steered import Steered
-from ui.transport import offer_branch, status, transport
+from ui.watched import Watched
 from ui.words import capital
-
-SLOW = 1.0  # seconds between two drawings of curves: they move less than what is on stage
-SENT = 0.03  # seconds in which Streamlit has sent what a page drew; it sends every 10 ms
 
 
 def lab_page(
@@ -85,23 +78,9 @@ def lab_page(
             st.button("Try again", icon=":material/refresh:", key=f"{slug}.again")
             return
         player.peek()
-        if isinstance(player, Steered):
-            _past_streamlit(player, unit=step, ends=chosen.runs_to if chosen else None)
-            _compared(player)
-            _tabs(player, card.sources)
-            return
-        transport(player)
-        player.drawn = player.showing
-        ends = chosen.runs_to if chosen and chosen.runs_to is not None and steps < chosen.runs_to else None
-        with st.container(key="live"):
-            with st.container(key="step"):
-                counter = st.empty()
-            every = player.burst.begin(player.interval)
-            st.fragment(_live, run_every=every)(player, counter, unit=step, ends=ends)
+        _run(player, unit=step, ends=chosen.runs_to if chosen else None)
         _compared(player)
         _tabs(player, card.sources)
-    if player.active:
-        time.sleep(SENT)  # docs/decisions/a-page-is-sent-first.md
 
 
 def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: type[Config]) -> None:
@@ -123,23 +102,24 @@ def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: ty
 # ---------------------------------------------------------------------- what moves
 
 
-def _past_streamlit(player: Steered, *, unit: str, ends: int | None) -> None:
+def _run(player: Player, *, unit: str, ends: int | None) -> None:
     """The places that show and steer the run by its socket, and what Streamlit says beside them."""
     assert player.on_stage is not None
     slug, run, look = player.slug, player.on_stage.run, player.on_stage.look
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.buttons"):
         pace = next((name for name, speed in SPEEDS.items() if speed == player.speed), "full speed")
-        place("transport", run, key=f"{slug}.transport", nudged=player.nudged, width="content", pace=pace, until=ends,
-              known=[look.version, look.step, look.status])  # fmt: skip
-        st.button("New seed", key=f"{slug}.new_seed", icon=":material/casino:", on_click=player.new_seed, shortcut="N")
+        place("transport", run, key=f"{slug}.transport", nudged=whole(player.nudged), width="content", pace=pace,
+              until=ends, known=[look.version, look.step, look.status])  # fmt: skip
+        st.button("New seed", key=f"{slug}.new_seed", icon=":material/casino:", on_click=whole(player.new_seed),
+                  shortcut="N")  # fmt: skip
     place("progress", run, key=f"{slug}.timeline", unit=unit)
     if player.rewound:
-        offer_branch(player)
+        _offer_branch(player)
     if player.error:
         st.error(plain(player.error), icon=":material/block:")
     if look.status == "lost":
         st.error(plain(look.message))
-        st.button("Start again", icon=":material/replay:", key=f"{slug}.again", on_click=player.reset)
+        st.button("Start again", icon=":material/replay:", key=f"{slug}.again", on_click=whole(player.reset))
         return
     beside = player.compared[:1] if player.side_by_side else []
     shown = [player.on_stage, *beside]
@@ -150,71 +130,24 @@ def _past_streamlit(player: Steered, *, unit: str, ends: int | None) -> None:
             place("stage", run, key=_key(player, watched), of=watched.run.id, together=bool(beside), unit=unit)
 
 
-def _live(player: Player, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
-    """The part of the page that looks again and again while something moves; at step `ends` a lesson is over."""
-    player.burst.draw(
-        lambda: _look(player, counter, unit=unit, ends=ends),
-        more=lambda: player.active, every=lambda: player.interval,
-    )  # fmt: skip
-
-
-def _look(player: Player, counter: DeltaGenerator, *, unit: str, ends: int | None) -> None:
-    """One picture."""
-    assert player.on_stage is not None
-    player.peek()
-    _take_over(player)
-    status(player, counter, unit=unit)  # may have looked again, at the moment that the timeline was dragged to
-    _take_over(player)
-    picked = _answer_what_comes(player)
-    look = player.on_stage.look
-    side_by_side = [w for w in player.compared if w.look.stage is not None][:1] if player.side_by_side else []
-    if look.stage is None:
-        st.skeleton(height=480)
-    elif side_by_side:
-        for column, watched in zip(st.columns(2), [player.on_stage, *side_by_side], strict=True):
-            with column:
-                st.markdown(f"**{_difference(player, watched)}**")
-                _stage(player, watched)
-    else:
-        _stage(player, player.on_stage)
-    if picked or player.drawn != player.showing or (ends is not None and look.last_step >= ends):
-        st.rerun(scope="app")  # the knobs, the buttons, or how often we look, are no longer right
-
-
-def _take_over(player: Player) -> None:
-    """If the run took other knobs, show them: an earlier moment, a link's story, another tab that steers it too."""
-    assert player.on_stage is not None
-    look = player.on_stage.look
-    if look.busy or look.config is None or look.config == player.config:
-        return
-    player.config = look.config
-    here = settings(player.slug, type(look.config))
-    said = here.notices  # about the link: they stay until the visitor turns something
-    player.turn(**{name: getattr(look.config, name) for name in look.config.knobs()})
-    here.notices = said
-    st.rerun(scope="app")
+def _offer_branch(player: Player) -> None:
+    """At an earlier moment: what Play would go on with, and the way to keep both futures."""
+    turned = describe(player.wanted, player.config)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{player.slug}.looking_back"):
+        if turned:
+            st.markdown(f"Turned: **{turned}**. Play goes on from here and gives up the first future.")
+        else:
+            st.markdown("You look at an earlier moment. Turn a knob marked :primary[●] and branch to see both futures.")
+        st.button("Branch from here", key=f"{player.slug}.branch", icon=":material/call_split:", shortcut="B",
+                  on_click=whole(player.branch))  # fmt: skip
 
 
 def _key(player: Player, watched: Watched) -> str:
     return f"{player.slug}.{'stage' if watched is player.on_stage else 'beside'}"
 
 
-def _stage(player: Player, watched: Watched) -> None:
-    assert watched.look.stage is not None
-    show(watched.look.stage, key=_key(player, watched))
-
-
-def _answer_what_comes(player: Player) -> bool:
-    """Do what the lab answers to a pick before the picture is drawn, so that it shows it; whether there was one."""
-    assert player.on_stage is not None
-    for watched in [player.on_stage, *player.compared[:1]]:
-        if pick := coming(_key(player, watched)):
-            return answered(player, watched, pick)
-    return False
-
-
 def answered(player: Player, watched: Watched, pick: dict[str, Any]) -> bool:
-    """Do what the lab answers to a pick in the picture of a run; whether it answered."""
+    """Do what the lab answers to a pick in a figure of a run; whether it answered."""
     with player.refusals_shown():
         match watched.run.answer(pick):
             case Turn(knobs):
@@ -242,7 +175,8 @@ def _compared(player: Player) -> None:
     """One line for each run that is compared, with what can be done to it."""
     slug = player.slug
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.comparing"):
-        st.button("Keep for comparison", key=f"{slug}.keep", icon=":material/bookmark_add:", on_click=once(player.keep))
+        st.button("Keep for comparison", key=f"{slug}.keep", icon=":material/bookmark_add:",
+                  on_click=whole(player.keep))  # fmt: skip
         with st.popover("Link and export", icon=":material/share:", key=f"{slug}.share", on_change="rerun") as share:
             if share.open:
                 _share(player)
@@ -252,9 +186,9 @@ def _compared(player: Player) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.compared.{number}"):
             st.markdown(f":gray[Dashed:] **{watched.label}**")
             st.button("On stage", key=f"{slug}.swap.{number}", icon=":material/swap_vert:", type="tertiary",
-                      on_click=once(player.swap), args=(number,))  # fmt: skip
+                      on_click=whole(player.swap), args=(number,))  # fmt: skip
             st.button("Remove", key=f"{slug}.drop.{number}", icon=":material/close:", type="tertiary",
-                      on_click=once(player.drop), args=(number,))  # fmt: skip
+                      on_click=whole(player.drop), args=(number,))  # fmt: skip
 
 
 # ---------------------------------------------------------------------- tabs
@@ -262,7 +196,7 @@ def _compared(player: Player) -> None:
 
 def _tabs(player: Player, sources: Sequence[str]) -> None:
     slug = player.slug
-    slow = max(SLOW, player.interval) if player.active else None
+    assert player.on_stage is not None
     # Not st.tabs: it searches its panels for something to focus at every change, which costs a fifth of a frame.
     tabs = ["Curves", *(["Inside"] if registry.draws(slug, "inside") else []), "Source", "Mathematics"]
     chosen = st.segmented_control(
@@ -272,36 +206,12 @@ def _tabs(player: Player, sources: Sequence[str]) -> None:
         _sources(slug, sources)
     elif chosen == "Mathematics":
         st.markdown((registry.folder(slug) / "maths.md").read_text(encoding="utf-8"))
-    elif isinstance(player, Steered):
-        assert player.on_stage is not None
-        if chosen == "Curves":
-            place("curves", player.on_stage.run, key=f"{slug}.curves", lecture=theme.lecture())
-        else:
-            _inside(player, player.on_stage)
-            if player.on_stage.look.status == "running":
-                st.button("Refresh", icon=":material/refresh:", key=f"{slug}.refresh")
+    elif chosen == "Curves":
+        place("curves", player.on_stage.run, key=f"{slug}.curves", lecture=theme.lecture())
     else:
-        st.fragment(_figures, run_every=slow)(player, _inside if chosen == "Inside" else _curves)
-
-
-def _figures(player: Player, draw: Callable[[Player, Watched], None]) -> None:
-    """Curves and figures of the newest look; it is the stage that asks for it."""
-    assert player.on_stage is not None
-    if player.on_stage.look.stage is not None:
-        draw(player, player.on_stage)
-    if player.active:
-        player.burst.resume()
-
-
-def _curves(player: Player, watched: Watched) -> None:
-    """The metrics so far, with those of compared runs drawn into them."""
-    scene = watched.curves()
-    if scene is not None:
-        ghosts.beside(scene, [other for w in player.compared if (other := w.curves()) is not None])
-    if scene is None or not any(panel["kind"] == "curves" for row in scene.rows for panel in row):
-        st.info("Press Play: what is measured is drawn here, step by step.", icon=":material/show_chart:")
-    if scene is not None and any(scene.rows):
-        show(roomy(scene), key=f"{player.slug}.curves")
+        _inside(player, player.on_stage)
+        if player.on_stage.look.status == "running":
+            st.button("Refresh", icon=":material/refresh:", key=f"{slug}.refresh")
 
 
 def _inside(player: Player, watched: Watched) -> None:
@@ -355,7 +265,7 @@ def _share(player: Player) -> None:
     run, slug = player.on_stage.run, player.slug
     try:
         told = run.story()
-        compared = [(other.run.story(), other.together) for other in player.compared]
+        compared = [(other.run.story(), other.run.marches) for other in player.compared]
     except PoolError as error:
         st.warning(plain(str(error)))
         return

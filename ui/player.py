@@ -1,9 +1,12 @@
-"""The player: one visitor's run of one lab, what can be done with it, and what it is compared with."""
+"""The player: one visitor's run of one lab, what a page can do with it, and what it is compared with.
+
+A run is shown and steered past Streamlit, by its socket; here is what the browser cannot do alone.  A run of the page
+happens because the visitor did something, never because a picture is due.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,67 +17,23 @@ import streamlit as st
 from engine import Config, ConfigError, runs
 from engine.contract.described import describe as describe
 from engine.contract.facts import Facts
-from engine.contract.figure import Chart, Figure
 from engine.runs import story
 from engine.runs.history import Look
 from engine.runs.pool import PoolError
 from engine.runs.run import Run
-from engine.scene.scene import Scene
-from ui.burst import Burst
 from ui.link import set_config, settings
+from ui.watched import Watched
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "5 steps/s": 5.0, "30 steps/s": 30.0, "100 steps/s": 100.0,
                                    "full speed": None}  # fmt: skip
-FASTEST, SLOWEST = 0.04, 0.5  # seconds between two looks, alone and in a full class
-
-
-@dataclass
-class Watched:
-    """A run as this visitor sees it: the newest look, the newest scene of its curves, and what was inside last."""
-
-    run: Run
-    label: str = ""
-    look: Look = field(default_factory=lambda: Look(status="waiting"))
-    together: bool = False  # a compared run that obeys the same buttons
-    scene: Scene | None = None
-    drawn: tuple[int, int, int] = (-1, -1, -1)  # step, last step and version of `scene`
-    figures: list[Figure] = field(default_factory=list)
-    opened: tuple[int, int, int] = (-1, -1, -1)  # those of `figures`
-    held: dict[str, Chart] = field(default_factory=dict)  # what stands still, as it was when the run last rested
-
-    def peek(self, *, beside: bool = False) -> Look:
-        """Look again; `beside` is for half of the width."""
-        self.look = self.run.peek(None, beside=beside)
-        return self.look
-
-    def curves(self) -> Scene | None:
-        """The curves of what was looked at; the last ones as long as the run cannot be reached."""
-        if self.there and self._now != self.drawn:
-            with contextlib.suppress(PoolError):  # busy or lost: the look says so, and the next one asks again
-                self.scene, self.drawn = self.run.curves(), self._now
-        return copy.deepcopy(self.scene)  # others are drawn into it
-
-    def inside(self) -> list[Figure]:
-        """What was inside at the moment that was looked at, in the same way."""
-        if self.there and self._now != self.opened:
-            with contextlib.suppress(PoolError):
-                self.figures, self.opened = self.run.inside(), self._now
-        return copy.deepcopy(self.figures)
-
-    @property
-    def there(self) -> bool:
-        """Whether there is something to see of it."""
-        waits = self.look.busy or self.look.status in ("waiting", "failed", "lost")
-        return self.look.stage is not None or (self.look.config is not None and not waits)
-
-    @property
-    def _now(self) -> tuple[int, int, int]:
-        return self.look.step, self.look.last_step, self.look.version
 
 
 @dataclass
 class Player:
-    """What one session holds of one lab.  `config` is what the run was last told, `wanted` what the knobs say."""
+    """What one session holds of one lab.
+
+    `config` is what the run does, `wanted` what the run last confirmed that its knobs say.
+    """
 
     slug: str
     config: Config
@@ -82,37 +41,49 @@ class Player:
     on_stage: Watched | None = None
     compared: list[Watched] = field(default_factory=list)
     error: str = ""
-    rate: tuple[float, int, float] = (0.0, 0, 0.0)  # when and at which step steps a second were last taken, and they
     owner: str = ""  # the browser whose runs these are
     foreign: str = ""  # the id of somebody else's run, by whose address the page was opened: then none is begun
     speed: float | None = None  # steps a second, None for as fast as it goes
-    marked: tuple[float, Look] = (0.0, Look(status="waiting"))  # when the timeline was last moved, and to what
-    drawn: tuple[object, ...] = ()  # `showing` when the buttons were drawn
     rounds: int = 0  # grows when another run comes on stage
-    burst: Burst = field(default_factory=Burst)
 
     # ------------------------------------------------------------------ the run
 
     def follow(self, config: Config) -> None:
-        """Let the run follow the knobs: live ones at once, others by starting again."""
-        before, self.wanted = self.wanted, config
-        if self.on_stage is not None and (config == self.config or (self.rewound and config == before)):
+        """Let the run know which knobs have been turned since it confirmed them last: others are not ours to set."""
+        if self.on_stage is None:
+            with self.refusals_shown():
+                self._open(config)
+            return
+        changes = {name: getattr(config, name) for name in self.wanted.changed(config)}
+        if not changes:
             return  # and what was refused a moment ago stays on screen
         with self.refusals_shown():
-            if self.on_stage is None:
-                self._open(config)
+            if self.on_stage.look.status == "waiting":
+                self.on_stage.run.reset(config)
+                self.config = self.wanted = config
             else:
-                self._turn(config)
+                self.wanted, _ = self.on_stage.run.update(changes)
 
     def _open(self, config: Config) -> None:
         run = runs.current().open(self.slug, config, self.owner)
         run.speed(self.speed)
         self._put_on_stage(Watched(run), config)
 
+    def _open_anew(self) -> None:
+        """The run is gone, and those beside it with it."""
+        self.compared.clear()
+        self._open(self.wanted)
+
     def go_on(self, run: Run) -> None:
-        """Go on with a run that is there already."""
+        """Go on with a run that is there already, and with those beside it."""
         watched = Watched(run)
-        self._put_on_stage(watched, watched.peek().config or self.config)
+        look = watched.peek()
+        self._put_on_stage(watched, look.config or self.config)
+        self.wanted = look.wanted or self.wanted
+        for other in [each for each in run.group() if each.id != run.id]:
+            look = other.report()
+            label = describe(look.config, self.config) if look.config is not None else ""
+            self.compared.append(Watched(other, label or f"another run, to step {look.last_step:,}", look))
 
     def take_over(self) -> None:
         """Go on with a copy of somebody else's run, at the pace that this page says."""
@@ -122,68 +93,34 @@ class Player:
             self.go_on(run)
             self.foreign = ""
 
-    def _turn(self, config: Config) -> None:
-        assert self.on_stage is not None
-        self._look_beside(config)
-        if not all(config.knobs()[name].live for name in self.config.changed(config)):
-            playing = self.on_stage.look.status == "running"
-            self.on_stage.run.reset(config)
-            self.config = config
-            if playing:
-                self.on_stage.run.play()
-        elif not self.rewound:
-            self.on_stage.run.update(config)
-            self.config = config
-        elif (seen := self.config.seen_as(config)) != self.config:  # looking does not wait for "go on" or "branch"
-            self.on_stage.run.look_as(seen)
-            self.config = seen
-
-    def _look_beside(self, config: Config) -> None:
-        """What is looked at in the run on stage is looked at in those beside it too."""
-        knobs = config.knobs()
-        looks = {name: getattr(config, name) for name in self.config.changed(config) if knobs[name].look}
-        for other in self.compared if looks else ():
-            if other.look.config is not None:
-                other.run.look_as(dataclasses.replace(other.look.config, **looks))
-
     @property
     def rewound(self) -> bool:
         """Whether an earlier moment is on screen: then a turned knob waits for "go on" or "branch"."""
         look = self.on_stage.look if self.on_stage else None
         return look is not None and look.status != "running" and look.step < look.last_step
 
-    @property
-    def playing(self) -> bool:
-        """Whether a run that obeys the buttons trains, or waits to: then there is something to pause."""
-        together = [self.on_stage, *(w for w in self.compared if w.together)]
-        return any(w is not None and w.look.status in ("running", "waiting") for w in together)
-
-    @property
-    def active(self) -> bool:
-        watched = [self.on_stage, *self.compared] if self.on_stage else []
-        return any(w is not None and w.look.active for w in watched)
-
-    @property
-    def showing(self) -> tuple[object, ...]:
-        """What the buttons, and how often we look, depend on."""
-        return self.playing, self.active, self.rounds
-
-    @property
-    def interval(self) -> float:
-        """Seconds between two looks.  A class shares the server, so each looks less often.
-
-        When nothing moves nobody looks, but for a sign of life that keeps the lease of a run on an open page.
-        """
-        if not self.active:
-            return runs.current().limits.pause_after / 2
-        return min(SLOWEST, max(FASTEST, FASTEST * runs.current().stats()["watched"] / 3))
-
     def peek(self) -> Look:
-        """Look at the run on stage and those beside it."""
+        """How the run on stage and those beside it are."""
         assert self.on_stage is not None
-        for place, other in enumerate(self.compared):
-            other.peek(beside=self.side_by_side and place == 0)
-        return self.on_stage.peek(beside=self.side_by_side)
+        for other in self.compared:
+            other.peek()
+        look = self.on_stage.peek()
+        self.speed = look.speed if look.config is not None and look.status != "waiting" else self.speed
+        self.config = look.config or self.config
+        return look
+
+    def nudged(self) -> None:
+        """The run has come to rest, or somebody else has turned its knobs: the widgets are to show what it says."""
+        if self.on_stage is None:
+            return
+        self.error = ""  # something else has been done since
+        look = self.peek()
+        if look.wanted is not None and look.wanted != self.wanted:
+            here = settings(self.slug, type(look.wanted))
+            said = here.notices  # about the link: they stay until the visitor turns something
+            set_config(self.slug, look.wanted)
+            here.notices = said
+            self.wanted = look.wanted  # last: see ui.press.whole
 
     @property
     def side_by_side(self) -> bool:
@@ -195,7 +132,7 @@ class Player:
         beside = self.compared[0].run.facts() if self.compared else None
         return (self.on_stage.run.facts() if self.on_stage else {}), beside
 
-    # ---------------------------------------------------------------- transport
+    # ------------------------------------------------------------ what a page does to it
 
     @contextlib.contextmanager
     def refusals_shown(self) -> Iterator[None]:
@@ -207,25 +144,13 @@ class Player:
             self.error = str(error)
 
     def _all(self, act: Callable[[Run], None]) -> None:
+        """Do something to the run, and with it to those that march with it."""
         with self.refusals_shown():
             if self.on_stage is None or self.on_stage.look.status == "lost":
-                self._open(self.wanted)
+                self._open_anew()
             assert self.on_stage is not None
-            if self.wanted != self.config:
-                self.on_stage.run.update(self.wanted)
-                self.config = self.wanted
-            for watched in [self.on_stage, *(w for w in self.compared if w.together)]:
-                act(watched.run)
+            act(self.on_stage.run)
             self.peek()
-
-    def play(self) -> None:
-        self._all(Run.play)
-
-    def pause(self) -> None:
-        self._all(Run.pause)
-
-    def step(self) -> None:
-        self._all(Run.step)
 
     def begin(self, config: Config) -> None:
         """Back to the beginning with `config`, which need not be what the knobs say yet."""
@@ -234,43 +159,27 @@ class Player:
 
     def reset(self) -> None:
         """Back to the same initial weights, with what the knobs say now."""
-        with self.refusals_shown():
-            if self.on_stage is None or self.on_stage.look.status == "lost":
-                self._open(self.wanted)
-            else:
-                self.on_stage.run.reset(self.wanted)
-                self.config = self.wanted
-            for other in self.compared:
-                if other.together:
-                    other.run.reset()
-            self.peek()
+        if self.on_stage is None or self.on_stage.look.status == "lost":
+            with self.refusals_shown():
+                self._open_anew()
+            return
+        self._all(lambda run: run.reset(self.wanted))
+        self.config = self.wanted
 
     def new_seed(self) -> None:
         self.turn(seed=(self.wanted.seed + 1) % 1_000_000)
 
-    def seek(self, step: int) -> None:
+    def set_speed(self, name: str) -> None:
+        """Take the pace called `name`, one of `SPEEDS`."""
+        self.speed = SPEEDS[name]
         with self.refusals_shown():
-            assert self.on_stage is not None
-            self.on_stage.run.seek(step)
-            for other in self.compared:
-                if other.together:
-                    other.run.seek(step)
-            self.peek()
+            if self.on_stage is not None:
+                self.on_stage.run.speed(self.speed)
 
-    def set_speed(self, name: str | None = None) -> None:
-        """Take the pace called `name`, one of `SPEEDS`, or what its widget says."""
-        if name is not None:
-            st.session_state[f"{self.slug}.speed"] = name
-        self.speed = SPEEDS[st.session_state[f"{self.slug}.speed"]]
-        with self.refusals_shown():
-            for watched in [self.on_stage, *self.compared]:
-                if watched is not None:
-                    watched.run.speed(self.speed)
-
-    # --------------------------------------------------------- knobs from the stage
+    # --------------------------------------------------------- knobs from the figures
 
     def turn(self, **knobs: Any) -> None:
-        """Turn knobs from somewhere else than their widgets: a click on the map, a new seed."""
+        """Turn knobs from somewhere else than their widgets: a click on a figure, a new seed."""
         self.error = ""
         try:
             set_config(self.slug, dataclasses.replace(self.wanted, **knobs))
@@ -297,28 +206,32 @@ class Player:
 
     def branch(self) -> None:
         """Train on from the moment on screen with what the knobs say; the first future stays as a comparison."""
+        self.peek()  # the page may have been drawn before the run came where it is
         if not self.rewound:  # a press that came twice
             return
         with self.refusals_shown():
-            assert self.on_stage is not None
-            old = self.on_stage
-            run = old.run.branch(old.look.step, self.wanted)
+            old = self._make_room()
+            run = old.run.branch(old.look.step, self.wanted, beside=True)
             old.label = describe(self.config, self.wanted) or f"first run, to step {old.look.last_step:,}"
             self._keep(old)
             self._put_on_stage(Watched(run), self.wanted)
-        if not self.error:
-            self.play()
+            run.play()
+            self.peek()
 
     def keep(self) -> None:
         """Put what is on stage aside as a comparison, and start afresh with the same knobs."""
+        self.peek()
         with self.refusals_shown():
-            old = self.on_stage
-            assert old is not None
+            old = self._make_room()
             if not old.look.last_step:
                 self.error = "There is nothing to keep yet: press Play first."
                 return
-            old.run.pause()
-            self._open(self.wanted)
+            run = runs.current().open(self.slug, self.wanted, self.owner, beside=old.run)
+            old.run.pause()  # now: where there is no place beside it, it trains on
+            run.lead()
+            old.run.march(False)
+            run.speed(self.speed)
+            self._put_on_stage(Watched(run), self.wanted)
             old.label = f"run {self.rounds - 1}, seed {self.config.seed}"
             self._keep(old)
             self.peek()
@@ -326,28 +239,36 @@ class Player:
     def beside(self, config: Config, label: str) -> None:
         """Train a second run with another Config beside the one on stage, under the same buttons."""
         with self.refusals_shown():
-            self._keep(Watched(runs.current().open(self.slug, config, self.owner), label, together=True))
-            self.compared[0].run.speed(self.speed)
+            self._keep(Watched(self._beside(config, marches=True), label))
 
     def set_beside(self, told: story.Story, *, together: bool) -> str:
         """Put a run that a link tells of beside the one on stage, as far as it had come; returns what it says."""
         label = describe(told.config, self.config) or f"another run, to step {told.step:,}"
         said = ""
         with self.refusals_shown():
-            run = runs.current().open(self.slug, told.config, self.owner)
-            run.speed(self.speed)
+            run = self._beside(told.config, marches=together)
             said = run.retell(told.interventions, told.step, told.at)
-            self.compared.append(Watched(run, label, together=together))
+            self.compared.append(Watched(run, label))
         return said
+
+    def _beside(self, config: Config, *, marches: bool) -> Run:
+        """A new run in the group of the one on stage."""
+        assert self.on_stage is not None
+        run = runs.current().open(self.slug, config, self.owner, beside=self.on_stage.run, marches=marches)
+        run.speed(self.speed)
+        return run
 
     def swap(self, number: int) -> None:
         """Bring a compared run on stage, and what is there to its place."""
-        assert self.on_stage is not None
-        other, config = self.compared[number], self.compared[number].look.config
-        set_config(self.slug, config)  # first: see ui.press.whole
-        self.on_stage.label = describe(self.config, config) or "the other run"
-        self.compared[number] = self.on_stage
-        self._put_on_stage(other, config)
+        self.peek()
+        with self.refusals_shown():
+            assert self.on_stage is not None
+            other, config = self.compared[number], self.compared[number].look.config
+            other.run.lead()
+            set_config(self.slug, config)  # first: see ui.press.whole
+            self.on_stage.label = describe(self.config, config) or "the other run"
+            self.compared[number] = self.on_stage
+            self._put_on_stage(other, config)
 
     def drop(self, number: int) -> None:
         self.compared.pop(number).run.close()
@@ -355,6 +276,13 @@ class Player:
     def drop_all(self) -> None:
         while self.compared:
             self.drop(0)
+
+    def _make_room(self) -> Watched:
+        """What is on stage, in a group with room for one more."""
+        assert self.on_stage is not None
+        while len(self.compared) >= story.COMPARED:
+            self.drop(len(self.compared) - 1)
+        return self.on_stage
 
     def _keep(self, watched: Watched) -> None:
         self.compared.insert(0, watched)

@@ -1,4 +1,4 @@
-"""Callbacks that count once, and to the end, while a fragment redraws all the time."""
+"""Callbacks that are carried to their end, whatever the page is asked for meanwhile."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
+from streamlit.runtime.scriptrunner import RerunException
 
 
 def whole(act: Callable[..., Any]) -> Callable[..., None]:
@@ -28,22 +28,5 @@ def whole(act: Callable[..., Any]) -> Callable[..., None]:
                 asked = error
         if asked is not None:
             raise asked
-
-    return press
-
-
-def once(act: Callable[..., Any]) -> Callable[..., None]:
-    """`act` as the callback of a button that stands outside every fragment, carried through like `whole`.
-
-    When a fragment's timer fires while a press is on its way, the browser sends the press with both messages, and
-    Streamlit calls back for both.  Only the run of the whole page, which always comes, is answered.
-    """
-    carried = whole(act)
-
-    @functools.wraps(act)
-    def press(*args: Any) -> None:
-        context = get_script_run_ctx()
-        if context is None or not context.fragment_ids_this_run:
-            carried(*args)
 
     return press

@@ -17,7 +17,7 @@ from ui import theme
 TALLER = 1.25  # how much more room curves have in the view for a lecture hall, where their type is larger
 
 
-def show(scene: Packs | bytes, *, key: str) -> dict[str, Any] | None:
+def show(scene: Packs, *, key: str) -> dict[str, Any] | None:
     """Mount `scene`, or redraw the one that has this key, and return what the visitor did since the last run.
 
     A pick is a dict with `panel` (its key), `kind` ("plane", "point", "node", "edge", "draw", "sample" or "latent") and
@@ -25,8 +25,11 @@ def show(scene: Packs | bytes, *, key: str) -> dict[str, Any] | None:
     `revision`.  It is returned once: act on it before the next call of Streamlit, which may end this run in favour of
     a newer one.
     """
-    data = scene if isinstance(scene, bytes) else scene.to_bytes()
-    return _taken(_mount(key=key, data=data, on_pick_change=_nothing).get("pick"), key)
+    pick, seen = _mount(key=key, data=scene.to_bytes(), on_pick_change=_nothing).get("pick"), f"{key} last pick"
+    if not isinstance(pick, dict) or st.session_state.get(seen) == pick["id"]:
+        return None  # a run that was cut short is given its trigger again
+    st.session_state[seen] = pick["id"]
+    return {name: value for name, value in pick.items() if name != "id"}
 
 
 def roomy(scene: Packs) -> Packs:
@@ -37,24 +40,6 @@ def roomy(scene: Packs) -> Packs:
     grown = copy.copy(scene)
     grown.height = round(TALLER * scene.height)
     return grown
-
-
-def coming(key: str) -> dict[str, Any] | None:
-    """What `show` would return in this run, which it then does not: for an answer in the picture that comes now."""
-    mounted = st.session_state.get(key)
-    return _taken(mounted.get("pick"), key) if mounted is not None else None
-
-
-def _taken(pick: object, key: str) -> dict[str, Any] | None:
-    """A pick that was not returned before: a run that was cut short is given its trigger again."""
-    if not isinstance(pick, dict) or st.session_state.get(_seen(key)) == pick["id"]:
-        return None
-    st.session_state[_seen(key)] = pick["id"]
-    return {name: value for name, value in pick.items() if name != "id"}
-
-
-def _seen(key: str) -> str:
-    return f"{key} last pick"
 
 
 def _nothing() -> None:
@@ -70,7 +55,7 @@ def version() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
-# Only this loader travels with every frame.  Streamlit takes a string in one line with a slash in it for a path.
+# Only this loader travels with every scene.  Streamlit takes a string in one line with a slash in it for a path.
 _LOADER = f"""
 let drawing;
 export default function (component) {{

@@ -9,7 +9,6 @@ from engine.runs import story
 from ui.link import set_config, settings
 from ui.owner import owner
 from ui.player import SPEEDS, Player
-from ui.steered import Steered, past_streamlit
 
 STORY = ("step", "did", "at", "compare")  # what a link tells of a run, beside its knobs
 GONE = "The run in this address is not here any more. This is a new one, with the settings that the address names."
@@ -54,8 +53,7 @@ def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:
         player: Player = st.session_state[key]
         if not player.foreign or player.foreign == named:
             return player
-    kind = Steered if past_streamlit() else Player
-    player = st.session_state[key] = kind(slug, config_class(), config_class(), owner=owner(), speed=SPEEDS[speed])
+    player = st.session_state[key] = Player(slug, config_class(), config_class(), owner=owner(), speed=SPEEDS[speed])
     there = runs.current().find(named)
     mine = runs.current().mine(named, player.owner)
     if mine is not None and mine.slug == slug:

@@ -74,8 +74,8 @@ def page(card: Card) -> st.Page:
 def from_the_top() -> None:
     """Draw at the top of the page from here on.
 
-    A page that is asked for in the last moment of a fragment's run is run by the same thread, where Streamlit (1.67)
-    still has the place of that fragment: the whole page would be drawn into its own stage.
+    A page that is asked for in the last moment of a fragment's run (how far a download has come) is run by the same
+    thread, where Streamlit (1.67) still has the place of that fragment: the whole page would be drawn into it.
     """
     context_dg_stack.set(get_default_dg_stack_value())
 

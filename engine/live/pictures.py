@@ -21,7 +21,7 @@ class Pictures:
         self._curves: dict[str, tuple[Moment, Scene | None]] = {}  # each run's own, as they are drawn into others
 
     def moment(self, run_id: str, part: str, narrow: bool = False) -> Moment:
-        """What a picture of a part depends on; two that are alike in it are the same.  `narrow` if others stand beside."""
+        """What a picture of a part depends on: two that are alike in it are the same.  `narrow`: others are beside."""
         timeline = self.bench.runs[run_id]
         if part == "curves":
             others = self.bench.beside(run_id)[1:]

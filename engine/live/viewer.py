@@ -167,7 +167,7 @@ class Viewers:
             self.viewers[number].rested = rest if resting else None
 
     def _due(self) -> list[tuple[str, str, bool]]:
-        """The runs and parts of which somebody wants a picture, whoever has waited longest first; and if it is narrow."""
+        """The runs and parts of which somebody wants a picture, and if narrow; whoever has waited longest first."""
         since: dict[tuple[str, str, bool], float] = {}
         for number, viewer in self.viewers.items():
             for shown in self.shown[number]:

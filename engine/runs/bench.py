@@ -22,7 +22,7 @@ from engine.contract.knobs import Config, ConfigError
 from engine.contract.view import Answer
 from engine.runs import acts, copies, retelling
 from engine.runs.groups import Group
-from engine.runs.history import Drawn, Intervention, Look
+from engine.runs.history import Intervention, Look
 from engine.runs.limits import Limits
 from engine.runs.run import PoolError
 from engine.runs.timeline import Timeline
@@ -165,14 +165,14 @@ class Bench:
             return f"the change by hand at step {told[place].step:,} is left out: {error}"
         return f"{len(refused)} changes by hand are left out; the first, at step {told[place].step:,}: {error}"
 
-    def _do_peek(self, hosted: Timeline, since: int | None, drawn: Drawn | None = None, beside: bool = False) -> Look:
-        return hosted.look(since, drawn, beside=beside)
+    def _do_peek(self, hosted: Timeline, since: int | None, beside: bool = False) -> Look:
+        return hosted.look(since, beside=beside)
 
     def _do_note(self, hosted: Timeline, message: str) -> None:
         hosted.message = message
 
     def _do_report(self, hosted: Timeline) -> Look:
-        return hosted.look(None, hosted.moment(False))
+        return hosted.report()
 
     def _do_curves(self, hosted: Timeline) -> Any:
         return hosted.views.curves(hosted.view()) if hasattr(hosted.views, "curves") else None

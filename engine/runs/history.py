@@ -14,22 +14,16 @@ from typing import Any
 import numpy as np
 
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]  # metric -> (steps (N,), values (N,))
-Drawn = tuple[int, int, bool]  # step, version and whether another run stands beside: what a stage depends on
 ACTIVE = ("waiting", "running")
-
-
-def newest(curves: Curves, otherwise: int) -> int:
-    """The last step that any of the curves tells of, at least `otherwise`."""
-    return max([otherwise, *(int(steps[-1]) for steps, _ in curves.values() if len(steps))])
 
 
 @dataclass(frozen=True)
 class Look:
-    """What `Run.peek` returns: everything a page needs to draw one moment of a run.
+    """What `Run.peek` returns, and without ``stage`` and ``curves`` `Run.report`: one moment of a run.
 
     ``step`` is the moment on screen, ``last_step`` how far the run has come; they differ after a rewind.  ``stage`` is
-    the scene that the lab's view makes of this moment, packed.  ``curves`` holds the metrics after the step that was
-    asked for, up to ``last_step``.  ``message`` is a sentence for the visitor.
+    the scene that the lab's view makes of this moment, packed; None on the way to another moment.  ``curves`` holds the
+    metrics after the step that was asked for, up to ``last_step``.  ``message`` is a sentence for the visitor.
     """
 
     status: str  # waiting, running, paused, done, diverged, failed, lost

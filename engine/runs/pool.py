@@ -159,8 +159,7 @@ class Pool(Grouped):
 
     def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look:
         """Like `Run.peek`.  An unknown run gives status ``lost``."""
-        record = self._records.get(run_id)
-        return self._look(record, "peek", since, record.drawn if record else None, beside)
+        return self._look(self._records.get(run_id), "peek", since, beside)
 
     def report(self, run_id: str) -> Look:
         """Like `Run.report`.  An unknown run gives status ``lost``."""
@@ -178,14 +177,10 @@ class Pool(Grouped):
         try:
             look: Look = self.send(record.place, verb, record.run_id, args, 0.5)
         except PoolError as error:  # what was known last is shown until the bench answers again
-            return dataclasses.replace(record.look, message=str(error), curves={}, busy=True)
+            return dataclasses.replace(record.look, message=str(error), busy=True)
         except KeyError:
-            return dataclasses.replace(record.look, curves={}, busy=True)
-        if look.stage is None:
-            look = dataclasses.replace(look, stage=record.look.stage)
-        else:
-            record.drawn = (look.step, look.version, args[-1])
-        record.look = dataclasses.replace(look, curves={})
+            return dataclasses.replace(record.look, busy=True)
+        record.look = dataclasses.replace(look, stage=None, curves={})
         if record.notice and time.monotonic() < record.notice_until:
             look = dataclasses.replace(look, message=f"{record.notice} {look.message}".strip())
         return look

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import itertools
 import logging
-import math
 import os
 import pickle
 import subprocess
@@ -21,13 +20,11 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
 from engine.runs.audience import PICTURE, WATCHING, opened
-from engine.runs.history import Look, newest
 from engine.runs.limits import Limits
 from engine.runs.pool import Pool, PoolError, WorkerLost
 from engine.runs.records import Record
@@ -42,20 +39,6 @@ _ENVIRONMENT = {
 }
 _UNLESS_SET = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # docs/decisions/huge-pages-in-a-worker.md
 HEAVY = 65_536  # bytes: a pipe takes so many while the worker is busy, and whoever sends more waits
-QUICK = 0.25  # seconds between two looks, or less: then the next one is asked for in advance
-
-
-@dataclass(frozen=True)
-class _Ahead:
-    """When a run that trains was last looked at, and the look that comes next.
-
-    It is asked for while the page draws the last one, so that a page need not wait until a step has ended and a frame
-    is made.
-    """
-
-    asked: float = -math.inf
-    args: tuple[Any, ...] = ()
-    answer: Future[Any] | None = None
 
 
 class _Worker:
@@ -66,7 +49,6 @@ class _Worker:
         self.ready = threading.Event()
         self.served = False  # whether it ever was ready: one that dies before that is tried again more slowly
         self.pending: dict[int, Future[Any]] = {}
-        self.ahead: dict[str, _Ahead] = {}  # by id of the run
         self._numbers = itertools.count(1)
         self._sending = threading.Lock()
         ours, theirs = Pipe()
@@ -142,28 +124,12 @@ class ProcessPool(Pool):
 
     def send(self, place: int, verb: str, run_id: str, args: tuple[Any, ...], timeout: float) -> Any:
         worker = self._workers[place]
-        if not worker.ready.wait(min(timeout, 0.2) if verb == "peek" else timeout):
+        if not worker.ready.wait(min(timeout, 0.2) if verb in ("peek", "report") else timeout):
             raise PoolError("A worker is starting; your run begins in a moment.")
-        now, ahead = time.monotonic(), worker.ahead.pop(run_id, _Ahead())
-        if verb != "peek" and (record := self._records.get(run_id)) is not None:
-            for each in record.together:  # another verb may change everything, of those beside it too
-                worker.ahead.pop(each.run_id, None)
-        quick = verb == "peek" and now - ahead.asked < QUICK
-        future = (ahead.answer if quick and ahead.args == args else None) or worker.ask(verb, run_id, args)
         try:
-            answer = future.result(timeout)
+            return worker.ask(verb, run_id, args).result(timeout)
         except FutureTimeout:
             raise PoolError("The worker is busy with one long step; this page goes on when it is done.") from None
-        if verb == "peek" and answer.status == "running":
-            worker.ahead[run_id] = self._look_ahead(worker, run_id, args, answer) if quick else _Ahead(now)
-        return answer
-
-    def _look_ahead(self, worker: _Worker, run_id: str, args: tuple[Any, ...], look: Look) -> _Ahead:
-        """Ask for what `Pool.peek` will ask for after this look."""
-        since, drawn, beside = args
-        drawn = drawn if look.stage is None else (look.step, look.version, beside)
-        args = (None if since is None else newest(look.curves, since), drawn, beside)
-        return _Ahead(time.monotonic(), args, worker.ask("peek", run_id, args))
 
     def hear(self, place: int, number: int, run_id: str, message: Mapping[str, Any]) -> None:
         self._workers[place].tell(number, run_id, message)
@@ -304,7 +270,6 @@ class ProcessPool(Pool):
             self._lose(record, f"This run brought down its worker {record.crashes} times, so it was stopped. Reset, "
                                "and try smaller settings.")  # fmt: skip
             return
-        record.drawn = None  # the new worker counts versions anew
         if record.dump is None:
             worker.ask("open", record.run_id, (record.slug, record.config)).result(30)
             step = 0

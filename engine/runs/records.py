@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.contract.knobs import Config
-from engine.runs.history import Drawn, Look
+from engine.runs.history import Look
 from engine.runs.run import PoolError, Run
 
 FOREIGN = "Only the browser that began this run may steer it. Take over a copy to go on from here."
@@ -39,7 +39,6 @@ class Record:
     place: int | None = None  # None: waiting
     asked: float = field(default_factory=time.monotonic)
     look: Look = field(default_factory=lambda: Look(status="waiting"))
-    drawn: Drawn | None = None  # the moment of the stage in `look`
     queued: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # wishes of a run that waits
     dump: dict[str, Any] | None = field(default=None, repr=False)  # the newest copy from which a lost run goes on
     crashes: int = 0

@@ -84,7 +84,7 @@ class Run:
         """
         told: tuple[Config, int] | None = self._act("update", changes)
         if told is None:  # it waits for a place, or has just failed
-            look = self.pool.peek(self.id, None)
+            look = self.pool.report(self.id)
             return changes if isinstance(changes, Config) else look.config, look.version
         return told
 

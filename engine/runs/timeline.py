@@ -19,7 +19,7 @@ from engine.contract.knobs import Config, ConfigError
 from engine.contract.states import pack, unpack
 from engine.contract.view import View
 from engine.runs import marks
-from engine.runs.history import Checkpoint, Drawn, History, Intervention, Look
+from engine.runs.history import Checkpoint, History, Intervention, Look
 from engine.runs.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -339,21 +339,20 @@ class Timeline:
         frame = self._frame[1]
         return View(frame, self.config, self.history.curves(-1), moment[0], self.last_step, beside)
 
-    def look(self, since: int | None, drawn: Drawn | None = None, *, beside: bool = False) -> Look:
-        """This moment.  There is no stage if there is none, or if that of `drawn` is still the same.
+    def report(self) -> Look:
+        """This moment, without its stage and its metrics."""
+        return Look(
+            status=self.status, message=self.message, config=self.config, wanted=self.wanted,
+            step=self.experiment.step_count, last_step=self.last_step, speed=self.speed, busy=self.target is not None,
+            version=self.version, changed_at=marks.steps(self.interventions),
+        )  # fmt: skip
+
+    def look(self, since: int | None, *, beside: bool = False) -> Look:
+        """This moment; there is no stage while it is on its way to another one, and when the lab has failed.
 
         Metrics are those after step `since`; None for none.  `beside` is for half of the width.
         """
-        stage = None
-        if self.target is None and self.status != "failed" and drawn != self.moment(beside):
-            stage = self.views.stage(self.view(beside=beside)).to_bytes()
-        return Look(
-            status=self.status, message=self.message, config=self.config, wanted=self.wanted,
-            step=self.experiment.step_count, last_step=self.last_step, stage=stage,
-            curves={} if since is None else self.history.curves(since), speed=self.speed,
-            busy=self.target is not None, version=self.version, changed_at=marks.steps(self.interventions),
-        )  # fmt: skip
-
-    def moment(self, beside: bool) -> Drawn:
-        """What a stage depends on."""
-        return self.experiment.step_count, self.version, beside
+        there = self.target is None and self.status != "failed"
+        stage = self.views.stage(self.view(beside=beside)).to_bytes() if there else None
+        curves = {} if since is None else self.history.curves(since)
+        return dataclasses.replace(self.report(), stage=stage, curves=curves)

@@ -1,6 +1,7 @@
 """Notebooks and scripts from before the packages go on working: every former name means something today.
 
-``former_names.txt`` has what each former module ``engine.X`` defined for others to use, as it was then.
+``former_names.txt`` has what each former module ``engine.X`` defined for others to use, as it was then; but for two
+that went with the looks in advance, for which alone they were there (``processes.QUICK``, ``hosted.newest``).
 """
 
 from __future__ import annotations

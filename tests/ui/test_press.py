@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from streamlit.runtime.scriptrunner import RerunData, RerunException
 
-from ui.press import once, whole
+from ui.press import whole
 
 
-@pytest.mark.parametrize("way", [once, whole])
-def test_a_callback_that_was_broken_off_is_carried_through_and_the_other_run_still_follows(way) -> None:
+def test_a_callback_that_was_broken_off_is_carried_through_and_the_other_run_still_follows() -> None:
     began: list[str] = []
     done: list[str] = []
     asked = RerunException(RerunData(query_string="the other run"))
@@ -21,15 +20,14 @@ def test_a_callback_that_was_broken_off_is_carried_through_and_the_other_run_sti
         done.append(lesson)
 
     with pytest.raises(RerunException) as raised:
-        way(act)("chosen")
+        whole(act)("chosen")
     assert raised.value is asked
     assert (began, done) == (["chosen", "chosen"], ["chosen"])
 
 
-@pytest.mark.parametrize("way", [once, whole])
-def test_a_callback_that_nobody_disturbs_runs_once_and_says_what_is_wrong(way) -> None:
+def test_a_callback_that_nobody_disturbs_runs_once_and_says_what_is_wrong() -> None:
     done: list[int] = []
-    way(done.append)(3)
+    whole(done.append)(3)
     assert done == [3]
     with pytest.raises(ZeroDivisionError):
-        way(lambda: 1 / 0)()
+        whole(lambda: 1 / 0)()

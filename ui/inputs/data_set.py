@@ -15,7 +15,7 @@ from engine.contract.knobs import ConfigError, StillMissing
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
-from ui.press import once
+from ui.press import whole
 
 MEGABYTES = {"mnist": 15, "fashion_mnist": 31}
 PICTURES = ("digits", *MEGABYTES)  # the data sets whose rows are pictures
@@ -46,8 +46,8 @@ def dataset_notice(player: Player) -> None:
     title = _title(player, name)
     with st.container(horizontal=True, gap="small"):
         st.button(f"Fetch {title}", icon=":material/download:", key=f"{slug}.fetch", type="primary",
-                  on_click=once(_start), args=(player, name))  # fmt: skip
-        st.button("Stay with the digits", key=f"{slug}.stay", on_click=once(_stay), args=(player,))
+                  on_click=whole(_start), args=(player, name))  # fmt: skip
+        st.button("Stay with the digits", key=f"{slug}.stay", on_click=whole(_stay), args=(player,))
     st.caption(f"{title} comes from openml.org, about {MEGABYTES[name]} MB, once for everybody here.")
 
 

@@ -11,7 +11,7 @@ from ui.inputs.reading import read, remembered
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
-from ui.press import once
+from ui.press import whole
 from ui.words import capital
 
 
@@ -41,7 +41,7 @@ def network_input(player: Player) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(_origin(key))
             st.button("Without it", key=f"{slug}.without_network", icon=":material/close:", type="tertiary",
-                      on_click=once(_leave), args=(player,))  # fmt: skip
+                      on_click=whole(_leave), args=(player,))  # fmt: skip
 
 
 def take_along(player: Player, to: str, label: str) -> None:

@@ -18,7 +18,7 @@ from ui.inputs.reading import read, remembered
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
-from ui.press import once, whole
+from ui.press import whole
 from ui.scene import show
 
 SOURCES = ("Test picture", "Draw", "Upload")
@@ -67,7 +67,7 @@ def _browse(player: Player) -> None:
             ("Next", "chevron_right", (here + 1) % EXAMPLES),
             ("Random", "shuffle", None),
         ):
-            st.button(label, icon=f":material/{icon}:", key=f"{player.slug}.{label.lower()}", on_click=once(_go),
+            st.button(label, icon=f":material/{icon}:", key=f"{player.slug}.{label.lower()}", on_click=whole(_go),
                       args=(player, to))  # fmt: skip
     st.caption(f"Test picture {here + 1} of {EXAMPLES}: none of them was learned from.")
 
@@ -117,8 +117,8 @@ def _draw(player: Player) -> None:
     pick = show(scene, key=f"{slug}.pad")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("Undo stroke", icon=":material/undo:", key=f"{slug}.undo_stroke", disabled=not drawing.strokes,
-                  on_click=once(_take_back), args=(player, 1))  # fmt: skip
-        st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", on_click=once(_take_back),
+                  on_click=whole(_take_back), args=(player, 1))  # fmt: skip
+        st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", on_click=whole(_take_back),
                   args=(player, None), disabled=empty and not drawing.strokes)  # fmt: skip
         st.segmented_control("Pen", list(PENS), required=True, key=f"{slug}.pen", on_change=whole(_show_drawing),
                              args=(player, drawing), label_visibility="collapsed")  # fmt: skip

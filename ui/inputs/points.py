@@ -15,7 +15,7 @@ from ui.inputs.reading import read
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
-from ui.press import once
+from ui.press import whole
 from ui.scene import show
 
 MOST = 500  # points
@@ -64,7 +64,7 @@ def points_input(player: Player, paper: Paper = CLOUD) -> None:
         else:
             st.caption(f"{len(points)} points; the last {MOST} count.")
         st.button("Clear", icon=":material/delete:", key=f"{slug}.clear", disabled=not len(points),
-                  on_click=once(_clear), args=(slug,))  # fmt: skip
+                  on_click=whole(_clear), args=(slug,))  # fmt: skip
     scene = Scene(height=300)
     bounds = (-paper.reach, paper.reach)
     panel = scene.panel("pad", title="Draw here with the mouse", x=bounds, y=bounds, draw=True)

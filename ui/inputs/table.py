@@ -14,7 +14,7 @@ from ui.inputs.reading import read
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
-from ui.press import once, whole
+from ui.press import whole
 
 
 @dataclass
@@ -75,7 +75,7 @@ def table_input(player: Player) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption("The table is not in use: other points have taken its place.")
             st.button("Use the table", key=f"{slug}.use_table", icon=":material/redo:", type="tertiary",
-                      on_click=once(_use), args=(player, held))  # fmt: skip
+                      on_click=whole(_use), args=(player, held))  # fmt: skip
     _controls(slug, held)
 
 

@@ -9,7 +9,7 @@ from ui.inputs.reading import read, remembered
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
-from ui.press import once
+from ui.press import whole
 
 SHORTEST = 200  # characters
 
@@ -24,7 +24,7 @@ def text_input(player: Player, knob: str = "text_key") -> None:
     with st.popover("Learn from your own text", icon=":material/upload_file:", key=f"{slug}.text"):
         st.text_area("Type or paste it", key=f"{slug}.text_typed", height=160, max_chars=100_000,
                      placeholder=f"At least {SHORTEST} characters; thousands are better.")  # fmt: skip
-        st.button("Learn this text", key=f"{slug}.text_use", on_click=once(_typed), args=(player, knob))
+        st.button("Learn this text", key=f"{slug}.text_use", on_click=whole(_typed), args=(player, knob))
         file = st.file_uploader("Or a file: UTF-8, at most 1 MB", type=["txt", "md", "csv", "py", "tex", "html"],
                                 key=f"{slug}.text_file", max_upload_size=1)  # fmt: skip
     if file is None:
@@ -40,7 +40,7 @@ def text_input(player: Player, knob: str = "text_key") -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(_origin(key))
             st.button("Without it", key=f"{slug}.text_without", icon=":material/close:", type="tertiary",
-                      on_click=once(_leave), args=(player, knob))  # fmt: skip
+                      on_click=whole(_leave), args=(player, knob))  # fmt: skip
     else:
         st.caption("It learns from English prose: the documentation of Python.")
 
