@@ -355,7 +355,8 @@ def _share(player: Player) -> None:
     run, slug = player.on_stage.run, player.slug
     try:
         told = run.story()
-        compared = [(other.run.story(), other.together) for other in player.compared]
+        steered = isinstance(player, Steered)
+        compared = [(each.run.story(), each.run.marches if steered else each.together) for each in player.compared]
     except PoolError as error:
         st.warning(plain(str(error)))
         return

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import streamlit as st
+
 from engine import Config, runs
 from engine.runs import story
 from engine.runs.history import Look
 from engine.runs.run import Run
-from ui.link import set_config
+from ui.link import set_config, settings
 from ui.player import Player, Watched, describe
 
 
@@ -37,8 +39,11 @@ class Steered(Player):
             if self.on_stage.look.status == "waiting":
                 self.on_stage.run.reset(config)
                 self.config = self.wanted = config
-            else:
-                self.wanted, _ = self.on_stage.run.update(changes)
+                return
+            self.wanted, _ = self.on_stage.run.update(changes)
+            if self.wanted != config:  # another tab has turned others, which this page did not know yet
+                self._show_knobs()
+                st.rerun()
 
     def peek(self) -> Look:
         """How the runs are, without their pictures."""
@@ -54,10 +59,18 @@ class Steered(Player):
         """The run has come to rest, or somebody else has turned its knobs: the widgets are to show what it says."""
         if self.on_stage is None:
             return
+        self.error = ""  # something else has been done since
         look = self.peek()
         if look.wanted is not None and look.wanted != self.wanted:
             self.wanted = look.wanted
-            set_config(self.slug, look.wanted)
+            self._show_knobs()
+
+    def _show_knobs(self) -> None:
+        """Let the widgets show what the run has confirmed."""
+        here = settings(self.slug, type(self.wanted))
+        said = here.notices  # about the link: they stay until the visitor turns something
+        set_config(self.slug, self.wanted)
+        here.notices = said
 
     def _all(self, act: Callable[[Run], None]) -> None:
         """Do something to the run, and with it to those that march with it."""
@@ -112,8 +125,8 @@ class Steered(Player):
             if not old.look.last_step:
                 self.error = "There is nothing to keep yet: press Play first."
                 return
-            old.run.pause()
             run = runs.current().open(self.slug, self.wanted, self.owner, beside=old.run)
+            old.run.pause()  # now: where there is no place beside it, it trains on
             run.lead()
             old.run.march(False)
             run.speed(self.speed)
