@@ -125,9 +125,8 @@ def _run(player: Player, *, unit: str, ends: int | None) -> None:
     shown = [player.on_stage, *beside]
     for column, watched in zip(st.columns(len(shown)), shown, strict=True):
         with column:
-            if beside:
-                st.markdown(f"**{_difference(player, watched)}**")
-            place("stage", run, key=_key(player, watched), of=watched.run.id, together=bool(beside), unit=unit)
+            title = _difference(player, watched) if beside else ""
+            place("stage", run, key=_key(player, watched), of=watched.run.id, title=title, unit=unit)
 
 
 def _offer_branch(player: Player) -> None:

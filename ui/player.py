@@ -61,8 +61,11 @@ class Player:
             if self.on_stage.look.status == "waiting":
                 self.on_stage.run.reset(config)
                 self.config = self.wanted = config
-            else:
-                self.wanted, _ = self.on_stage.run.update(changes)
+                return
+            self.wanted, _ = self.on_stage.run.update(changes)
+            if self.wanted != config:  # another tab has turned others, which this page did not know yet
+                self._show_knobs(self.wanted)
+                st.rerun()
 
     def _open(self, config: Config) -> None:
         run = runs.current().open(self.slug, config, self.owner)
@@ -116,11 +119,15 @@ class Player:
         self.error = ""  # something else has been done since
         look = self.peek()
         if look.wanted is not None and look.wanted != self.wanted:
-            here = settings(self.slug, type(look.wanted))
-            said = here.notices  # about the link: they stay until the visitor turns something
-            set_config(self.slug, look.wanted)
-            here.notices = said
+            self._show_knobs(look.wanted)
             self.wanted = look.wanted  # last: see ui.press.whole
+
+    def _show_knobs(self, config: Config) -> None:
+        """Let the widgets show what the run has confirmed."""
+        here = settings(self.slug, type(config))
+        said = here.notices  # about the link: they stay until the visitor turns something
+        set_config(self.slug, config)
+        here.notices = said
 
     @property
     def side_by_side(self) -> bool:

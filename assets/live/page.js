@@ -22,7 +22,7 @@ const places = new WeakMap(); // by the element that Streamlit gives
 export function mount(component) {
   const { data, parentElement } = component;
   let place = places.get(parentElement);
-  if (place && (place.shared.id !== data.run || place.of !== data.of || place.together !== data.together)) {
+  if (place && (place.shared.id !== data.run || place.of !== data.of || place.title !== data.title)) {
     place.leave();
     place = undefined;
   }
@@ -70,7 +70,7 @@ class Place {
   constructor(parentElement, data) {
     if (!runs.has(data.run)) runs.set(data.run, new Shared(data));
     this.shared = runs.get(data.run);
-    Object.assign(this, { part: data.part, of: data.of, together: data.together });
+    Object.assign(this, { part: data.part, of: data.of, title: data.title });
     this.root = parentElement.querySelector(".live");
     this.root.classList.add(data.part);
     if (!parentElement.querySelector("link")) {
@@ -152,16 +152,16 @@ class Place {
     this.ends.push(status(line, run, { unit }), timeline(slider, run));
   }
 
-  // Of the run `data.of`, which may stand beside ours; then each has its own step above it.
-  stage({ run, of, together, unit }) {
+  // Of the run `data.of`, which may stand beside ours; then each has its name and its own step above it.
+  stage({ run, of, title, unit }) {
     const other = of !== run;
     if (other) {
       this.shared.beside += 1;
       this.ends.push(() => (this.shared.beside -= 1));
     }
-    if (together) {
+    if (title) {
       const line = this.root.appendChild(element("p", "counter"));
-      const tell = (told) => write(line, counted(told, unit));
+      const tell = (told) => write(line, `${title} · ${counted(told, unit)}`);
       if (other) this.on("beside", ({ detail }) => detail.run === of && tell(detail));
       else this.on("told", () => tell(this.shared.run.told));
       tell((other ? this.shared.stage.headers[`stage ${of}`] : this.shared.run.told) ?? {});

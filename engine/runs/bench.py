@@ -169,6 +169,7 @@ class Bench:
         return hosted.look(since, beside=beside)
 
     def _do_note(self, hosted: Timeline, message: str) -> None:
+        """Tell those who watch something, until they do something themselves."""
         hosted.message = message
 
     def _do_report(self, hosted: Timeline) -> Look:

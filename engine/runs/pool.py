@@ -152,10 +152,7 @@ class Pool(Grouped):
                     raise PoolError("This run has not started yet: it is waiting for a place.")
                 record.queued.append((verb, args))
                 return None
-        answer = self.send(record.place, verb, run_id, args, timeout)
-        if verb not in (*ASKS, "peek", "report"):  # whoever does something has read it
-            record.notice = ""
-        return answer
+        return self.send(record.place, verb, run_id, args, timeout)
 
     def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look:
         """Like `Run.peek`.  An unknown run gives status ``lost``."""
@@ -181,8 +178,6 @@ class Pool(Grouped):
         except KeyError:
             return dataclasses.replace(record.look, busy=True)
         record.look = dataclasses.replace(look, stage=None, curves={})
-        if record.notice and time.monotonic() < record.notice_until:
-            look = dataclasses.replace(look, message=f"{record.notice} {look.message}".strip())
         return look
 
     # ------------------------------------------------------------- watching
@@ -377,7 +372,7 @@ class Pool(Grouped):
         for verb, args in record.queued:
             said = self.send(record.place, verb, record.run_id, args, 5.0)
             if verb == "retell" and said:
-                record.notice, record.notice_until = f"In the link, {said}", math.inf
+                self.send(record.place, "note", record.run_id, (f"In the link, {said}",), 5.0)
         record.queued.clear()
         record.asked = time.monotonic()
         self._greet(record)

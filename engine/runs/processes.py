@@ -276,8 +276,8 @@ class ProcessPool(Pool):
         else:
             worker.ask("adopt", record.run_id, (record.dump,)).result(30)
             step = record.dump["step"]
-        record.notice = f"The worker that trained this {why}; the run went on in a new one from step {step:,}."
-        record.notice_until = time.monotonic() + 15
+        said = f"The worker that trained this {why}; the run went on in a new one from step {step:,}."
+        worker.ask("note", record.run_id, (said,)).result(30)
         self._greet(record)
 
     def _lose(self, record: Record, message: str) -> None:

@@ -42,8 +42,6 @@ class Record:
     queued: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # wishes of a run that waits
     dump: dict[str, Any] | None = field(default=None, repr=False)  # the newest copy from which a lost run goes on
     crashes: int = 0
-    notice: str = ""
-    notice_until: float = 0.0
     left: float = math.inf  # when the page that watched it was left
     leased_out: bool = False  # paused because nobody asked
     together: list[Record] = field(default_factory=list, repr=False)  # those of one group have one list: leader first

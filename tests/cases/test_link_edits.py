@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import drive
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -82,13 +83,12 @@ def test_a_page_says_which_edit_is_left_out_and_its_run_stands(edit: str) -> Non
     assert said.startswith("In the link, the change by hand at step 3 is left out: ")
     assert said.endswith(".") and ".." not in said and len(said) < 250
     watched = app.session_state["neural_network.player"].on_stage
-    at_rest(watched.run)
-    sound(app.run())
+    sound(drive.settle(app, "neural_network"))
     assert (watched.look.status, watched.look.step) == ("paused", 5)
     assert watched.look.config == NETWORK(seed=7, learning_rate=0.1)
     assert watched.look.changed_at == (2, 4)
     assert [warning.value for warning in app.warning] == [said], "it stays until something is turned"
-    sound(app.button(key="neural_network.step_once").click().run())
+    sound(drive.step(app, "neural_network"))
     assert watched.look.step == 6
 
 

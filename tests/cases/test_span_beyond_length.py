@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import drive
 import pytest
 from scene_format import words
 from streamlit.testing.v1 import AppTest
@@ -66,11 +67,11 @@ def test_a_page_with_a_span_goes_on_when_its_sequence_is_shortened() -> None:
     app.slider(key="lstm_gates.length").set_value(40).run()
     assert not app.exception and not app.error
     assert "brushed" not in said(app) and "runs as over" not in said(app)
-    app.button(key="lstm_gates.step_once").click().run()
-    look = app.session_state["lstm_gates.player"].on_stage.look
+    drive.step(app, "lstm_gates")
+    look = drive.look(app, "lstm_gates")
     assert (look.status, look.step, look.message) == ("paused", 1, "")
 
 
 def said(app: AppTest) -> str:
-    """The words on the stage that the page shows."""
-    return words(app.session_state["lstm_gates.player"].on_stage.look.stage)
+    """The words on the stage of the run that the page shows."""
+    return words(drive.picture(app, "lstm_gates").stage or b"")

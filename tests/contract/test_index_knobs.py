@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import drive
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -196,12 +197,11 @@ def test_its_page_is_drawn(slug: str, small: dict[str, Any]) -> None:
     app.run()
     for tab in ("Curves", "Inside"):
         app.session_state[f"{slug}.tab"] = tab
-        app.button(key=f"{slug}.step_once").click().run()
+        drive.step(app, slug)
         assert [e.message for e in app.exception] == [] and [e.value for e in app.error] == []
     assert [warning.value for warning in app.warning] == []
-    player = app.session_state[f"{slug}.player"]
-    look = player.on_stage.look
-    assert (look.status, look.step, look.message) == ("paused", 2, "")
+    look = drive.picture(app, slug)
+    assert (look.status, look.step, look.message) == ("paused", 2, "") and look.stage
 
 
 # ---------------------------------------------------------------------- and it is the last one that is shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import drive
 import pytest
 from streamlit.testing.v1 import AppTest
 from visitor import ROOT
@@ -44,21 +45,20 @@ def press(app: AppTest, button: str) -> AppTest:
     return sound(app.button(key=f"{SLUG}.{button}").click().run())
 
 
+def step(app: AppTest, n: int = 1) -> AppTest:
+    return sound(drive.step(app, SLUG, n))
+
+
 def player(app: AppTest) -> Player:
-    found: Player = app.session_state[f"{SLUG}.player"]
-    return found
+    return drive.player(app, SLUG)
 
 
 def run_of(app: AppTest) -> Run:
-    watched = player(app).on_stage
-    assert watched is not None
-    return watched.run
+    return drive.run_of(app, SLUG)
 
 
 def look(app: AppTest) -> Look:
-    watched = player(app).on_stage
-    assert watched is not None
-    return watched.look
+    return drive.look(app, SLUG)
 
 
 def keys(app: AppTest) -> set[str | None]:
@@ -79,9 +79,7 @@ def losses(run: Run) -> dict[str, list[float]]:
 def annas() -> AppTest:
     """Anna's page, where she has turned a knob and made three steps."""
     app = arrive(ANNA, seed="3")
-    for _ in range(3):
-        press(app, "step_once")
-    return app
+    return step(app, 3)
 
 
 def test_somebody_elses_address_begins_nothing_and_offers_three_ways(annas: AppTest) -> None:
@@ -106,22 +104,21 @@ def test_a_copy_goes_on_from_there_and_the_other_run_stays_as_it_is(annas: AppTe
     assert "lesson" not in app.query_params and "step" not in app.query_params
     assert (look(app).status, look(app).step, player(app).config.seed) == ("paused", 3, 3)
     assert f"{SLUG}.take_over" not in keys(app) and losses(mine) == losses(theirs)
-    press(app, "step_once")
+    step(app)
     assert look(app).step == 4 and theirs.peek().step == 3
-    press(app, "reset")
-    press(annas, "step_once")
+    sound(drive.reset(app, SLUG))
+    step(annas)
     assert (look(app).step, look(annas).step) == (0, 4)
     again = arrive(BERT, run=mine.id)  # a reload, or another tab
     assert run_of(again).id == mine.id
-    press(again, "step_once")
+    step(again)
     assert run_of(app).peek().step == 1
 
 
 def test_who_would_rather_begin_gets_a_run_with_the_settings_of_the_address(annas: AppTest) -> None:
     app = arrive(BERT, run=run_of(annas).id, seed="5", step="4")
     press(app, "begin_own")
-    for _ in range(20):
-        app.run()
+    drive.settle(app, SLUG)
     assert run_of(app).id != run_of(annas).id and player(app).config.seed == 5
     assert look(app).step == 4 and look(annas).step == 3 and [w.value for w in app.warning] == []
 
@@ -129,18 +126,18 @@ def test_who_would_rather_begin_gets_a_run_with_the_settings_of_the_address(anna
 def test_two_tabs_of_one_browser_steer_one_run(annas: AppTest) -> None:
     tab = arrive(ANNA, run=run_of(annas).id, seed="3")
     assert run_of(tab).id == run_of(annas).id and look(tab).step == 3 and [w.value for w in tab.warning] == []
-    press(tab, "step_once")
-    press(annas, "step_once")
+    step(tab)
+    step(annas)
     tab.run()
     assert look(tab).step == look(annas).step == 5
 
 
 def test_without_a_cookie_a_reload_is_somebody_else() -> None:
     app = arrive("")
-    press(app, "step_once")
+    step(app)
     again = arrive("", run=run_of(app).id)
     assert player(again).on_stage is None and f"{SLUG}.take_over" in keys(again)
-    press(app, "step_once")
+    step(app)
     assert look(app).step == 2
 
 
@@ -152,7 +149,7 @@ def test_a_dead_address_begins_anew_and_says_so(params: dict[str, str]) -> None:
         "The run in this address is not here any more. This is a new one, with the settings that the address names."
     ]
     app.run()
-    press(app, "step_once")
+    step(app)
     assert named(app) == run_of(app).id
 
 
@@ -167,8 +164,7 @@ def test_a_run_of_another_page_is_none_of_this_one(annas: AppTest) -> None:
 
 
 def test_what_is_kept_and_branched_off_belongs_to_the_same_browser(annas: AppTest) -> None:
-    player(annas).seek(1)
-    annas.run()
+    drive.seek(annas, SLUG, 1)
     press(annas, "branch")
     press(annas, "keep")
     others = [watched.run for watched in player(annas).compared]
@@ -176,14 +172,14 @@ def test_what_is_kept_and_branched_off_belongs_to_the_same_browser(annas: AppTes
     for run in [run_of(annas), *others]:
         assert runs.current().mine(run.id, ANNA) is not None and runs.current().mine(run.id, BERT) is None
     press(annas, "swap.0")
-    press(annas, "step_once")
+    step(annas)
 
 
 def test_a_copy_that_cannot_be_made_is_said_and_can_be_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAYGROUND_RUNS_PER_WORKER", "2")
     monkeypatch.setenv("PLAYGROUND_WAITING", "1")
     annas = arrive(ANNA)
-    press(annas, "step_once")
+    step(annas)
     others = [runs.current().open(SLUG, player(annas).config) for _ in range(2)]
     app = arrive(BERT, run=run_of(annas).id)
     app.button(key=f"{SLUG}.take_over").click().run()

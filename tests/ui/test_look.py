@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
+import drive
 import pytest
 from streamlit.testing.v1 import AppTest
 from visitor import ROOT
@@ -24,13 +25,9 @@ def test_an_earlier_moment_is_looked_at_in_another_way_at_once() -> None:
     app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
     app.switch_page(f"../pages/{SLUG}.py")
     app.run()
-    for _ in range(3):
-        app.button(key=f"{SLUG}.step_once").click().run()
-    player = app.session_state[f"{SLUG}.player"]
-    player.seek(1)
-    app.run()
+    drive.seek(drive.step(app, SLUG, 3), SLUG, 1)
     app.button(key=f"{SLUG}.next").click().run()
-    look = player.on_stage.look
+    player, look = drive.player(app, SLUG), drive.look(app, SLUG)
     assert (look.step, look.last_step, look.changed_at) == (1, 3, ())
     assert look.config.example == player.config.example == player.wanted.example == 1
     assert not app.exception and not app.error
@@ -41,16 +38,15 @@ def test_looking_at_a_moment_before_a_live_knob_was_turned_turns_nothing() -> No
     app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
     app.switch_page(f"../pages/{SLUG}.py")
     app.run()
-    for _ in range(2):
-        app.button(key=f"{SLUG}.step_once").click().run()
-    player = app.session_state[f"{SLUG}.player"]
+    player, run = drive.player(drive.step(app, SLUG, 2), SLUG), drive.run_of(app, SLUG)
     first = player.config.learning_rate
-    player.on_stage.run.update(dataclasses.replace(player.config, learning_rate=0.01))
+    run.update(dataclasses.replace(player.config, learning_rate=0.01))
     app.run()
-    app.button(key=f"{SLUG}.step_once").click().run()
-    player.seek(1)
+    drive.step(app, SLUG)
+    run.seek(1)
     app.button(key=f"{SLUG}.next").click().run()
-    look = player.on_stage.look
+    drive.settle(app, SLUG)
+    look = drive.look(app, SLUG)
     assert (look.step, look.last_step, look.changed_at) == (1, 3, (2,))
     assert (look.config.learning_rate, look.config.example) == (first, 1)
     assert not app.exception and not app.error
@@ -62,8 +58,7 @@ def test_what_is_looked_at_is_looked_at_beside_too() -> None:
     app.query_params["compare"] = '[["seed=5&example=3",1]]'
     app.run()
     app.button(key=f"{SLUG}.next").click().run()
-    player = app.session_state[f"{SLUG}.player"]
+    player = drive.player(drive.settle(app, SLUG), SLUG)
     [other] = player.compared
-    other.peek()
     assert (player.config.example, other.look.config.example, other.look.config.seed) == (1, 1, 5)
     assert other.look.changed_at == () and not app.exception

@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 
+import drive
 import pytest
 from streamlit.testing.v1 import AppTest
 from visitor import ROOT
@@ -16,7 +17,6 @@ from engine import Config, ConfigError, runs
 from engine.contract import registry
 from engine.contract.knobs import Knob
 from ui import lesson, shell
-from ui.player import Player
 
 LABS = [entry.slug for entry in shell.labs()]
 LESSONS = [(slug, each.slug) for slug in LABS for each in lesson.lessons(slug)]
@@ -49,31 +49,6 @@ def sound(app: AppTest) -> AppTest:
     return app
 
 
-def press(app: AppTest, slug: str, button: str) -> AppTest:
-    return sound(app.button(key=f"{slug}.{button}").click().run())
-
-
-def player(app: AppTest, slug: str) -> Player:
-    found: Player = app.session_state[f"{slug}.player"]
-    return found
-
-
-def arrived(app: AppTest, slug: str) -> Player:
-    """The player, when its runs are where a link sends them: each run of the page is a slice of the way there."""
-    here = player(app, slug)
-    for _ in range(100):
-        if here.on_stage is not None and not any(w.look.busy for w in [here.on_stage, *here.compared]):
-            break
-        sound(app.run())
-    return here
-
-
-def step(app: AppTest, slug: str) -> int:
-    watched = player(app, slug).on_stage
-    assert watched is not None
-    return watched.look.step
-
-
 def notices(app: AppTest) -> list[str]:
     return [warning.value for warning in app.warning]
 
@@ -100,11 +75,25 @@ def test_the_gallery_names_every_lab():
 def test_a_page_asks_its_question_steps_and_resets(slug):
     app = visit(slug)
     assert app.header[0].value.endswith("?")
-    assert notices(app) == [] and step(app, slug) == 0
-    assert step(press(app, slug, "step_once"), slug) == 1
+    assert notices(app) == [] and drive.look(app, slug).step == 0
+    assert drive.look(sound(drive.step(app, slug)), slug).step == 1
     app.run()
-    assert step(sound(app), slug) == 1
-    assert step(press(app, slug, "reset"), slug) == 0
+    assert drive.look(sound(app), slug).step == 1
+    assert drive.look(sound(drive.reset(app, slug)), slug).step == 0
+
+
+@pytest.mark.parametrize("slug", LABS)
+def test_the_places_of_a_page_show_its_run_and_may_steer_it(slug):
+    app = visit(slug)
+    run = drive.run_of(app, slug)
+    for part in ("transport", "progress", "stage", "curves"):
+        [told] = drive.told(app, part)
+        assert (told["run"], told["key"]) == (run.id, run.key) and run.key, part
+    sound(drive.step(app, slug, 2))
+    [transport], now = drive.told(app, "transport"), run.report()
+    assert transport["known"] == [now.version, 2, "paused"] and transport["until"] is None
+    assert transport["pace"] == registry.card(slug).speed
+    assert drive.picture(app, slug).stage
 
 
 @pytest.mark.parametrize("tab", ["Curves", "Inside", "Source", "Mathematics"])
@@ -113,8 +102,9 @@ def test_every_tab_is_drawn(slug, tab):
     app = visit(slug)
     for _ in range(2):  # before and after the first step
         app.session_state[f"{slug}.tab"] = tab
-        press(app, slug, "step_once")
-    assert app.session_state[f"{slug}.tab"] == tab
+        sound(drive.step(app, slug))
+    assert app.session_state[f"{slug}.tab"] == tab and drive.look(app, slug).step == 2
+    assert len(drive.told(app, "curves")) == (tab == "Curves")
     if tab == "Source":
         shown = [code.value for code in app.code]
         for part in registry.parts(slug):
@@ -131,9 +121,11 @@ def test_a_lesson_sets_its_knobs_asks_and_explains(slug, name):
     assert notices(app) == []
     told = chosen.explain or "**What happened and why.**"  # with numbers of the run, which stand in no file
     assert chosen.predict in texts(app) and told not in texts(app)
-    assert player(app, slug).config == chosen.config(config_class)
-    assert [w.look.config for w in player(app, slug).compared] == [c for c in [chosen.compared(config_class)] if c]
-    press(app, slug, "step_once")
+    assert drive.player(app, slug).config == chosen.config(config_class)
+    beside = [watched.look.config for watched in drive.player(app, slug).compared]
+    assert beside == [config for config in [chosen.compared(config_class)] if config]
+    assert [told["until"] for told in drive.told(app, "transport")] == [chosen.runs_to]
+    sound(drive.step(app, slug))
     if told not in texts(app):
         sound(app.button(key=f"{slug}.lesson.{name}.shown.ask").click().run())
     assert told in texts(app) and "cannot be told" not in texts(app)
@@ -175,9 +167,9 @@ def test_every_choice_is_drawn_before_and_after_a_step(slug, knob):
         else:
             app = visit(slug, **{knob: choice})
             assert notices(app) == [], choice
-        assert player(app, slug).config == wanted, choice
-        press(app, slug, "step_once")
-        assert step(app, slug) == 1, choice
+        assert drive.player(app, slug).config == wanted, choice
+        sound(drive.step(app, slug))
+        assert drive.look(app, slug).step == 1 and drive.picture(app, slug).stage, choice
 
 
 def refused(spec: Knob) -> list[str]:
@@ -205,7 +197,7 @@ def test_values_that_no_knob_takes_give_a_sentence_each_and_the_default(slug):
             spec = config_class.knobs()[name]
             used = spec.format(spec.default)
             assert (f"Using {used} instead." if used else "It is left out.") in sentence
-        assert player(app, slug).config == config_class()
+        assert drive.player(app, slug).config == config_class()
 
 
 @pytest.mark.parametrize("slug", ["gradient_descent", "neural_network"])  # without and with edits; links know no lab
@@ -227,8 +219,7 @@ def test_a_wrong_link_is_a_page_with_a_sentence(slug, params):
     app = visit(slug, **params)
     app.run()
     sound(app)
-    watched = player(app, slug).on_stage
-    assert watched is not None and watched.look.status == "paused" and watched.look.stage is not None
+    assert drive.look(app, slug).status == "paused" and drive.picture(app, slug).stage is not None
     if set(params) & {"step", "lesson", "compare", BAD}:
         assert notices(app), "nothing tells the visitor what was wrong"
 
@@ -236,13 +227,14 @@ def test_a_wrong_link_is_a_page_with_a_sentence(slug, params):
 @pytest.mark.parametrize("slug", LABS)
 def test_a_link_brings_the_runs_that_are_compared(slug):
     app = visit(slug, seed="3", step="4", compare=json.dumps([["seed=5&step=9&at=6", 0], ["seed=6", 1]]))
-    here = arrived(app, slug)
-    assert [(w.look.config.seed, w.look.step, w.together) for w in here.compared] == [(5, 6, False), (6, 0, True)]
+    sound(drive.settle(app, slug))
+    here = drive.player(app, slug)
+    assert [(w.look.config.seed, w.look.step, w.run.marches) for w in here.compared] == [(5, 6, False), (6, 0, True)]
     assert here.compared[0].look.last_step == 9
-    assert (here.config.seed, step(app, slug)) == (3, 4)
+    assert (here.config.seed, drive.look(app, slug).step) == (3, 4)
     assert "seed 5" in texts(app) and "seed 6" in texts(app)
-    press(app, slug, "step_once")
-    assert [w.look.step for w in here.compared] == [6, 1]
+    sound(drive.step(app, slug))
+    assert [w.look.step for w in here.compared] == [6, 5]
 
 
 @pytest.mark.parametrize("slug", LABS)
@@ -264,17 +256,14 @@ def test_what_a_full_playground_refuses_is_said_until_something_else_is_done(mon
     monkeypatch.setenv("PLAYGROUND_RUNS_PER_WORKER", "1")
     slug = "gradient_descent"
     app = visit(slug)
-    for _ in range(3):
-        press(app, slug, "step_once")
-    player(app, slug).seek(1)
-    app.run()
+    drive.seek(drive.step(app, slug, 3), slug, 1)
     app.button(key=f"{slug}.branch").click().run()
     for _ in range(2):  # and it is not wiped by what else is drawn
-        assert [e.value for e in app.error] == [player(app, slug).error] != [""]
-        assert "no place for a branch" in player(app, slug).error
+        assert [e.value for e in app.error] == [drive.player(app, slug).error] != [""]
+        assert "no place for a branch" in drive.player(app, slug).error
         app.run()
-    assert step(app, slug) == 1 and not player(app, slug).compared
-    press(app, slug, "reset")
+    assert drive.look(app, slug).step == 1 and not drive.player(app, slug).compared
+    sound(drive.reset(app, slug))
 
 
 def test_a_page_begins_at_the_top_wherever_its_thread_drew_last():
