@@ -12,13 +12,13 @@ from streamlit.testing.v1 import AppTest
 
 from engine.runs.history import Look
 from engine.runs.run import Run
-from ui.steered import Steered
+from ui.player import Player
 
 NUDGE = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # by this name a component of Streamlit (1.67) sends its triggers
 
 
-def player(app: AppTest, slug: str) -> Steered:
-    found: Steered = app.session_state[f"{slug}.player"]
+def player(app: AppTest, slug: str) -> Player:
+    found: Player = app.session_state[f"{slug}.player"]
     return found
 
 
