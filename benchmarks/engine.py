@@ -126,14 +126,21 @@ def hosted(pool: ProcessPool, run: Run, seconds: float, *, watched: bool) -> Win
     with Viewer(pool, run) if watched else contextlib.nullcontext() as viewer:
         time.sleep(SKIP)
         before = viewer.pictures if viewer else 0
-        first, began, cpu = run.report().step, time.perf_counter(), _processor_seconds(pid)
+        first, began, cpu = _steps(run), time.perf_counter(), _processor_seconds(pid)
         time.sleep(seconds)
-        look, ended, cpu = run.report(), time.perf_counter(), _processor_seconds(pid) - cpu
+        last, ended, cpu = _steps(run), time.perf_counter(), _processor_seconds(pid) - cpu
         pictures = viewer.pictures - before if viewer else 0
+    look = run.report()
     if look.status != "running":
         raise RuntimeError(f"A run of {run.slug} was {look.status} before {seconds:.1f} s were over: {look.message}")
     run.pause()
-    return Window(look.step - first, ended - began, cpu, pictures)
+    return Window(last - first, ended - began, cpu, pictures)
+
+
+def _steps(run: Run) -> int:
+    """Steps trained until this moment.  A report is one of an earlier moment where the worker is too busy to answer."""
+    step: int = run.story()["step"]
+    return step
 
 
 @dataclass

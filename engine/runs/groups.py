@@ -70,19 +70,24 @@ class Group:
         """Whether nobody who marches with `run` has to catch up with it first."""
         return all(run.here <= other.here for other in self.marching(run) if other.playing)
 
+    def _moved(self, run: Timeline) -> bool:
+        """Whether a run has trained since it began to play last."""
+        return run.here > self._since.get(run, -1)
+
     # ------------------------------------------------------------------ verbs
 
     def play(self, run: Timeline, steps: int | None = None, until: int | None = None) -> None:
         """Train `steps` more than where `run` is, or to the step `until`, or on and on."""
         marching = self.marching(run)
         ready = [each for each in marching if _ready(each)]
+        ahead = [each.here for each in ready if each.playing or (run.playing and self._moved(each))]
         for each in marching:
             if not each.playing:
                 self._since[each] = each.here
         goal = until
         if steps is not None and ready:
             from_here = run.here if run in ready else min(each.here for each in ready)
-            goal = max([from_here, *(each.here for each in ready if each.playing)]) + steps
+            goal = max([from_here, *ahead]) + steps  # also for one that is just catching up
 
         def go(each: Timeline) -> None:
             if goal is not None and each.here >= goal:
@@ -95,7 +100,7 @@ class Group:
     def pause(self, run: Timeline, message: str = "") -> None:
         """Stop, all at the step to which the first of them has come since they began to play."""
         marching = self.marching(run)
-        goal = max((each.here for each in marching if each.here > self._since.get(each, -1)), default=0)
+        goal = max((each.here for each in marching if self._moved(each)), default=0)
 
         def stop(each: Timeline) -> None:
             if each.playing and each.here < goal:

@@ -103,6 +103,18 @@ def test_they_stop_at_the_same_step_at_the_end_of_until_step_and_seek(bench: Une
     assert bench.steps[0] == bench.steps[1] > 10
 
 
+@pytest.mark.parametrize("told", ["run0", "run1"])
+def test_a_step_while_one_is_catching_up_is_one_more_for_all(bench: Uneven, told: str) -> None:
+    bench.call("play", "run0")
+    while not bench.steps[0] > bench.steps[1] > 5:
+        bench.tick()
+    furthest = bench.steps[0]
+    bench.call("pause", "run0")
+    bench.call("play", told, 1)
+    bench.settle()
+    assert bench.steps == [furthest + 1] * 2
+
+
 def test_the_pace_is_that_of_all(bench: Uneven) -> None:
     bench.call("speed", "run1", 0.5)
     assert [each.speed for each in bench.runs.values()] == [0.5, 0.5]
