@@ -5,15 +5,17 @@ A run of the page happens because the visitor did something, never because a pic
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 
 import streamlit as st
 
-from engine import Config, runs
+from engine import Config, ConfigError, runs
 from engine.runs import story
 from engine.runs.history import Look
 from engine.runs.run import Run
+from ui.controls import unread
 from ui.link import set_config, settings
 from ui.player import Player, Watched, describe
 
@@ -66,11 +68,14 @@ class Steered(Player):
             self._show_knobs()
 
     def _show_knobs(self) -> None:
-        """Let the widgets show what the run has confirmed."""
+        """Let the widgets show what the run has confirmed; what was turned just now it is still to hear."""
         here = settings(self.slug, type(self.wanted))
-        said = here.notices  # about the link: they stay until the visitor turns something
+        said, turned = here.notices, unread(self.slug, here)
         set_config(self.slug, self.wanted)
-        here.notices = said
+        with contextlib.suppress(ConfigError):  # they do not go together with what others have turned
+            here.replace(self.wanted.turned(**turned))
+        if not turned:
+            here.notices = said  # about the link: they stay until the visitor turns something
 
     def _all(self, act: Callable[[Run], None]) -> None:
         """Do something to the run, and with it to those that march with it."""
