@@ -109,6 +109,12 @@ def says(slug: str, config_class: type[Config], name: str) -> Value:
     return getattr(here.config, name) if here.stale else _value(slug, spec, here.config)  # type: ignore[no-any-return]
 
 
+def unread(slug: str, here: Settings) -> dict[str, Value]:
+    """What widgets say and the page has not taken yet: they were turned in the message that it is answering."""
+    said = {name: _value(slug, spec, here.config) for name, spec in here.config.knobs().items()}
+    return {} if here.stale else {name: value for name, value in said.items() if value != getattr(here.config, name)}
+
+
 def _toolbar(slug: str, config_class: type[Config], here: Settings) -> None:
     with st.container(horizontal=True, key=f"{slug}.toolbar", gap="small"):
         st.button(

@@ -21,6 +21,7 @@ from engine.runs import story
 from engine.runs.history import Look
 from engine.runs.pool import PoolError
 from engine.runs.run import Run
+from ui.controls import unread
 from ui.link import set_config, settings
 from ui.watched import Watched
 
@@ -123,11 +124,14 @@ class Player:
             self.wanted = look.wanted  # last: see ui.press.whole
 
     def _show_knobs(self, config: Config) -> None:
-        """Let the widgets show what the run has confirmed."""
+        """Let the widgets show what the run has confirmed; what was turned just now it is still to hear."""
         here = settings(self.slug, type(config))
-        said = here.notices  # about the link: they stay until the visitor turns something
+        said, turned = here.notices, unread(self.slug, here)
         set_config(self.slug, config)
-        here.notices = said
+        with contextlib.suppress(ConfigError):  # they do not go together with what others have turned
+            here.replace(config.turned(**turned))
+        if not turned:
+            here.notices = said  # about the link: they stay until the visitor turns something
 
     @property
     def side_by_side(self) -> bool:

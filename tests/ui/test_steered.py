@@ -1,0 +1,286 @@
+"""A page whose run is steered past it: it turns only what was turned on it, and shows what the run says of the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import drive
+import pytest
+from streamlit.testing.v1 import AppTest
+from visitor import ROOT
+
+import engine
+from engine import runs
+from engine.contract.lesson import Lesson, lessons
+from engine.runs.history import Look
+from ui.page import describe
+
+SLUG = "neural_network"
+CONFIG = engine.lab(SLUG).Config
+RATE, DECAY = "learning_rate", "l2"  # live knobs
+ANNA = "anna" * 6
+
+
+@pytest.fixture(autouse=True)
+def _fresh_server() -> Iterator[None]:
+    runs.stop()
+    yield
+    runs.stop()
+
+
+def arrive(**params: str) -> AppTest:
+    """A tab of one browser at the page."""
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).switch_page(f"../pages/{SLUG}.py")
+    app.session_state["shell.owner"] = ANNA
+    for number in range(8):  # no group of knobs is folded away
+        app.session_state[f"{SLUG}.group.{number}"] = True
+    for name, text in params.items():
+        app.query_params[name] = text
+    return sound(app.run())
+
+
+def sound(app: AppTest) -> AppTest:
+    assert [e.message for e in app.exception] == [] and [e.value for e in app.error] == []
+    return app
+
+
+def press(app: AppTest, button: str) -> AppTest:
+    return sound(app.button(key=f"{SLUG}.{button}").click().run())
+
+
+def turn(app: AppTest, name: str, value: Any) -> AppTest:
+    [widget] = [each for each in app.select_slider if each.key == f"{SLUG}.{name}"]
+    return sound(widget.set_value(value).run())
+
+
+def shown(app: AppTest) -> dict[str, Any]:
+    """What the sliders say."""
+    return {each.key: each.value for each in app.select_slider}
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(markdown.value for markdown in app.markdown)
+
+
+def group(app: AppTest) -> list[Look]:
+    """The runs that are shown together, the leader first."""
+    return [run.report() for run in drive.run_of(app, SLUG).group()]
+
+
+def agree(app: AppTest) -> bool:
+    """Whether the page and its run say the same of who leads and who stands beside it."""
+    here = drive.player(app, SLUG)
+    assert here.on_stage is not None
+    said = [watched.run.id for watched in (here.on_stage, *here.compared)]
+    places = [told["run"] for part in ("transport", "progress", "stage", "curves") for told in drive.told(app, part)]
+    return set(said) == {run.id for run in here.on_stage.run.group()} and set(places) == {said[0]}
+
+
+# ---------------------------------------------------------------------- knobs
+
+
+def test_what_another_tab_turned_is_shown_and_stays_when_this_one_turns_something() -> None:
+    app = arrive()
+    drive.run_of(app, SLUG).update({RATE: 0.3})
+    sound(drive.nudge(app))
+    assert shown(app)[f"{SLUG}.{RATE}"] == 0.3 and drive.player(app, SLUG).wanted == CONFIG(learning_rate=0.3)
+    turn(app, DECAY, 0.01)
+    both = CONFIG(learning_rate=0.3, l2=0.01)
+    assert drive.run_of(app, SLUG).report().wanted == drive.player(app, SLUG).wanted == both
+    assert (app.query_params[RATE], app.query_params[DECAY]) == ("0.3", "0.01")
+
+
+def test_a_stale_page_overwrites_nothing() -> None:
+    """It turns something before it has heard what another tab turned, and goes on as if it had."""
+    app = arrive()
+    tab = arrive(run=drive.run_of(app, SLUG).id)
+    turn(tab, RATE, 0.3)
+    turn(app, DECAY, 0.01)
+    both = CONFIG(learning_rate=0.3, l2=0.01)
+    for _ in range(2):
+        assert drive.run_of(app, SLUG).report().wanted == drive.player(app, SLUG).wanted == both
+        assert (shown(app)[f"{SLUG}.{RATE}"], shown(app)[f"{SLUG}.{DECAY}"]) == (0.3, 0.01)
+        sound(app.run())
+    sound(drive.nudge(tab))
+    assert (shown(tab)[f"{SLUG}.{RATE}"], shown(tab)[f"{SLUG}.{DECAY}"]) == (0.3, 0.01)
+    press(tab, "undo")
+    drive.nudge(app)
+    assert drive.run_of(app, SLUG).report().wanted == drive.player(app, SLUG).wanted
+
+
+def test_a_knob_that_was_turned_and_not_yet_sent_is_not_lost_to_a_nudge() -> None:
+    """Streamlit may carry both in one run of the page."""
+    app = arrive()
+    drive.run_of(app, SLUG).update({RATE: 0.3})
+    [widget] = [each for each in app.select_slider if each.key == f"{SLUG}.{DECAY}"]
+    widget.set_value(0.01)
+    sound(drive.nudge(app))
+    both = CONFIG(learning_rate=0.3, l2=0.01)
+    assert drive.run_of(app, SLUG).report().wanted == drive.player(app, SLUG).wanted == both
+    assert (shown(app)[f"{SLUG}.{RATE}"], shown(app)[f"{SLUG}.{DECAY}"]) == (0.3, 0.01)
+
+
+def test_what_was_wrong_with_a_link_is_said_until_something_is_turned_here() -> None:
+    app = arrive(learning_rate="fast")
+    assert len(app.warning) == 1
+    drive.run_of(app, SLUG).update({DECAY: 0.01})
+    assert len(sound(drive.nudge(app)).warning) == 1
+    assert not turn(app, RATE, 0.3).warning
+
+
+def test_a_live_knob_turned_at_an_earlier_moment_waits_and_is_named_in_the_offer() -> None:
+    app = arrive()
+    drive.seek(drive.step(app, SLUG, 3), SLUG, 1)
+    assert "You look at an earlier moment." in texts(app)
+    first = drive.look(app, SLUG).config
+    turn(app, RATE, 0.3)
+    now, wanted = drive.run_of(app, SLUG).report(), dataclasses.replace(first, learning_rate=0.3)
+    assert (now.config, now.wanted, now.changed_at, now.step, now.last_step) == (first, wanted, (), 1, 3)
+    assert f"Turned: **{describe(wanted, first)}**" in texts(app)
+    sound(drive.nudge(app))
+    assert shown(app)[f"{SLUG}.{RATE}"] == 0.3
+    sound(drive.step(app, SLUG))
+    now = drive.run_of(app, SLUG).report()
+    assert (now.config, now.changed_at, now.step, now.last_step) == (wanted, (1,), 2, 2)
+    assert "Turned:" not in texts(app) and drive.player(app, SLUG).config == wanted
+
+
+def test_another_seed_begins_again_and_those_who_march_begin_with_it() -> None:
+    app = arrive(compare='[["seed=5",1]]')
+    drive.step(app, SLUG, 2)
+    press(app, "new_seed")
+    assert [(look.config.seed, look.step) for look in group(app)] == [(1, 0), (5, 0)]
+    press(app, "undo")
+    assert [(look.config.seed, look.step) for look in group(app)] == [(0, 0), (5, 0)]
+
+
+# ---------------------------------------------------------------------- compared runs
+
+
+def test_a_branch_leads_and_the_first_future_stands_beside_it() -> None:
+    app = arrive()
+    drive.seek(drive.step(app, SLUG, 4), SLUG, 2)
+    turn(app, RATE, 0.3)
+    old = drive.run_of(app, SLUG)
+    press(app, "branch")
+    drive.act(app, SLUG, lambda run: run.pause())
+    here, new = drive.player(app, SLUG), drive.run_of(app, SLUG)
+    [beside] = here.compared
+    assert new.id != old.id == beside.run.id and agree(app)
+    assert [run.marches for run in new.group()] == [True, False]
+    assert (here.config.learning_rate, beside.look.step, beside.look.last_step) == (0.3, 2, 4)
+    assert beside.label in texts(app) and beside.label == describe(CONFIG(), here.config)
+    before = drive.look(app, SLUG).step
+    sound(drive.step(app, SLUG))
+    assert [look.step for look in group(app)] == [before + 1, 2]
+
+
+def test_what_is_kept_is_swapped_and_removed() -> None:
+    app = arrive(seed="3")
+    app.button(key=f"{SLUG}.keep").click().run()
+    assert "There is nothing to keep yet" in app.error[0].value
+    assert not sound(drive.step(app, SLUG, 2)).error
+    first = drive.run_of(app, SLUG)
+    press(app, "keep")
+    second = drive.run_of(app, SLUG)
+    assert second.id != first.id and agree(app) and [run.marches for run in second.group()] == [True, False]
+    sound(drive.step(app, SLUG, 3))
+    assert [look.step for look in group(app)] == [3, 2]
+    stages = [told["of"] for told in drive.told(app, "stage")]
+    assert stages == [second.id, first.id] and all(told["together"] for told in drive.told(app, "stage"))
+    press(app, "swap.0")
+    assert drive.run_of(app, SLUG).id == first.id and agree(app)
+    assert [run.id for run in first.group()] == [first.id, second.id]
+    press(app, "drop.0")
+    assert [run.id for run in first.group()] == [first.id] and agree(app) and second.report().status == "lost"
+    [stage] = drive.told(app, "stage")
+    assert (stage["of"], stage["together"]) == (first.id, False)
+    sound(drive.step(app, SLUG))
+    assert first.report().step == 3
+
+
+def test_no_more_than_three_stand_beside_it_and_a_refusal_leaves_all_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYGROUND_RUNS_PER_WORKER", "2")
+    runs.stop()
+    app = arrive()
+    drive.step(app, SLUG)
+    press(app, "keep")
+    drive.step(app, SLUG)
+    drive.play(app, SLUG)
+    app.button(key=f"{SLUG}.keep").click().run()
+    assert "There is no place beside this run" in app.error[0].value and agree(app)
+    assert drive.look(app, SLUG).status == "running" and len(group(app)) == 2
+    assert not drive.act(app, SLUG, lambda run: run.pause()).error
+
+
+def test_a_reload_brings_back_the_runs_beside() -> None:
+    app = arrive(compare='[["seed=5",1]]')
+    drive.step(app, SLUG, 2)
+    press(app, "keep")
+    again = arrive(run=drive.run_of(app, SLUG).id)
+    here, there = drive.player(again, SLUG), drive.player(app, SLUG)
+    assert [w.run.id for w in here.compared] == [run.id for run in drive.run_of(app, SLUG).group()][1:]
+    assert {w.run.id for w in here.compared} == {w.run.id for w in there.compared} and len(here.compared) == 2
+    assert agree(again) and all(watched.run.key and watched.label in texts(again) for watched in here.compared)
+    press(again, "drop.0")
+    sound(drive.step(again, SLUG))
+
+
+def test_a_link_says_who_marches() -> None:
+    app = arrive(compare='[["seed=5",1]]')
+    drive.step(app, SLUG, 2)
+    press(app, "keep")
+    app.session_state[f"{SLUG}.share"] = True
+    sound(app.run())
+    link = dict(parse_qsl(urlsplit(app.code[0].value).query))
+    told = arrive(**link)
+    sound(drive.settle(told, SLUG))
+    marching = [
+        (watched.look.config.seed, watched.look.step, watched.run.marches)
+        for watched in drive.player(told, SLUG).compared
+    ]
+    assert sorted(marching) == [(0, 2, False), (5, 2, True)]
+
+
+# ---------------------------------------------------------------------- a lesson
+
+
+def lesson() -> Lesson:
+    return min((each for each in lessons(SLUG) if each.runs_to), key=lambda each: each.runs_to or 0)
+
+
+def test_the_transport_is_told_where_a_lesson_ends_and_play_goes_on_from_there() -> None:
+    chosen = lesson()
+    app = arrive(lesson=chosen.slug)
+    assert "What happened and why.**" not in texts(app)
+    drive.run_of(app, SLUG).speed(None)
+    assert [told["until"] for told in drive.told(app, "transport")] == [chosen.runs_to]
+    drive.play(app, SLUG)
+    sound(drive.settle(app, SLUG))
+    assert (drive.look(app, SLUG).step, drive.look(app, SLUG).status) == (chosen.runs_to, "paused")
+    assert "What happened and why.**" in texts(app) and "cannot be told" not in texts(app)
+    drive.play(app, SLUG)
+    while drive.picture(app, SLUG).step <= (chosen.runs_to or 0):
+        pass
+    drive.act(app, SLUG, lambda run: run.pause())
+    press(app, "defaults")
+    app.pills(key=f"{SLUG}.lesson").set_value(None).run()
+    assert [told["until"] for told in drive.told(app, "transport")] == [None]
+
+
+# ---------------------------------------------------------------------- when the run is gone
+
+
+def test_a_run_that_is_gone_is_said_and_can_be_started_again() -> None:
+    app = arrive(seed="3")
+    gone = drive.run_of(app, SLUG)
+    gone.close()
+    drive.nudge(app)
+    assert not app.exception and "put away" in app.error[0].value
+    press(app, "again")
+    assert drive.run_of(app, SLUG).id != gone.id and agree(app)
+    assert drive.run_of(app, SLUG).report().config == CONFIG(seed=3)
+    assert drive.look(sound(drive.step(app, SLUG)), SLUG).step == 1
