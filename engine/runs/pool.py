@@ -205,7 +205,8 @@ class Pool(Grouped):
         record = self._records.get(watch.run_id)
         steered = [w for w in (watch, *self._watches.values()) if w.run_id == watch.run_id and w.steers]
         if record is not None and steered == [watch]:
-            record.left = time.monotonic()
+            for each in record.together:
+                each.left = time.monotonic()
         if record is not None and record.place is not None:
             self.hear(record.place, watch.number, watch.run_id, {"type": "leave"})
 
