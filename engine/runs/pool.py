@@ -311,12 +311,11 @@ class Pool(Grouped):
                 log.warning("A waiting run of %s could not start: %s", group[0].slug, error)
 
     def stats(self) -> dict[str, int]:
-        """How many runs have a place, wait for one and are being watched, and how many places there are."""
+        """How many runs there are with a place, how many wait for one, and how many places there are."""
         with self._lock:
             waiting = len(self._waiting())
-            watched = sum(time.monotonic() - r.asked < 3 for r in self._records.values())
             places = sum(self.places().values())
-            return {"runs": len(self._records) - waiting, "waiting": waiting, "places": places, "watched": watched}
+            return {"runs": len(self._records) - waiting, "waiting": waiting, "places": places}
 
     # --------------------------------------------------------------- inside
 
