@@ -189,15 +189,15 @@ def test_what_is_kept_is_swapped_and_removed() -> None:
     assert second.id != first.id and agree(app) and [run.marches for run in second.group()] == [True, False]
     sound(drive.step(app, SLUG, 3))
     assert [look.step for look in group(app)] == [3, 2]
-    stages = [told["of"] for told in drive.told(app, "stage")]
-    assert stages == [second.id, first.id] and all(told["together"] for told in drive.told(app, "stage"))
+    stages = [(told["of"], told["title"]) for told in drive.told(app, "stage")]
+    assert stages == [(second.id, "On stage"), (first.id, "Run 1, seed 3")]
     press(app, "swap.0")
     assert drive.run_of(app, SLUG).id == first.id and agree(app)
     assert [run.id for run in first.group()] == [first.id, second.id]
     press(app, "drop.0")
     assert [run.id for run in first.group()] == [first.id] and agree(app) and second.report().status == "lost"
     [stage] = drive.told(app, "stage")
-    assert (stage["of"], stage["together"]) == (first.id, False)
+    assert (stage["of"], stage["title"]) == (first.id, "")
     sound(drive.step(app, SLUG))
     assert first.report().step == 3
 
