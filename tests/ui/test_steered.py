@@ -148,6 +148,16 @@ def test_a_live_knob_turned_at_an_earlier_moment_waits_and_is_named_in_the_offer
     assert "Turned:" not in texts(app) and drive.player(app, SLUG).config == wanted
 
 
+def test_a_knob_that_waits_still_waits_after_a_reload() -> None:
+    app = arrive()
+    drive.seek(drive.step(app, SLUG, 3), SLUG, 1)
+    turn(app, RATE, 0.3)
+    wanted = drive.run_of(app, SLUG).report().wanted
+    again = arrive(run=drive.run_of(app, SLUG).id)
+    assert shown(again)[f"{SLUG}.{RATE}"] == 0.3 and "Turned: **" in texts(again)
+    assert drive.run_of(again, SLUG).report().wanted == drive.player(again, SLUG).wanted == wanted
+
+
 def test_another_seed_begins_again_and_those_who_march_begin_with_it() -> None:
     app = arrive(compare='[["seed=5",1]]')
     drive.step(app, SLUG, 2)
