@@ -186,6 +186,11 @@ def test_a_branch_leads_and_the_first_future_stands_beside_it() -> None:
     before = drive.look(app, SLUG).step
     sound(drive.step(app, SLUG))
     assert [look.step for look in group(app)] == [before + 1, 2]
+    press(app, "swap.0")
+    now = old.report()
+    assert drive.run_of(app, SLUG).id == old.id and (now.step, now.last_step) == (2, 4)
+    assert (drive.player(app, SLUG).config, drive.player(app, SLUG).wanted) == (now.config, now.wanted)
+    assert shown(app)[f"{SLUG}.{RATE}"] == now.wanted.learning_rate
 
 
 def test_what_is_kept_is_swapped_and_removed() -> None:
