@@ -275,11 +275,13 @@ class Player:
         with self.refusals_shown():
             assert self.on_stage is not None
             other, config = self.compared[number], self.compared[number].look.config
+            wanted = other.look.wanted or config  # knobs may wait there
             other.run.lead()
-            set_config(self.slug, config)  # first: see ui.press.whole
+            set_config(self.slug, wanted)  # first: see ui.press.whole
             self.on_stage.label = describe(self.config, config) or "the other run"
             self.compared[number] = self.on_stage
             self._put_on_stage(other, config)
+            self.wanted = wanted
 
     def drop(self, number: int) -> None:
         self.compared.pop(number).run.close()

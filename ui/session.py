@@ -58,7 +58,7 @@ def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:
     mine = runs.current().mine(named, player.owner)
     if mine is not None and mine.slug == slug:
         player.go_on(mine)
-        set_config(slug, player.config)
+        set_config(slug, player.wanted)
     elif there is not None and there.slug == slug:
         player.foreign = named
         return player
@@ -79,7 +79,7 @@ def take_over(player: Player) -> None:
         return  # it could not be copied, and the player says why
     _forget_story()
     st.query_params.pop("lesson", None)
-    set_config(player.slug, player.config)
+    set_config(player.slug, player.wanted)
 
 
 def begin_own(player: Player) -> None:

@@ -148,6 +148,16 @@ def test_a_live_knob_turned_at_an_earlier_moment_waits_and_is_named_in_the_offer
     assert "Turned:" not in texts(app) and drive.player(app, SLUG).config == wanted
 
 
+def test_a_knob_that_waits_still_waits_after_a_reload() -> None:
+    app = arrive()
+    drive.seek(drive.step(app, SLUG, 3), SLUG, 1)
+    turn(app, RATE, 0.3)
+    wanted = drive.run_of(app, SLUG).report().wanted
+    again = arrive(run=drive.run_of(app, SLUG).id)
+    assert shown(again)[f"{SLUG}.{RATE}"] == 0.3 and "Turned: **" in texts(again)
+    assert drive.run_of(again, SLUG).report().wanted == drive.player(again, SLUG).wanted == wanted
+
+
 def test_another_seed_begins_again_and_those_who_march_begin_with_it() -> None:
     app = arrive(compare='[["seed=5",1]]')
     drive.step(app, SLUG, 2)
@@ -176,6 +186,11 @@ def test_a_branch_leads_and_the_first_future_stands_beside_it() -> None:
     before = drive.look(app, SLUG).step
     sound(drive.step(app, SLUG))
     assert [look.step for look in group(app)] == [before + 1, 2]
+    press(app, "swap.0")
+    now = old.report()
+    assert drive.run_of(app, SLUG).id == old.id and (now.step, now.last_step) == (2, 4)
+    assert (drive.player(app, SLUG).config, drive.player(app, SLUG).wanted) == (now.config, now.wanted)
+    assert shown(app)[f"{SLUG}.{RATE}"] == now.wanted.learning_rate
 
 
 def test_what_is_kept_is_swapped_and_removed() -> None:
@@ -189,15 +204,15 @@ def test_what_is_kept_is_swapped_and_removed() -> None:
     assert second.id != first.id and agree(app) and [run.marches for run in second.group()] == [True, False]
     sound(drive.step(app, SLUG, 3))
     assert [look.step for look in group(app)] == [3, 2]
-    stages = [told["of"] for told in drive.told(app, "stage")]
-    assert stages == [second.id, first.id] and all(told["together"] for told in drive.told(app, "stage"))
+    stages = [(told["of"], told["title"]) for told in drive.told(app, "stage")]
+    assert stages == [(second.id, "On stage"), (first.id, "Run 1, seed 3")]
     press(app, "swap.0")
     assert drive.run_of(app, SLUG).id == first.id and agree(app)
     assert [run.id for run in first.group()] == [first.id, second.id]
     press(app, "drop.0")
     assert [run.id for run in first.group()] == [first.id] and agree(app) and second.report().status == "lost"
     [stage] = drive.told(app, "stage")
-    assert (stage["of"], stage["together"]) == (first.id, False)
+    assert (stage["of"], stage["title"]) == (first.id, "")
     sound(drive.step(app, SLUG))
     assert first.report().step == 3
 
