@@ -106,6 +106,10 @@ def _run(player: Player, *, unit: str, ends: int | None) -> None:
     """The places that show and steer the run by its socket, and what Streamlit says beside them."""
     assert player.on_stage is not None
     slug, run, look = player.slug, player.on_stage.run, player.on_stage.look
+    if look.status == "lost":
+        st.error(plain(look.message), icon=":material/error:")
+        st.button("Reset", icon=":material/replay:", key=f"{slug}.again", on_click=whole(player.reset), shortcut="Home")
+        return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.buttons"):
         pace = next((name for name, speed in SPEEDS.items() if speed == player.speed), "full speed")
         place("transport", run, key=f"{slug}.transport", nudged=whole(player.nudged), width="content", pace=pace,
@@ -117,10 +121,6 @@ def _run(player: Player, *, unit: str, ends: int | None) -> None:
         _offer_branch(player)
     if player.error:
         st.error(plain(player.error), icon=":material/block:")
-    if look.status == "lost":
-        st.error(plain(look.message))
-        st.button("Start again", icon=":material/replay:", key=f"{slug}.again", on_click=whole(player.reset))
-        return
     beside = player.compared[:1] if player.side_by_side else []
     shown = [player.on_stage, *beside]
     for column, watched in zip(st.columns(len(shown)), shown, strict=True):

@@ -123,6 +123,7 @@ class Place {
     this.on("knobs", ({ detail }) => this.nudge("turned", detail.version ?? run.told.version, null));
     this.on("over", () => this.nudge("lost", run.told.version, null));
     for (const kind of ["told", "asked"]) this.on(kind, () => this.behind());
+    this.on("told", () => run.told.status === "lost" && this.nudge("lost", run.told.version, null));
   }
 
   // Each once.  The page reads nothing from it: it asks the run.
