@@ -1,4 +1,4 @@
-"""A Streamlit app of a few lines that serves the assets, for tests of one part of a page in a real browser."""
+"""A Streamlit app of a few lines with the assets and sockets, for tests of one part of a page in a real browser."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ APP = """
 import streamlit as st
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from ui import live
 
-app = st.App("shell.py", routes=[Mount("/assets", StaticFiles(directory={assets!r}))])
+app = st.App("shell.py", routes=[Mount("/assets", StaticFiles(directory={assets!r})), live.socket("")])
 """
 
 

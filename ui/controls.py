@@ -58,6 +58,10 @@ def controls(
     values = {name: _value(slug, spec, here.config) for name, spec in knobs.items()}
     refused, missing = "", ""
     turned = {name: value for name, value in values.items() if value != getattr(here.config, name)}
+    for name in [name for name, value in turned.items() if here.echoes(name, value)]:
+        values[name] = getattr(here.config, name)
+        _seed(_key(slug, knobs[name]), knobs[name], values[name])
+        del turned[name]
     try:
         here.replace(here.config.turned(**turned))
         for name in [name for name, value in values.items() if value != getattr(here.config, name)]:
@@ -112,7 +116,8 @@ def says(slug: str, config_class: type[Config], name: str) -> Value:
 def unread(slug: str, here: Settings) -> dict[str, Value]:
     """What widgets say and the page has not taken yet: they were turned in the message that it is answering."""
     said = {name: _value(slug, spec, here.config) for name, spec in here.config.knobs().items()}
-    return {} if here.stale else {name: value for name, value in said.items() if value != getattr(here.config, name)}
+    turned = {name: value for name, value in said.items() if value != getattr(here.config, name)}
+    return {} if here.stale else {name: value for name, value in turned.items() if not here.echoes(name, value)}
 
 
 def _toolbar(slug: str, config_class: type[Config], here: Settings) -> None:

@@ -6,6 +6,7 @@ The address bar is written by us and not by Streamlit's `bind`, which drops a ba
 from __future__ import annotations
 
 import difflib
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ RESERVED = frozenset(
     {"run", "step", "did", "at", "view", "hide", "lesson", "compare"}
 )  # keys of a link that are not knobs
 STRANGERS = 3  # names in a link that are no knobs and get a sentence each
+ECHO = 1.0  # seconds in which a message may still bring what a knob showed before the run changed it
 KEPT = 20  # earlier Configs that Undo can bring back
 
 
@@ -34,7 +36,14 @@ class Settings:
     lesson: str | None = None
     lesson_due: bool = False  # the link names a lesson and no knob: the lesson's own settings are wanted
     visit: int = -1
+    replaced: tuple[float, Config] | None = None  # when the run last changed what knobs show, and what they showed
     links: deque[frozenset[tuple[str, str]]] = field(default_factory=lambda: deque(maxlen=50))
+
+    def echoes(self, name: str, value: object) -> bool:
+        """Whether `value` is what the knob showed until a moment ago: a message may be older than what it meets."""
+        if self.replaced is None or time.monotonic() - self.replaced[0] > ECHO:
+            return False
+        return bool(value == getattr(self.replaced[1], name))
 
     def replace(self, config: Config) -> None:
         """Put `config` in force, and remember the one before it."""

@@ -113,7 +113,7 @@ def _run(player: Player, *, unit: str, ends: int | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.buttons"):
         pace = next((name for name, speed in SPEEDS.items() if speed == player.speed), "full speed")
         place("transport", run, key=f"{slug}.transport", nudged=whole(player.nudged), width="content", pace=pace,
-              until=ends, known=[look.version, look.step, look.status])  # fmt: skip
+              until=ends, known=[look.version, look.step, look.status], nudges=player.nudges)  # fmt: skip
         st.button("New seed", key=f"{slug}.new_seed", icon=":material/casino:", on_click=whole(player.new_seed),
                   shortcut="N")  # fmt: skip
     place("progress", run, key=f"{slug}.timeline", unit=unit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +47,7 @@ class Player:
     foreign: str = ""  # the id of somebody else's run, by whose address the page was opened: then none is begun
     speed: float | None = None  # steps a second, None for as fast as it goes
     rounds: int = 0  # grows when another run comes on stage
+    nudges: int = 0  # how many the page has answered
 
     # ------------------------------------------------------------------ the run
 
@@ -117,6 +119,7 @@ class Player:
         """The run has come to rest, or somebody else has turned its knobs: the widgets are to show what it says."""
         if self.on_stage is None:
             return
+        self.nudges += 1
         self.error = ""  # something else has been done since
         look = self.peek()
         if look.wanted is not None and look.wanted != self.wanted:
@@ -126,8 +129,9 @@ class Player:
     def _show_knobs(self, config: Config) -> None:
         """Let the widgets show what the run has confirmed; what was turned just now it is still to hear."""
         here = settings(self.slug, type(config))
-        said, turned = here.notices, unread(self.slug, here)
+        said, turned, before = here.notices, unread(self.slug, here), here.config
         set_config(self.slug, config)
+        here.replaced = (time.monotonic(), before)
         with contextlib.suppress(ConfigError):  # they do not go together with what others have turned
             here.replace(config.turned(**turned))
         if not turned:

@@ -13,6 +13,7 @@ const [{ LiveRun }, { Stage }, { counted, status }, { transport }, { timeline },
 
 const LINGERS = 500; // milliseconds for which a run that no place shows keeps its socket: the page may be drawn anew
 const SOON = 50; // and until it says what is in sight: where the page is drawn anew, places go and come
+const ANSWERED = 3000; // and after which a nudge counts as answered, whatever the page says
 const TALLER = 1.25; // curves in the view for a lecture hall, where their type is larger
 const HINT = "Press Play: what is measured is drawn here, step by step.";
 const runs = new Map(); // by id
@@ -109,15 +110,17 @@ class Place {
   transport() {
     const { run } = this.shared;
     const until = () => this.component.data.until;
-    let pace;
+    let pace, nudges;
     this.changed = (data) => {
+      if (data.nudges !== nudges) requestAnimationFrame(() => this.answered());
+      nudges = data.nudges;
       if (data.pace === pace) return this.behind();
       pace = data.pace;
       this.buttons?.();
       this.buttons = transport(this.root, run, { pace, keys: document, until });
       this.behind();
     };
-    this.ends.push(() => this.buttons?.());
+    this.ends.push(() => this.buttons?.(), () => clearTimeout(this.pending));
     this.said = "";
     for (const kind of ["reached", "rested"]) this.on(kind, ({ detail }) => this.nudge(kind, detail.version, detail.step));
     this.on("knobs", ({ detail }) => this.nudge("turned", detail.version ?? run.told.version, null));
@@ -126,7 +129,8 @@ class Place {
     this.on("told", () => run.told.status === "lost" && this.nudge("lost", run.told.version, null));
   }
 
-  // Each once.  The page reads nothing from it: it asks the run.
+  // Each once, and one at a time: a second one would bring the page what its widgets said before the first was answered.
+  // The page reads nothing from it: it asks the run.
   nudge(kind, version, step) {
     const { known } = this.component.data; // [version, step, status] as the page has drawn it
     const { told } = this.shared.run;
@@ -134,8 +138,20 @@ class Place {
     if (kind === "rested" && known[0] === version && known[1] === step && known[2] === told.status) return;
     const said = `${kind} ${version} ${step}`;
     if (said === this.said) return;
+    if (this.pending !== undefined) {
+      this.next = [kind, version, step];
+      return;
+    }
     this.said = said;
+    this.pending = setTimeout(() => this.answered(), ANSWERED);
     this.component.setTriggerValue("nudge", { kind, version, step });
+  }
+
+  answered() {
+    clearTimeout(this.pending);
+    const { next } = this;
+    this.pending = this.next = undefined;
+    if (next) this.nudge(...next);
   }
 
   // Whether something is asked for, or the page still shows how the run was before it came to rest: those who wait for

@@ -87,6 +87,7 @@ class Pool(Grouped):
         other = self._expected(beside)
         if other.slug != slug:
             raise ValueError(f"A run of {slug} cannot stand beside one of {other.slug}.")
+        self._make_room_beside(other)
         self._join(record, other)
         if record.place is not None:
             self._start(record)
@@ -240,6 +241,7 @@ class Pool(Grouped):
         """Like `Run.branch`: on the bench of its parent, since its past is there."""
         self.require(run_id, key)
         parent = self._record(run_id)
+        self._make_room_beside(parent)
         with self._lock:
             if parent.place is None or self._taken(parent.place) >= self.places().get(parent.place, 0):
                 raise PoolFull("There is no place for a branch just now. Close a comparison, or try again in a minute.")
@@ -324,13 +326,21 @@ class Pool(Grouped):
         free = {place: self._taken(place) for place, room in self.places().items() if self._taken(place) + runs <= room}
         return min(free, key=free.__getitem__) if free else None
 
-    def _make_room(self) -> None:
-        """Close the run that nobody has asked about for longest, if that is long enough for it to have been paused."""
+    def _make_room(self, place: int | None = None) -> None:
+        """Close the run that nobody has asked about for longest, if that is long enough for it to have been paused.
+
+        With `place` it is one on that bench.
+        """
         with self._lock:
-            placed = [r for r in self._records.values() if r.place is not None]
-            idle = min(placed, key=lambda r: r.asked, default=None)
+            wanted = [r for r in self._records.values() if r.place is not None and place in (None, r.place)]
+            idle = min(wanted, key=lambda r: r.asked, default=None)
         if idle is not None and time.monotonic() - idle.asked > self.limits.pause_after:
             self.close_run(idle.together[0].run_id)
+
+    def _make_room_beside(self, record: Record) -> None:
+        """The same on the bench of a run, if that is full."""
+        if record.place is not None and self._taken(record.place) >= self.places().get(record.place, 0):
+            self._make_room(record.place)
 
     def _waiting_look(self, record: Record) -> Look:
         position = self._queue().index(record.together[0]) + 1

@@ -279,10 +279,10 @@ def test_views_of_a_page(browser: Browser, server: str, slug: str) -> None:
         assert f"Using {number.format(number.default)} instead" in notices
         assert "Traceback" not in visitor.said() and visitor.tracebacks() == 0
         assert visitor.step_number() == 0
-        plain = size_of(visitor, "step")
+        plain = size_of_the_step(visitor)
 
         visitor.open(slug, view="lecture", hide="seed")
-        assert size_of(visitor, "step") > plain
+        assert size_of_the_step(visitor) > plain
         visitor.open_groups()
         expect(visitor.key("seed")).to_have_count(0)
         assert visitor.notices() == [] and visitor.overflow() == 0
@@ -296,7 +296,7 @@ def test_views_of_a_page(browser: Browser, server: str, slug: str) -> None:
         assert visitor.overflow() == 0 and visitor.notices() == []
 
 
-def size_of(visitor: Visitor, key: str) -> float:
-    """Size of the text in a container, in pixels."""
-    text = "(e) => parseFloat(getComputedStyle([...e.querySelectorAll('*')].at(-1)).fontSize)"
-    return float(visitor.page.locator(f".st-key-{key}").first.evaluate(text))
+def size_of_the_step(visitor: Visitor) -> float:
+    """Size of the text of the counter, in pixels."""
+    counter = visitor.page.locator(".live .counter").first
+    return float(counter.evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)"))

@@ -129,7 +129,10 @@ def test_under_a_base_path_a_page_draws_its_stage(browser: Browser, tmp_path: Pa
         connection.close()
         found = look_around(browser, server.address, server.address)
         assert [url for url in found if not urlsplit(url).path.startswith(where.path)] == []
-        assert {f"{server.address}/assets/{name}" for name in ("timeline.js", "fonts/inter-latin.woff2")} <= set(found)
+        assert {
+            f"{server.address}/assets/{name}"
+            for name in ("live/page.js", "live/controls.css", "fonts/inter-latin.woff2")
+        } <= {url.partition("?")[0] for url in found}
 
 
 @pytest.mark.browser
