@@ -189,12 +189,11 @@ class Place {
   curves() {
     const hint = element("p", "hint", HINT);
     const look = () => {
-      const header = this.shared.stage.headers.curves;
-      hint.hidden = !header || header.rows.flat().some(({ kind }) => kind === "curves");
+      hint.hidden = Boolean(this.shared.stage.headers.curves?.rows.flat().some(({ kind }) => kind === "curves"));
     };
     this.root.append(hint);
     look();
-    this.on("picture", () => requestAnimationFrame(look));
+    this.on("drawn", look);
     this.draw("curves");
     this.changed = ({ lecture }) => {
       if (lecture !== this.lecture) this.shared.stage.height = (part) => (lecture && part === "curves" ? TALLER * (this.shared.stage.headers.curves?.height ?? 0) || undefined : undefined);

@@ -1,7 +1,7 @@
 // One run as a page has it: what was told of it last, and what can be asked of it.
 //
 // What shows a run or steers it takes a `LiveRun` and listens; none of it knows a page.  Events: "told" (`told` has
-// changed), "picture" (detail: its bytes), "beside" (detail: what the picture of another run tells), "knobs" (detail:
+// changed), "picture" (detail: its bytes), "drawn" (it is), "beside" (detail: what the picture of another run tells), "knobs" (detail:
 // what else was said with them), "refused" (detail: a sentence), "asked" (what waits for an answer has changed), "away"
 // (`away` is a sentence while there is no connection, "" again when it is back), "beginning" (what is asked for now goes
 // first), "begun", "over" (detail: why; what is asked next opens anew), and what else the protocol has, by its type.

@@ -30,6 +30,7 @@ export class Stage {
     if (header.run === this.run.id) this.run.tell(told);
     else this.run.emit("beside", told);
     await this.draw(header);
+    this.run.emit("drawn");
     // Confirmed when the browser has painted it; a hidden tab paints nothing, so it asks for nothing either.
     requestAnimationFrame(() => this.run.confirm(header));
   }
