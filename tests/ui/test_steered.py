@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -16,6 +17,7 @@ import engine
 from engine import runs
 from engine.contract.lesson import Lesson, lessons
 from engine.runs.history import Look
+from ui import link
 from ui.page import describe
 
 SLUG = "neural_network"
@@ -109,6 +111,20 @@ def test_a_stale_page_overwrites_nothing() -> None:
     press(tab, "undo")
     drive.nudge(app)
     assert drive.run_of(app, SLUG).report().wanted == drive.player(app, SLUG).wanted
+
+
+def test_a_message_that_is_older_than_what_the_run_changed_turns_no_knob_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A press on its way to the server carries what the knobs showed before; a moment later the same is meant."""
+    monkeypatch.setattr(link, "ECHO", math.inf)
+    app = arrive()
+    before = shown(app)[f"{SLUG}.{RATE}"]
+    drive.run_of(app, SLUG).update({RATE: 0.3})
+    sound(drive.nudge(app))
+    turn(app, RATE, before)
+    assert shown(app)[f"{SLUG}.{RATE}"] == drive.run_of(app, SLUG).report().wanted.learning_rate == 0.3
+    monkeypatch.setattr(link, "ECHO", -1.0)
+    turn(app, RATE, before)
+    assert shown(app)[f"{SLUG}.{RATE}"] == drive.run_of(app, SLUG).report().wanted.learning_rate == before != 0.3
 
 
 def test_a_knob_that_was_turned_and_not_yet_sent_is_not_lost_to_a_nudge() -> None:
