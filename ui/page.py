@@ -77,7 +77,8 @@ def lab_page(
             st.warning(plain(player.error), icon=":material/hourglass_top:")
             st.button("Try again", icon=":material/refresh:", key=f"{slug}.again")
             return
-        player.peek()
+        if player.hear():
+            st.rerun()
         _run(player, unit=step, ends=chosen.runs_to if chosen else None)
         _compared(player)
         _tabs(player, card.sources)

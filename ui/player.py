@@ -121,10 +121,16 @@ class Player:
             return
         self.nudges += 1
         self.error = ""  # something else has been done since
+        self.hear()
+
+    def hear(self) -> bool:
+        """Ask how the runs are; whether the knobs are others than the page shows: it does from its next run on."""
         look = self.peek()
-        if look.wanted is not None and look.wanted != self.wanted:
-            self._show_knobs(look.wanted)
-            self.wanted = look.wanted  # last: see ui.press.whole
+        if look.wanted is None or look.busy or look.wanted == self.wanted:
+            return False
+        self._show_knobs(look.wanted)
+        self.wanted = look.wanted  # last: see ui.press.whole
+        return True
 
     def _show_knobs(self, config: Config) -> None:
         """Let the widgets show what the run has confirmed; what was turned just now it is still to hear."""

@@ -125,7 +125,7 @@ class Place {
     for (const kind of ["reached", "rested"]) this.on(kind, ({ detail }) => this.nudge(kind, detail.version, detail.step));
     this.on("knobs", ({ detail }) => this.nudge("turned", detail.version ?? run.told.version, null));
     this.on("over", () => this.nudge("lost", run.told.version, null));
-    for (const kind of ["told", "asked"]) this.on(kind, () => this.behind());
+    for (const kind of ["told", "asked", "drawn"]) this.on(kind, () => this.behind());
     this.on("told", () => run.told.status === "lost" && this.nudge("lost", run.told.version, null));
   }
 
@@ -154,13 +154,15 @@ class Place {
     if (next) this.nudge(...next);
   }
 
-  // Whether something is asked for, or the page still shows how the run was before it came to rest: those who wait for
-  // it look at `data-behind`.
+  // Whether something is asked for, or page or picture still show how the run was before it came to rest: those who
+  // wait for it look at `data-behind`.
   behind() {
     const { known } = this.component.data, { told, asked } = this.shared.run;
+    const drawn = this.shared.stage.headers.stage;
     const rests = told.status && told.status !== "running" && told.status !== "waiting" && !told.busy;
     const late = Boolean(rests) && (known[0] !== told.version || known[1] !== told.step || known[2] !== told.status);
-    this.root.dataset.behind = late || asked.size > 0;
+    const old = ["paused", "done", "diverged"].includes(told.status) && !told.busy && drawn && (drawn.step !== told.step || drawn.version !== told.version);
+    this.root.dataset.behind = late || Boolean(old) || asked.size > 0;
   }
 
   progress({ unit }) {
