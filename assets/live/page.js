@@ -161,8 +161,8 @@ class Place {
     const drawn = this.shared.stage.headers.stage;
     const rests = told.status && told.status !== "running" && told.status !== "waiting" && !told.busy;
     const late = Boolean(rests) && (known[0] !== told.version || known[1] !== told.step || known[2] !== told.status);
-    const old = ["paused", "done", "diverged"].includes(told.status) && !told.busy && drawn && (drawn.step !== told.step || drawn.version !== told.version);
-    this.root.dataset.behind = late || Boolean(old) || asked.size > 0;
+    const old = ["paused", "done", "diverged"].includes(told.status) && !told.busy && (drawn?.step !== told.step || drawn.version !== told.version);
+    this.root.dataset.behind = !told.status || late || old || asked.size > 0;
   }
 
   progress({ unit }) {

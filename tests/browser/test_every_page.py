@@ -166,7 +166,7 @@ def branches(visitor: Visitor, knob: str) -> tuple[int, Locator]:
 
 def brings_both_runs(visitor: Visitor, other: Visitor) -> list[str]:
     """Another browser shows by the link what is on screen: moment, pictures, knobs and both futures in the curves."""
-    pictures, values = visitor.pictures(), visitor.values()
+    values = visitor.values()
     link = visitor.share()
     assert link.startswith(f"{visitor.address}/{visitor.slug}?")
     visitor.page.keyboard.press("Escape")
@@ -174,7 +174,7 @@ def brings_both_runs(visitor: Visitor, other: Visitor) -> list[str]:
     other.page.get_by_text("Dashed:").wait_for()
     other.page.get_by_text("Side by side", exact=True).click()
     other.until(lambda: other.step_text() == visitor.step_text(), "the moment that the link tells of")
-    same_picture(other, pictures, "of the run that the link tells of")
+    other.until(lambda: other.pictures() == visitor.pictures(), "the picture of the run that the link tells of")
     curves = lambda one: one.pictures(one.curves)  # noqa: E731
     other.until(lambda: curves(other) == curves(visitor), "both futures in the curves of the link")
     other.open_groups()
