@@ -171,6 +171,16 @@ class Visitor:
         drawn = (canvases or self.canvases).evaluate_all(PICTURES)
         return [f"{text.split(' ')[0]} {hashlib.sha256(text.encode()).hexdigest()[:12]}" for text in drawn]
 
+    def still(self) -> list[str]:
+        """`pictures`, when they no longer change."""
+
+        def unchanged() -> list[str]:
+            before = self.pictures()
+            self.page.wait_for_timeout(300)
+            return before if before and before == self.pictures() else []
+
+        return self.until(unchanged, "the pictures to stand still")
+
     def values(self) -> list[str]:
         """What every widget among the knobs is set to."""
         found: list[str] = self.page.locator(".st-key-knobs").evaluate(VALUES)

@@ -66,7 +66,7 @@ def test_a_journey_through_the_page(browser: Browser, server: str, slug: str, tm
             visitor.until(lambda: visitor.pictures(visitor.curves) != curves, "the curves of the second future to go")
         with part("exporting"):
             visitor.seek(first)
-            pictures = visitor.pictures()
+            pictures = visitor.still()
             exports_the_run(visitor, slug, first, tmp_path)
         with part("reloading"):
             visitor.reload()
@@ -79,8 +79,7 @@ def test_a_journey_through_the_page(browser: Browser, server: str, slug: str, tm
 
 
 def plays_pauses_steps_and_resets(visitor: Visitor) -> None:
-    first = visitor.pictures()
-    assert first
+    first = visitor.still()
 
     visitor.play()
     visitor.until(lambda: visitor.step_number() > 3, "the steps to go on")
@@ -93,11 +92,11 @@ def plays_pauses_steps_and_resets(visitor: Visitor) -> None:
     assert visitor.step_number() == stopped + 1
     expect(visitor.button("Play")).to_be_visible()
     visitor.until(lambda: visitor.pictures() != pictures, "the picture of one step more")
-    latest = visitor.pictures()
+    latest = visitor.still()
 
     visitor.seek(1)
     visitor.until(lambda: f"1 of {stopped + 1:,}" in visitor.step_text(), "the step and how far it has come")
-    early = visitor.pictures()
+    early = visitor.still()
     visitor.seek(stopped + 1)
     same_picture(visitor, latest, "of the last step")
     visitor.seek(1)
