@@ -17,6 +17,12 @@ from ui.player import Player
 NUDGE = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # by this name a component of Streamlit (1.67) sends its triggers
 
 
+def sound(app: AppTest) -> AppTest:
+    """The page, in which nothing went wrong."""
+    assert [e.message for e in app.exception] == [] and [e.value for e in app.error] == []
+    return app
+
+
 def player(app: AppTest, slug: str) -> Player:
     found: Player = app.session_state[f"{slug}.player"]
     return found

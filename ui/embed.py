@@ -23,7 +23,7 @@ from engine.contract.knobs import Knob, Value
 from engine.runs.pool import PoolError
 from ui.controls import LONG, applies_to, grid, number
 from ui.link import RESERVED, read_params
-from ui.live import ASSETS, from_here
+from ui.live import ASSETS, HEAD, from_here
 from ui.scene import version
 from ui.words import capital
 
@@ -60,17 +60,9 @@ def iframe(base: str, slug: str, config: Config) -> str:
 
 # ---------------------------------------------------------------------- the page
 
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<base href="../">
-<link rel="icon" href="assets/favicon.svg">
-<link rel="stylesheet" href="assets/live.css?v={version}">
-<link rel="stylesheet" href="assets/live/controls.css?v={version}">
+_PAGE = (
+    HEAD
+    + """\
 <link rel="stylesheet" href="assets/embed.css?v={version}">
 <script type="application/json" id="lab">{lab}</script>
 <script type="module" src="assets/embed.js?v={version}"></script>
@@ -86,6 +78,7 @@ _PAGE = """\
 </body>
 </html>
 """
+)
 _GONE = """\
 <!doctype html>
 <html lang="en">

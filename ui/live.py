@@ -73,7 +73,8 @@ def from_here(asked: HTTPConnection) -> bool:
     return origin != "null" and urlsplit(origin).netloc in (asked.headers.get("host", ""), *allowed)
 
 
-_PAGE = """\
+# How each page without Streamlit begins.
+HEAD = """\
 <!doctype html>
 <html lang="en">
 <head>
@@ -84,6 +85,10 @@ _PAGE = """\
 <link rel="icon" href="assets/favicon.svg">
 <link rel="stylesheet" href="assets/live.css?v={version}">
 <link rel="stylesheet" href="assets/live/controls.css?v={version}">
+"""
+_PAGE = (
+    HEAD
+    + """\
 <script type="application/json" id="lab">{labels}</script>
 <script type="module" src="assets/live.js?v={version}"></script>
 </head>
@@ -98,6 +103,7 @@ _PAGE = """\
 </body>
 </html>
 """
+)
 
 
 _HERE = "script-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import drive
 import pytest
+from drive import sound
 from streamlit.testing.v1 import AppTest
 from visitor import ROOT
 
@@ -34,11 +35,6 @@ def arrive(browser: str, slug: str = SLUG, **params: str) -> AppTest:
     for name, text in params.items():
         app.query_params[name] = text
     return sound(app.run())
-
-
-def sound(app: AppTest) -> AppTest:
-    assert [e.message for e in app.exception] == [] and [e.value for e in app.error] == []
-    return app
 
 
 def press(app: AppTest, button: str) -> AppTest:

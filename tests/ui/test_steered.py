@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import drive
 import pytest
+from drive import sound
 from streamlit.testing.v1 import AppTest
 from visitor import ROOT
 
@@ -42,11 +43,6 @@ def arrive(**params: str) -> AppTest:
     for name, text in params.items():
         app.query_params[name] = text
     return sound(app.run())
-
-
-def sound(app: AppTest) -> AppTest:
-    assert [e.message for e in app.exception] == [] and [e.value for e in app.error] == []
-    return app
 
 
 def press(app: AppTest, button: str) -> AppTest:
