@@ -8,6 +8,7 @@ from typing import Any
 
 import drive
 import pytest
+from drive import sound
 from streamlit.testing.v1 import AppTest
 
 import engine
@@ -53,11 +54,6 @@ def arrive(slug: str, **params: str) -> AppTest:
     for name, text in params.items():
         app.query_params[name] = text
     return sound(app.run())
-
-
-def sound(app: AppTest) -> AppTest:
-    assert [e.message for e in app.exception] == [] and [e.value for e in app.error] == []
-    return app
 
 
 def at_rest(run: Run) -> Look:
