@@ -23,7 +23,7 @@
 
   let place = null; // of the step counter: looked for again when the page has drawn another one
   const counter = () => {
-    if (!place?.isConnected) place = find(".counter");
+    if (!place?.isConnected) place = find(".st-key-step, .counter");
     return place?.textContent ?? "";
   };
   const step = () => Number((counter().match(/\d[\d,]*/) ?? ["0"])[0].replaceAll(",", ""));

@@ -137,7 +137,7 @@ class Visitor:
         self.key("transport").get_by_label("Speed").select_option(name)
 
     def step_text(self) -> str:
-        return self.page.locator(".live .counter").first.inner_text()
+        return self.page.locator(".st-key-step").inner_text()
 
     def step_number(self) -> int:
         """The number in the step counter; the text around it is a lab's own."""

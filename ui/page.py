@@ -38,6 +38,8 @@ from ui.session import attach, attend, name_in_link
 from ui.watched import Watched
 from ui.words import capital
 
+STEP = 232  # pixels for the step: what it says of itself comes and goes, and the timeline beside it stays
+
 
 def lab_page(
     slug: str,
@@ -117,7 +119,12 @@ def _run(player: Player, *, unit: str, ends: int | None) -> None:
               until=ends, known=[look.version, look.step, look.status], nudges=player.nudges)  # fmt: skip
         st.button("New seed", key=f"{slug}.new_seed", icon=":material/casino:", on_click=whole(player.new_seed),
                   shortcut="N")  # fmt: skip
-    place("progress", run, key=f"{slug}.timeline", unit=unit)
+    with st.container(key=f"{slug}.progress", gap=None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="moment"):
+            with st.container(key="step", width=STEP):
+                place("step", run, key=f"{slug}.step", unit=unit)
+            place("timeline", run, key=f"{slug}.timeline")
+        place("progress", run, key=f"{slug}.says")
     if player.rewound:
         _offer_branch(player)
     if player.error:

@@ -297,5 +297,5 @@ def test_views_of_a_page(browser: Browser, server: str, slug: str) -> None:
 
 def size_of_the_step(visitor: Visitor) -> float:
     """Size of the text of the counter, in pixels."""
-    counter = visitor.page.locator(".live .counter").first
+    counter = visitor.page.locator(".st-key-step .live")
     return float(counter.evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)"))

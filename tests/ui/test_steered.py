@@ -73,7 +73,8 @@ def agree(app: AppTest) -> bool:
     here = drive.player(app, SLUG)
     assert here.on_stage is not None
     said = [watched.run.id for watched in (here.on_stage, *here.compared)]
-    places = [told["run"] for part in ("transport", "progress", "stage", "curves") for told in drive.told(app, part)]
+    parts = ("transport", "step", "timeline", "progress", "stage", "curves")
+    places = [told["run"] for part in parts for told in drive.told(app, part)]
     return set(said) == {run.id for run in here.on_stage.run.group()} and set(places) == {said[0]}
 
 
