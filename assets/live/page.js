@@ -127,7 +127,14 @@ class Place {
     this.on("knobs", ({ detail }) => this.nudge("turned", detail.version ?? run.told.version, null));
     this.on("over", () => this.nudge("lost", run.told.version, null));
     for (const kind of ["told", "asked", "drawn"]) this.on(kind, () => this.behind());
+    this.on("told", () => this.begun() && this.nudge("begun", run.told.version, null));
     this.on("told", () => run.told.status === "lost" && this.nudge("lost", run.told.version, null));
+  }
+
+  // Whether the run has begun, and the page still takes an answer to what will happen.
+  begun() {
+    const { lock, known } = this.component.data, { told } = this.shared.run;
+    return lock && told.version >= known[0] && (told.status === "running" || told.last_step > 0);
   }
 
   // Each once, and one at a time: a second one would bring the page what its widgets said before the first was answered.
