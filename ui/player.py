@@ -153,6 +153,14 @@ class Player:
         """Whether the first compared run stands beside the one on stage."""
         return bool(self.compared) and bool(st.session_state.get(f"{self.slug}.side_by_side", True))
 
+    def marching(self) -> list[str]:
+        """The ids of those beside the run on stage that do what is done to it."""
+        found: list[str] = []
+        with contextlib.suppress(PoolError):  # gone
+            if self.on_stage is not None and self.on_stage.run.marches:
+                found += [other.run.id for other in self.compared if other.run.marches]
+        return found
+
     def facts(self, now: bool) -> tuple[Facts, Facts | None] | None:
         """What texts may name of the run on stage, and of the one beside it.  Raises `PoolError`.
 

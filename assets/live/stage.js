@@ -29,7 +29,7 @@ export class Stage {
     this.headers[this.name(header)] = header;
     const { arrays, rows, ...told } = header;
     if (header.run === this.run.id) this.run.tell(told);
-    else this.run.emit("beside", told);
+    else this.run.meet(told);
     await this.draw(header);
     this.run.emit("drawn");
     // Confirmed when the browser has painted it; a hidden tab paints nothing, so it asks for nothing either.
