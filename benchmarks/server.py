@@ -13,19 +13,24 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+STOPPED = 60.0  # seconds
 
 
 class Server:
-    """`streamlit run app.py` with its default number of workers; `ready` is how many seconds it took to answer."""
+    """`streamlit run app.py` with its default number of workers; `ready` is how many seconds it took to answer.
 
-    def __init__(self) -> None:
+    `roomy`: each worker takes any number of runs, since a hundred visits in a row leave theirs behind.
+    """
+
+    def __init__(self, *, roomy: bool = True) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the server runs)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLAYGROUND_")}
-        environment["PLAYGROUND_RUNS_PER_WORKER"] = "1000"  # a hundred visits in a row leave their runs behind
+        if roomy:
+            environment["PLAYGROUND_RUNS_PER_WORKER"] = "1000"
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1",
@@ -38,12 +43,18 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> float:
+        """Seconds from SIGTERM until no process of the server is left; after `STOPPED` it is killed."""
+        pids, began = [self.process.pid, *self.workers()], time.perf_counter()
         self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        while any(map(_lives, pids)) and time.perf_counter() - began < STOPPED:
+            time.sleep(0.01)
+        took = time.perf_counter() - began
+        self.process.kill()
+        self.process.wait()
+        return took
 
     def _wait(self) -> float:
         while self.process.poll() is None and time.perf_counter() - self.began < 120:
@@ -68,6 +79,20 @@ class Server:
             except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
                 continue
         return sorted(found)
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process is there, and not only its exit status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time of a process with all its threads, those that have ended too; in steps of a clock tick."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # in user and in system mode
 
 
 def proportional_mb(pid: int) -> float:
