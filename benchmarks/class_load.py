@@ -133,8 +133,10 @@ def _class(topic: Topic, who: str, sitting: Sitting, costs: Sequence[float]) -> 
     topic.add(Row(f"{who}: clients that move", sum(bool(each.stages) for each in seen), "", count, note=note))
     by, possible = min(_possible(sitting, costs).items(), key=lambda pair: pair[1])
     rates = sorted(len(each.stages) / sitting.seconds for each in seen)
-    note = (f"{sitting.stages / sitting.seconds:.0f} stages a second of {possible / sitting.seconds:.0f} {by}; each "
-            f"{statistics.median(rates):.1f}, {rates[0]:.1f} to {rates[-1]:.1f}")  # fmt: skip
+    curves = sum(len(each.pictures) for each in seen) - sitting.stages
+    note = (f"{sitting.stages / sitting.seconds:.0f} stages a second of {possible / sitting.seconds:.0f} {by}, and "
+            f"{curves / sitting.seconds:.0f} of curves; each {statistics.median(rates):.1f} stages, {rates[0]:.1f} to "
+            f"{rates[-1]:.1f}")  # fmt: skip
     topic.add(Row(f"{who}: pictures delivered, of those that are possible", sitting.stages / possible, "",
                   0.6 if count >= 25 else None, note=note))  # fmt: skip
     worst = max(seen, key=lambda each: each.uneven)

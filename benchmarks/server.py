@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,10 +20,11 @@ STOPPED = 60.0  # seconds
 class Server:
     """`streamlit run app.py` with its default number of workers; `ready` is how many seconds it took to answer.
 
-    `roomy`: each worker takes any number of runs, since a hundred visits in a row leave theirs behind.
+    `root` is the tree that is served.  `roomy`: workers take any number of runs, since a hundred visits in a row leave
+    theirs behind.
     """
 
-    def __init__(self, *, roomy: bool = True) -> None:
+    def __init__(self, root: Path = ROOT, *, roomy: bool = True) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
@@ -35,7 +37,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1",
              "--server.headless=true"],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+            cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.ready = self._wait()
 
@@ -70,29 +72,41 @@ class Server:
 
     def workers(self) -> list[int]:
         """Process ids of the worker processes."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                parent = int((path / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-                if parent == self.process.pid and b"engine.runs.worker" in (path / "cmdline").read_bytes():
-                    found.append(int(path.name))
-            except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
-                continue
-        return sorted(found)
+        return sorted(pid for pid, command in descendants(self.process.pid).items() if "engine.runs.worker" in command)
+
+
+def descendants(ancestor: int) -> dict[int, str]:
+    """Process ids of the children of a process, of theirs and so on, each with its command line."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
+            children.setdefault(int(_stat(int(path.name))[1]), []).append(int(path.name))
+    found: dict[int, str] = {}
+    new = children.get(ancestor, [])
+    while new:
+        pid = new.pop()
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        new += children.get(pid, [])
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """What the system says of a process, from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
 
 
 def _lives(pid: int) -> bool:
     """Whether a process is there, and not only its exit status."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+        return _stat(pid)[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
 
 
 def processor_seconds(pid: int) -> float:
     """Processor time of a process with all its threads, those that have ended too; in steps of a clock tick."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # in user and in system mode
+    return sum(map(int, _stat(pid)[11:13])) / os.sysconf("SC_CLK_TCK")  # in user and in system mode
 
 
 def proportional_mb(pid: int) -> float:
