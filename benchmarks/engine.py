@@ -100,7 +100,8 @@ class Viewer:
     """One page that watches a run, stage and curves, and confirms each picture as soon as it has come."""
 
     def __init__(self, pool: ProcessPool, run: Run) -> None:
-        self.pictures = 0
+        self.pictures = 0  # of the stage
+        self.sizes: list[int] = []  # bytes of each that came, curves too
         self._pool, self._watch = pool, pool.watch(run.id, self._receive)
 
     def __enter__(self) -> Viewer:
@@ -115,6 +116,7 @@ class Viewer:
             return
         header = json.loads(payload[8 : 8 + int.from_bytes(payload[4:8], "little")])  # see engine.live.protocol
         self.pictures += header["part"] == "stage"
+        self.sizes.append(len(payload))
         self._pool.tell(self._watch, {"type": "ack", "n": header["n"], "run": header["run"]})
 
 
