@@ -222,6 +222,25 @@ def test_who_watches_goes_on_watching_when_the_worker_is_killed(faulty: type) ->
         run(work())
 
 
+def test_a_run_that_is_lost_is_told_to_those_who_watch_one_beside_it(faulty: type) -> None:
+    with pool_of("processes") as pool:
+        assert isinstance(pool, ProcessPool)
+        leader = pool.open("faulty", faulty())
+        other = pool.open("faulty", faulty(seed=1), beside=leader)
+        leader.play()
+
+        async def work() -> None:
+            async with watching(pool, leader.id) as (browser, _):
+                browser.say(HELLO)
+                await browser.until(lambda m: m.get("part") == "stage" and m["step"] > 10)
+                pool._lose(pool._records[other.id], "It is lost.")
+                told = await browser.until(lambda m: m["run"] == other.id and m["status"] == "lost")
+                assert told["message"] == "It is lost."
+                await browser.until(lambda m: m.get("part") == "stage" and m["run"] == leader.id)
+
+        run(work())
+
+
 def test_nobody_is_remembered_who_has_left(processes: Pool, faulty: type) -> None:
     run_of = processes.open("faulty", faulty())
 
