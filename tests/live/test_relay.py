@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pools import pool_of, until
 from scene_format import decode
+from sockets import run
 
 from engine.live import protocol
 from engine.live.relay import Closed, relay
@@ -67,26 +68,6 @@ async def watching(pool: Pool, run_id: str) -> AsyncIterator[tuple[Browser, asyn
 def processes(faulty: type) -> Iterator[Pool]:
     with pool_of("processes") as pool:
         yield pool
-
-
-def run(work: Any) -> Any:
-    """`asyncio.run` in a thread of its own: in this one a browser's event loop may be running."""
-    import threading
-
-    found: list[Any] = []
-
-    def target() -> None:
-        try:
-            found.append(asyncio.run(work))
-        except BaseException as error:
-            found.append(error)
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    if isinstance(found[0], BaseException):
-        raise found[0]
-    return found[0]
 
 
 def test_a_run_that_plays_is_seen_playing_to_its_end(processes: Pool, faulty: type) -> None:
