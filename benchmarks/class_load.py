@@ -34,6 +34,7 @@ CROWD = 200  # more than there are places
 WATCHERS = (50, 200)  # of one run
 QUARTER = 0.25  # of the workers' time goes into pictures at most
 PICTURES = 40  # made bare, of each lab
+PATIENCE = 60.0  # seconds until the first one comes
 LEFT = 10.0  # seconds from when the last visitor has left until memory is read
 
 
@@ -163,6 +164,7 @@ def _crowd(topic: Topic, *, count: int, seconds: float) -> None:
         with attended(server, ONE, count=count, seconds=seconds) as sitting:
             fates = Counter(_fate(each) for each in sitting.seen)
             note = ", ".join(f"{number} {fate}" for fate, number in fates.most_common()) + f"; {workers} workers"
+            note += f"; {sum(bool(each.stages) for each in sitting.seen)} see it move"
             lost = sum(number for fate, number in fates.items() if fate not in FATES)
             topic.add(Row(f"{count} clients: without a place or a word", lost, "", 0.0, at_least=False, note=note))
             topic.add(sitting.web_row(f"{count} clients"))
@@ -176,7 +178,7 @@ FATES = ("run", "wait with a place", "are told that it is full")
 
 
 def _fate(seen: Seen) -> str:
-    if seen.stages:
+    if seen.stages or seen.status == "running":
         return FATES[0]
     if seen.status == "waiting" and any(sign.isdigit() for sign in seen.message):
         return FATES[1]
@@ -206,12 +208,15 @@ def _sizes(topic: Topic, labs: Sequence[str], *, seconds: float) -> None:
     """Kilobytes of a picture that goes to one client which confirms each: stage and curves, as on a page."""
     pool, means = ProcessPool(Limits(workers=1), device="cpu"), []
     try:
-        pool.wait_ready()
+        pool.warm()
         for slug in labs:
             run = pool.open(slug, lab(slug).Config())
             run.play()
             with Viewer(pool, run) as viewer:
+                until = time.monotonic() + PATIENCE
                 time.sleep(seconds)
+                while not viewer.sizes and time.monotonic() < until:
+                    time.sleep(0.1)
             run.close()
             sizes = sorted(viewer.sizes)
             means.append(statistics.mean(sizes) / 1e3)
