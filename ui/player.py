@@ -143,6 +143,11 @@ class Player:
         if not turned:
             here.notices = said  # about the link: they stay until the visitor turns something
 
+    def begun(self) -> bool:
+        """Whether the run on stage has trained, or does; it is asked anew."""
+        look = self.on_stage.peek() if self.on_stage is not None else None
+        return look is not None and (look.last_step > 0 or look.status == "running")
+
     @property
     def side_by_side(self) -> bool:
         """Whether the first compared run stands beside the one on stage."""

@@ -6,10 +6,10 @@ Each can be set by an environment variable, ``PLAYGROUND_`` and its name in capi
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from engine.contract.bounds import ShelfBounds
+from engine.runs.cores import cores
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Limits(ShelfBounds):
     checkpoints, ``history_points`` rows of metrics); in the web process one frame and one checkpoint for each run.
     """
 
-    workers: int = max(1, min(8, (os.cpu_count() or 2) - 1))  # one core is left for the pages
+    workers: int = min(8, cores())  # one for each core: pages take little, and come first
     runs_per_worker: int = 64  # open runs, playing or not: a class of fifty, and what some of them compare
     waiting: int = 40  # runs in the queue; beyond that the answer is "full"
     worker_memory_mb: int = 6_000  # resident size above which a worker takes no new run
