@@ -43,7 +43,7 @@ def _visit(seen: Seen, browser: Browser, server: Server, slug: str, *, seconds: 
     context.add_init_script(PROBE)
     page, press = context.new_page(), Presses()
     page.goto(f"{server.url}/{slug}", wait_until="domcontentloaded")
-    page.locator(".st-key-step").wait_for(timeout=60_000)
+    page.locator(".st-key-step, .counter").first.wait_for(timeout=60_000)
     page.wait_for_timeout(3_000)
     for turn in range(CLICKS):
         _knob(seen, page, slug, turn)
