@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pools import pool_of, until
-from scene_format import decode
+from scene_format import Screen
 from sockets import run
 
 from engine.live import protocol
@@ -29,6 +29,7 @@ class Browser:
     def __init__(self) -> None:
         self.says: asyncio.Queue[str | None] = asyncio.Queue()
         self.got: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.screen = Screen()
 
     async def receive(self) -> str:
         text = await self.says.get()
@@ -37,7 +38,7 @@ class Browser:
         return text
 
     async def send(self, payload: bytes | str) -> None:
-        await self.got.put(json.loads(payload) if isinstance(payload, str) else decode(payload)[0])
+        await self.got.put(json.loads(payload) if isinstance(payload, str) else self.screen.read(payload)[0])
 
     def say(self, message: Any) -> None:
         self.says.put_nowait(message if isinstance(message, str | None) else json.dumps(message))
