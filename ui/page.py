@@ -113,7 +113,7 @@ def _run(player: Player, chosen: lesson.Lesson | None, *, unit: str) -> None:
         st.error(plain(look.message), icon=":material/error:")
         st.button("Reset", icon=":material/replay:", key=f"{slug}.again", on_click=whole(player.reset), shortcut="Home")
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.buttons"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="buttons"):
         pace = next((name for name, speed in SPEEDS.items() if speed == player.speed), "full speed")
         place("transport", run, key=f"{slug}.transport", nudged=whole(player.nudged), width="content", pace=pace,
               until=chosen.runs_to if chosen else None, lock=lesson.asks(slug, chosen),
