@@ -18,6 +18,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from ui import embed, ending, live, owner, serving
+from ui.inputs import data_set
 
 ROOT = Path(__file__).resolve().parent
 log = logging.getLogger("playground")
@@ -69,6 +70,7 @@ app = st.App(
         live.watch,
         embed.embed,
         embed.opening,
+        data_set.progress,
     ),
     middleware=[Middleware(owner.Named)],
     on_script_error=on_script_error,

@@ -2,7 +2,7 @@
 
 A picture is ``b"SCN2"``, the length of the header (uint32), the header (JSON, UTF-8), zero bytes to a multiple of
 eight, and the arrays, each padded to eight, all little-endian.  The header has `arrays`: ``[code, offset, shape]`` with
-offsets from the first array.
+offsets from the first array, or -1 for one that is as in the picture that this one builds on: see `engine.live.keys`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,26 @@ NAME = re.compile(r"[A-Za-z0-9_-]{12,64}")  # an id or a key
 
 UNKNOWN, ORIGIN, MANY, LARGE, PACE = 4404, 4403, 4408, 4413, 4429  # codes with which a socket is closed
 
+Entry = tuple[str, int, tuple[int, ...]]  # code, offset from the first array, shape
+
+
+class Arrays(Protocol):
+    """See `engine.scene.arrays.Arrays`."""
+
+    directory: list[Entry]
+    chunks: list[bytes]
+
 
 class Scene(Protocol):
     """What a picture is made of: see `engine.scene.scene.Scene`."""
 
-    def message(self, magic: bytes, told: Mapping[str, Any]) -> bytes: ...
+    arrays: Arrays
+
+    def header(self) -> dict[str, Any]: ...
 
     def axes(self) -> Hashable: ...
 
     def beside(self, others: Sequence[Any] = (), axes: Iterable[Any] = ()) -> None: ...
-
-
-def picture(scene: Scene, header: Mapping[str, Any]) -> bytes:
-    """The message for a scene: `header`, and what the scene says of itself."""
-    return scene.message(MAGIC, header)
 
 
 def status(told: Mapping[str, Any]) -> str:

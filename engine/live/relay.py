@@ -144,8 +144,9 @@ def _keep_pace(times: deque[float], most: int, within: float) -> None:
 
 
 async def _outward(pool: Pool, watch: Watch, outbox: Outbox, send: Send) -> None:
-    """What the bench sends, to the browser; and how a run fares that is on no bench."""
-    said = ""
+    """What the bench sends, to the browser; and how a run fares that is on no bench, or one beside it."""
+    said: dict[str, str] = {}
+    due = 0.0
     while True:
         try:
             async with asyncio.timeout(SETTLED):  # not `wait_for`, which (3.11) can lose the end of this task
@@ -156,14 +157,17 @@ async def _outward(pool: Pool, watch: Watch, outbox: Outbox, send: Send) -> None
             raise Closed(protocol.UNKNOWN, ENDED)
         if payload:
             await send(payload)
-            continue
+            if time.monotonic() < due:
+                continue
+        due = time.monotonic() + SETTLED
         try:
-            look = pool.away(watch.run_id)
+            looks = pool.away(watch.run_id)
         except PoolError:
             raise Closed(protocol.UNKNOWN, ENDED) from None
-        now = protocol.status(_told(watch.run_id, look)) if look is not None else ""
-        if now and now != said:
-            await send(now)
+        now = {run_id: protocol.status(_told(run_id, look)) for run_id, look in looks.items()}
+        for run_id, text in now.items():
+            if said.get(run_id) != text:
+                await send(text)
         said = now
 
 

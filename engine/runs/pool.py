@@ -225,13 +225,13 @@ class Pool(Grouped):
         if record is not None and record.place is not None:
             self.hear(record.place, watch.number, watch.run_id, {"type": "leave"})
 
-    def away(self, run_id: str) -> Look | None:
-        """The look of a run that is on no bench, since it waits or is lost; None if it is on one."""
+    def away(self, run_id: str) -> dict[str, Look]:
+        """The look of a run, by its id, if it waits or is lost, and so on no bench; and of those lost beside it."""
         with self._lock:
             record = self._record(run_id)
             if record.place is None:
-                return self._waiting_look(record)
-        return record.look if record.look.status == "lost" else None
+                return {run_id: self._waiting_look(record)}
+            return {each.run_id: each.look for each in record.together if each.look.status == "lost"}
 
     def _greet(self, record: Record) -> None:
         """Say hello for all who watch a run, on the bench that has it now."""
