@@ -2,7 +2,7 @@
 //
 //   live/socket.js    a connection that comes back
 //   live/run.js       one run: what is told of it, and what can be asked of it
-//   live/stage.js     its pictures, drawn and confirmed
+//   live/stage.js     its pictures, drawn and confirmed; keys.js puts those together that come as differences
 //   live/status.js    the step with its rate, what to look at, whether there is a connection
 //   live/transport.js, timeline.js, knobs.js    what steers it: see embed.js
 

@@ -13,7 +13,8 @@ from engine.runs.pool import PoolError
 from ui.link import set_config, settings
 from ui.press import whole
 
-Measured = Callable[[], tuple[Facts, Facts | None]]  # facts of the run on screen, and of the one beside it
+# Facts of the run on screen and of the one beside it: of the moment where they were to stop, else, if asked, of now.
+Measured = Callable[[bool], tuple[Facts, Facts | None] | None]
 NO_ANSWER = "You have predicted nothing before it began. Choose the lesson again to do so."
 
 
@@ -90,14 +91,20 @@ def _outcome(slug: str, lesson: Lesson, *, step: int, facts: Measured) -> None:
 
 
 def _told(lesson: Lesson, facts: Measured, *, key: str) -> str:
-    """The text, with the numbers that the run had when it was first shown: they do not run on under the reader."""
+    """The text, with the numbers that the run had where it was to stop.
+
+    Whoever reads it elsewhere reads those of the moment when it was first shown: they do not run on under the reader.
+    """
     if lesson.explain:
         return lesson.explain
-    if key not in st.session_state:
-        try:
-            st.session_state[key] = lesson.said(*facts())
-        except (PoolError, LessonError) as error:
-            return f"The numbers of this run cannot be told yet: {error}"
+    try:
+        found = facts(key not in st.session_state)
+        if found is not None:
+            st.session_state[key] = lesson.said(*found)
+    except (PoolError, LessonError) as error:
+        if key in st.session_state:
+            return str(st.session_state[key])
+        return f"The numbers of this run cannot be told yet: {error}"
     told: str = st.session_state[key]
     return told
 

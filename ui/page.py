@@ -117,7 +117,7 @@ def _run(player: Player, chosen: lesson.Lesson | None, *, unit: str) -> None:
         pace = next((name for name, speed in SPEEDS.items() if speed == player.speed), "full speed")
         place("transport", run, key=f"{slug}.transport", nudged=whole(player.nudged), width="content", pace=pace,
               until=chosen.runs_to if chosen else None, lock=lesson.asks(slug, chosen),
-              known=[look.version, look.step, look.status], nudges=player.nudges)  # fmt: skip
+              beside=player.marching(), known=[look.version, look.step, look.status], nudges=player.nudges)  # fmt: skip
         st.button("New seed", key=f"{slug}.new_seed", icon=":material/casino:", on_click=whole(player.new_seed),
                   shortcut="N")  # fmt: skip
     with st.container(key=f"{slug}.progress", gap=None):

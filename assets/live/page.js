@@ -111,14 +111,16 @@ class Place {
   transport() {
     const { run } = this.shared;
     const until = () => this.component.data.until;
-    let pace, nudges;
+    let pace, nudges, beside;
     this.changed = (data) => {
+      if (`${data.beside}` !== beside) requestAnimationFrame(() => run.emit("beside", {})); // one less may train
+      beside = `${data.beside}`;
       if (data.nudges !== nudges) requestAnimationFrame(() => this.answered());
       nudges = data.nudges;
       if (data.pace === pace) return this.behind();
       pace = data.pace;
       this.buttons?.();
-      this.buttons = transport(this.root, run, { pace, keys: document, until });
+      this.buttons = transport(this.root, run, { pace, keys: document, until, beside: () => this.component.data.beside });
       this.behind();
     };
     this.ends.push(() => this.buttons?.(), () => clearTimeout(this.pending));

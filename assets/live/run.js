@@ -1,10 +1,11 @@
 // One run as a page has it: what was told of it last, and what can be asked of it.
 //
 // What shows a run or steers it takes a `LiveRun` and listens; none of it knows a page.  Events: "told" (`told` has
-// changed), "picture" (detail: its bytes), "drawn" (it is), "beside" (detail: what the picture of another run tells), "knobs" (detail:
-// what else was said with them), "refused" (detail: a sentence), "asked" (what waits for an answer has changed), "away"
-// (`away` is a sentence while there is no connection, "" again when it is back), "beginning" (what is asked for now goes
-// first), "begun", "over" (detail: why; what is asked next opens anew), and what else the protocol has, by its type.
+// changed), "picture" (detail: its bytes), "drawn" (it is), "beside" (detail: what the picture of another run tells),
+// "knobs" (detail: what else was said with them), "refused" (detail: a sentence), "asked" (what waits for an answer has
+// changed), "welcome" (a hello is answered), "away" (`away` is a sentence while there is no connection, "" again when it
+// is back), "beginning" (what is asked for now goes first), "begun", "over" (detail: why; what is asked next opens
+// anew), and what else the protocol has, by its type.
 
 const version = new URL(import.meta.url).search;
 const { Connection } = await import(`./socket.js${version}`);
@@ -16,6 +17,7 @@ export class LiveRun extends EventTarget {
   constructor({ open, parts = ["stage", "curves"], panels = null, beside = false, may = "watch", alive = 30 }) {
     super();
     Object.assign(this, { open, hello: { parts, panels, beside }, may, alive, told: {}, away: "", asked: new Map() });
+    this.others = new Map(); // what is told of those beside it, by id
   }
 
   // The connection; opened if there is none yet.
@@ -74,9 +76,12 @@ export class LiveRun extends EventTarget {
     if (type !== "status") return this.emit(type, message);
     const { did, refused, config, may, ...told } = message;
     const own = (told.run ?? this.id) === this.id;
-    if (may) this.may = may;
+    if (may) {
+      this.may = may;
+      this.emit("welcome");
+    }
     if (own) this.tell(told);
-    else this.emit("beside", told); // how another fares, which stands beside it
+    else this.meet(told);
     if (may) this.repeat();
     if (config && own) this.emit("knobs", { config });
     if (refused) this.emit("refused", refused);
@@ -90,6 +95,12 @@ export class LiveRun extends EventTarget {
   tell(told) {
     this.told = { ...this.told, ...told };
     this.emit("told");
+  }
+
+  // How another fares, which stands beside it.
+  meet(told) {
+    this.others.set(told.run, { ...this.others.get(told.run), ...told });
+    this.emit("beside", told);
   }
 
   // Nobody looks any more.

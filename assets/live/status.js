@@ -61,6 +61,7 @@ export function status(root, run, { unit = "Step", said = "" } = {}) {
       show();
     },
     refused: ({ detail }) => notify(detail, READ),
+    beside: ({ detail }) => detail.status === "lost" && notify(`A run beside this one: ${detail.message}`),
     over: ({ detail }) => notify(detail),
     begun: () => notify(""),
   };

@@ -16,6 +16,7 @@ from visitor import ROOT
 
 import engine
 from engine import runs
+from engine.contract import registry
 from engine.contract.lesson import Lesson, lessons
 from engine.runs.history import Look
 from ui import link
@@ -298,6 +299,25 @@ def test_the_transport_is_told_where_a_lesson_ends_and_play_goes_on_from_there()
     press(app, "defaults")
     app.pills(key=f"{SLUG}.lesson").set_value(None).run()
     assert [told["until"] for told in drive.told(app, "transport")] == [None]
+
+
+def test_what_happened_names_the_numbers_of_the_step_where_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks earlier reads those of then, and nobody reads numbers that run on."""
+    chosen = dataclasses.replace(lesson(), explain="", happened="It was step {now:.0f}.", at=4, runs_to=4)
+    monkeypatch.setattr("ui.lesson.lessons", lambda slug: (chosen,))
+    monkeypatch.setattr(registry.view(SLUG), "facts", lambda view: {"now": view.step}, raising=False)
+    app = arrive(lesson=chosen.slug)
+    drive.step(app, SLUG, 2)
+    sound(app.button(key=f"{SLUG}.lesson.{chosen.slug}.shown.ask").click().run())
+    for _ in range(2):
+        assert "It was step 2." in texts(app)
+        drive.step(app, SLUG)
+    sound(drive.reset(app, SLUG))
+    drive.play(app, SLUG)
+    sound(drive.settle(app, SLUG))
+    for _ in range(2):
+        assert "It was step 4." in texts(app)
+        sound(drive.step(app, SLUG, 3))
 
 
 def test_the_first_play_locks_the_answer_until_the_lesson_is_chosen_again() -> None:
