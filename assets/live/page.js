@@ -1,13 +1,14 @@
 // What stands on a lab's page beside Streamlit's own: each place shows or steers one run, and places of the same run
 // share its socket.  ui/mount.py mounts them; `data.part` says what a place is.
 //
-//   transport   Play, Step, Reset and the pace          stage    the picture
-//   progress    the step, the timeline, how it fares    curves   what was measured
+//   transport   Play, Step, Reset and the pace    stage    the picture
+//   timeline    any earlier moment                curves   what was measured
+//   progress    how it fares                      step     how far it is: the one place whose text is the page's own
 //
 // One place, the transport, tells the page when there is something that Streamlit draws: it sets the trigger `nudge`.
 
 const version = new URL(import.meta.url).search;
-const [{ LiveRun }, { Stage }, { counted, status }, { transport }, { timeline }, { element, write }] = await Promise.all(
+const [{ LiveRun }, { Stage }, { counted, counter, status }, { transport }, { timeline }, { element, write }] = await Promise.all(
   ["run", "stage", "status", "transport", "timeline", "element"].map((name) => import(`./${name}.js${version}`)),
 );
 
@@ -74,7 +75,7 @@ class Place {
     Object.assign(this, { part: data.part, of: data.of, title: data.title });
     this.root = parentElement.querySelector(".live");
     this.root.classList.add(data.part);
-    if (!parentElement.querySelector("link")) {
+    if (data.part !== "step" && !parentElement.querySelector("link")) {
       const style = element("link");
       Object.assign(style, { rel: "stylesheet", href: new URL(`assets/live/controls.css${version}`, document.baseURI) });
       this.root.before(style);
@@ -110,14 +111,16 @@ class Place {
   transport() {
     const { run } = this.shared;
     const until = () => this.component.data.until;
-    let pace, nudges;
+    let pace, nudges, beside;
     this.changed = (data) => {
+      if (`${data.beside}` !== beside) requestAnimationFrame(() => run.emit("beside", {})); // one less may train
+      beside = `${data.beside}`;
       if (data.nudges !== nudges) requestAnimationFrame(() => this.answered());
       nudges = data.nudges;
       if (data.pace === pace) return this.behind();
       pace = data.pace;
       this.buttons?.();
-      this.buttons = transport(this.root, run, { pace, keys: document, until });
+      this.buttons = transport(this.root, run, { pace, keys: document, until, beside: () => this.component.data.beside });
       this.behind();
     };
     this.ends.push(() => this.buttons?.(), () => clearTimeout(this.pending));
@@ -126,7 +129,14 @@ class Place {
     this.on("knobs", ({ detail }) => this.nudge("turned", detail.version ?? run.told.version, null));
     this.on("over", () => this.nudge("lost", run.told.version, null));
     for (const kind of ["told", "asked", "drawn"]) this.on(kind, () => this.behind());
+    this.on("told", () => this.begun() && this.nudge("begun", run.told.version, null));
     this.on("told", () => run.told.status === "lost" && this.nudge("lost", run.told.version, null));
+  }
+
+  // Whether the run has begun, and the page still takes an answer to what will happen.
+  begun() {
+    const { lock, known } = this.component.data, { told } = this.shared.run;
+    return lock && told.version >= known[0] && (told.status === "running" || told.last_step > 0);
   }
 
   // Each once, and one at a time: a second one would bring the page what its widgets said before the first was answered.
@@ -165,10 +175,16 @@ class Place {
     this.root.dataset.behind = !told.status || late || old || asked.size > 0;
   }
 
-  progress({ unit }) {
-    const { run } = this.shared, line = element("div"), slider = element("div", "timeline");
-    this.root.append(line, slider);
-    this.ends.push(status(line, run, { unit }), timeline(slider, run));
+  step({ unit }) {
+    this.ends.push(counter(this.root, this.shared.run, unit));
+  }
+
+  timeline() {
+    this.ends.push(timeline(this.root, this.shared.run));
+  }
+
+  progress() {
+    this.ends.push(status(this.root, this.shared.run, { unit: "" }));
   }
 
   // Of the run `data.of`, which may stand beside ours; then each has its name and its own step above it.

@@ -17,6 +17,7 @@ export class LiveRun extends EventTarget {
   constructor({ open, parts = ["stage", "curves"], panels = null, beside = false, may = "watch", alive = 30 }) {
     super();
     Object.assign(this, { open, hello: { parts, panels, beside }, may, alive, told: {}, away: "", asked: new Map() });
+    this.others = new Map(); // what is told of those beside it, by id
   }
 
   // The connection; opened if there is none yet.
@@ -80,7 +81,7 @@ export class LiveRun extends EventTarget {
       this.emit("welcome");
     }
     if (own) this.tell(told);
-    else this.emit("beside", told); // how another fares, which stands beside it
+    else this.meet(told);
     if (may) this.repeat();
     if (config && own) this.emit("knobs", { config });
     if (refused) this.emit("refused", refused);
@@ -94,6 +95,12 @@ export class LiveRun extends EventTarget {
   tell(told) {
     this.told = { ...this.told, ...told };
     this.emit("told");
+  }
+
+  // How another fares, which stands beside it.
+  meet(told) {
+    this.others.set(told.run, { ...this.others.get(told.run), ...told });
+    this.emit("beside", told);
   }
 
   // Nobody looks any more.

@@ -9,9 +9,9 @@ const KEYS = { " ": "play", s: "step", Home: "reset" };
 const TYPES = "input, textarea, select, [contenteditable], [role=slider], [role=textbox]";
 
 // Draws into `root`.  `run` steers (see run.js); `pace` names the one that the run has; `keys` is where keys are heard;
-// `until()` is the step where Play stops while the run is before it, or null; `opens`: the run begins with the first
-// press, and is told its pace then.  Returns what takes it all away again.
-export function transport(root, run, { pace = "full speed", keys = root, until = () => null, opens = false } = {}) {
+// `until()` is the step where Play stops while the run is before it, or null; `beside()` are the ids of those who do what
+// it does; `opens`: the run begins with the first press, and is told its pace then.  Returns what takes it all away again.
+export function transport(root, run, { pace = "full speed", keys = root, until = () => null, beside = () => [], opens = false } = {}) {
   let wish = null; // "running" or "paused": pressed, and not yet answered
   const button = (name, act) => {
     const made = element("button", name.toLowerCase());
@@ -20,7 +20,8 @@ export function transport(root, run, { pace = "full speed", keys = root, until =
     made.addEventListener("click", act);
     return made;
   };
-  const playing = () => (wish ?? run.told.status) === "running";
+  const trains = () => [run.told, ...beside().map((id) => run.others.get(id))].some((told) => told?.status === "running");
+  const playing = () => (wish ? wish === "running" : trains());
   const wanting = (status, asked) => {
     wish = status;
     show();
@@ -69,14 +70,12 @@ export function transport(root, run, { pace = "full speed", keys = root, until =
   };
   keys.addEventListener("keydown", press);
   run.addEventListener("beginning", begin);
-  run.addEventListener("told", show);
-  run.addEventListener("over", show);
+  for (const type of ["told", "beside", "over"]) run.addEventListener(type, show);
   show();
   return () => {
     keys.removeEventListener("keydown", press);
     run.removeEventListener("beginning", begin);
-    run.removeEventListener("told", show);
-    run.removeEventListener("over", show);
+    for (const type of ["told", "beside", "over"]) run.removeEventListener(type, show);
   };
 }
 

@@ -13,7 +13,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 MAGIC = b"SCN2"
-LONGEST = 64 * 1024  # characters of a message to the server
+LONGEST = 64 * 1024  # bytes of a message to the server
+DEEPEST = 16  # objects and lists within each other in one
 NAME = re.compile(r"[A-Za-z0-9_-]{12,64}")  # an id or a key
 
 UNKNOWN, ORIGIN, MANY, LARGE, PACE = 4404, 4403, 4408, 4413, 4429  # codes with which a socket is closed
@@ -52,7 +53,26 @@ def event(kind: str, told: Mapping[str, Any]) -> str:
 
 def read(text: str) -> dict[str, Any]:
     """A message to the server.  Raises ValueError for what is none."""
-    message = json.loads(text)
+    try:
+        message = json.loads(text)
+    except RecursionError:
+        raise ValueError("a message is not as deep as that") from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ValueError("a message is an object with a type")
+    here: list[Any] = [message]
+    for _ in range(DEEPEST):  # what is deeper could be read here, and nowhere that it is passed on to
+        here = [value for held in here for value in _within(held)]
+    if here:
+        raise ValueError("a message is not as deep as that")
     return message
+
+
+def _within(value: object) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def too_long(text: str) -> bool:
+    """Whether a message to the server is longer than any may be."""
+    return len(text) > LONGEST or len(text.encode(errors="replace")) > LONGEST

@@ -13,6 +13,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -106,7 +107,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
     if waiting.poll(500):  # ms: what the pool asks for first, to use every lab or to take over runs, is urgent
         _answer(bench, viewers, cold, pipe, pulse, owed)
     os.nice(4)  # from here on pages come first: a visitor notices a late picture sooner than a slower epoch
-    copy_at = time.monotonic()
+    copies = _copies(bench, pipe, pulse)
     while True:
         run_id = bench.next_run()
         pulse.beat(run_id or "")
@@ -122,8 +123,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
             _send_owed(bench, pipe, pulse, owed)
             run_id = bench.next_run()
             idle = 0.0 if run_id is not None else min(bench.idle_for(), viewers.pause())
-        if time.monotonic() >= copy_at:
-            copy_at = time.monotonic() + _send_copies(bench, pipe, pulse)
+        next(copies)
 
 
 def _answer(bench: Any, viewers: Audience, cold: Any, pipe: Any, pulse: Pulse, owed: set[str]) -> None:
@@ -180,13 +180,19 @@ def _send_owed(bench: Any, pipe: Any, pulse: Pulse, owed: set[str]) -> None:
         _send_copy(bench, pipe, pulse, run_id)
 
 
-def _send_copies(bench: Any, pipe: Any, pulse: Pulse) -> float:
-    """Send the parent a copy of every run that moved.  Returns seconds until the next time."""
-    began = time.monotonic()
-    for run_id in bench.runs:
-        _send_copy(bench, pipe, pulse, run_id)
-    pause: float = max(bench.limits.recovery_seconds, 100 * (time.monotonic() - began))
-    return pause
+def _copies(bench: Any, pipe: Any, pulse: Pulse) -> Iterator[None]:
+    """Send the parent a copy of every run that moved, again and again, one with each step: no run waits for all."""
+    while True:
+        took = 0.0
+        for run_id in list(bench.runs):
+            began = time.monotonic()
+            _send_copy(bench, pipe, pulse, run_id)
+            took += time.monotonic() - began
+            if not bench.resting:
+                yield
+        due = time.monotonic() + max(bench.limits.recovery_seconds, 100 * took)
+        while time.monotonic() < due:
+            yield
 
 
 if __name__ == "__main__":
