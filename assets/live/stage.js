@@ -10,6 +10,10 @@ export class Stage {
   constructor(places, run, { chosen = () => true, height = () => undefined } = {}) {
     Object.assign(this, { places, run, chosen, height, headers: {} });
     run.addEventListener("picture", ({ detail }) => this.receive(detail));
+    run.addEventListener("welcome", () => {
+      this.restarting = false;
+      this.keys?.forget();
+    });
     document.addEventListener("visibilitychange", () => run.seen(!document.hidden));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
   }
@@ -18,14 +22,15 @@ export class Stage {
   load() {
     this.loading ??= Promise.all([
       import(`../scene.js${version}`),
-      import(`../scene/decode.js${version}`),
+      import(`./keys.js${version}`).then(({ Keys }) => (this.keys = new Keys())),
     ]);
     return this.loading;
   }
 
   async receive(data) {
-    const [, { decode }] = await this.load();
-    const header = decode(new Uint8Array(data));
+    await this.load();
+    const header = this.keys.read(data);
+    if (!header) return this.restart();
     this.headers[this.name(header)] = header;
     const { arrays, rows, ...told } = header;
     if (header.run === this.run.id) this.run.tell(told);
@@ -34,6 +39,12 @@ export class Stage {
     this.run.emit("drawn");
     // Confirmed when the browser has painted it; a hidden tab paints nothing, so it asks for nothing either.
     requestAnimationFrame(() => this.run.confirm(header));
+  }
+
+  // A picture builds on one that is not here: say hello anew, once, and what comes after the answer is whole.
+  restart() {
+    if (!this.restarting) this.run.greet();
+    this.restarting = true;
   }
 
   name({ part, run }) {

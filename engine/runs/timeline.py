@@ -30,6 +30,7 @@ class Timeline:
 
     def __init__(self, slug: str, config: Config, device: str, limits: Limits) -> None:
         self.slug, self.device, self.limits = slug, device, limits
+        self.clock: Callable[[], float] = time.monotonic
         self.speed: float | None = None
         self.version = 0
         self.acted: dict[str, str | None] = {}  # acts by their ids, the oldest first: why one was refused, if it was
@@ -237,7 +238,9 @@ class Timeline:
         """Walk towards `target`, repeating exactly what happened."""
         assert self.target is not None
         self._apply_due()
+        now = self.clock()
         while self.experiment.step_count < self.target and not self.experiment.done:
+            before = now
             metrics = self.experiment.step()
             step = self.experiment.step_count
             if not math.isfinite(math.fsum(metrics.values())):  # only when a link's story is told for the first time
@@ -247,7 +250,8 @@ class Timeline:
                 self.history.add(step, metrics)
                 self.recorded = step
             self._apply_due()
-            if time.monotonic() > deadline:
+            now = self.clock()
+            if now + (now - before) > deadline:
                 return
         self.last_step = max(self.recorded, self.experiment.step_count)
         self.target = None
@@ -266,13 +270,17 @@ class Timeline:
     # -------------------------------------------------------------- training
 
     def advance(self, deadline: float, interrupted: Callable[[], bool]) -> None:
-        """Train until `deadline`, or until somebody wants something."""
+        """Train until `deadline`, or until somebody wants something: one step at least.
+
+        A further one is not begun that would end after `deadline` if it took as long as the one before.
+        """
         if not self.history.rows and not self.checkpoints:
             self.save()
         experiment, history = self.experiment, self.history
-        began = now = time.monotonic()
+        began = now = self.clock()
         look_up = now + 0.004
         while True:
+            before = now
             metrics = experiment.step()
             step = experiment.step_count
             if not math.isfinite(math.fsum(metrics.values())):
@@ -291,12 +299,12 @@ class Timeline:
             if self.to_do == 0 or step == self.until:
                 self.status, self.to_do, self.until = "paused", None, None
                 break
-            now = time.monotonic()
+            now = self.clock()
             if self.speed is not None:
                 self.due = max(self.due + 1 / self.speed, now - 0.1)
                 if self.due > now:
                     break
-            if now >= deadline:
+            if now + (now - before) > deadline:
                 break
             if now >= look_up:
                 if interrupted():
