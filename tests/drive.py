@@ -14,7 +14,7 @@ from engine.runs.history import Look
 from engine.runs.run import Run
 from ui.player import Player
 
-NUDGE = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # by this name a component of Streamlit (1.67) sends its triggers
+TRIGGERS = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # by this name a component of Streamlit (1.67) sends its triggers
 
 
 def sound(app: AppTest) -> AppTest:
@@ -62,10 +62,21 @@ def _places(app: AppTest) -> dict[str, dict[str, Any]]:
 
 def nudge(app: AppTest) -> AppTest:
     """The transport says that the run has come to rest or has other knobs, and the page is drawn again."""
-    [transport] = [name for name, each in _places(app).items() if each["part"] == "transport"]
+    return _tell(app, "transport", "nudge")
+
+
+def back(app: AppTest, **params: str) -> AppTest:
+    """The browser goes back or forward to an address with these parameters, and says so."""
+    for name, text in params.items():
+        app.query_params[name] = text
+    return _tell(app, "progress", "back")
+
+
+def _tell(app: AppTest, part: str, trigger: str) -> AppTest:
+    [place] = [name for name, each in _places(app).items() if each["part"] == part]
     states = app.main.root.get_widget_states()
-    said = json.dumps([{"event": "nudge", "value": {}}])
-    states.widgets.append(WidgetState(id=NUDGE.format(transport), json_trigger_value=said))
+    said = json.dumps([{"event": trigger, "value": {}}])
+    states.widgets.append(WidgetState(id=TRIGGERS.format(place), json_trigger_value=said))
     return app._run(states)
 
 

@@ -29,7 +29,7 @@ from ui.controls import controls
 from ui.embed import iframe
 from ui.figures import figures
 from ui.foreign import offer
-from ui.link import home, settings
+from ui.link import home, settings, went_back
 from ui.mount import place
 from ui.plain import plain
 from ui.player import SPEEDS, Player, describe
@@ -117,7 +117,7 @@ def _run(player: Player, *, unit: str, ends: int | None) -> None:
               until=ends, known=[look.version, look.step, look.status], nudges=player.nudges)  # fmt: skip
         st.button("New seed", key=f"{slug}.new_seed", icon=":material/casino:", on_click=whole(player.new_seed),
                   shortcut="N")  # fmt: skip
-    place("progress", run, key=f"{slug}.timeline", unit=unit)
+    place("progress", run, key=f"{slug}.timeline", back=whole(went_back), unit=unit)
     if player.rewound:
         _offer_branch(player)
     if player.error:

@@ -5,6 +5,7 @@
 //   progress    the step, the timeline, how it fares    curves   what was measured
 //
 // One place, the transport, tells the page when there is something that Streamlit draws: it sets the trigger `nudge`.
+// Another, progress, tells it when the browser has gone back or forward: the trigger `back`.
 
 const version = new URL(import.meta.url).search;
 const [{ LiveRun }, { Stage }, { counted, status }, { transport }, { timeline }, { element, write }] = await Promise.all(
@@ -169,6 +170,11 @@ class Place {
     const { run } = this.shared, line = element("div"), slider = element("div", "timeline");
     this.root.append(line, slider);
     this.ends.push(status(line, run, { unit }), timeline(slider, run));
+    // The page could not tell by the address: a message with an older one may also be merely late.  Streamlit hears of the
+    // same event, and must have taken the address over before this is sent.
+    const back = () => setTimeout(() => this.component.setTriggerValue("back", true));
+    addEventListener("popstate", back);
+    this.ends.push(() => removeEventListener("popstate", back));
   }
 
   // Of the run `data.of`, which may stand beside ours; then each has its name and its own step above it.
