@@ -29,7 +29,7 @@ from ui.controls import controls
 from ui.embed import iframe
 from ui.figures import figures
 from ui.foreign import offer
-from ui.link import home, settings
+from ui.link import home, settings, went_back
 from ui.mount import place
 from ui.plain import plain
 from ui.player import SPEEDS, Player, describe
@@ -125,7 +125,7 @@ def _run(player: Player, chosen: lesson.Lesson | None, *, unit: str) -> None:
             with st.container(key="step", width=STEP):
                 place("step", run, key=f"{slug}.step", unit=unit)
             place("timeline", run, key=f"{slug}.timeline")
-        place("progress", run, key=f"{slug}.says")
+        place("progress", run, key=f"{slug}.says", back=whole(went_back))
     if player.rewound:
         _offer_branch(player)
     if player.error:
