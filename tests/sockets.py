@@ -69,8 +69,11 @@ class Socket:
         async with asyncio.timeout(PATIENCE):
             while True:
                 data = await self.socket.recv()
-                message: dict[str, Any] = json.loads(data) if isinstance(data, str) else self.screen.read(data)[0]
-                if "part" in message:
+                if isinstance(data, str):
+                    message: dict[str, Any] = json.loads(data)
+                else:
+                    message, values = self.screen.read(data)
+                    message["values"] = values
                     await self.say(type="ack", n=message["n"], run=message["run"])
                 if wanted(message):
                     return message
