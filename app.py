@@ -17,7 +17,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ui import embed, live, owner, serving
+from ui import embed, ending, live, owner, serving
+from ui.inputs import data_set
 
 ROOT = Path(__file__).resolve().parent
 log = logging.getLogger("playground")
@@ -42,7 +43,8 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
             log.error("The server starts, but nothing can be trained yet. %s", error)
         gc.collect()
         gc.freeze()  # what is imported stays: later collections need not look at it again
-        yield
+        with ending.bounded():
+            yield
     finally:
         runs.stop()
 
@@ -68,6 +70,7 @@ app = st.App(
         live.watch,
         embed.embed,
         embed.opening,
+        data_set.progress,
     ),
     middleware=[Middleware(owner.Named)],
     on_script_error=on_script_error,

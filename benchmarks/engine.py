@@ -100,7 +100,7 @@ class Viewer:
     """One page that watches a run, stage and curves, and confirms each picture as soon as it has come."""
 
     def __init__(self, pool: ProcessPool, run: Run) -> None:
-        self.pictures = 0
+        self.sizes: dict[str, list[int]] = {"stage": [], "curves": []}  # bytes of each picture as it came
         self._pool, self._watch = pool, pool.watch(run.id, self._receive)
 
     def __enter__(self) -> Viewer:
@@ -110,11 +110,16 @@ class Viewer:
     def __exit__(self, *_: object) -> None:
         self._pool.unwatch(self._watch)
 
+    @property
+    def pictures(self) -> int:
+        """Those of the stage that have come."""
+        return len(self.sizes["stage"])
+
     def _receive(self, payload: bytes | str | None) -> None:
         if not isinstance(payload, bytes):
             return
         header = json.loads(payload[8 : 8 + int.from_bytes(payload[4:8], "little")])  # see engine.live.protocol
-        self.pictures += header["part"] == "stage"
+        self.sizes[header["part"]].append(len(payload))
         self._pool.tell(self._watch, {"type": "ack", "n": header["n"], "run": header["run"]})
 
 

@@ -16,6 +16,8 @@ from ui.player import Player
 
 NUDGE = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # by this name a component of Streamlit (1.67) sends its triggers
 
+MOUNTS = ("playground_live", "playground_step")
+
 
 def sound(app: AppTest) -> AppTest:
     """The page, in which nothing went wrong."""
@@ -54,7 +56,7 @@ def told(app: AppTest, part: str) -> list[dict[str, Any]]:
 def _places(app: AppTest) -> dict[str, dict[str, Any]]:
     """What is told to each place past Streamlit, by the id that Streamlit gives it."""
     mounted = [element.proto for element in app.get("bidi_component")]
-    return {proto.id: json.loads(proto.json) for proto in mounted if proto.component_name == "playground_live"}
+    return {proto.id: json.loads(proto.json) for proto in mounted if proto.component_name in MOUNTS}
 
 
 # ---------------------------------------------------------------------- what the browser does

@@ -137,7 +137,7 @@ class Visitor:
         self.key("transport").get_by_label("Speed").select_option(name)
 
     def step_text(self) -> str:
-        return self.page.locator(".live .counter").first.inner_text()
+        return self.page.locator(".st-key-step").inner_text()
 
     def step_number(self) -> int:
         """The number in the step counter; the text around it is a lab's own."""
@@ -283,13 +283,15 @@ def visit(browser: Browser, address: str, **context: Any) -> Iterator[Visitor]:
 
 
 class Server:
-    """The whole app with settings of its own, in a process group of its own.
+    """The whole app, or another, with settings of its own, in a process group of its own.
 
     It is started in `folder`, by Streamlit's command or, if `asgi` names an ASGI app such as "app:app", by uvicorn.
     `address` ends with STREAMLIT_SERVER_BASE_URL_PATH.
     """
 
-    def __init__(self, log: Path, *, folder: Path = ROOT, asgi: str = "", **environment: str) -> None:
+    def __init__(
+        self, log: Path, *, folder: Path = ROOT, asgi: str = "", app: Path = ROOT / "app.py", **environment: str
+    ) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
@@ -298,13 +300,19 @@ class Server:
         if asgi:
             command = ["uvicorn", asgi, f"--app-dir={ROOT}", f"--port={port}", "--host=127.0.0.1"]
         else:
-            command = ["streamlit", "run", str(ROOT / "app.py"), f"--server.port={port}", "--server.address=127.0.0.1",
+            command = ["streamlit", "run", str(app), f"--server.port={port}", "--server.address=127.0.0.1",
                        "--server.headless=true"]  # fmt: skip
-        with log.open("wb") as out:
+        self._how: dict[str, Any] = {
+            "args": [sys.executable, "-m", *command], "cwd": folder, "env": {**os.environ, **environment},
+        }  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        """Start it; once more, at the same address, where it has ended."""
+        with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *command], cwd=folder, env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                **self._how, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            )
         wait_until(self._healthy, "the server to answer", START)
 
     def _healthy(self) -> bool:
@@ -327,9 +335,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(log: Path, *, folder: Path = ROOT, asgi: str = "", **environment: str) -> Iterator[Server]:
+def serve(
+    log: Path, *, folder: Path = ROOT, asgi: str = "", app: Path = ROOT / "app.py", **environment: str
+) -> Iterator[Server]:
     """A server of one's own, which is stopped at the end."""
-    server = Server(log, folder=folder, asgi=asgi, **environment)
+    server = Server(log, folder=folder, asgi=asgi, app=app, **environment)
     try:
         yield server
     finally:

@@ -15,6 +15,7 @@ from engine.contract.card import Card
 from ui import theme
 from ui.page import lab_page
 from ui.plain import plain
+from ui.press import carry_out
 
 HOME = "home"
 FOLDER = Path(__file__).resolve().parent.parent / "pages"
@@ -82,6 +83,7 @@ def from_the_top() -> None:
 
 def main() -> None:
     from_the_top()
+    carry_out()
     theme.read_link()
     st.set_page_config(
         page_title="Deep-learning playground",

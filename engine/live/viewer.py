@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.live import protocol
 from engine.live.pictures import Pictures
-from engine.live.seats import PARTS, Viewer, Watched
+from engine.live.seats import PARTS, Viewer, Watched, in_sight
 from engine.live.steering import steer
 from engine.runs.bench import Bench
 from engine.runs.marks import marks
@@ -101,10 +101,12 @@ class Viewers:
 
     def _confirmed(self, viewer: Viewer, run_id: object, n: int) -> None:
         now = self.clock()
-        for seat in [seat for (of, _), seat in viewer.seats.items() if of == run_id]:
-            while seat.way and seat.way[0][0] <= n:
-                _, sent = seat.way.popleft()
+        for (of, part), seat in viewer.seats.items():
+            watched = self.runs.get(of) if of == run_id else None
+            while watched is not None and seat.way and seat.way[0][0] <= n:
+                number, sent = seat.way.popleft()
                 viewer.trip += 0.2 * (now - sent - viewer.trip)
+                seat.keys = {each for each in (*seat.keys, number) if each in watched.keys[part].kept}
 
     # ------------------------------------------------------------------ what viewers get
 
@@ -147,8 +149,8 @@ class Viewers:
                 del self.viewers[number]
                 continue
             group = self.bench.beside(viewer.run_id)
-            self.shown[number] = shown = _shown(viewer, group)
-            stages.update([run_id for run_id, _, _ in shown])
+            self.shown[number] = seen = in_sight(viewer, group)
+            stages.update([run_id for run_id, _, _ in seen])
             for run_id in group:
                 around.setdefault(run_id, []).append(number)
         self.pace = min(SLOWEST, max(FASTEST, FASTEST * len(stages) / 3))
@@ -230,8 +232,10 @@ class Viewers:
                 self.viewers[number].told[run_id] = _state(timeline)
         if scene is None:  # this lab draws no curves
             return
-        header = {"n": watched.number, "base": None, "part": part, "keep": False, **self._told(run_id, watched)}
-        self.send(ready, protocol.picture(scene, header))
+        header = {"n": watched.number, "part": part, **self._told(run_id, watched)}
+        confirmed = {number: self.viewers[number].seat(run_id, part).keys for number in ready}
+        for numbers, message in watched.keys[part].messages(scene, header, confirmed):
+            self.send(numbers, message)
         watched.drawing += 0.2 * (self.clock() - began - watched.drawing)
 
     def _tell(self, numbers: Sequence[int], run_id: str, **more: Any) -> None:
@@ -285,15 +289,6 @@ class Viewers:
         else:
             return rate
         return watched.rate[2]
-
-
-def _shown(viewer: Viewer, group: Sequence[str]) -> list[tuple[str, str, bool]]:
-    """What a viewer has in sight: of which runs which part, and if that is narrow since others stand beside it."""
-    if not viewer.visible:
-        return []
-    narrow = viewer.beside and len(group) > 1
-    stages = [(run_id, "stage", narrow) for run_id in (group if narrow else group[:1])]
-    return [shown for shown in (*stages, (viewer.run_id, "curves", False)) if shown[1] in viewer.parts]
 
 
 def _of(run_id: str, viewer: Viewer) -> dict[str, str]:

@@ -195,7 +195,7 @@ class Bench:
 
     def _do_facts(self, hosted: Timeline) -> dict[str, float | str]:
         hosted.arrive()
-        return dict(hosted.views.facts(hosted.view())) if hasattr(hosted.views, "facts") else {}
+        return hosted.measured()
 
     def _do_dump(self, hosted: Timeline) -> dict[str, Any]:
         return copies.dump(hosted)
@@ -288,6 +288,8 @@ class Bench:
                 hosted.advance(deadline, interrupted)
         except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
             hosted.fail(error)
+        if group := self._groups.get(hosted):
+            group.measure()
         if heard:
             self._cut = (run_id, deadline - self.clock())
         else:

@@ -22,6 +22,8 @@ class Limits(ShelfBounds):
 
     workers: int = min(8, cores())  # one for each core: pages take little, and come first
     runs_per_worker: int = 64  # open runs, playing or not: a class of fifty, and what some of them compare
+    viewers: int = 1_000  # sockets on which somebody watches or steers; beyond that the answer is "too many"
+    viewers_per_run: int = 400  # and of these who only watch one run: a lecture hall
     waiting: int = 40  # runs in the queue; beyond that the answer is "full"
     worker_memory_mb: int = 6_000  # resident size above which a worker takes no new run
 

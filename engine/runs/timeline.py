@@ -51,6 +51,7 @@ class Timeline:
         self.to_do: int | None = None  # steps left to play, None for no end
         self.until: int | None = None  # step to stop at, None for no end
         self.reached: tuple[int, int] | None = None  # the last such step at which it stopped, and the version then
+        self.facts: dict[str, float | str] | None = None  # those of that moment; None before it, and when it is no more
         self.waits: dict[str, Any] = {}  # live knobs that were turned at an earlier moment: Play goes on with them
         self.rough = False  # whether the timeline is being dragged: a moment near the one asked for is shown
         self.target: int | None = None  # step that a replay is on its way to
@@ -166,8 +167,8 @@ class Timeline:
             self.checkpoints = [c for c in self.checkpoints if c.step <= step]
             self.last_step = self.recorded = step
             self.version += 1
-            if self.reached is not None and self.reached[0] > step:
-                self.reached = None
+            if self.reached is None or self.reached[0] > step:
+                self.reached = self.facts = None
         del self.interventions[self.applied :]
 
     def look_as(self, config: Config) -> None:
@@ -195,7 +196,7 @@ class Timeline:
         self.interventions.append(Intervention(self.experiment.step_count, change, held))
         self.applied += 1
         self.version += 1
-        self.reached = None
+        self.reached = self.facts = None
         if not held:
             self.save()
         self.dirty = True
@@ -291,7 +292,7 @@ class Timeline:
             if self.to_do is not None:
                 self.to_do -= 1
             if step == self.until:
-                self.reached = (step, self.version)
+                self.reached, self.facts = (step, self.version), self.measured()
             if experiment.done:
                 self.status, self.to_do, self.until = "done", None, None
                 self.save()
@@ -348,12 +349,17 @@ class Timeline:
         frame = self._frame[1]
         return View(frame, self.config, self.history.curves(-1), moment[0], self.last_step, beside)
 
+    def measured(self) -> dict[str, float | str]:
+        """The numbers and words of this moment that texts may name; none where the lab knows none."""
+        return dict(self.views.facts(self.view())) if hasattr(self.views, "facts") else {}
+
     def report(self) -> Look:
         """This moment, without its stage and its metrics."""
         return Look(
             status=self.status, message=self.message, config=self.config, wanted=self.wanted,
             step=self.experiment.step_count, last_step=self.last_step, speed=self.speed, busy=self.target is not None,
             version=self.version, changed_at=marks.steps(self.interventions),
+            reached=None if self.reached is None else self.reached[0], facts=self.facts,
         )  # fmt: skip
 
     def look(self, since: int | None, *, beside: bool = False) -> Look:

@@ -264,17 +264,3 @@ def test_what_a_full_playground_refuses_is_said_until_something_else_is_done(mon
         app.run()
     assert drive.look(app, slug).step == 1 and not drive.player(app, slug).compared
     sound(drive.reset(app, slug))
-
-
-def test_a_page_begins_at_the_top_wherever_its_thread_drew_last():
-    def script() -> None:
-        import streamlit as st
-
-        from ui import shell
-
-        with st.sidebar:  # as the thread of a fragment that has just been drawn
-            shell.from_the_top()
-            st.text("the page")
-
-    page = AppTest.from_function(script).run()
-    assert [text.value for text in page.main.text] == ["the page"] and not page.sidebar.text

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route, WebSocketRoute
 
 from engine.contract.knobs import ConfigError, StillMissing
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
 from ui.press import whole
+from ui.scene import version
 
 MEGABYTES = {"mnist": 15, "fashion_mnist": 31}
 PICTURES = ("digits", *MEGABYTES)  # the data sets whose rows are pictures
@@ -41,14 +45,19 @@ def dataset_notice(player: Player) -> None:
     going = _fetching.get(name)
     if going is not None and not going.done:
         st.session_state[key] = going
-        st.fragment(_progress, run_every=1.0)(going)
+        _mount(key=f"{key}.line", data={"name": name, "said": going.said}, on_over_change=_nothing)
+        _offer_to_stay(player)
         return
     title = _title(player, name)
     with st.container(horizontal=True, gap="small"):
         st.button(f"Fetch {title}", icon=":material/download:", key=f"{slug}.fetch", type="primary",
                   on_click=whole(_start), args=(player, name))  # fmt: skip
-        st.button("Stay with the digits", key=f"{slug}.stay", on_click=whole(_stay), args=(player,))
+        _offer_to_stay(player)
     st.caption(f"{title} comes from openml.org, about {MEGABYTES[name]} MB, once for everybody here.")
+
+
+def _offer_to_stay(player: Player) -> None:
+    st.button("Stay with the digits", key=f"{player.slug}.stay", on_click=whole(_stay), args=(player,))
 
 
 def chosen(player: Player) -> str:
@@ -96,6 +105,10 @@ class Fetching:
     error: str = ""
     done: bool = False
 
+    @property
+    def said(self) -> str:
+        return f"Fetching {self.progress or self.title}"
+
     def run(self) -> None:
         said = f"error: {self.title} could not be fetched; the digits need no network."
         try:
@@ -131,11 +144,37 @@ def _start(player: Player, name: str) -> None:
     st.session_state[f"{player.slug}.fetching"] = going
 
 
-def _progress(going: Fetching) -> None:
-    """Looks once a second, in a fragment of its own; the page around it goes on training."""
-    if going.done:
-        st.rerun(scope="app")
-    st.status(f"Fetching {going.progress or going.title}", state="running")
+def _nothing() -> None:
+    """Streamlit answers a trigger by a run of the page only if it has a callback: that is all there is to do."""
+
+
+# Past Streamlit, once a second: a run of the page happens when it is over, and not because time passes.
+_LOADER = f"""
+let line;
+export default function (component) {{
+  line ??= import(new URL('assets/live/fetching.js?v={version()}', document.baseURI));
+  return line.then((module) => module.mount(component));
+}}
+"""
+_LINE = "<p role='status'></p><progress></progress>"
+_LOOKS = """
+p { margin: 0 0 0.4em; }
+progress { width: 100%; accent-color: var(--st-primary-color); }
+"""
+_mount = st.components.v2.component("playground_fetching", html=_LINE, css=_LOOKS, js=_LOADER, isolate_styles=True)
+
+
+def progress(base: str) -> Mount | Route | WebSocketRoute:
+    """Where a page asks how far a data set has come, below `base`."""
+    return Route(f"{base}/fetching/{{name}}", _tell)
+
+
+async def _tell(request: Request) -> JSONResponse:
+    """As JSON what is `said` of it, and whether that is `over`: it has come, has failed, or nobody fetches it."""
+    going = _fetching.get(request.path_params["name"])
+    if going is None or going.done:
+        return JSONResponse({"said": "", "over": True})
+    return JSONResponse({"said": going.said, "over": False})
 
 
 def _stay(player: Player) -> None:
