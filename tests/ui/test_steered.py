@@ -359,6 +359,17 @@ def test_the_first_play_locks_the_answer_until_the_lesson_is_chosen_again() -> N
     assert [told["lock"] for told in drive.told(app, "transport")] == [True]
 
 
+def test_a_reload_in_a_lesson_goes_on_with_its_run_and_takes_no_answer_any_more() -> None:
+    chosen = lesson()
+    app = arrive(lesson=chosen.slug)
+    drive.step(app, SLUG, 3)
+    again = arrive(**{name: "".join(texts) for name, texts in app.query_params.items()})
+    assert drive.run_of(again, SLUG).id == drive.run_of(app, SLUG).id
+    assert drive.run_of(again, SLUG).report().last_step == 3
+    assert again.radio(key=f"{SLUG}.lesson.{chosen.slug}.answer").disabled
+    assert len(drive.player(again, SLUG).compared) == (chosen.beside is not None)
+
+
 def test_an_answer_that_comes_after_play_does_not_count() -> None:
     """The nudge that locks it may be on its way still."""
     chosen = lesson()
