@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from engine import Config, ConfigError
 from engine.contract.knobs import Knob, StillMissing, Value
@@ -34,7 +34,7 @@ def controls(
     hidden: Collection[str] = (),
     disabled: Collection[str] = (),
     show: Collection[str] = (),
-    notices: DeltaGenerator | None = None,
+    notices: AbstractContextManager[Any] | None = None,
 ) -> C:
     """Draw the knobs of `config_class` where the script stands, and return what they are set to.
 

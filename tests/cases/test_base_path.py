@@ -9,13 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import streamlit as st
 from playwright.sync_api import Browser
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import Message
-from streamlit import config
 from visitor import ROOT, serve, visit
 
 from ui import serving
@@ -65,11 +65,9 @@ def places():
 
 
 @pytest.fixture
-def base_path(request: pytest.FixtureRequest):
-    before = config.get_option("server.baseUrlPath")
-    config.set_option("server.baseUrlPath", request.param)
-    yield "".join(f"/{part}" for part in request.param.split("/") if part)
-    config.set_option("server.baseUrlPath", before)
+def base_path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(st, "get_option", {"server.baseUrlPath": request.param}.__getitem__)
+    return "".join(f"/{part}" for part in request.param.split("/") if part)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +91,12 @@ def test_a_base_path_that_is_named_like_what_is_mounted_keeps_its_pages(base_pat
 @pytest.mark.parametrize("base", ["course", "/uni/play/"])
 def test_the_app_mounts_nothing_beside_the_base_path(base: str) -> None:
     """Whatever is mounted later too: each route of `st.App` at the root has its double below the base path."""
-    code = "import app; print(*(route.path for route in app.app._user_routes))"
+    code = (
+        "import streamlit as st\nmade = st.App\n"
+        "def told(*args, routes=(), **more):\n    print(*(route.path for route in routes))\n"
+        "    return made(*args, routes=routes, **more)\n"
+        "st.App = told\nimport app"
+    )
     environment = {"STREAMLIT_SERVER_BASE_URL_PATH": base, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, encoding="utf-8", check=True

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
+import streamlit as st
 from starlette.types import Message, Receive, Scope, Send
-from streamlit import config
 
 from ui.owner import COOKIE, NAME, YEAR, Named
 
@@ -51,11 +50,9 @@ class Asked:
 
 
 @pytest.fixture(params=["", "/uni/play/"])
-def base(request: pytest.FixtureRequest) -> Iterator[str]:
-    before = config.get_option("server.baseUrlPath")
-    config.set_option("server.baseUrlPath", request.param)
-    yield request.param.rstrip("/")
-    config.set_option("server.baseUrlPath", before)
+def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(st, "get_option", {"server.baseUrlPath": request.param}.__getitem__)
+    return str(request.param).rstrip("/")
 
 
 def test_a_browser_without_a_name_gets_one_with_its_page(base: str) -> None:
