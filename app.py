@@ -61,6 +61,7 @@ def on_script_error(error: Exception) -> bool:
 
 
 serving.configure(Path(__file__).resolve())
+serving.room_for_sockets()
 app = st.App(
     ROOT / "ui" / "shell.py",
     lifespan=lifespan,

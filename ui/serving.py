@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from streamlit import config
 from streamlit.url_util import make_url_path
 from streamlit.web import bootstrap, cli
 
+FILES = 65_536  # that may be open at once: more sockets than anybody is let in with
 Place = Callable[[str], Mount | Route | WebSocketRoute]  # makes a route below a path such as "" or "/uni/play"
 
 
@@ -29,6 +32,19 @@ def configure(main: Path) -> None:
         raise SystemExit(f"The playground cannot start. {error.format_message()}") from None
     config._main_script_path = str(main)
     bootstrap.load_config_options({name: value for name, value in asked.items() if name not in ("target", "args")})
+
+
+def room_for_sockets() -> None:
+    """Let this process have as many files open as the system allows it: each socket is one, and 1,024 are usual."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # a system with a bound that it does not tell
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def routes(*places: Place) -> list[BaseRoute]:
