@@ -62,6 +62,7 @@ def on_script_error(error: Exception) -> bool:
 
 
 script = serving.script(Path(__file__).resolve(), ROOT / "ui" / "shell.py")
+serving.room_for_sockets()
 app = st.App(
     script,
     lifespan=lifespan,

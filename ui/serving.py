@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import logging
 import shutil
@@ -18,6 +19,7 @@ import streamlit as st
 from click import ClickException
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
+FILES = 65_536  # that may be open at once: more sockets than anybody is let in with
 log = logging.getLogger("playground")
 _made: list[Path] = []  # the folder with the configuration that holds, if it had to be made
 Place = Callable[[str], Mount | Route | WebSocketRoute]  # makes a route below a path such as "" or "/uni/play"
@@ -91,6 +93,19 @@ def _toml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def room_for_sockets() -> None:
+    """Let this process have as many files open as the system allows it: each socket is one, and 1,024 are usual."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # a system with a bound that it does not tell
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def routes(*places: Place) -> list[BaseRoute]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import json
 import os
 import signal
 import time
@@ -232,21 +230,27 @@ def test_who_comes_too_many_is_told_so_and_the_server_answers(server: Server, pl
     run(work())
 
 
-def stuck(server: Server, run_id: str) -> TCP:
-    """A browser that asks for pictures, and reads none of them."""
+def unsent(peer: TCP) -> int:
+    """Bytes that the other end has sent to `peer` and still keeps, as the kernel says."""
+    for line in Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]:
+        _, _, remote, _, queues, *_ = line.split()
+        if int(remote.rpartition(":")[2], 16) == peer.getsockname()[1]:
+            return int(queues.partition(":")[0], 16)
+    return 0
+
+
+def stuck(server: Server) -> TCP:
+    """A browser that asks for much and reads nothing, so that what the server has for it never leaves."""
     there = urlsplit(server.address)
     assert there.hostname and there.port
     peer = TCP()
     peer.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
     peer.connect((there.hostname, there.port))
-    key = base64.b64encode(os.urandom(16)).decode()
-    peer.sendall(f"GET /live/{run_id} HTTP/1.1\r\nHost: {there.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                 f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())  # fmt: skip
-    hello = json.dumps({"type": "hello", "key": None, "parts": None, "panels": None, "beside": False}).encode()
-    assert len(hello) < 126
-    for _ in range(400):  # each is answered, and a picture follows: more than what lies between us takes
-        peer.sendall(b"\x81" + bytes([0x80 | len(hello)]) + b"\0\0\0\0" + hello)
-        time.sleep(0.005)
+    peer.sendall(f"GET /assets/fonts/inter-latin.woff2 HTTP/1.1\r\nHost: {there.netloc}\r\n\r\n".encode() * 200)
+    before = -1
+    while (now := unsent(peer)) != before or not now:  # until nothing more goes into what lies between us
+        before = now
+        time.sleep(0.3)
     return peer
 
 
@@ -280,7 +284,7 @@ def test_sockets_do_not_hold_up_the_end(
         there = await asyncio.gather(*(Socket.to(server.address, played[0]) for _ in range(CLASS)))
         await asyncio.gather(*(socket.hello() for socket in there))
         await asyncio.gather(*(sees_it_go_on(socket) for socket in there))
-        with await asyncio.to_thread(stuck, server, played[0]):
+        with await asyncio.to_thread(stuck, server):
             began = time.monotonic()
             ends = asyncio.gather(*(socket.end() for socket in there))
             await asyncio.to_thread(server.stop)
