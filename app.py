@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ui import embed, live, owner, serving
+from ui import embed, ending, live, owner, serving
 from ui.inputs import data_set
 
 ROOT = Path(__file__).resolve().parent
@@ -43,7 +43,8 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
             log.error("The server starts, but nothing can be trained yet. %s", error)
         gc.collect()
         gc.freeze()  # what is imported stays: later collections need not look at it again
-        yield
+        with ending.bounded():
+            yield
     finally:
         runs.stop()
         serving.tidy()

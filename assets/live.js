@@ -2,7 +2,7 @@
 //
 //   live/socket.js    a connection that comes back
 //   live/run.js       one run: what is told of it, and what can be asked of it
-//   live/stage.js     its pictures, drawn and confirmed
+//   live/stage.js     its pictures, drawn and confirmed; keys.js puts those together that come as differences
 //   live/status.js    the step with its rate, what to look at, whether there is a connection
 //   live/transport.js, timeline.js, knobs.js    what steers it: see embed.js
 
@@ -14,7 +14,7 @@ const [{ LiveRun }, { Stage }, { status }, { element }] = await Promise.all(
 const main = document.querySelector("main");
 if (main.dataset.run) {
   const labels = JSON.parse(document.getElementById("lab").textContent);
-  const run = new LiveRun({ open: async () => ({ run: main.dataset.run, key: null }) });
+  const run = new LiveRun({ open: async () => ({ run: main.dataset.run, key: null }), gone: "Ask whoever sent you the address for a new one." });
   const stage = new Stage({ stage: main.querySelector(".stage"), curves: main.querySelector(".curves") }, run);
   status(main.querySelector(".told"), run);
   run.addEventListener("knobs", ({ detail: { config = {} } }) => {

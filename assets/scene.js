@@ -124,9 +124,11 @@ class Scene {
     });
   }
 
-  send(pick) {
+  // `held` on the way of a drag: only who `holds` wants to know of it.
+  send(pick, { held = false } = {}) {
+    if (held && !this.component.holds) return;
     // Streamlit may deliver a trigger again when a newer run overtakes: ui/scene.py knows a pick by its id.
-    this.component.setTriggerValue("pick", { ...pick, id: `${this.name}-${++this.sent}` });
+    this.component.setTriggerValue("pick", { ...pick, ...(held && { held }), id: `${this.name}-${++this.sent}` });
   }
 
   ask(question) {

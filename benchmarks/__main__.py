@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--only engine|browser] [--labs SLUG,SLUG] [--quick]` writes docs/benchmarks.md."""
+"""`python -m benchmarks [--only engine|class|browser] [--labs SLUG,SLUG] [--quick]` writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> None:
     console.speak_utf8()
     known = [entry.slug for entry in shell.labs()]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write docs/benchmarks.md.")
-    parser.add_argument("--only", choices=("engine", "browser"), help="one half of it; the other is kept")
+    parser.add_argument("--only", choices=("engine", "class", "browser"), help="one part of it; the others are kept")
     parser.add_argument("--labs", default=",".join(known), help="slugs, separated by commas (default: all)")
     parser.add_argument("--quick", action="store_true", help="shorter and rougher, to see that it works")
     parser.add_argument("--output", type=Path, default=PAGE, help="where the page is written")
@@ -33,11 +33,15 @@ def main() -> None:
     load, began = os.getloadavg()[0], time.monotonic()
     topics: list[Topic] = []
     chromium = ""
-    if args.only != "browser":
+    if args.only in (None, "engine"):
         from benchmarks import engine as bench
 
         topics += bench.measure(labs, quick=args.quick)
-    if args.only != "engine":
+    if args.only in (None, "class"):
+        from benchmarks import class_load
+
+        topics += class_load.measure(labs, quick=args.quick)
+    if args.only in (None, "browser"):
         from benchmarks import browser
 
         chromium, seen = browser.measure(labs, quick=args.quick)

@@ -23,7 +23,7 @@ HEAPS = 6  # readings of the heap in one run: the later half is compared with th
 HEAP_OF = ("gradient_descent", "neural_network", "lstm_gates", "gan")  # from few curves to many
 
 
-def _watch(page: Page, seconds: float) -> dict[str, float]:
+def watch(page: Page, seconds: float) -> dict[str, float]:
     """What the probe counts in at most `seconds`; it ends when the run does."""
     page.evaluate("probe.start()")
     until = time.monotonic() + seconds
@@ -109,7 +109,7 @@ def _fluency(topic: Topic, page: Page, slug: str, *, seconds: float, heap_second
 
     press.play(page)
     page.wait_for_timeout(1_500)
-    seen = _watch(page, seconds)
+    seen = watch(page, seconds)
     over = f"over {seen['seconds']:.1f} s, {seen['steps']:,.0f} steps/s"
     task = f"longest task {seen['task']:.0f} ms"
     slow = seen["steps"] < 22  # then every step is a frame, and there is nothing more to show
@@ -155,7 +155,7 @@ def _on_screen(topic: Topic, browser: Browser, server: Server, *, seeds: int, ta
     with visit(browser, f"{server.url}/neural_network?{query}") as page:
         Presses().play(page)
         page.wait_for_timeout(3_000)
-        seen = _watch(page, seconds)
+        seen = watch(page, seconds)
     who, unit = ("one network", "epochs/s") if seeds == 1 else (f"{seeds} networks", "network-epochs/s")
     note = f"{seen['frames']:.1f} frames and {seen['animation']:.0f} animation frames a second"
     topic.add(Row(f"{who}, on screen", seeds * seen["steps"], unit, target, note=note))

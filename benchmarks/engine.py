@@ -100,7 +100,7 @@ class Viewer:
     """One page that watches a run, stage and curves, and confirms each picture as soon as it has come."""
 
     def __init__(self, pool: ProcessPool, run: Run) -> None:
-        self.pictures = 0
+        self.sizes: dict[str, list[int]] = {"stage": [], "curves": []}  # bytes of each picture as it came
         self._pool, self._watch = pool, pool.watch(run.id, self._receive)
 
     def __enter__(self) -> Viewer:
@@ -110,11 +110,16 @@ class Viewer:
     def __exit__(self, *_: object) -> None:
         self._pool.unwatch(self._watch)
 
+    @property
+    def pictures(self) -> int:
+        """Those of the stage that have come."""
+        return len(self.sizes["stage"])
+
     def _receive(self, payload: bytes | str | None) -> None:
         if not isinstance(payload, bytes):
             return
         header = json.loads(payload[8 : 8 + int.from_bytes(payload[4:8], "little")])  # see engine.live.protocol
-        self.pictures += header["part"] == "stage"
+        self.sizes[header["part"]].append(len(payload))
         self._pool.tell(self._watch, {"type": "ack", "n": header["n"], "run": header["run"]})
 
 
@@ -237,7 +242,7 @@ def measure(labs: list[str], *, quick: bool) -> list[Topic]:
                     _playground(playground, bare, pool, seeds=seeds, target=target, quick=quick)
     finally:
         pool.close()
-    return [watching, playground]
+    return [topic for topic in (watching, playground) if topic.rows]
 
 
 def _playground(topic: Topic, bare: Bare, pool: ProcessPool, *, seeds: int, target: float, quick: bool) -> None:

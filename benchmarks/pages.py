@@ -51,7 +51,7 @@ def visit(browser: Browser, url: str) -> Iterator[Page]:
 
 def until_ready(page: Page) -> None:
     try:
-        page.locator(".live .counter").first.wait_for(timeout=60_000)
+        page.locator(".live.step").first.wait_for(timeout=60_000)
     except PlaywrightTimeout:
         raise RuntimeError(f"{page.url} showed no step counter within a minute; it says: {_said(page)}") from None
 

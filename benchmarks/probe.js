@@ -23,7 +23,7 @@
 
   let place = null; // of the step counter: looked for again when the page has drawn another one
   const counter = () => {
-    if (!place?.isConnected) place = find(".counter");
+    if (!place?.isConnected) place = find(".st-key-step, .counter");
     return place?.textContent ?? "";
   };
   const step = () => Number((counter().match(/\d[\d,]*/) ?? ["0"])[0].replaceAll(",", ""));
@@ -94,13 +94,15 @@
       };  // prettier-ignore
     },
 
-    // Times the way from the last key pressed to the first animation frame in which the first drawing is another one.
-    timeKey() {
-      const [canvas] = drawings();
+    // Times the way from the last key pressed, or another `event`, to the first animation frame in which the first
+    // drawing, or the `largest`, is another one.
+    timeKey({ event = "keydown", largest = false } = {}) {
+      const size = ({ width, height }) => width * height;
+      const [canvas] = largest ? drawings().sort((a, b) => size(b) - size(a)) : drawings();
       const before = canvas.toDataURL();
       let pressed = null;
       window.probe.answered = null;
-      addEventListener("keydown", (key) => {
+      addEventListener(event, (key) => {
         const first = pressed === null;
         pressed = key.timeStamp;
         const tick = () => {

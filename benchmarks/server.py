@@ -10,27 +10,34 @@ import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+STOPPED = 60.0  # seconds
 
 
 class Server:
-    """`streamlit run app.py` with its default number of workers; `ready` is how many seconds it took to answer."""
+    """`streamlit run app.py` with its default number of workers; `ready` is how many seconds it took to answer.
 
-    def __init__(self) -> None:
+    `root` is the tree that is served.  `roomy`: workers take any number of runs, since a hundred visits in a row leave
+    theirs behind.
+    """
+
+    def __init__(self, root: Path = ROOT, *, roomy: bool = True) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the server runs)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLAYGROUND_")}
-        environment["PLAYGROUND_RUNS_PER_WORKER"] = "1000"  # a hundred visits in a row leave their runs behind
+        if roomy:
+            environment["PLAYGROUND_RUNS_PER_WORKER"] = "1000"
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1",
              "--server.headless=true"],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+            cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.ready = self._wait()
 
@@ -38,12 +45,18 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> float:
+        """Seconds from SIGTERM until no process of the server is left; after `STOPPED` it is killed."""
+        pids, began = [self.process.pid, *self.workers()], time.perf_counter()
         self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        while any(map(_lives, pids)) and time.perf_counter() - began < STOPPED:
+            time.sleep(0.01)
+        took = time.perf_counter() - began
+        self.process.kill()
+        self.process.wait()
+        return took
 
     def _wait(self) -> float:
         while self.process.poll() is None and time.perf_counter() - self.began < 120:
@@ -59,15 +72,41 @@ class Server:
 
     def workers(self) -> list[int]:
         """Process ids of the worker processes."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                parent = int((path / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-                if parent == self.process.pid and b"engine.runs.worker" in (path / "cmdline").read_bytes():
-                    found.append(int(path.name))
-            except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
-                continue
-        return sorted(found)
+        return sorted(pid for pid, command in descendants(self.process.pid).items() if "engine.runs.worker" in command)
+
+
+def descendants(ancestor: int) -> dict[int, str]:
+    """Process ids of the children of a process, of theirs and so on, each with its command line."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
+            children.setdefault(int(_stat(int(path.name))[1]), []).append(int(path.name))
+    found: dict[int, str] = {}
+    new = children.get(ancestor, [])
+    while new:
+        pid = new.pop()
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        new += children.get(pid, [])
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """What the system says of a process, from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process is there, and not only its exit status."""
+    try:
+        return _stat(pid)[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time of a process with all its threads, those that have ended too; in steps of a clock tick."""
+    return sum(map(int, _stat(pid)[11:13])) / os.sysconf("SC_CLK_TCK")  # in user and in system mode
 
 
 def proportional_mb(pid: int) -> float:

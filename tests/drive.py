@@ -15,6 +15,7 @@ from engine.runs.run import Run
 from ui.player import Player
 
 TRIGGERS = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # by this name a component of Streamlit (1.67) sends its triggers
+MOUNTS = ("playground_live", "playground_step")
 
 
 def sound(app: AppTest) -> AppTest:
@@ -54,7 +55,7 @@ def told(app: AppTest, part: str) -> list[dict[str, Any]]:
 def _places(app: AppTest) -> dict[str, dict[str, Any]]:
     """What is told to each place past Streamlit, by the id that Streamlit gives it."""
     mounted = [element.proto for element in app.get("bidi_component")]
-    return {proto.id: json.loads(proto.json) for proto in mounted if proto.component_name == "playground_live"}
+    return {proto.id: json.loads(proto.json) for proto in mounted if proto.component_name in MOUNTS}
 
 
 # ---------------------------------------------------------------------- what the browser does
@@ -72,11 +73,21 @@ def back(app: AppTest, **params: str) -> AppTest:
     return _tell(app, "progress", "back")
 
 
+def pick(app: AppTest, **picked: Any) -> AppTest:
+    """Something is picked in the picture under the tab Inside, which is the only one there."""
+    [picture] = [each.proto.id for each in app.get("bidi_component") if each.proto.component_name == "scene"]
+    return _fire(app, picture, "pick", {**picked, "id": f"{picked}"})
+
+
 def _tell(app: AppTest, part: str, trigger: str) -> AppTest:
     [place] = [name for name, each in _places(app).items() if each["part"] == part]
+    return _fire(app, place, trigger, {})
+
+
+def _fire(app: AppTest, component: str, event: str, value: dict[str, Any]) -> AppTest:
     states = app.main.root.get_widget_states()
-    said = json.dumps([{"event": trigger, "value": {}}])
-    states.widgets.append(WidgetState(id=TRIGGERS.format(place), json_trigger_value=said))
+    said = json.dumps([{"event": event, "value": value}])
+    states.widgets.append(WidgetState(id=TRIGGERS.format(component), json_trigger_value=said))
     return app._run(states)
 
 

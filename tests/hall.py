@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import json
 from typing import Any
 
-from scene_format import decode
+from scene_format import Screen
 
 from engine.live.viewer import Viewers
 from engine.runs.bench import Bench
@@ -18,18 +19,19 @@ class Hall:
     def __init__(self, faulty: type, runs: int = 1) -> None:
         self.now, self.bench = 1000.0, Bench()
         self.got: dict[int, list[dict[str, Any]]] = {}
+        self.screens = collections.defaultdict[int, Screen](Screen)
         self.viewers = Viewers(self.bench, self.deliver, clock=lambda: self.now)
         self.ids = itertools.count()
         for number in range(runs):
             self.bench.call("open", f"run{number}", "faulty", faulty(seed=number))
 
     def deliver(self, whom: Any, what: bytes | str) -> None:
-        if isinstance(what, str):
-            message = json.loads(what)
-        else:
-            message, values = decode(what)
-            message["values"] = values
         for number in whom:
+            if isinstance(what, str):
+                message = json.loads(what)
+            else:
+                message, values = self.screens[number].read(what)
+                message |= {"values": values, "size": len(what)}
             self.got.setdefault(number, []).append(message)
 
     def hello(

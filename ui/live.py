@@ -17,7 +17,7 @@ import engine
 from engine import runs
 from engine.contract import registry
 from engine.live import protocol
-from engine.live.relay import Closed, relay
+from engine.live.relay import Closed, goodbye, relay
 from ui.scene import version
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -36,12 +36,6 @@ def watch(base: str) -> Mount | Route | WebSocketRoute:
 async def _socket(socket: WebSocket) -> None:
     run_id = socket.path_params["run"]
     await socket.accept()
-    if not from_here(socket):
-        await socket.close(protocol.ORIGIN)
-        return
-    if not protocol.NAME.fullmatch(run_id):
-        await socket.close(protocol.UNKNOWN)
-        return
 
     async def receive() -> str:
         try:
@@ -50,7 +44,8 @@ async def _socket(socket: WebSocket) -> None:
             raise EOFError from None
         if message["type"] == "websocket.disconnect":
             raise EOFError
-        return str(message.get("text") or "")
+        # What is not text is no message either, but may be too long.
+        return str(message.get("text") or "\0" * len(message.get("bytes") or b""))
 
     async def send(payload: bytes | str) -> None:
         try:
@@ -59,6 +54,10 @@ async def _socket(socket: WebSocket) -> None:
             raise EOFError from None
 
     try:
+        if not from_here(socket):
+            await goodbye(send, "", Closed(protocol.ORIGIN, "Only pages of this playground show a run."))
+        if not protocol.NAME.fullmatch(run_id):
+            await goodbye(send, "", Closed(protocol.UNKNOWN, "There is no run with such a name."))
         await relay(runs.current(), run_id, receive=receive, send=send)
     except Closed as closed:
         await socket.close(closed.code)

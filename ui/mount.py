@@ -18,7 +18,11 @@ export default function (component) {{
   return page.then((module) => module.mount(component));
 }}
 """
-_mount = st.components.v2.component("playground_live", html="<div class='live'></div>", js=_LOADER, isolate_styles=True)
+_HTML = "<div class='live'></div>"
+_mount = st.components.v2.component("playground_live", html=_HTML, js=_LOADER, isolate_styles=True)
+# The step is text of the page itself, where whoever checks a page from outside reads it.
+_STEP = ".live.step { min-height: 1.2em; font-weight: 600; line-height: normal; font-variant-numeric: tabular-nums; }"
+_step = st.components.v2.component("playground_step", html=_HTML, css=_STEP, js=_LOADER, isolate_styles=False)
 
 
 def place(
@@ -31,7 +35,7 @@ def place(
     width: Any = "stretch",
     **data: Any,
 ) -> None:
-    """A place that shows `part` of a run: "transport", "progress", "stage" or "curves".
+    """A place that shows `part` of a run: "transport", "step", "timeline", "progress", "stage" or "curves".
 
     `nudged` is called, before the page is drawn again, when the run has come to rest or has other knobs; only the
     transport does that.  `back` is called when the browser has gone back or forward; only progress does that.  What
@@ -39,7 +43,8 @@ def place(
     """
     alive = runs.current().limits.pause_after / 3  # seconds between two signs of life
     told = {"part": part, "run": run.id, "key": run.key, "alive": alive, **data}
-    _mount(key=key, data=told, on_nudge_change=nudged or _nothing, on_back_change=back or _nothing, width=width)
+    mount = _step if part == "step" else _mount
+    mount(key=key, data=told, on_nudge_change=nudged or _nothing, on_back_change=back or _nothing, width=width)
 
 
 def _nothing() -> None:

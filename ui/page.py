@@ -38,6 +38,8 @@ from ui.session import attach, attend, name_in_link
 from ui.watched import Watched
 from ui.words import capital
 
+STEP = 232  # pixels for the step: what it says of itself comes and goes, and the timeline beside it stays
+
 
 def lab_page(
     slug: str,
@@ -60,9 +62,9 @@ def lab_page(
     if player.foreign:
         offer(player)
         return
-    begun = st.session_state.get(f"{slug}.lesson_run", "") == (settings(slug, config_class).lesson or "")
-    steps = player.on_stage.look.last_step if player.on_stage and begun else 0  # a lesson just chosen starts anew
-    chosen = lesson.lesson_bar(slug, config_class, step=steps, facts=player.facts)
+    set_for_it = st.session_state.get(f"{slug}.lesson_run", "") == (settings(slug, config_class).lesson or "")
+    steps = player.on_stage.look.last_step if player.on_stage and set_for_it else None
+    chosen = lesson.lesson_bar(slug, config_class, step=steps, facts=player.facts, begun=player.begun)
     notices = st.container()  # above everything, or on a phone they would stand below the stage
     left, right = st.columns([5, 2], gap="medium")
     with right, st.container(key="knobs"):
@@ -79,7 +81,7 @@ def lab_page(
             return
         if player.hear():
             st.rerun()
-        _run(player, unit=step, ends=chosen.runs_to if chosen else None)
+        _run(player, chosen, unit=step)
         _compared(player)
         _tabs(player, card.sources)
 
@@ -103,7 +105,7 @@ def _start_lesson(player: Player, chosen: lesson.Lesson | None, config_class: ty
 # ---------------------------------------------------------------------- what moves
 
 
-def _run(player: Player, *, unit: str, ends: int | None) -> None:
+def _run(player: Player, chosen: lesson.Lesson | None, *, unit: str) -> None:
     """The places that show and steer the run by its socket, and what Streamlit says beside them."""
     assert player.on_stage is not None
     slug, run, look = player.slug, player.on_stage.run, player.on_stage.look
@@ -111,13 +113,19 @@ def _run(player: Player, *, unit: str, ends: int | None) -> None:
         st.error(plain(look.message), icon=":material/error:")
         st.button("Reset", icon=":material/replay:", key=f"{slug}.again", on_click=whole(player.reset), shortcut="Home")
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.buttons"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="buttons"):
         pace = next((name for name, speed in SPEEDS.items() if speed == player.speed), "full speed")
         place("transport", run, key=f"{slug}.transport", nudged=whole(player.nudged), width="content", pace=pace,
-              until=ends, known=[look.version, look.step, look.status], nudges=player.nudges)  # fmt: skip
+              until=chosen.runs_to if chosen else None, lock=lesson.asks(slug, chosen),
+              beside=player.marching(), known=[look.version, look.step, look.status], nudges=player.nudges)  # fmt: skip
         st.button("New seed", key=f"{slug}.new_seed", icon=":material/casino:", on_click=whole(player.new_seed),
                   shortcut="N")  # fmt: skip
-    place("progress", run, key=f"{slug}.timeline", back=whole(went_back), unit=unit)
+    with st.container(key=f"{slug}.progress", gap=None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="moment"):
+            with st.container(key="step", width=STEP):
+                place("step", run, key=f"{slug}.step", unit=unit)
+            place("timeline", run, key=f"{slug}.timeline")
+        place("progress", run, key=f"{slug}.says", back=whole(went_back))
     if player.rewound:
         _offer_branch(player)
     if player.error:

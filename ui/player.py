@@ -143,15 +143,41 @@ class Player:
         if not turned:
             here.notices = said  # about the link: they stay until the visitor turns something
 
+    def begun(self) -> bool:
+        """Whether the run on stage has trained, or does; it is asked anew."""
+        look = self.on_stage.peek() if self.on_stage is not None else None
+        return look is not None and (look.last_step > 0 or look.status == "running")
+
     @property
     def side_by_side(self) -> bool:
         """Whether the first compared run stands beside the one on stage."""
         return bool(self.compared) and bool(st.session_state.get(f"{self.slug}.side_by_side", True))
 
-    def facts(self) -> tuple[Facts, Facts | None]:
-        """What texts may name of the run on stage, and of the one beside it.  Raises `PoolError`."""
-        beside = self.compared[0].run.facts() if self.compared else None
-        return (self.on_stage.run.facts() if self.on_stage else {}), beside
+    def marching(self) -> list[str]:
+        """The ids of those beside the run on stage that do what is done to it."""
+        found: list[str] = []
+        with contextlib.suppress(PoolError):  # gone
+            if self.on_stage is not None and self.on_stage.run.marches:
+                found += [other.run.id for other in self.compared if other.run.marches]
+        return found
+
+    def facts(self, now: bool) -> tuple[Facts, Facts | None] | None:
+        """What texts may name of the run on stage, and of the one beside it.  Raises `PoolError`.
+
+        Those of the moment at which Play was to stop; if there is none, those of this moment if `now`, and else None.
+        """
+        assert self.on_stage is not None
+        first, *others = [self.on_stage, *self.compared[:1]]
+        looks = [first.look, *(other.look for other in others)]
+        if looks[0].facts is not None:
+            if any(look.facts is None and look.active for look in looks):
+                raise PoolError("The run beside this one is still on its way.")
+            now = now or all(look.facts is not None for look in looks)
+        if not now:
+            return None
+        found = [look.facts if look.facts is not None else each.run.facts()
+                 for each, look in zip((first, *others), looks, strict=True)]  # fmt: skip
+        return found[0], found[1] if others else None
 
     # ------------------------------------------------------------ what a page does to it
 

@@ -59,6 +59,8 @@ def attach(slug: str, config_class: type[Config], *, speed: str) -> Player:
     if mine is not None and mine.slug == slug:
         player.go_on(mine)
         set_config(slug, player.wanted)
+        here = settings(slug, config_class)
+        here.lesson_due, st.session_state[f"{slug}.lesson_run"] = False, here.lesson or ""  # it goes on in its lesson
     elif there is not None and there.slug == slug:
         player.foreign = named
         return player

@@ -1,21 +1,26 @@
 // One run as a page has it: what was told of it last, and what can be asked of it.
 //
 // What shows a run or steers it takes a `LiveRun` and listens; none of it knows a page.  Events: "told" (`told` has
-// changed), "picture" (detail: its bytes), "drawn" (it is), "beside" (detail: what the picture of another run tells), "knobs" (detail:
-// what else was said with them), "refused" (detail: a sentence), "asked" (what waits for an answer has changed), "away"
-// (`away` is a sentence while there is no connection, "" again when it is back), "beginning" (what is asked for now goes
-// first), "begun", "over" (detail: why; what is asked next opens anew), and what else the protocol has, by its type.
+// changed), "picture" (detail: its bytes), "drawn" (it is), "beside" (detail: what the picture of another run tells),
+// "knobs" (detail: what else was said with them), "refused" (detail: a sentence), "asked" (what waits for an answer has
+// changed), "welcome" (a hello is answered), "away" (`away` is a sentence while there is no connection, "" again when it
+// is back), "beginning" (what is asked for now goes first), "begun", "over" (detail: why; what is asked next opens
+// anew), and what else the protocol has, by its type.
 
 const version = new URL(import.meta.url).search;
 const { Connection } = await import(`./socket.js${version}`);
 
+const UNKNOWN = 4404; // the code with which the socket of a run is closed that is not here
+
 export class LiveRun extends EventTarget {
   // `open` is asked once there is something to do, and promises {run, key}; it may refuse with an Error that has a
   // sentence.  `parts`, `panels` and `beside` as in the protocol's hello.  `may`: what is possible until told otherwise.
-  // `alive`: seconds between two signs of life, since a run that nobody asks about is put away.
-  constructor({ open, parts = ["stage", "curves"], panels = null, beside = false, may = "watch", alive = 30 }) {
+  // `alive`: seconds between two signs of life, since a run that nobody asks about is put away.  `gone`: what is to be done
+  // where there is no such run any more.
+  constructor({ open, parts = ["stage", "curves"], panels = null, beside = false, may = "watch", alive = 30, gone = "" }) {
     super();
-    Object.assign(this, { open, hello: { parts, panels, beside }, may, alive, told: {}, away: "", asked: new Map() });
+    Object.assign(this, { open, hello: { parts, panels, beside }, may, alive, gone, told: {}, away: "", asked: new Map() });
+    this.others = new Map(); // what is told of those beside it, by id
   }
 
   // The connection; opened if there is none yet.
@@ -36,8 +41,8 @@ export class LiveRun extends EventTarget {
     this.connection = new Connection(address, {
       opened: () => this.greet(),
       received: (data) => this.receive(data),
-      lost: (seconds) => {
-        if (seconds === null) this.end(this.told.message || "This run cannot be watched any more.");
+      lost: (seconds, code) => {
+        if (seconds === null) this.end(`${this.told.message || "This run cannot be watched any more."} ${code === UNKNOWN ? this.gone : ""}`.trim());
         else this.leave("The connection is lost; this page tries to come back.");
       },
     });
@@ -74,9 +79,12 @@ export class LiveRun extends EventTarget {
     if (type !== "status") return this.emit(type, message);
     const { did, refused, config, may, ...told } = message;
     const own = (told.run ?? this.id) === this.id;
-    if (may) this.may = may;
+    if (may) {
+      this.may = may;
+      this.emit("welcome");
+    }
     if (own) this.tell(told);
-    else this.emit("beside", told); // how another fares, which stands beside it
+    else this.meet(told);
     if (may) this.repeat();
     if (config && own) this.emit("knobs", { config });
     if (refused) this.emit("refused", refused);
@@ -90,6 +98,12 @@ export class LiveRun extends EventTarget {
   tell(told) {
     this.told = { ...this.told, ...told };
     this.emit("told");
+  }
+
+  // How another fares, which stands beside it.
+  meet(told) {
+    this.others.set(told.run, { ...this.others.get(told.run), ...told });
+    this.emit("beside", told);
   }
 
   // Nobody looks any more.

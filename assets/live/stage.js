@@ -1,6 +1,7 @@
 // The pictures of a run: drawn as they come, confirmed when they are on the canvas.
 
 const version = new URL(import.meta.url).search;
+const HELD = 40; // milliseconds between two places of a drag that are told: a server hears out fifty of these a second
 
 // `places` holds an element for each part; for those of a run that stands beside it by part and id, "stage Ab3…".
 // `chosen(key)` says which panels are seen, `height(part)` how high a picture is to be (undefined: as high as it asks).
@@ -9,6 +10,10 @@ export class Stage {
   constructor(places, run, { chosen = () => true, height = () => undefined } = {}) {
     Object.assign(this, { places, run, chosen, height, headers: {} });
     run.addEventListener("picture", ({ detail }) => this.receive(detail));
+    run.addEventListener("welcome", () => {
+      this.restarting = false;
+      this.keys?.forget();
+    });
     document.addEventListener("visibilitychange", () => run.seen(!document.hidden));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
   }
@@ -17,22 +22,29 @@ export class Stage {
   load() {
     this.loading ??= Promise.all([
       import(`../scene.js${version}`),
-      import(`../scene/decode.js${version}`),
+      import(`./keys.js${version}`).then(({ Keys }) => (this.keys = new Keys())),
     ]);
     return this.loading;
   }
 
   async receive(data) {
-    const [, { decode }] = await this.load();
-    const header = decode(new Uint8Array(data));
+    await this.load();
+    const header = this.keys.read(data);
+    if (!header) return this.restart();
     this.headers[this.name(header)] = header;
     const { arrays, rows, ...told } = header;
     if (header.run === this.run.id) this.run.tell(told);
-    else this.run.emit("beside", told);
+    else this.run.meet(told);
     await this.draw(header);
     this.run.emit("drawn");
     // Confirmed when the browser has painted it; a hidden tab paints nothing, so it asks for nothing either.
     requestAnimationFrame(() => this.run.confirm(header));
+  }
+
+  // A picture builds on one that is not here: say hello anew, once, and what comes after the answer is whole.
+  restart() {
+    if (!this.restarting) this.run.greet();
+    this.restarting = true;
   }
 
   name({ part, run }) {
@@ -52,7 +64,8 @@ export class Stage {
     const rows = header.rows.map((row) => row.filter(({ key }) => this.chosen(key))).filter((row) => row.length);
     place.hidden = !rows.length;
     const high = this.height(header.part) ?? header.height;
-    mount({ parentElement: place, data: { ...header, rows, height: high }, setTriggerValue: (_, pick) => this.pick(header.run, pick) });
+    const setTriggerValue = (_, pick) => this.pick(header.run, pick);
+    mount({ parentElement: place, data: { ...header, rows, height: high }, setTriggerValue, holds: this.run.may === "steer" });
   }
 
   redraw() {
@@ -60,7 +73,21 @@ export class Stage {
   }
 
   pick(run, { id, ...pick }) {
-    if (this.run.may === "steer") this.run.pick({ ...pick, run });
+    if (this.run.may !== "steer") return;
+    this.dragged = pick.held ? { ...pick, run } : undefined; // where it ends, what was on its way is wanted no more
+    if (pick.held) this.drag();
+    else this.run.pick({ ...pick, run });
+  }
+
+  // While something is dragged: one question at a time, and then the newest.
+  async drag() {
+    if (this.dragging) return;
+    this.dragging = true;
+    for (let now; (now = this.dragged); ) {
+      this.dragged = undefined;
+      await Promise.all([this.run.pick(now), new Promise((done) => setTimeout(done, HELD))]);
+    }
+    this.dragging = false;
   }
 
   // The panels that there are, in order: [key, title].

@@ -17,21 +17,32 @@ export function counted({ step = 0, last_step: last = 0, status: state, rate, bu
   return words.join(" · ");
 }
 
-// Draws into `root`.  `unit` is what one step is called.  Returns what takes it away again.
+// Keeps the step in `root`.  `unit` is what one step is called.  Returns what takes it away again.
+export function counter(root, run, unit) {
+  const show = () => write(root, counted(run.told, unit));
+  run.addEventListener("told", show);
+  show();
+  return () => {
+    run.removeEventListener("told", show);
+    root.replaceChildren();
+  };
+}
+
+// Draws into `root`; without `unit` the step stands elsewhere.  Returns what takes it away again.
 export function status(root, run, { unit = "Step", said = "" } = {}) {
   let notice = said, timer, was = "";
-  const line = element("p", "status"), counter = element("span", "counter"), note = element("span", "notice");
+  const line = element("p", "status"), note = element("span", "notice");
+  const step = unit ? line.appendChild(element("span", "counter")) : null;
   line.setAttribute("role", "status");
   line.ariaLive = "off"; // a number that runs is not read out: `say` and what happens are
   note.ariaLive = "polite";
-  line.append(counter, note);
+  line.append(note);
   const say = element("p", "say");
   say.ariaLive = "polite";
   root.replaceChildren(line, say);
 
   function show() {
     const { message = "", say: sentence = "" } = run.told;
-    write(counter, counted(run.told, unit));
     write(note, run.away || notice || message);
     note.classList.toggle("away", Boolean(run.away));
     write(say, sentence);
@@ -50,12 +61,15 @@ export function status(root, run, { unit = "Step", said = "" } = {}) {
       show();
     },
     refused: ({ detail }) => notify(detail, READ),
+    beside: ({ detail }) => detail.status === "lost" && notify(`A run beside this one: ${detail.message}`),
     over: ({ detail }) => notify(detail),
     begun: () => notify(""),
   };
   for (const [name, act] of Object.entries(on)) run.addEventListener(name, act);
   show();
+  const end = step && counter(step, run, unit);
   return () => {
+    end?.();
     clearTimeout(timer);
     for (const [name, act] of Object.entries(on)) run.removeEventListener(name, act);
   };

@@ -9,18 +9,20 @@ const KEYS = { " ": "play", s: "step", Home: "reset" };
 const TYPES = "input, textarea, select, [contenteditable], [role=slider], [role=textbox]";
 
 // Draws into `root`.  `run` steers (see run.js); `pace` names the one that the run has; `keys` is where keys are heard;
-// `until()` is the step where Play stops while the run is before it, or null; `opens`: the run begins with the first
-// press, and is told its pace then.  Returns what takes it all away again.
-export function transport(root, run, { pace = "full speed", keys = root, until = () => null, opens = false } = {}) {
+// `until()` is the step where Play stops while the run is before it, or null; `beside()` are the ids of those who do what
+// it does; `opens`: the run begins with the first press, and is told its pace then.  Returns what takes it all away again.
+export function transport(root, run, { pace = "full speed", keys = root, until = () => null, beside = () => [], opens = false } = {}) {
   let wish = null; // "running" or "paused": pressed, and not yet answered
-  const button = (name, act) => {
-    const made = element("button", name.toLowerCase());
+  const button = (name, key, act) => {
+    const made = element("button", name.toLowerCase()), hint = element("kbd", "", key);
     made.type = "button";
-    made.append(sign(name), element("span", "", name));
+    hint.ariaHidden = "true"; // it is no part of the name
+    made.append(sign(name), element("span", "", name), hint);
     made.addEventListener("click", act);
     return made;
   };
-  const playing = () => (wish ?? run.told.status) === "running";
+  const trains = () => [run.told, ...beside().map((id) => run.others.get(id))].some((told) => told?.status === "running");
+  const playing = () => (wish ? wish === "running" : trains());
   const wanting = (status, asked) => {
     wish = status;
     show();
@@ -38,7 +40,7 @@ export function transport(root, run, { pace = "full speed", keys = root, until =
     step: () => wanting("paused", run.do("step", 1)),
     reset: () => wanting("paused", run.do("reset")),
   };
-  const play = button("Play", acts.play), step = button("Step", acts.step), reset = button("Reset", acts.reset);
+  const play = button("Play", "Space", acts.play), step = button("Step", "S", acts.step), reset = button("Reset", "Home", acts.reset);
   const speed = element("select", "pace");
   speed.ariaLabel = "Speed";
   speed.append(...PACES.map(([text]) => new Option(text, text, false, text === pace)));
@@ -52,8 +54,10 @@ export function transport(root, run, { pace = "full speed", keys = root, until =
 
   function show() {
     const name = playing() ? "Pause" : "Play";
-    if (play.lastChild.textContent !== name) {
-      play.replaceChildren(sign(name), element("span", "", name));
+    const [drawn, said] = play.children;
+    if (said.textContent !== name) {
+      drawn.replaceWith(sign(name));
+      said.textContent = name;
       play.className = name.toLowerCase();
     }
     for (const each of [play, step, reset, speed]) each.disabled = run.may !== "steer";
@@ -69,14 +73,12 @@ export function transport(root, run, { pace = "full speed", keys = root, until =
   };
   keys.addEventListener("keydown", press);
   run.addEventListener("beginning", begin);
-  run.addEventListener("told", show);
-  run.addEventListener("over", show);
+  for (const type of ["told", "beside", "over"]) run.addEventListener(type, show);
   show();
   return () => {
     keys.removeEventListener("keydown", press);
     run.removeEventListener("beginning", begin);
-    run.removeEventListener("told", show);
-    run.removeEventListener("over", show);
+    for (const type of ["told", "beside", "over"]) run.removeEventListener(type, show);
   };
 }
 

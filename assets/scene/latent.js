@@ -1,7 +1,8 @@
 // A latent plane: codes as points, and beside it the picture that the place under the pointer is decoded to.
 //
 // A sheet of decoded pictures comes with every frame.  Between its four nearest pictures this module interpolates, so a
-// drag needs no server; where the code is let go, the server decodes it exactly and sends that picture with `at`.
+// drag needs no server; what it is told of, it decodes exactly, and sends that picture with `at`: all the way where that
+// is live, and in any case where the code is let go.
 
 const version = new URL(import.meta.url).search;
 const { Atlas } = await import(`./heat.js${version}`);
@@ -14,6 +15,7 @@ const GRASP = 10; // pixels around the code that count as on it
 const NARROW = 420; // pixels: below, the picture stands under the plane, with its lines beside it
 const STRIDE = 0.04; // of half the plane, for an arrow key
 const PATIENCE = 150; // milliseconds without a key until the code counts as let go
+const LATE = 2000; // milliseconds after a drag in which pictures of its way may still come
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export class Latent extends Plane {
@@ -21,7 +23,8 @@ export class Latent extends Plane {
     super();
     this.pannable = false; // a drag moves the code
     this.atlas = new Atlas();
-    this.serial = 0;
+    this.at = [0, 0];
+    this.late = 0; // until then pictures of the way may come
   }
 
   attach(panel) {
@@ -39,7 +42,9 @@ export class Latent extends Plane {
   update(spec, arrays, theme) {
     super.update(spec, arrays, theme);
     const asked = spec.at.join();
-    if (asked !== this.asked && !this.ink && !this.waiting) this.at = spec.at; // a link, a lesson, the timeline
+    if (asked === this.at.join()) this.late = 0;
+    // A link, a lesson, the timeline; but no place on the way of a drag that is over.
+    if (asked !== this.asked && !this.ink && !this.waiting && performance.now() > this.late) this.at = spec.at;
     this.asked = asked;
     this.sheet = arrays[spec.sheet];
     this.exact = arrays[spec.exact];
@@ -113,10 +118,17 @@ export class Latent extends Plane {
 
   drawInk() {} // what is dragged is drawn as the code
 
+  // What is sent on the way of a drag.
+  grasped() {
+    const [x, y] = this.bounded(this.ink.at(-1));
+    return { kind: "latent", x, y, points: [] };
+  }
+
   // The drag is over: this is sent with it.
   finish() {
     this.at = this.bounded(this.ink.at(-1));
-    return { kind: "latent", x: this.at[0], y: this.at[1], points: [] };
+    this.late = performance.now() + LATE;
+    return this.grasped();
   }
 
   bounded([x, y]) {

@@ -175,7 +175,10 @@ export class Panel {
     if (before) {
       if (Math.hypot(at.x - this.pressed.x, at.y - this.pressed.y) > CLICK) this.pressed.moved = true;
       if (this.held.size === 2) this.pinch(event.pointerId, before, at);
-      else if (this.content.ink) this.content.ink.push(this.dataAt(at));
+      else if (this.content.ink) {
+        this.content.ink.push(this.dataAt(at));
+        if (this.content.grasped) this.scene.send({ panel: this.key, ...this.content.grasped() }, { held: true });
+      }
       else if (this.content.pannable && this.pressed.moved && (event.pointerType === "mouse" || this.content.view)) {
         this.drag = true;
         this.content.pan(at.x - before.x, at.y - before.y);
@@ -224,6 +227,7 @@ export class Panel {
 
   cancel(event) {
     this.held.delete(event.pointerId);
+    if (this.content.ink && this.content.grasped) this.scene.send({ panel: this.key, ...this.content.finish() });
     this.content.ink = null;
     this.leave();
   }

@@ -10,29 +10,12 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from engine.live.protocol import MAGIC
+from engine.live.protocol import MAGIC, Arrays, Entry, Scene
 
 KEPT = 2  # key pictures of a run and part
 SAME = -1  # in place of an array's offset: as in the key that the picture builds on
-
-Entry = tuple[str, int, tuple[int, ...]]  # code, offset from the first array, shape
-
-
-class Arrays(Protocol):
-    """See `engine.scene.arrays.Arrays`."""
-
-    directory: list[Entry]
-    chunks: list[bytes]
-
-
-class Scene(Protocol):
-    """See `engine.scene.scene.Scene`."""
-
-    arrays: Arrays
-
-    def header(self) -> dict[str, Any]: ...
 
 
 class Keys:

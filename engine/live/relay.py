@@ -15,16 +15,37 @@ from typing import Any
 from engine.live import protocol
 from engine.runs.audience import Watch
 from engine.runs.history import Look
-from engine.runs.pool import Pool, PoolError
+from engine.runs.pool import Pool, PoolError, PoolFull
 
 ACTS = ("do", "turn", "pick")
 ACTS_ALLOWED, WITHIN = 100, 2.0  # acts in so many seconds
 ALLOWED = 500  # messages of any kind in a second
-ENDED = "This run has ended."
+ENDED, GONE = "This run has ended.", "This run is not here any more."
+BEHIND = 4_000_000  # bytes that wait for one browser; who does not read is left, and may come back
 SETTLED = 1.0  # seconds between two looks at whether a run that waits has a place
 
 Receive = Callable[[], Awaitable[str]]
 Send = Callable[[bytes | str], Awaitable[None]]
+
+
+class Outbox:
+    """What waits to be sent to one browser.  Pictures do not pile up in it: few are unconfirmed at once."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes | str | None] = asyncio.Queue()
+        self.full, self._bytes = asyncio.Event(), 0
+
+    def put(self, payload: bytes | str | None) -> None:
+        self._bytes += len(payload or "")
+        if self._bytes > BEHIND:
+            self.full.set()
+        else:
+            self.queue.put_nowait(payload)
+
+    async def get(self) -> bytes | str | None:
+        payload = await self.queue.get()
+        self._bytes -= len(payload or "")
+        return payload
 
 
 class Closed(Exception):
@@ -38,24 +59,30 @@ class Closed(Exception):
 async def relay(pool: Pool, run_id: str, *, receive: Receive, send: Send) -> None:
     """Carry pictures and words of a run until the browser leaves: `receive` then raises `EOFError`.
 
-    Raises `Closed` when it is we who end it; the status that says why has been sent.
+    Raises `Closed` when it is we who end it; the status that says why has been sent.  A browser that reads no longer
+    is told nothing: it has left.
     """
-    loop, outbox = asyncio.get_running_loop(), asyncio.Queue[bytes | str | None]()
+    loop, outbox = asyncio.get_running_loop(), Outbox()
 
     def deliver(payload: bytes | str | None) -> None:
-        loop.call_soon_threadsafe(outbox.put_nowait, payload)
+        loop.call_soon_threadsafe(outbox.put, payload)
 
     try:
         watch = pool.watch(run_id, deliver)
-    except PoolError as error:
-        await _say_goodbye(send, run_id, Closed(protocol.UNKNOWN, str(error)))
-    ways = {asyncio.create_task(way) for way in (_inward(pool, watch, receive), _outward(pool, watch, outbox, send))}
+    except PoolFull as error:
+        await goodbye(send, run_id, Closed(protocol.MANY, str(error)))
+    except PoolError:
+        await goodbye(send, run_id, Closed(protocol.UNKNOWN, GONE))
+    ways = {
+        asyncio.create_task(way)
+        for way in (_inward(pool, watch, receive), _outward(pool, watch, outbox, send), _left(outbox))
+    }
     try:
         done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for way in done:
             way.result()
     except Closed as closed:
-        await _say_goodbye(send, run_id, closed)
+        await goodbye(send, run_id, closed)
     except EOFError:  # the browser has left
         return
     finally:
@@ -65,7 +92,14 @@ async def relay(pool: Pool, run_id: str, *, receive: Receive, send: Send) -> Non
         await asyncio.gather(*ways, return_exceptions=True)
 
 
-async def _say_goodbye(send: Send, run_id: str, closed: Closed) -> None:
+async def _left(outbox: Outbox) -> None:
+    """Wait until too much waits for the browser."""
+    await outbox.full.wait()
+    raise EOFError
+
+
+async def goodbye(send: Send, run_id: str, closed: Closed) -> None:
+    """Say why a socket is closed, and raise `closed`."""
     with contextlib.suppress(EOFError):
         await send(protocol.status({"run": run_id, "status": "lost", "message": closed.sentence}))
     raise closed
@@ -78,7 +112,7 @@ async def _inward(pool: Pool, watch: Watch, receive: Receive) -> None:
     greeted = False
     while True:
         text = await receive()
-        if len(text) > protocol.LONGEST:
+        if protocol.too_long(text):
             raise Closed(protocol.LARGE, "A message was too long; this page gave up. Reload it to go on.")
         try:
             message = protocol.read(text)
@@ -94,6 +128,8 @@ async def _inward(pool: Pool, watch: Watch, receive: Receive) -> None:
         if greeted and message["type"] in (*ACTS, "hello", "ack", "seen"):
             try:
                 pool.tell(watch, message)
+            except PoolFull as error:
+                raise Closed(protocol.MANY, str(error)) from None
             except PoolError:
                 raise Closed(protocol.UNKNOWN, ENDED) from None
 
@@ -107,9 +143,10 @@ def _keep_pace(times: deque[float], most: int, within: float) -> None:
         raise Closed(protocol.PACE, "This page asked for too much at once and was cut off. Reload it to go on.")
 
 
-async def _outward(pool: Pool, watch: Watch, outbox: asyncio.Queue[bytes | str | None], send: Send) -> None:
-    """What the bench sends, to the browser; and how a run fares that is on no bench."""
-    said = ""
+async def _outward(pool: Pool, watch: Watch, outbox: Outbox, send: Send) -> None:
+    """What the bench sends, to the browser; and how a run fares that is on no bench, or one beside it."""
+    said: dict[str, str] = {}
+    due = 0.0
     while True:
         try:
             async with asyncio.timeout(SETTLED):  # not `wait_for`, which (3.11) can lose the end of this task
@@ -120,14 +157,17 @@ async def _outward(pool: Pool, watch: Watch, outbox: asyncio.Queue[bytes | str |
             raise Closed(protocol.UNKNOWN, ENDED)
         if payload:
             await send(payload)
-            continue
+            if time.monotonic() < due:
+                continue
+        due = time.monotonic() + SETTLED
         try:
-            look = pool.away(watch.run_id)
+            looks = pool.away(watch.run_id)
         except PoolError:
             raise Closed(protocol.UNKNOWN, ENDED) from None
-        now = protocol.status(_told(watch.run_id, look)) if look is not None else ""
-        if now and now != said:
-            await send(now)
+        now = {run_id: protocol.status(_told(run_id, look)) for run_id, look in looks.items()}
+        for run_id, text in now.items():
+            if said.get(run_id) != text:
+                await send(text)
         said = now
 
 

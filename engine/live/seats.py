@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.contract.knobs import Config
+from engine.live.keys import Keys
 
 PARTS = ("stage", "curves")
 
@@ -17,6 +18,7 @@ class Seat:
     """What one viewer has of one part: pictures on their way (number, time), when the next is due, what it saw."""
 
     way: deque[tuple[int, float]] = field(default_factory=deque)
+    keys: set[int] = field(default_factory=set)  # the key pictures that it has confirmed, of those that are kept
     due: float = 0.0
     seen: tuple[object, ...] = ()
 
@@ -64,3 +66,13 @@ class Watched:
     said: tuple[float, str] = (-math.inf, "")
     rest: tuple[tuple[object, ...] | None, float] = (None, 0.0)  # the moment in which it rests, and since when
     marks: tuple[tuple[object, ...], list[tuple[int, str]]] = ((), [])  # those on the timeline, and what they depend on
+    keys: dict[str, Keys] = field(default_factory=lambda: {part: Keys() for part in PARTS})
+
+
+def in_sight(viewer: Viewer, group: Sequence[str]) -> list[tuple[str, str, bool]]:
+    """What a viewer has in sight: of which runs which part, and if that is narrow since others stand beside it."""
+    if not viewer.visible:
+        return []
+    narrow = viewer.beside and len(group) > 1
+    stages = [(run_id, "stage", narrow) for run_id in (group if narrow else group[:1])]
+    return [each for each in (*stages, (viewer.run_id, "curves", False)) if each[1] in viewer.parts]

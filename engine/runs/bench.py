@@ -33,10 +33,13 @@ log = logging.getLogger(__name__)
 class Bench:
     """Hosts runs and shares this thread among them in slices."""
 
-    def __init__(self, limits: Limits | None = None, device: str = "auto") -> None:
-        self.limits, self.device = limits or Limits(), device
+    def __init__(
+        self, limits: Limits | None = None, device: str = "auto", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.limits, self.device, self.clock = limits or Limits(), device, clock
         self.runs: dict[str, Timeline] = {}
         self._turns: deque[str] = deque()
+        self._cut: tuple[str, float] = ("", 0.0)  # whose turn a wish has interrupted, and the seconds left of it
         self._groups: dict[Timeline, Group] = {}
         self.interrupted: Callable[[], bool] = lambda: False
 
@@ -81,7 +84,7 @@ class Bench:
     def _host(self, run_id: str, hosted: Timeline) -> None:
         if run_id not in self.runs:
             self._turns.append(run_id)
-        self.runs[run_id] = hosted
+        self.runs[run_id], hosted.clock = hosted, self.clock
 
     def _do_close(self, hosted: Timeline) -> None:
         run_id = next(name for name, other in self.runs.items() if other is hosted)
@@ -192,7 +195,7 @@ class Bench:
 
     def _do_facts(self, hosted: Timeline) -> dict[str, float | str]:
         hosted.arrive()
-        return dict(hosted.views.facts(hosted.view())) if hasattr(hosted.views, "facts") else {}
+        return hosted.measured()
 
     def _do_dump(self, hosted: Timeline) -> dict[str, Any]:
         return copies.dump(hosted)
@@ -253,7 +256,7 @@ class Bench:
 
     def next_run(self) -> str | None:
         """The id of the run whose turn is next, or None if nothing is to do."""
-        now = time.monotonic()
+        now = self.clock()
         for _ in range(len(self._turns)):
             hosted = self.runs[self._turns[0]]
             if hosted.target is not None or (hosted.due <= now and self._trains(hosted)):
@@ -262,21 +265,47 @@ class Bench:
         return None
 
     def tick(self) -> bool:
-        """Give the next run that has something to do its slice.  False if there is none."""
+        """Give the next run that has something to do its slice.  False if there is none.
+
+        A slice that somebody's wish has cut short goes on with the next call: else whoever happens to be in hand would
+        pay for it.
+        """
         run_id = self.next_run()
         if run_id is None:
             return False
-        self._turns.rotate(-1)
-        hosted = self.runs[run_id]
-        deadline = time.monotonic() + self.limits.slice_ms / 1000
+        hosted, (whose, left), heard = self.runs[run_id], self._cut, False
+        deadline = self.clock() + (left if whose == run_id else self.slice)
+
+        def interrupted() -> bool:
+            nonlocal heard
+            heard = self.interrupted()
+            return heard
+
         try:
             if hosted.target is not None:
                 hosted.replay(deadline)
             else:
-                hosted.advance(deadline, self.interrupted)
+                hosted.advance(deadline, interrupted)
         except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
             hosted.fail(error)
+        if group := self._groups.get(hosted):
+            group.measure()
+        if heard:
+            self._cut = (run_id, deadline - self.clock())
+        else:
+            self._cut = ("", 0.0)
+            self._turns.rotate(-1)
         return True
+
+    @property
+    def slice(self) -> float:
+        """Seconds for which a run trains at a stretch.
+
+        So short that a round, in which everybody who trains has had a turn, lasts ``limits.round_seconds`` with the
+        pictures in between; only steps that are longer than such a slice make a round longer.
+        """
+        share = self.limits.round_seconds * (1 - self.limits.drawing_share)
+        return min(self.limits.slice_ms / 1000, share / max(1, sum(map(_busy, self.runs.values()))))
 
     def _trains(self, hosted: Timeline) -> bool:
         """Whether a run trains, and nobody who marches with it is behind."""
@@ -286,10 +315,15 @@ class Bench:
     @property
     def resting(self) -> bool:
         """Whether no run trains or is on its way to another step."""
-        return not any(h.status == "running" or h.target is not None for h in self.runs.values())
+        return not any(map(_busy, self.runs.values()))
 
     def idle_for(self) -> float:
         """Seconds until a slowed-down run is due again, at most a quarter of a second."""
-        now = time.monotonic()
+        now = self.clock()
         due = [h.due - now for h in self.runs.values() if self._trains(h)]
         return max(0.0, min([0.25, *due]))
+
+
+def _busy(hosted: Timeline) -> bool:
+    """Whether a run trains or is on its way to another step."""
+    return hosted.status == "running" or hosted.target is not None

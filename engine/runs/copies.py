@@ -13,7 +13,8 @@ from engine.runs.limits import Limits
 from engine.runs.timeline import Timeline
 
 AS_IT_IS = ("slug", "device", "first_config", "looks", "status", "message", "speed", "to_do", "until", "reached",
-            "waits", "last_step", "recorded", "back_to", "history", "interventions", "version", "acted")  # fmt: skip
+            "facts", "waits", "last_step", "recorded", "back_to", "history", "interventions", "version",
+            "acted")  # fmt: skip
 
 
 def dump(timeline: Timeline) -> dict[str, Any]:

@@ -74,6 +74,15 @@ class Group:
         """Whether a run has trained since it began to play last."""
         return run.here > self._since.get(run, -1)
 
+    def measure(self) -> None:
+        """Take the facts of those who were at their end before the step to which another one of them has come."""
+        furthest = max([each.reached[0] for each in self.runs if each.reached is not None], default=-1)
+
+        def take(each: Timeline) -> None:
+            each.facts = each.measured()
+
+        _all([each for each in self.runs if each.facts is None and _ended(each, furthest)], None, take)
+
     # ------------------------------------------------------------------ verbs
 
     def play(self, run: Timeline, steps: int | None = None, until: int | None = None) -> None:
@@ -139,7 +148,7 @@ class Group:
         _all([each for each in self.runs if each is not run], run, lambda each: _look_as(each, config))
 
 
-def _all(runs: Sequence[Timeline], told: Timeline, act: Callable[[Timeline], None]) -> None:
+def _all(runs: Sequence[Timeline], told: Timeline | None, act: Callable[[Timeline], None]) -> None:
     """Do something to `runs`.  What the lab raises over the one that was `told` is raised when all have done it."""
     for each in runs:
         if each is not told:
@@ -147,7 +156,7 @@ def _all(runs: Sequence[Timeline], told: Timeline, act: Callable[[Timeline], Non
                 act(each)
             except Exception as error:  # the lab's own code: it costs the run that it is about, and no other
                 each.fail(error)
-    if told in runs:
+    if told is not None and told in runs:
         act(told)
 
 
@@ -155,6 +164,11 @@ def _look_as(run: Timeline, config: Config) -> None:
     with contextlib.suppress(ConfigError):  # it does not go together with the other knobs of this run, which looks on
         if run.config.seen_as(config) != run.config:
             run.look_as(config)
+
+
+def _ended(run: Timeline, step: int) -> bool:
+    """Whether a run stands at its end, which is at `step` or before it."""
+    return run.status in ("done", "diverged") and run.target is None and run.here == run.last_step <= step
 
 
 def _ready(run: Timeline) -> bool:

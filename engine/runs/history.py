@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,8 @@ class Look:
     speed: float | None = None
     busy: bool = False  # still on the way to the step that was asked for
     changed_at: tuple[int, ...] = ()  # steps at which something was changed by hand
+    reached: int | None = None  # the step at which Play was to stop, and did
+    facts: Mapping[str, float | str] | None = None  # those of that moment, until knobs are turned or it is no more
     version: int = 0  # grows with every change of what is on screen other than by training
 
     @property

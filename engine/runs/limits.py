@@ -6,10 +6,10 @@ Each can be set by an environment variable, ``PLAYGROUND_`` and its name in capi
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from engine.contract.bounds import ShelfBounds
+from engine.runs.cores import cores
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,16 @@ class Limits(ShelfBounds):
     checkpoints, ``history_points`` rows of metrics); in the web process one frame and one checkpoint for each run.
     """
 
-    workers: int = max(1, min(8, (os.cpu_count() or 2) - 1))  # one core is left for the pages
+    workers: int = min(8, cores())  # one for each core: pages take little, and come first
     runs_per_worker: int = 64  # open runs, playing or not: a class of fifty, and what some of them compare
+    viewers: int = 1_000  # sockets on which somebody watches or steers; beyond that the answer is "too many"
+    viewers_per_run: int = 400  # and of these who only watch one run: a lecture hall
     waiting: int = 40  # runs in the queue; beyond that the answer is "full"
     worker_memory_mb: int = 6_000  # resident size above which a worker takes no new run
 
-    slice_ms: float = 20.0  # how long one run trains before the next has its turn
+    slice_ms: float = 20.0  # how long one run trains before the next has its turn, at most: less where many train
+    round_seconds: float = 0.4  # until everybody who trains has had a turn, with the pictures in between
+    drawing_share: float = 0.25  # of a worker's time goes into pictures at most, while anything trains there
     history_points: int = 2_000  # rows of metrics kept for a run; older ones are thinned
     checkpoints: int = 100  # kept for a run's timeline; older ones are thinned
     checkpoint_mb: float = 24.0  # and never more than this for a run

@@ -184,18 +184,32 @@ class Pool(Grouped):
     # ------------------------------------------------------------- watching
 
     def watch(self, run_id: str, deliver: Callable[[bytes | str | None], None]) -> Watch:
-        """Watch a run: what its audience sends comes to `deliver`.  Raises `PoolError` for an unknown run."""
+        """Watch a run: what its audience sends comes to `deliver`.
+
+        Raises `PoolError` for an unknown run, and `PoolFull` where as many watch as may.
+        """
         with self._lock:
             self._record(run_id)
+            if len(self._watches) >= self.limits.viewers:
+                raise PoolFull("As many people as this server can show something to are watching. Try again later.")
             watch = Watch(next(self._numbers), run_id, deliver)
             self._watches[watch.number] = watch
         return watch
 
     def tell(self, watch: Watch, message: Mapping[str, Any]) -> None:
-        """Somebody who watches says something, which also keeps the run.  Raises `PoolError` if it is gone."""
+        """Somebody who watches says something, which also keeps the run.
+
+        Raises `PoolError` if it is gone, and `PoolFull` for one who only watches where as many do as may: there is
+        room for those who steer.
+        """
         record = self._record(watch.run_id)
         self._touched(record, acts=message.get("type") not in ("hello", "ack", "seen"))
         if message.get("type") == "hello":
+            if watch.hello is None and message.get("may") != "steer":
+                with self._lock:
+                    there = [w for w in self._watches.values() if w.run_id == watch.run_id]
+                if sum(w.hello is not None and not w.steers for w in there) >= self.limits.viewers_per_run:
+                    raise PoolFull("As many people as can watch one run are watching this one. Try again later.")
             watch.hello = message
         if record.place is not None and record.look.status != "lost":
             self.hear(record.place, watch.number, watch.run_id, message)
@@ -211,13 +225,13 @@ class Pool(Grouped):
         if record is not None and record.place is not None:
             self.hear(record.place, watch.number, watch.run_id, {"type": "leave"})
 
-    def away(self, run_id: str) -> Look | None:
-        """The look of a run that is on no bench, since it waits or is lost; None if it is on one."""
+    def away(self, run_id: str) -> dict[str, Look]:
+        """The look of a run, by its id, if it waits or is lost, and so on no bench; and of those lost beside it."""
         with self._lock:
             record = self._record(run_id)
             if record.place is None:
-                return self._waiting_look(record)
-        return record.look if record.look.status == "lost" else None
+                return {run_id: self._waiting_look(record)}
+            return {each.run_id: each.look for each in record.together if each.look.status == "lost"}
 
     def _greet(self, record: Record) -> None:
         """Say hello for all who watch a run, on the bench that has it now."""

@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import pickle
+import queue
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,7 @@ _ENVIRONMENT = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, which pandas imports: see `worker._die_with_parent`
 }
 _UNLESS_SET = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # docs/decisions/huge-pages-in-a-worker.md
+UNHEARD = 10_000  # messages of those who watch that wait for a worker at most; beyond that they are lost
 HEAVY = 65_536  # bytes: a pipe takes so many while the worker is busy, and whoever sends more waits
 
 
@@ -66,6 +68,8 @@ class _Worker:
         theirs.close()
         os.close(lifeline)
         self.pipe.send((limits, device, audience))
+        self._words: queue.SimpleQueue[tuple[int, str, str, tuple[Any, ...]] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._pass_on, name="pool-words", daemon=True).start()
 
     def ask(self, verb: str, run_id: str, args: tuple[Any, ...]) -> Future[Any]:
         future: Future[Any] = Future()
@@ -80,9 +84,18 @@ class _Worker:
         return future
 
     def tell(self, number: int, run_id: str, message: Mapping[str, Any]) -> None:
-        """Pass on what somebody who watches says; if the worker is gone, its successor is told hello again."""
-        with self._sending, contextlib.suppress(OSError, ValueError):
-            self.pipe.send((number, "hear", run_id, (message,)))
+        """Pass on what somebody who watches says, some time: whoever calls this must not wait for a worker at work.
+
+        If the worker is gone its successor is told hello again, and what was not answered is asked again.
+        """
+        if self._words.qsize() < UNHEARD:
+            self._words.put((number, "hear", run_id, (message,)))
+
+    def _pass_on(self) -> None:
+        """Carry words to the worker, in the order in which they were said: it may be long until it takes them."""
+        while (words := self._words.get()) is not None:
+            with self._sending, contextlib.suppress(OSError, ValueError):
+                self.pipe.send(words)
 
     def silent(self, passed: float) -> float:
         """Seconds without a sign of life, given that `passed` have gone by since the last question.
@@ -97,6 +110,7 @@ class _Worker:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+        self._words.put(None)
         with contextlib.suppress(OSError):
             os.close(self._lifeline)
 

@@ -8,6 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -30,6 +31,7 @@ class Timeline:
 
     def __init__(self, slug: str, config: Config, device: str, limits: Limits) -> None:
         self.slug, self.device, self.limits = slug, device, limits
+        self.clock: Callable[[], float] = time.monotonic
         self.speed: float | None = None
         self.version = 0
         self.acted: dict[str, str | None] = {}  # acts by their ids, the oldest first: why one was refused, if it was
@@ -49,6 +51,7 @@ class Timeline:
         self.to_do: int | None = None  # steps left to play, None for no end
         self.until: int | None = None  # step to stop at, None for no end
         self.reached: tuple[int, int] | None = None  # the last such step at which it stopped, and the version then
+        self.facts: dict[str, float | str] | None = None  # those of that moment; None before it, and when it is no more
         self.waits: dict[str, Any] = {}  # live knobs that were turned at an earlier moment: Play goes on with them
         self.rough = False  # whether the timeline is being dragged: a moment near the one asked for is shown
         self.target: int | None = None  # step that a replay is on its way to
@@ -164,8 +167,8 @@ class Timeline:
             self.checkpoints = [c for c in self.checkpoints if c.step <= step]
             self.last_step = self.recorded = step
             self.version += 1
-            if self.reached is not None and self.reached[0] > step:
-                self.reached = None
+            if self.reached is None or self.reached[0] > step:
+                self.reached = self.facts = None
         del self.interventions[self.applied :]
 
     def look_as(self, config: Config) -> None:
@@ -193,7 +196,7 @@ class Timeline:
         self.interventions.append(Intervention(self.experiment.step_count, change, held))
         self.applied += 1
         self.version += 1
-        self.reached = None
+        self.reached = self.facts = None
         if not held:
             self.save()
         self.dirty = True
@@ -236,7 +239,9 @@ class Timeline:
         """Walk towards `target`, repeating exactly what happened."""
         assert self.target is not None
         self._apply_due()
+        now = self.clock()
         while self.experiment.step_count < self.target and not self.experiment.done:
+            before = now
             metrics = self.experiment.step()
             step = self.experiment.step_count
             if not math.isfinite(math.fsum(metrics.values())):  # only when a link's story is told for the first time
@@ -246,7 +251,8 @@ class Timeline:
                 self.history.add(step, metrics)
                 self.recorded = step
             self._apply_due()
-            if time.monotonic() > deadline:
+            now = self.clock()
+            if now + (now - before) > deadline:
                 return
         self.last_step = max(self.recorded, self.experiment.step_count)
         self.target = None
@@ -265,13 +271,17 @@ class Timeline:
     # -------------------------------------------------------------- training
 
     def advance(self, deadline: float, interrupted: Callable[[], bool]) -> None:
-        """Train until `deadline`, or until somebody wants something."""
+        """Train until `deadline`, or until somebody wants something: one step at least.
+
+        A further one is not begun that would end after `deadline` if it took as long as the one before.
+        """
         if not self.history.rows and not self.checkpoints:
             self.save()
         experiment, history = self.experiment, self.history
-        began = now = time.monotonic()
+        began = now = self.clock()
         look_up = now + 0.004
         while True:
+            before = now
             metrics = experiment.step()
             step = experiment.step_count
             if not math.isfinite(math.fsum(metrics.values())):
@@ -282,7 +292,7 @@ class Timeline:
             if self.to_do is not None:
                 self.to_do -= 1
             if step == self.until:
-                self.reached = (step, self.version)
+                self.reached, self.facts = (step, self.version), self.measured()
             if experiment.done:
                 self.status, self.to_do, self.until = "done", None, None
                 self.save()
@@ -290,12 +300,12 @@ class Timeline:
             if self.to_do == 0 or step == self.until:
                 self.status, self.to_do, self.until = "paused", None, None
                 break
-            now = time.monotonic()
+            now = self.clock()
             if self.speed is not None:
                 self.due = max(self.due + 1 / self.speed, now - 0.1)
                 if self.due > now:
                     break
-            if now >= deadline:
+            if now + (now - before) > deadline:
                 break
             if now >= look_up:
                 if interrupted():
@@ -326,9 +336,9 @@ class Timeline:
 
     # ------------------------------------------------------------- looking
 
-    @property
+    @cached_property
     def views(self) -> ModuleType:
-        """The lab's ``view.py``."""
+        """The lab's ``view.py``.  To find it takes a third of a millisecond, and a picture asks three times."""
         return registry.view(self.slug)
 
     def view(self, *, beside: bool = False) -> View:
@@ -339,12 +349,17 @@ class Timeline:
         frame = self._frame[1]
         return View(frame, self.config, self.history.curves(-1), moment[0], self.last_step, beside)
 
+    def measured(self) -> dict[str, float | str]:
+        """The numbers and words of this moment that texts may name; none where the lab knows none."""
+        return dict(self.views.facts(self.view())) if hasattr(self.views, "facts") else {}
+
     def report(self) -> Look:
         """This moment, without its stage and its metrics."""
         return Look(
             status=self.status, message=self.message, config=self.config, wanted=self.wanted,
             step=self.experiment.step_count, last_step=self.last_step, speed=self.speed, busy=self.target is not None,
             version=self.version, changed_at=marks.steps(self.interventions),
+            reached=None if self.reached is None else self.reached[0], facts=self.facts,
         )  # fmt: skip
 
     def look(self, since: int | None, *, beside: bool = False) -> Look:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -244,12 +244,8 @@ class Scene:
 
     def to_bytes(self) -> bytes:
         """The message for ``assets/scene.js``."""
-        return self.message(MAGIC, {})
-
-    def message(self, magic: bytes, told: Mapping[str, Any]) -> bytes:
-        """A message that begins with `magic`, and whose header says what is `told` besides the panels."""
-        text = json.dumps({**told, **self.header()}, separators=(",", ":"), allow_nan=False).encode()
-        start = magic + struct.pack("<I", len(text)) + text
+        text = json.dumps(self.header(), separators=(",", ":"), allow_nan=False).encode()
+        start = MAGIC + struct.pack("<I", len(text)) + text
         return b"".join([start, bytes(-len(start) % 8), *self.arrays.chunks])
 
     def save(self, path: str | Path) -> None:

@@ -254,6 +254,8 @@ def take(browser: Browser, server: str, slug: str, lessons: Sequence[lesson.Less
             visitor.page.evaluate("document.fonts.ready")
             visitor.button("Play").click()
             visitor.until(lambda: visitor.step_number() > 0, "the lesson to run")
+            if each.answers:  # whoever has seen it begin predicts no more
+                expect(question.get_by_role("radio").first).to_be_disabled()
             expect(visitor.key("outcome")).to_contain_text("What happened and why.", timeout=240_000)
             if each.answers:
                 expect(visitor.key("outcome")).to_contain_text("You predicted it")
@@ -297,5 +299,5 @@ def test_views_of_a_page(browser: Browser, server: str, slug: str) -> None:
 
 def size_of_the_step(visitor: Visitor) -> float:
     """Size of the text of the counter, in pixels."""
-    counter = visitor.page.locator(".live .counter").first
+    counter = visitor.page.locator(".st-key-step .live")
     return float(counter.evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)"))

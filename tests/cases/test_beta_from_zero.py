@@ -16,14 +16,13 @@ from engine.labs.vae import Config, Experiment
 from engine.nets.autoencoders import CLEAR
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "knobs",
     [
-        {"data": "wine", "latent": 16, "width": 64},
-        {"data": "wine", "latent": 16, "width": 64, "seed": 1, "seeds": 3},
-        {"data": "wine", "latent": 8, "width": 64, "seed": 20, "seeds": 4},
-        {"data": "rings", "latent": 4, "width": 64, "seeds": 4},
+        pytest.param({"data": "wine", "latent": 16, "width": 64}, marks=pytest.mark.slow),
+        pytest.param({"data": "wine", "latent": 16, "width": 64, "seed": 1, "seeds": 3}, marks=pytest.mark.truths),
+        pytest.param({"data": "wine", "latent": 8, "width": 64, "seed": 20, "seeds": 4}, marks=pytest.mark.truths),
+        pytest.param({"data": "rings", "latent": 4, "width": 64, "seeds": 4}, marks=pytest.mark.slow),
     ],
     ids=str,
 )

@@ -15,7 +15,7 @@ import pytest
 from hall import Hall
 from pools import SMALL, at_rest, pool_of
 from pools import until as looked
-from scene_format import decode
+from scene_format import Screen, decode
 
 from engine.contract.view import View
 from engine.live.viewer import RESTS
@@ -219,10 +219,11 @@ def test_another_worker_goes_on_with_all_on_the_same_socket(faulty: type) -> Non
         leader = pool.open("faulty", faulty())
         other = pool.open("faulty", faulty(seed=1), beside=leader)
         got: queue.Queue[dict[str, Any]] = queue.Queue()
+        screen = Screen()
 
         def deliver(payload: bytes | str | None) -> None:
             if payload is not None:
-                got.put(json.loads(payload) if isinstance(payload, str) else decode(payload)[0])
+                got.put(json.loads(payload) if isinstance(payload, str) else screen.read(payload)[0])
 
         def until(wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
             while not wanted(message := got.get(timeout=60)):

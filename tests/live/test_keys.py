@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scene_format import decode
+from scene_format import Screen, decode
 
 from engine.live.keys import Keys
 from engine.scene.scene import Scene
@@ -17,30 +17,16 @@ from engine.scene.scene import Scene
 TOLD: dict[str, Any] = {"run": "run0", "part": "stage"}
 
 
-class Screen:
-    """A browser: it keeps the arrays of the two newest keys, and confirms what it has put together."""
+class Viewer(Screen):
+    """A browser, and what it has confirmed."""
 
     def __init__(self) -> None:
-        self.keys: dict[int, list[tuple[str, list[int], bytes]]] = {}
+        super().__init__()
         self.confirmed: set[int] = set()
 
     def draw(self, message: bytes) -> tuple[dict[str, Any], list[tuple[str, list[int], bytes]]]:
-        (length,) = struct.unpack("<I", message[4:8])
-        header = json.loads(message[8 : 8 + length])
-        start = -(-(8 + length) // 8) * 8
-        arrays = []
-        for k, (code, offset, shape) in enumerate(header["arrays"]):
-            if offset == -1:
-                arrays.append(self.keys[header["base"]][k])
-                assert arrays[-1][:2] == (code, shape)
-            else:
-                size = int(code[1]) * int(np.prod(shape))
-                arrays.append((code, shape, message[start + offset : start + offset + size]))
-        if header["keep"]:
-            self.keys[header["n"]] = arrays
-            for old in sorted(self.keys)[:-2]:
-                del self.keys[old]
-        return header, arrays
+        header, arrays = self.read(message)
+        return header, _told(header, arrays)
 
 
 def scene(*values: int, size: int = 8) -> Scene:
@@ -51,13 +37,16 @@ def scene(*values: int, size: int = 8) -> Scene:
 
 
 def whole(made: Scene) -> list[tuple[str, list[int], bytes]]:
-    header, arrays = decode(made.to_bytes())
+    return _told(*decode(made.to_bytes()))
+
+
+def _told(header: dict[str, Any], arrays: list[np.ndarray]) -> list[tuple[str, list[int], bytes]]:
     entries = zip(header["arrays"], arrays, strict=True)
     return [(code, shape, array.tobytes()) for (code, _, shape), array in entries]
 
 
 def test_what_has_not_changed_is_not_sent_again_and_the_rest_is_like_a_whole_picture() -> None:
-    keys, screen = Keys(), Screen()
+    keys, screen = Keys(), Viewer()
     ((viewers, first),) = keys.messages(scene(1, 2, 3), {**TOLD, "n": 5}, {7: ()})
     assert viewers == [7]
     header, _ = screen.draw(first)
@@ -86,7 +75,7 @@ def test_who_has_confirmed_no_key_gets_it_whole_and_then_it_is_a_key_for_all() -
 @pytest.mark.parametrize("seed", range(5))
 def test_whoever_confirms_what_and_when_everybody_sees_each_picture_whole(seed: int) -> None:
     chance, keys = random.Random(seed), Keys()
-    screens = [Screen() for _ in range(4)]
+    screens = [Viewer() for _ in range(4)]
     ways: list[list[int]] = [[] for _ in screens]
     saved = 0
     for n in range(100, 300):

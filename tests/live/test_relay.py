@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from pools import pool_of, until
-from scene_format import decode
+from scene_format import Screen
+from sockets import run
 
 from engine.live import protocol
 from engine.live.relay import Closed, relay
@@ -28,6 +29,7 @@ class Browser:
     def __init__(self) -> None:
         self.says: asyncio.Queue[str | None] = asyncio.Queue()
         self.got: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.screen = Screen()
 
     async def receive(self) -> str:
         text = await self.says.get()
@@ -36,7 +38,7 @@ class Browser:
         return text
 
     async def send(self, payload: bytes | str) -> None:
-        await self.got.put(json.loads(payload) if isinstance(payload, str) else decode(payload)[0])
+        await self.got.put(json.loads(payload) if isinstance(payload, str) else self.screen.read(payload)[0])
 
     def say(self, message: Any) -> None:
         self.says.put_nowait(message if isinstance(message, str | None) else json.dumps(message))
@@ -67,26 +69,6 @@ async def watching(pool: Pool, run_id: str) -> AsyncIterator[tuple[Browser, asyn
 def processes(faulty: type) -> Iterator[Pool]:
     with pool_of("processes") as pool:
         yield pool
-
-
-def run(work: Any) -> Any:
-    """`asyncio.run` in a thread of its own: in this one a browser's event loop may be running."""
-    import threading
-
-    found: list[Any] = []
-
-    def target() -> None:
-        try:
-            found.append(asyncio.run(work))
-        except BaseException as error:
-            found.append(error)
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    if isinstance(found[0], BaseException):
-        raise found[0]
-    return found[0]
 
 
 def test_a_run_that_plays_is_seen_playing_to_its_end(processes: Pool, faulty: type) -> None:
@@ -218,6 +200,25 @@ def test_who_watches_goes_on_watching_when_the_worker_is_killed(faulty: type) ->
                 os.kill(pool.pids()[place], signal.SIGKILL)
                 after = await browser.until(lambda m: m.get("part") == "stage" and m["step"] > before["step"] + 20)
                 assert after["n"] > before["n"] and after["status"] == "running"
+
+        run(work())
+
+
+def test_a_run_that_is_lost_is_told_to_those_who_watch_one_beside_it(faulty: type) -> None:
+    with pool_of("processes") as pool:
+        assert isinstance(pool, ProcessPool)
+        leader = pool.open("faulty", faulty())
+        other = pool.open("faulty", faulty(seed=1), beside=leader)
+        leader.play()
+
+        async def work() -> None:
+            async with watching(pool, leader.id) as (browser, _):
+                browser.say(HELLO)
+                await browser.until(lambda m: m.get("part") == "stage" and m["step"] > 10)
+                pool._lose(pool._records[other.id], "It is lost.")
+                told = await browser.until(lambda m: m["run"] == other.id and m["status"] == "lost")
+                assert told["message"] == "It is lost."
+                await browser.until(lambda m: m.get("part") == "stage" and m["run"] == leader.id)
 
         run(work())
 

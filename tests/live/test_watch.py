@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, quote, urlsplit
@@ -9,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
-from visitor import visit
+from visitor import PICTURES, visit
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -29,6 +30,23 @@ def step(page: Page) -> int:
     return int(found[1].replace(",", ""))
 
 
+def drawn(page: Page) -> list[str]:
+    found: list[str] = page.locator(".stage canvas").evaluate_all(PICTURES)
+    return found
+
+
+def watched_bases(page: Page) -> list[int | None]:
+    """What each picture that comes to this page builds on."""
+    bases: list[int | None] = []
+
+    def came(payload: bytes | str) -> None:
+        if isinstance(payload, bytes):
+            bases.append(json.loads(payload[8 : 8 + int.from_bytes(payload[4:8], "little")])["base"])
+
+    page.on("websocket", lambda socket: socket.on("framereceived", came))
+    return bases
+
+
 def test_others_watch_a_run_as_it_learns_and_see_it_rest(browser: Browser, server: str) -> None:
     with visit(browser, server) as lecturer:
         lecturer.open("gradient_descent")
@@ -43,6 +61,7 @@ def test_others_watch_a_run_as_it_learns_and_see_it_rest(browser: Browser, serve
         student.on("pageerror", lambda error: problems.append(str(error)))
         asked: list[str] = []
         student.on("request", lambda request: asked.append(urlsplit(request.url).path))
+        bases = watched_bases(student)
         student.goto(address)
         expect(student.get_by_role("heading", level=1)).to_have_text("Why does the learning rate decide everything?")
         canvases = student.locator(".stage canvas")
@@ -56,6 +75,11 @@ def test_others_watch_a_run_as_it_learns_and_see_it_rest(browser: Browser, serve
         expect(student.get_by_role("status")).to_contain_text("paused")
         lecturer.until(lambda: lecturer.step_number() == step(student),
                        "both to stand at the same step")  # fmt: skip
+        late = student.context.new_page()
+        late.goto(address)  # and gets whole what the other has put together
+        lecturer.until(lambda: drawn(late) == drawn(student) != [], "the same picture")
+        assert None in bases and len(set(bases)) > 1, bases
+        late.close()
         assert student.evaluate("document.documentElement.scrollWidth") <= 390
         assert not any(path.startswith("/_stcore") for path in asked)  # no Streamlit for those who only look on
         assert problems == []

@@ -47,11 +47,11 @@ def test_saliency_is_the_size_of_the_gradient(architecture: Architecture) -> Non
         assert np.allclose(found, leaf.grad.abs(), atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_integrated_gradients_are_complete(architecture: Architecture, seed: int) -> None:
+@pytest.mark.parametrize(("number", "seed"), [(0, 0), (0, 1), (0, 2), (1, 0), (2, 0)])
+def test_integrated_gradients_are_complete(number: int, seed: int) -> None:
     """Sundararajan et al. 2017, proposition 1: they add up to the difference of the logits."""
-    model, x = network(architecture, seed), pictures(architecture)
+    architecture = ARCHITECTURES[number]
+    model, x = network(architecture, seed), pictures(architecture, 1 + (number == 0))  # the others take long
     with torch.no_grad():
         difference = (model(x) - model(torch.zeros_like(x)))[:, 1]
     found = attribution.attribute(model, x, 1, "integrated_gradients")

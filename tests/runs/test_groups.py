@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from pools import SMALL, at_rest, drawn, pool_of, until
@@ -101,6 +101,48 @@ def test_they_stop_at_the_same_step_at_the_end_of_until_step_and_seek(bench: Une
     bench.call("pause", "run0")
     bench.settle()
     assert bench.steps[0] == bench.steps[1] > 10
+
+
+def test_the_facts_of_the_step_where_all_stop_are_kept_until_something_changes(bench: Uneven, faulty: type) -> None:
+    def kept() -> list[Mapping[str, float | str] | None]:
+        return [bench.call("report", run_id).facts for run_id in bench.runs]
+
+    bench.call("play", "run0", None, 50)
+    bench.ticks(5)
+    assert kept() == [None, None]
+    bench.settle()
+    there = [bench.call("facts", run_id) for run_id in bench.runs]
+    assert kept() == there and there[0] != there[1] and bench.call("report", "run1").reached == 50
+    bench.call("play", "run0", 20)
+    bench.settle()
+    bench.call("seek", "run0", 60)
+    bench.settle()
+    assert kept() == there != [bench.call("facts", run_id) for run_id in bench.runs]
+    adopted = Bench()
+    adopted.call("adopt", "run0", bench.dump("run0"))
+    assert adopted.call("report", "run0").facts == there[0]
+    bench.call("update", "run1", {"rate": 0.02})
+    bench.call("play", "run1", 1)
+    bench.settle()
+    assert kept() == [there[0], None]
+    bench.call("seek", "run0", 40)
+    bench.call("play", "run0", 1)
+    bench.settle()
+    assert kept() == [None, None]
+    bench.call("reset", "run0")
+    bench.call("play", "run0", None, 50)
+    bench.settle()
+    assert kept()[0] == there[0]
+
+
+def test_one_that_ended_before_the_step_where_the_others_stop_has_its_facts_kept_too(faulty: type) -> None:
+    bench = Uneven(faulty(), faulty(fault="nan", at=20))
+    bench.call("play", "run0", None, 50)
+    bench.settle()
+    assert bench.statuses == ["paused", "diverged"] and bench.steps[1] < 20
+    assert [bench.call("report", run_id).facts for run_id in bench.runs] == [
+        bench.call("facts", run_id) for run_id in bench.runs
+    ]
 
 
 @pytest.mark.parametrize("told", ["run0", "run1"])

@@ -16,9 +16,11 @@ from visitor import ROOT
 
 import engine
 from engine import runs
+from engine.contract import registry
 from engine.contract.lesson import Lesson, lessons
 from engine.runs.history import Look
 from ui import link
+from ui.lesson import NO_ANSWER
 from ui.page import describe
 
 SLUG = "neural_network"
@@ -73,7 +75,8 @@ def agree(app: AppTest) -> bool:
     here = drive.player(app, SLUG)
     assert here.on_stage is not None
     said = [watched.run.id for watched in (here.on_stage, *here.compared)]
-    places = [told["run"] for part in ("transport", "progress", "stage", "curves") for told in drive.told(app, part)]
+    parts = ("transport", "step", "timeline", "progress", "stage", "curves")
+    places = [told["run"] for part in parts for told in drive.told(app, part)]
     return set(said) == {run.id for run in here.on_stage.run.group()} and set(places) == {said[0]}
 
 
@@ -272,6 +275,26 @@ def test_a_link_says_who_marches() -> None:
     assert sorted(marching) == [(0, 2, False), (5, 2, True)]
 
 
+# ---------------------------------------------------------------------- picks in a figure that stands still
+
+
+def test_what_is_picked_under_inside_turns_knobs_and_sets_numbers_as_on_the_stage() -> None:
+    app = arrive()
+    app.session_state[f"{SLUG}.tab"] = "Inside"
+    sound(drive.step(app, SLUG))
+    before = drive.look(app, SLUG)
+    sound(drive.pick(app, panel="hidden", kind="plane", x=0.0, y=0.0))  # the lab has no answer to it
+    assert drive.look(app, SLUG).version == before.version
+    sound(drive.pick(app, panel="output", kind="plane", x=0.5, y=-0.5))
+    follow = drive.run_of(app, SLUG).report().wanted.follow
+    assert follow != before.wanted.follow and app.query_params["follow"] == str(follow)
+    assert drive.player(app, SLUG).wanted.follow == follow and not drive.look(app, SLUG).changed_at  # it only looks
+    sound(drive.pick(app, panel="graph", kind="edge", layer=0, source=0, target=0, value=2.5))
+    assert drive.look(app, SLUG).changed_at == (1,)
+    drive.pick(app, panel="graph", kind="edge", layer=0, source=0, target=0, value=1e9)
+    assert "give a number from -100 to 100" in app.error[0].value and drive.look(app, SLUG).changed_at == (1,)
+
+
 # ---------------------------------------------------------------------- a lesson
 
 
@@ -296,6 +319,67 @@ def test_the_transport_is_told_where_a_lesson_ends_and_play_goes_on_from_there()
     press(app, "defaults")
     app.pills(key=f"{SLUG}.lesson").set_value(None).run()
     assert [told["until"] for told in drive.told(app, "transport")] == [None]
+
+
+def test_what_happened_names_the_numbers_of_the_step_where_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks earlier reads those of then, and nobody reads numbers that run on."""
+    chosen = dataclasses.replace(lesson(), explain="", happened="It was step {now:.0f}.", at=4, runs_to=4)
+    monkeypatch.setattr("ui.lesson.lessons", lambda slug: (chosen,))
+    monkeypatch.setattr(registry.view(SLUG), "facts", lambda view: {"now": view.step}, raising=False)
+    app = arrive(lesson=chosen.slug)
+    drive.step(app, SLUG, 2)
+    sound(app.button(key=f"{SLUG}.lesson.{chosen.slug}.shown.ask").click().run())
+    for _ in range(2):
+        assert "It was step 2." in texts(app)
+        drive.step(app, SLUG)
+    sound(drive.reset(app, SLUG))
+    drive.play(app, SLUG)
+    sound(drive.settle(app, SLUG))
+    for _ in range(2):
+        assert "It was step 4." in texts(app)
+        sound(drive.step(app, SLUG, 3))
+
+
+def test_the_first_play_locks_the_answer_until_the_lesson_is_chosen_again() -> None:
+    chosen = lesson()
+    app = arrive(lesson=chosen.slug)
+    key = f"{SLUG}.lesson.{chosen.slug}.answer"
+    for answer in chosen.answers[:2]:
+        sound(app.radio(key=key).set_value(answer).run())
+    assert [told["lock"] for told in drive.told(app, "transport")] == [True] and not app.radio(key=key).disabled
+    drive.play(app, SLUG)
+    sound(drive.nudge(app))
+    for _ in range(2):
+        assert app.radio(key=key).disabled and app.radio(key=key).value == chosen.answers[1]
+        assert [told["lock"] for told in drive.told(app, "transport")] == [False]
+        drive.reset(app, SLUG)
+    for slug in (None, chosen.slug):
+        sound(app.pills(key=f"{SLUG}.lesson").set_value(slug).run())
+    assert not app.radio(key=key).disabled and app.radio(key=key).value is None
+    assert [told["lock"] for told in drive.told(app, "transport")] == [True]
+
+
+def test_a_reload_in_a_lesson_goes_on_with_its_run_and_takes_no_answer_any_more() -> None:
+    chosen = lesson()
+    app = arrive(lesson=chosen.slug)
+    drive.step(app, SLUG, 3)
+    again = arrive(**{name: "".join(texts) for name, texts in app.query_params.items()})
+    assert drive.run_of(again, SLUG).id == drive.run_of(app, SLUG).id
+    assert drive.run_of(again, SLUG).report().last_step == 3
+    assert again.radio(key=f"{SLUG}.lesson.{chosen.slug}.answer").disabled
+    assert len(drive.player(again, SLUG).compared) == (chosen.beside is not None)
+
+
+def test_an_answer_that_comes_after_play_does_not_count() -> None:
+    """The nudge that locks it may be on its way still."""
+    chosen = lesson()
+    app = arrive(lesson=chosen.slug)
+    key = f"{SLUG}.lesson.{chosen.slug}.answer"
+    drive.run_of(app, SLUG).step()
+    sound(app.radio(key=key).set_value(chosen.answers[0]).run())
+    assert app.radio(key=key).disabled and app.radio(key=key).value is None
+    sound(app.button(key=f"{SLUG}.lesson.{chosen.slug}.shown.ask").click().run())
+    assert NO_ANSWER in texts(app) and chosen.answers[0] not in texts(app)
 
 
 # ---------------------------------------------------------------------- when the run is gone

@@ -62,16 +62,17 @@ def test_a_code_is_decoded_in_the_browser_and_then_exactly(browser: Browser, ser
         with part("the code is dragged"):
             visitor.page.mouse.down()
             visitor.page.mouse.move(box["x"] + 0.35 * box["width"], box["y"] + 0.4 * box["height"], steps=5)
-            _, _, how, mixed = said(visitor)
-            assert how == "between four of the sheet"
+            visitor.until(lambda: said(visitor)[2] == "decoded exactly", "the picture of a place on the way")
+            held = said(visitor)
             visitor.page.mouse.up()
+            assert said(visitor) == held
             visitor.until(lambda: said(visitor)[2] == "decoded exactly", "the picture, with the pointer on the code")
             visitor.until(lambda: {"z1", "z2"} <= set(visitor.link), "the code in the link")
             chosen, mean = [float(visitor.link[name]) for name in ("z1", "z2")], said(visitor)[3]
             with torch.no_grad():
                 decoded = experiment.model.decode(torch.tensor([chosen]))
             assert mean == pytest.approx(float(decoded.clamp(0, 1).mean()), abs=0.003)
-            assert mixed == pytest.approx(mean, abs=0.05)
+            assert held == (*chosen, "decoded exactly", mean)
             assert visitor.button("Undo").is_enabled() and visitor.step_number() == steps
         with part("the pointer leaves the plane"):
             visitor.page.mouse.move(box["x"] + 0.97 * box["width"], box["y"] + 5)
