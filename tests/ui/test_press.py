@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from streamlit.testing.v1 import AppTest
 from visitor import ROOT, serve, wait_until
 
-# Each press adds its letter to `done`; before that it touches the session often, and takes its time.
+# Each press adds its letter to `done`; before that it touches the session often, and then waits, as for a worker.
 LETTERS = "abcdefghij"
 PAGE = """
 import time
@@ -32,8 +32,9 @@ def add(letter):
     began.append(letter)
     for _ in range(10):
         {meanwhile}
-        before = st.session_state["done"]
-    st.session_state["done"] = [*before, letter]
+        st.session_state["done"]
+    time.sleep(0.02)
+    done.append(letter)
 
 with st.container(horizontal=True):
     for letter in {letters!r}:
