@@ -61,7 +61,7 @@ def _visit(seen: Seen, browser: Browser, server: Server, slug: str, *, seconds: 
     shown = watch(page, seconds)
     for who, each in pids.items():
         used = sum(map(processor_seconds, each)) - before[who]
-        seen[f"{who}, a frame, ms of processor"].append(1e3 * used / (shown["frames"] * shown["seconds"]))
+        seen[f"{who}, a frame, ms of processor"].append(1e3 * used / max(1.0, shown["frames"] * shown["seconds"]))
     seen["frames shown /s"].append(shown["frames"])
     seen["animation frames /s"].append(shown["animation"])
     seen["steps /s"].append(shown["steps"])

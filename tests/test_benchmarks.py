@@ -1,7 +1,13 @@
-"""The one piece of the benchmarks that decides something: when a table of metrics says that it has happened."""
+"""What of the benchmarks decides something: when a table of metrics says that it has happened, and what a class saw."""
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import pytest
+
+from benchmarks.class_load import Seen
 from benchmarks.phenomena import PHENOMENA, Phenomenon
 from ui import shell
 
@@ -26,3 +32,22 @@ def test_a_phenomenon_is_shown_when_all_its_bounds_hold_at_once() -> None:
 def test_every_phenomenon_is_of_a_page_that_there_is() -> None:
     pages = {entry.slug for entry in shell.labs()}
     assert {each.path.partition("?")[0] for each in PHENOMENA} <= pages
+
+
+def seen(*stages: tuple[float, int]) -> Seen:
+    """A client that got stages of a run at these seconds, each of a step, in ten seconds; and curves between them."""
+    pictures = [[at, part, 0, 0, step, 100] for at, step in stages for part in ("stage", "curves")]
+    told: dict[str, Any] = {"page": "gan", "status": "running", "message": "", "watches": False, "full": False}
+    return Seen(told | {"trouble": "", "first": None, "pictures": pictures}, seconds=10.0)
+
+
+def test_gaps_are_those_between_stages_and_to_both_ends_of_the_time_that_counts() -> None:
+    client = seen((1.0, 5), (2.0, 10), (3.0, 20), (4.0, 30))
+    assert client.gaps == [1.0, 1.0, 1.0, 1.0, 6.0]
+    assert client.uneven == 6.0
+    assert seen().uneven == math.inf
+
+
+def test_steps_of_a_run_that_began_anew_go_on_counting() -> None:
+    assert seen((1.0, 5), (2.0, 25), (3.0, 0), (6.0, 30)).rate == pytest.approx(10.0)
+    assert seen((1.0, 5)).rate == 0.0
