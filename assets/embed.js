@@ -14,7 +14,7 @@ let params = lab.params; // what the run was last known to be set to
 let turned = {}; // by hand, before there was a run
 let shown = panel || hero; // the panel that is seen where there is room for one
 
-const run = new LiveRun({ open, may: "steer", panels: panel ? [panel] : null });
+const run = new LiveRun({ open, may: "steer", panels: panel ? [panel] : null, gone: "Play begins another one." });
 const alone = () => Boolean(panel) || small.matches;
 const stage = new Stage({ stage: part("stage"), curves: part("curves") }, run, {
   chosen: (key) => !alone() || !stage.panels.some(([other]) => other === shown) || key === shown,

@@ -14,7 +14,7 @@ const [{ LiveRun }, { Stage }, { status }, { element }] = await Promise.all(
 const main = document.querySelector("main");
 if (main.dataset.run) {
   const labels = JSON.parse(document.getElementById("lab").textContent);
-  const run = new LiveRun({ open: async () => ({ run: main.dataset.run, key: null }) });
+  const run = new LiveRun({ open: async () => ({ run: main.dataset.run, key: null }), gone: "Ask whoever sent you the address for a new one." });
   const stage = new Stage({ stage: main.querySelector(".stage"), curves: main.querySelector(".curves") }, run);
   status(main.querySelector(".told"), run);
   run.addEventListener("knobs", ({ detail: { config = {} } }) => {

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from scene_format import decode
+from scene_format import Screen
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -47,7 +47,7 @@ class Socket:
     """One socket of a run: pictures are confirmed as they come."""
 
     def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
+        self.socket, self.screen = socket, Screen()
 
     @classmethod
     async def to(cls, address: str, run_id: str, **how: Any) -> Socket:
@@ -69,8 +69,11 @@ class Socket:
         async with asyncio.timeout(PATIENCE):
             while True:
                 data = await self.socket.recv()
-                message: dict[str, Any] = json.loads(data) if isinstance(data, str) else decode(data)[0]
-                if "part" in message:
+                if isinstance(data, str):
+                    message: dict[str, Any] = json.loads(data)
+                else:
+                    message, values = self.screen.read(data)
+                    message["values"] = values
                     await self.say(type="ack", n=message["n"], run=message["run"])
                 if wanted(message):
                     return message

@@ -302,11 +302,17 @@ class Server:
         else:
             command = ["streamlit", "run", str(app), f"--server.port={port}", "--server.address=127.0.0.1",
                        "--server.headless=true"]  # fmt: skip
-        with log.open("wb") as out:
+        self._how: dict[str, Any] = {
+            "args": [sys.executable, "-m", *command], "cwd": folder, "env": {**os.environ, **environment},
+        }  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        """Start it; once more, at the same address, where it has ended."""
+        with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *command], cwd=folder, env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                **self._how, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            )
         wait_until(self._healthy, "the server to answer", START)
 
     def _healthy(self) -> bool:

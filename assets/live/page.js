@@ -6,6 +6,7 @@
 //   progress    how it fares                      step     how far it is: the one place whose text is the page's own
 //
 // One place, the transport, tells the page when there is something that Streamlit draws: it sets the trigger `nudge`.
+// Another, progress, tells it when the browser has gone back or forward: the trigger `back`.
 
 const version = new URL(import.meta.url).search;
 const [{ LiveRun }, { Stage }, { counted, counter, status }, { transport }, { timeline }, { element, write }] = await Promise.all(
@@ -15,6 +16,8 @@ const [{ LiveRun }, { Stage }, { counted, counter, status }, { transport }, { ti
 const LINGERS = 500; // milliseconds for which a run that no place shows keeps its socket: the page may be drawn anew
 const SOON = 50; // and until it says what is in sight: where the page is drawn anew, places go and come
 const ANSWERED = 3000; // and after which a nudge counts as answered, whatever the page says
+const JITTER = 3000; // within which a class whose server was started again comes back
+const LONGEST = 30000, TRIES = 30; // between two times that the page is asked for another run, and how often it is
 const TALLER = 1.25; // curves in the view for a lecture hall, where their type is larger
 const HINT = "Press Play: what is measured is drawn here, step by step.";
 const runs = new Map(); // by id
@@ -115,7 +118,10 @@ class Place {
     this.changed = (data) => {
       if (`${data.beside}` !== beside) requestAnimationFrame(() => run.emit("beside", {})); // one less may train
       beside = `${data.beside}`;
-      if (data.nudges !== nudges) requestAnimationFrame(() => this.answered());
+      if (data.nudges !== nudges) {
+        clearTimeout(this.asks);
+        requestAnimationFrame(() => this.answered());
+      }
       nudges = data.nudges;
       if (data.pace === pace) return this.behind();
       pace = data.pace;
@@ -123,14 +129,29 @@ class Place {
       this.buttons = transport(this.root, run, { pace, keys: document, until, beside: () => this.component.data.beside });
       this.behind();
     };
-    this.ends.push(() => this.buttons?.(), () => clearTimeout(this.pending));
+    this.ends.push(() => this.buttons?.(), () => clearTimeout(this.pending), () => clearTimeout(this.asks));
     this.said = "";
     for (const kind of ["reached", "rested"]) this.on(kind, ({ detail }) => this.nudge(kind, detail.version, detail.step));
     this.on("knobs", ({ detail }) => this.nudge("turned", detail.version ?? run.told.version, null));
-    this.on("over", () => this.nudge("lost", run.told.version, null));
+    this.on("over", () => this.lost());
     for (const kind of ["told", "asked", "drawn"]) this.on(kind, () => this.behind());
     this.on("told", () => this.begun() && this.nudge("begun", run.told.version, null));
-    this.on("told", () => run.told.status === "lost" && this.nudge("lost", run.told.version, null));
+    this.on("told", () => (run.told.status === "lost" ? this.lost() : (this.gone = false)));
+  }
+
+  // The run is gone, and the server perhaps was: the page is asked for another one.  Not by a whole class at the same
+  // moment; and again until it answers, since its own connection may come back later than ours.
+  lost() {
+    if (this.gone) return;
+    this.gone = true;
+    let pause = ANSWERED, tries = 0;
+    const ask = () => {
+      this.said = "";
+      this.nudge("lost", this.shared.run.told.version, null);
+      pause = Math.min(LONGEST, 1.5 * pause);
+      if (++tries < TRIES) this.asks = setTimeout(ask, pause + JITTER * Math.random());
+    };
+    this.asks = setTimeout(ask, JITTER * Math.random());
   }
 
   // Whether the run has begun, and the page still takes an answer to what will happen.
@@ -185,6 +206,11 @@ class Place {
 
   progress() {
     this.ends.push(status(this.root, this.shared.run, { unit: "" }));
+    // The page could not tell by the address: a message with an older one may also be merely late.  Streamlit hears of the
+    // same event, and must have taken the address over before this is sent.
+    const back = () => setTimeout(() => this.component.setTriggerValue("back", true));
+    addEventListener("popstate", back);
+    this.ends.push(() => removeEventListener("popstate", back));
   }
 
   // Of the run `data.of`, which may stand beside ours; then each has its name and its own step above it.

@@ -10,13 +10,16 @@
 const version = new URL(import.meta.url).search;
 const { Connection } = await import(`./socket.js${version}`);
 
+const UNKNOWN = 4404; // the code with which the socket of a run is closed that is not here
+
 export class LiveRun extends EventTarget {
   // `open` is asked once there is something to do, and promises {run, key}; it may refuse with an Error that has a
   // sentence.  `parts`, `panels` and `beside` as in the protocol's hello.  `may`: what is possible until told otherwise.
-  // `alive`: seconds between two signs of life, since a run that nobody asks about is put away.
-  constructor({ open, parts = ["stage", "curves"], panels = null, beside = false, may = "watch", alive = 30 }) {
+  // `alive`: seconds between two signs of life, since a run that nobody asks about is put away.  `gone`: what is to be done
+  // where there is no such run any more.
+  constructor({ open, parts = ["stage", "curves"], panels = null, beside = false, may = "watch", alive = 30, gone = "" }) {
     super();
-    Object.assign(this, { open, hello: { parts, panels, beside }, may, alive, told: {}, away: "", asked: new Map() });
+    Object.assign(this, { open, hello: { parts, panels, beside }, may, alive, gone, told: {}, away: "", asked: new Map() });
     this.others = new Map(); // what is told of those beside it, by id
   }
 
@@ -38,8 +41,8 @@ export class LiveRun extends EventTarget {
     this.connection = new Connection(address, {
       opened: () => this.greet(),
       received: (data) => this.receive(data),
-      lost: (seconds) => {
-        if (seconds === null) this.end(this.told.message || "This run cannot be watched any more.");
+      lost: (seconds, code) => {
+        if (seconds === null) this.end(`${this.told.message || "This run cannot be watched any more."} ${code === UNKNOWN ? this.gone : ""}`.trim());
         else this.leave("The connection is lost; this page tries to come back.");
       },
     });

@@ -4,7 +4,7 @@ const FIRST = 500, LONGEST = 15000; // milliseconds until it tries again
 const OVER = new Set([4404, 4403, 4408, 4413, 4429]); // the server meant it
 
 export class Connection {
-  // `opened(send)`, `received(data)` (a text or an ArrayBuffer), `lost(seconds)` (null: for good).
+  // `opened(send)`, `received(data)` (a text or an ArrayBuffer), `lost(seconds, code)` (null: for good).
   constructor(address, { opened, received, lost }) {
     Object.assign(this, { address, opened, received, lost, pause: FIRST });
     this.connect();
@@ -23,10 +23,10 @@ export class Connection {
     };
     socket.onclose = ({ code }) => {
       if (socket !== this.socket) return;
-      if (OVER.has(code)) return this.lost(null);
+      if (OVER.has(code)) return this.lost(null, code);
       const wait = this.pause * (0.5 + Math.random());
       this.pause = Math.min(LONGEST, this.pause * 2);
-      this.lost(wait / 1000);
+      this.lost(wait / 1000, code);
       this.timer = setTimeout(() => this.connect(), wait);
     };
   }

@@ -20,7 +20,7 @@ from engine.runs.pool import Pool, PoolError, PoolFull
 ACTS = ("do", "turn", "pick")
 ACTS_ALLOWED, WITHIN = 100, 2.0  # acts in so many seconds
 ALLOWED = 500  # messages of any kind in a second
-ENDED = "This run has ended."
+ENDED, GONE = "This run has ended.", "This run is not here any more."
 BEHIND = 4_000_000  # bytes that wait for one browser; who does not read is left, and may come back
 SETTLED = 1.0  # seconds between two looks at whether a run that waits has a place
 
@@ -69,9 +69,10 @@ async def relay(pool: Pool, run_id: str, *, receive: Receive, send: Send) -> Non
 
     try:
         watch = pool.watch(run_id, deliver)
-    except PoolError as error:
-        code = protocol.MANY if isinstance(error, PoolFull) else protocol.UNKNOWN
-        await goodbye(send, run_id, Closed(code, str(error)))
+    except PoolFull as error:
+        await goodbye(send, run_id, Closed(protocol.MANY, str(error)))
+    except PoolError:
+        await goodbye(send, run_id, Closed(protocol.UNKNOWN, GONE))
     ways = {
         asyncio.create_task(way)
         for way in (_inward(pool, watch, receive), _outward(pool, watch, outbox, send), _left(outbox))

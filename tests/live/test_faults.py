@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from socket import SO_RCVBUF, SOL_SOCKET
 from socket import socket as TCP
+from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from sockets import Socket, opened, run
 from visitor import Server, alive, serve, wait_until
@@ -36,10 +38,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield there
 
 
+@pytest.fixture(scope="module")
+def there(server: Server) -> tuple[str, str]:
+    """Id and key of the run of this file."""
+    return opened(server.address, SLUG)
+
+
 @pytest.fixture
-def played(server: Server) -> tuple[str, str]:
-    """Id and key of a run that plays slowly, so that it goes on for as long as a test."""
-    run_id, key = opened(server.address, SLUG)
+def played(server: Server, there: tuple[str, str]) -> tuple[str, str]:
+    """The same, and it plays, slowly enough to go on for as long as a test."""
+    run_id, key = there
 
     async def work() -> None:
         lecturer = await Socket.to(server.address, run_id)
@@ -164,6 +172,47 @@ def test_nonsense_does_nothing(server: Server, played: tuple[str, str], message:
 
     run(work())
     assert "Traceback" not in server.log.read_text(encoding="utf-8")
+
+
+def test_a_socket_that_is_cut_in_mid_run_comes_back_to_all_of_it(server: Server) -> None:
+    """And what was asked just before, and is asked again, is done once."""
+    ways = [opened(server.address, "neural_network", seed="3") for _ in range(2)]
+
+    def whole(last: dict[str, Any], part: str, step: int) -> bool:
+        return last.get("part") == part and last["step"] == step and last["status"] == "paused"
+
+    async def work() -> None:
+        (cut_id, cut_key), (calm_id, calm_key) = ways
+        cut, calm = await Socket.to(server.address, cut_id), await Socket.to(server.address, calm_id)
+        for there, key in ((cut, cut_key), (calm, calm_key)):
+            await there.hello(key)
+            await there.do("speed", 60)
+            await there.do("play", 120)
+        await cut.until(lambda m: m.get("part") == "stage" and m["step"] >= 20)
+        cut.socket.transport.abort()
+        back = await Socket.to(server.address, cut_id)
+        assert (await back.hello(cut_key))["may"] == "steer"
+        first = await back.until(lambda m: m.get("part") == "stage")
+        assert first["base"] is None and first["step"] >= 20  # it builds on nothing that was lost
+        ends = [await there.until(lambda m: whole(m, "curves", 120)) for there in (back, calm)]
+        assert ends[0]["values"][0][0].tolist() == list(range(1, 121))
+        for ours, theirs in zip(*(end["values"] for end in ends), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+        step = {"type": "do", "id": "step-once-only", "verb": "step"}
+        await back.say(**step)
+        back.socket.transport.abort()
+        again = await Socket.to(server.address, cut_id)
+        await again.hello(cut_key)
+        await again.say(**step)
+        assert (await again.until(lambda m: m.get("did") == step["id"]))["refused"] is None
+        await again.until(lambda m: whole(m, "stage", 121))
+        await again.say(**{**step, "id": "one-more-step"})
+        await again.until(lambda m: whole(m, "stage", 122))
+        for there in (again, calm):
+            await there.close()
+
+    run(work())
 
 
 def test_who_comes_too_many_is_told_so_and_the_server_answers(server: Server, played: tuple[str, str]) -> None:
