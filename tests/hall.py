@@ -31,7 +31,7 @@ class Hall:
                 message = json.loads(what)
             else:
                 message, values = self.screens[number].read(what)
-                message |= {"values": values, "size": len(what)}
+                message |= {"values": values, "size": len(what), "came": self.now}
             self.got.setdefault(number, []).append(message)
 
     def hello(

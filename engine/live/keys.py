@@ -15,6 +15,8 @@ from typing import Any
 from engine.live.protocol import MAGIC, Arrays, Entry, Scene
 
 KEPT = 2  # key pictures of a run and part
+LATE = 1.5  # times the usual trip of a picture, after which it should have been confirmed
+LONGEST = 1.0  # seconds that anybody waits for that
 SAME = -1  # in place of an array's offset: as in the key that the picture builds on
 
 
@@ -23,30 +25,44 @@ class Keys:
 
     def __init__(self) -> None:
         self.kept: dict[int, Arrays] = {}
+        self.since: dict[int, float] = {}  # when each was sent
+        self.helps = False  # if the newest picture has much in common with the newest key
 
     def messages(
-        self, scene: Scene, told: Mapping[str, Any], confirmed: Mapping[int, Collection[int]]
+        self, scene: Scene, told: Mapping[str, Any], confirmed: Mapping[int, Collection[int]], now: float = 0.0
     ) -> list[tuple[list[int], bytes]]:
         """The messages for a picture, each with the viewers who get it in this form.
 
         `told` is its header but for `base` and `keep`, and `confirmed` holds, for each viewer, the numbers of pictures
-        that it has confirmed, key pictures at least.
+        that it has confirmed, key pictures at least.  `now` are the seconds of any clock.
         """
         forms: dict[int | None, list[int]] = {}
         for viewer, numbers in confirmed.items():
             forms.setdefault(max((n for n in self.kept if n in numbers), default=None), []).append(viewer)
         same = {base: _same(scene.arrays, None if base is None else self.kept[base]) for base in forms}
         whole = sum(map(len, scene.arrays.chunks))
+        common = _size(scene.arrays, _same(scene.arrays, self.kept[max(self.kept)])) if self.kept else whole
+        self.helps = 2 * common <= whole
         keep = None in forms or any(2 * _size(scene.arrays, alike) > whole for alike in same.values())
         sent = [
             (viewers, _message(scene, {**told, "base": base, "keep": keep}, same[base]))
             for base, viewers in forms.items()
         ]
         if keep:
-            self.kept[told["n"]] = scene.arrays
+            self.kept[told["n"]], self.since[told["n"]] = scene.arrays, now
             for old in sorted(self.kept)[:-KEPT]:
-                del self.kept[old]
+                del self.kept[old], self.since[old]
         return sent
+
+    def crowded(self, confirmed: Collection[int], *, trip: float, now: float) -> bool:
+        """Whether a viewer who would get the next picture whole had better wait a moment.
+
+        It would push a key out that others have not had the time to confirm, about `trip` seconds: then they would get
+        theirs whole too and push out the next, and so on for ever.
+        """
+        if not self.helps or len(self.kept) < KEPT or any(n in self.kept for n in confirmed):
+            return False
+        return now - min(self.since.values()) < min(LONGEST, LATE * trip)
 
 
 def _same(arrays: Arrays, key: Arrays | None) -> Sequence[bool]:

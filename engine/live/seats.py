@@ -66,6 +66,7 @@ class Watched:
     said: tuple[float, str] = (-math.inf, "")
     rest: tuple[tuple[object, ...] | None, float] = (None, 0.0)  # the moment in which it rests, and since when
     marks: tuple[tuple[object, ...], list[tuple[int, str]]] = ((), [])  # those on the timeline, and what they depend on
+    trip: float = 0.0  # the longest of its viewers
     keys: dict[str, Keys] = field(default_factory=lambda: {part: Keys() for part in PARTS})
 
 

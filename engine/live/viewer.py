@@ -157,6 +157,8 @@ class Viewers:
         # Numbers go on growing where a run is taken over by another worker: they begin with the time.
         began = int(1000 * time.time())
         self.runs = {run_id: self.runs.get(run_id) or Watched(began) for run_id in around}
+        for run_id, numbers in around.items():
+            self.runs[run_id].trip = max(self.viewers[number].trip for number in numbers)
         self.pictures.forget()
         return around
 
@@ -205,6 +207,9 @@ class Viewers:
             return False
         if seat.way and now - seat.way[0][1] > FORGETS:
             seat.way.clear()  # confirmations were lost with a connection that came back, or a tab sleeps: ask once more
+        watched = self.runs[run_id]
+        if watched.keys[part].crowded(seat.keys, trip=watched.trip, now=now):
+            return False
         return len(seat.way) < self._room(viewer, run_id, part)
 
     def _room(self, viewer: Viewer, run_id: str, part: str) -> int:
@@ -234,7 +239,7 @@ class Viewers:
             return
         header = {"n": watched.number, "part": part, **self._told(run_id, watched)}
         confirmed = {number: self.viewers[number].seat(run_id, part).keys for number in ready}
-        for numbers, message in watched.keys[part].messages(scene, header, confirmed):
+        for numbers, message in watched.keys[part].messages(scene, header, confirmed, began):
             self.send(numbers, message)
         watched.drawing += 0.2 * (self.clock() - began - watched.drawing)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from hall import Hall
 from scene_format import decode
 
 import engine
+from engine.scene.scene import Scene
 
 LABS = ("gradient_descent", "neural_network", "attention_heads", "double_descent")
 
@@ -71,3 +73,31 @@ def test_two_viewers_who_lose_confirmations_see_each_picture_of_a_lab_whole(faul
         pictures = hall.pictures(number)
         assert differences(pictures), f"viewer {number} got everything whole"
         assert all(picture["keep"] for picture in pictures if picture["base"] is None)
+
+
+@pytest.mark.parametrize("viewers", [1, 2, 3])
+def test_viewers_whose_confirmations_take_long_come_to_get_differences_too(faulty: type, viewers: int) -> None:
+    """Each gets pictures at moments of its own; no key may be pushed out before anybody could confirm it."""
+    hall = Checked(faulty)
+    drawn = itertools.count()
+    hall.viewers.pictures.make = hall.keep(lambda *_: scene(next(drawn)))  # type: ignore[method-assign]
+    for tick in range(300):
+        if tick % 7 == 0 and tick // 7 < viewers:
+            hall.hello(tick // 7, parts=["stage"])
+        hall.step()
+        hall.serve(0.02)
+        for number in hall.viewers.viewers:
+            came = [p["n"] for p in hall.pictures(number) if p["came"] < hall.now - 0.15 - 0.01 * number]
+            if came:
+                hall.ack(number, came[-1])
+    for number in range(viewers):
+        late = hall.pictures(number)[-20:]
+        assert late == differences(late) and late[0]["size"] < 3_000
+
+
+def scene(turn: int) -> Scene:
+    """Of most of which nothing changes."""
+    made = Scene()
+    made.arrays.add(np.zeros(1_000))
+    made.arrays.add(np.full(100, turn))
+    return made
