@@ -156,7 +156,7 @@ export default function (component) {{
   return line.then((module) => module.mount(component));
 }}
 """
-_LINE = "<p role='status'></p><progress></progress>"
+_LINE = "<p role='status'></p><progress aria-hidden='true'></progress>"
 _LOOKS = """
 p { margin: 0 0 0.4em; }
 progress { width: 100%; accent-color: var(--st-primary-color); }
