@@ -47,6 +47,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
             yield
     finally:
         runs.stop()
+        serving.tidy()
 
 
 def on_script_error(error: Exception) -> bool:
@@ -60,10 +61,10 @@ def on_script_error(error: Exception) -> bool:
     return True
 
 
-serving.configure(Path(__file__).resolve())
 serving.room_for_sockets()
+script = serving.script(Path(__file__).resolve(), ROOT / "ui" / "shell.py")
 app = st.App(
-    ROOT / "ui" / "shell.py",
+    script,
     lifespan=lifespan,
     routes=serving.routes(
         lambda base: Mount(f"{base}/assets", StaticFiles(directory=ROOT / "assets")),

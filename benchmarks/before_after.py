@@ -20,7 +20,7 @@ from benchmarks.pages import PROBE, SCREEN, Presses, chromium
 from benchmarks.server import ROOT, Server, descendants, processor_seconds
 from engine.contract import registry
 
-SLIDERS = {"neural_network": "noise", "gradient_descent": "condition"}  # elsewhere the knob is the seed
+SLIDERS = {"gradient_descent": "condition"}  # elsewhere the knob is the seed
 WAIT = 1_500  # milliseconds for a picture to change
 # What is measured, if more of it is better, and what after over before may be.
 MEASURES = {
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0, help="for which one visitor watches")
     args = parser.parse_args()
-    lines = ["| | before | after | after / before | bound | met | how they varied |", "|:--|--:|--:|--:|--:|:-:|:--|"]
+    print("| | before | after | after / before | bound | met | how they varied |\n|:--|--:|--:|--:|--:|:-:|:--|")
     with sync_playwright() as playwright, Bare() as bare, Server(args.before) as old, Server(ROOT) as new:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         for slug in args.labs.split(","):
@@ -131,8 +131,7 @@ def main() -> None:
                     if registry.card(slug).speed == "full speed":
                         loop = bare.window(slug, {}, 2.0)
                         seen["training, of a bare loop"].append(steps / loop.rate)
-            lines += _table(slug, before, after)
-            print("\n".join(lines), flush=True)
+            print("\n".join(_table(slug, before, after)), flush=True)
         browser.close()
 
 

@@ -217,7 +217,7 @@ def _sizes(topic: Topic, labs: Sequence[str], *, pictures: int) -> None:
                 while viewer.pictures <= pictures and time.monotonic() < until and run.report().status == "running":
                     time.sleep(0.2)
             run.close()
-            first, *stages = viewer.sizes["stage"]  # the first one can build on nothing
+            first, *stages = viewer.sizes["stage"] or [math.inf]  # the first one can build on nothing
             means.append(statistics.mean(stages or [first]) / 1e3)
             curves = statistics.mean(viewer.sizes["curves"] or [0]) / 1e3
             note = (f"{len(stages)} stages, {min(stages or [first]) / 1e3:.0f} to {max(stages or [first]) / 1e3:.0f} "

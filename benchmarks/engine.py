@@ -242,7 +242,7 @@ def measure(labs: list[str], *, quick: bool) -> list[Topic]:
                     _playground(playground, bare, pool, seeds=seeds, target=target, quick=quick)
     finally:
         pool.close()
-    return [watching, playground]
+    return [topic for topic in (watching, playground) if topic.rows]
 
 
 def _playground(topic: Topic, bare: Bare, pool: ProcessPool, *, seeds: int, target: float, quick: bool) -> None:

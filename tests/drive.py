@@ -14,8 +14,7 @@ from engine.runs.history import Look
 from engine.runs.run import Run
 from ui.player import Player
 
-NUDGE = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # by this name a component of Streamlit (1.67) sends its triggers
-
+TRIGGERS = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # by this name a component of Streamlit (1.67) sends its triggers
 MOUNTS = ("playground_live", "playground_step")
 
 
@@ -64,10 +63,31 @@ def _places(app: AppTest) -> dict[str, dict[str, Any]]:
 
 def nudge(app: AppTest) -> AppTest:
     """The transport says that the run has come to rest or has other knobs, and the page is drawn again."""
-    [transport] = [name for name, each in _places(app).items() if each["part"] == "transport"]
+    return _tell(app, "transport", "nudge")
+
+
+def back(app: AppTest, **params: str) -> AppTest:
+    """The browser goes back or forward to an address with these parameters, and says so."""
+    for name, text in params.items():
+        app.query_params[name] = text
+    return _tell(app, "progress", "back")
+
+
+def pick(app: AppTest, **picked: Any) -> AppTest:
+    """Something is picked in the picture under the tab Inside, which is the only one there."""
+    [picture] = [each.proto.id for each in app.get("bidi_component") if each.proto.component_name == "scene"]
+    return _fire(app, picture, "pick", {**picked, "id": f"{picked}"})
+
+
+def _tell(app: AppTest, part: str, trigger: str) -> AppTest:
+    [place] = [name for name, each in _places(app).items() if each["part"] == part]
+    return _fire(app, place, trigger, {})
+
+
+def _fire(app: AppTest, component: str, event: str, value: dict[str, Any]) -> AppTest:
     states = app.main.root.get_widget_states()
-    said = json.dumps([{"event": "nudge", "value": {}}])
-    states.widgets.append(WidgetState(id=NUDGE.format(transport), json_trigger_value=said))
+    said = json.dumps([{"event": event, "value": value}])
+    states.widgets.append(WidgetState(id=TRIGGERS.format(component), json_trigger_value=said))
     return app._run(states)
 
 

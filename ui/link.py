@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from engine import Config
 
 RESERVED = frozenset(
     {"run", "step", "did", "at", "view", "hide", "lesson", "compare"}
 )  # keys of a link that are not knobs
+BACK = "shell.back"  # the address is one that the browser has gone back or forward to, and nobody has read it yet
 STRANGERS = 3  # names in a link that are no knobs and get a sentence each
-ECHO = 1.0  # seconds in which a message may still bring what a knob showed before the run changed it
+ECHO = 1.0  # seconds in which a message may still bring what a knob showed before it was changed for the visitor
 KEPT = 20  # earlier Configs that Undo can bring back
 
 
@@ -36,7 +36,7 @@ class Settings:
     lesson: str | None = None
     lesson_due: bool = False  # the link names a lesson and no knob: the lesson's own settings are wanted
     visit: int = -1
-    replaced: tuple[float, Config] | None = None  # when the run last changed what knobs show, and what they showed
+    replaced: tuple[float, Config] | None = None  # when the knobs were last changed for the visitor, and from what
     links: deque[frozenset[tuple[str, str]]] = field(default_factory=lambda: deque(maxlen=50))
 
     def echoes(self, name: str, value: object) -> bool:
@@ -57,7 +57,8 @@ def settings(slug: str, config_class: type[Config]) -> Settings:
     """This session's Settings for the lab `slug`; the link is read when a visitor arrives by it.
 
     Later runs of the script carry the address bar too, sometimes an old one that the browser had not yet updated.  So a
-    link counts only on arrival, after Back or Forward, or when it is none of those that this page wrote itself.
+    link counts only on arrival, after Back or Forward, or when it is none of those that this page wrote itself.  Which
+    of its own a visitor has gone back to looks like one that is merely old: the browser says it (`went_back`).
     """
     key = f"{slug}.settings"
     if key not in st.session_state:
@@ -65,12 +66,12 @@ def settings(slug: str, config_class: type[Config]) -> Settings:
     here: Settings = st.session_state[key]
     query = st.query_params.to_dict()
     params = {name: text for name, text in query.items() if name not in RESERVED}
-    lesson = query.get("lesson")
-    link = _identity(params, lesson)
+    lesson, link = query.get("lesson"), _asked(query)
     visit = st.session_state.get("shell.visit", 0)
+    back = st.session_state.pop(BACK, False)  # last: what ends this run ends it before anything has changed
     if here.visit != visit:
         here.visit, new = visit, bool(link)
-    elif _went_back():
+    elif back:
         new = not here.links or link != here.links[-1]
     else:
         new = bool(link) and link not in here.links
@@ -78,8 +79,16 @@ def settings(slug: str, config_class: type[Config]) -> Settings:
         here.links.append(link)
         here.lesson, here.lesson_due = lesson, lesson is not None and not params
         if not here.lesson_due:
+            before = here.config
             _take(here, config_class, params)
+            if back:
+                here.replaced = (time.monotonic(), before)
     return here
+
+
+def went_back() -> None:
+    """The browser has gone back or forward to the address that it shows: that counts, whoever wrote it."""
+    st.session_state[BACK] = True
 
 
 def set_config(slug: str, config: Config) -> None:
@@ -118,12 +127,19 @@ def write_link(here: Settings) -> None:
         del params["seed"]
     kept = {name: text for name, text in query.items() if name in RESERVED and name != "lesson"}
     wanted = kept | ({"lesson": here.lesson} if here.lesson else {}) | params
-    here.links.append(_identity(params, here.lesson))
-    if wanted != query:
+    link, asked = _identity(params, here.lesson), _asked(query)
+    old = link != asked and asked in here.links and link == here.links[-1] and "run" in query
+    here.links.append(link)
+    if wanted != query and not old:  # else the browser has been told already, unless it has just gone back
         st.query_params.from_dict(wanted)
 
 
-def _identity(params: dict[str, str], lesson: str | None) -> frozenset[tuple[str, str]]:
+def _asked(query: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    """What an address says of knobs and lesson."""
+    return _identity({name: text for name, text in query.items() if name not in RESERVED}, query.get("lesson"))
+
+
+def _identity(params: Mapping[str, str], lesson: str | None) -> frozenset[tuple[str, str]]:
     return frozenset({**params, **({"lesson": lesson} if lesson else {})}.items())
 
 
@@ -152,8 +168,3 @@ def read_params(config_class: type[Config], params: Mapping[str, str]) -> tuple[
     if (further := len(strangers) - STRANGERS) > 0:
         said.append(f"In the link, {further:,} more are no knobs of this page, and are left out too.")
     return config, said
-
-
-def _went_back() -> bool:
-    context = get_script_run_ctx(suppress_warning=True)
-    return bool(context and context.is_history_navigation)

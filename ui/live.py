@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import streamlit as st
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from streamlit import config
 
 import engine
 from engine import runs
@@ -68,7 +68,7 @@ def from_here(asked: HTTPConnection) -> bool:
     origin = asked.headers.get("origin")
     if origin is None:
         return True
-    allowed = [urlsplit(str(each)).netloc or str(each) for each in config.get_option("server.corsAllowedOrigins") or []]
+    allowed = [urlsplit(str(each)).netloc or str(each) for each in st.get_option("server.corsAllowedOrigins") or []]
     return origin != "null" and urlsplit(origin).netloc in (asked.headers.get("host", ""), *allowed)
 
 

@@ -26,17 +26,25 @@ _step = st.components.v2.component("playground_step", html=_HTML, css=_STEP, js=
 
 
 def place(
-    part: str, run: Run, *, key: str, nudged: Callable[[], None] | None = None, width: Any = "stretch", **data: Any
+    part: str,
+    run: Run,
+    *,
+    key: str,
+    nudged: Callable[[], None] | None = None,
+    back: Callable[[], None] | None = None,
+    width: Any = "stretch",
+    **data: Any,
 ) -> None:
     """A place that shows `part` of a run: "transport", "step", "timeline", "progress", "stage" or "curves".
 
     `nudged` is called, before the page is drawn again, when the run has come to rest or has other knobs; only the
-    transport does that.  What else the part takes is told as `data`: see assets/live/page.js.
+    transport does that.  `back` is called when the browser has gone back or forward; only progress does that.  What
+    else the part takes is told as `data`: see assets/live/page.js.
     """
     alive = runs.current().limits.pause_after / 3  # seconds between two signs of life
     told = {"part": part, "run": run.id, "key": run.key, "alive": alive, **data}
     mount = _step if part == "step" else _mount
-    mount(key=key, data=told, on_nudge_change=nudged or _nothing, width=width)
+    mount(key=key, data=told, on_nudge_change=nudged or _nothing, on_back_change=back or _nothing, width=width)
 
 
 def _nothing() -> None:

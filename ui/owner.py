@@ -9,8 +9,8 @@ import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import config
-from streamlit.url_util import make_url_path
+
+from ui import serving
 
 COOKIE = "playground"
 YEAR = 365 * 24 * 3600  # seconds
@@ -54,13 +54,9 @@ def _has_name(scope: Scope) -> bool:
     return bool(NAME.fullmatch(HTTPConnection(scope).cookies.get(COOKIE, "")))
 
 
-def _base() -> str:
-    return make_url_path(config.get_option("server.baseUrlPath") or "", "").rstrip("/")
-
-
 def _bare(scope: Scope) -> bool:
     path: str = scope["path"]
-    return path.removeprefix(f"{scope.get('root_path', '')}{_base()}").startswith(BARE) or path.startswith(BARE)
+    return path.removeprefix(f"{scope.get('root_path', '')}{serving.base()}").startswith(BARE) or path.startswith(BARE)
 
 
 def _is_page(message: Message, accepted: str) -> bool:
@@ -74,6 +70,6 @@ def _is_page(message: Message, accepted: str) -> bool:
 def _cookie(scope: Scope) -> str:
     """A new name.  Behind a proxy the page may have come by https though we were asked by http."""
     asked = HTTPConnection(scope).headers.get("x-forwarded-proto", scope["scheme"]).split(",")[0].strip()
-    path = f"{scope.get('root_path', '')}{_base()}" or "/"
+    path = f"{scope.get('root_path', '')}{serving.base()}" or "/"
     secure = "; Secure" if asked == "https" else ""
     return f"{COOKIE}={secrets.token_urlsafe(24)}; Path={path}; Max-Age={YEAR}; HttpOnly; SameSite=Lax{secure}"

@@ -29,7 +29,7 @@ from ui.controls import controls
 from ui.embed import iframe
 from ui.figures import figures
 from ui.foreign import offer
-from ui.link import home, settings
+from ui.link import home, settings, went_back
 from ui.mount import place
 from ui.plain import plain
 from ui.player import SPEEDS, Player, describe
@@ -113,7 +113,7 @@ def _run(player: Player, chosen: lesson.Lesson | None, *, unit: str) -> None:
         st.error(plain(look.message), icon=":material/error:")
         st.button("Reset", icon=":material/replay:", key=f"{slug}.again", on_click=whole(player.reset), shortcut="Home")
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.buttons"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="buttons"):
         pace = next((name for name, speed in SPEEDS.items() if speed == player.speed), "full speed")
         place("transport", run, key=f"{slug}.transport", nudged=whole(player.nudged), width="content", pace=pace,
               until=chosen.runs_to if chosen else None, lock=lesson.asks(slug, chosen),
@@ -125,7 +125,7 @@ def _run(player: Player, chosen: lesson.Lesson | None, *, unit: str) -> None:
             with st.container(key="step", width=STEP):
                 place("step", run, key=f"{slug}.step", unit=unit)
             place("timeline", run, key=f"{slug}.timeline")
-        place("progress", run, key=f"{slug}.says")
+        place("progress", run, key=f"{slug}.says", back=whole(went_back))
     if player.rewound:
         _offer_branch(player)
     if player.error:

@@ -2,36 +2,97 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import json
+import logging
+import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
+import streamlit as st
 from click import ClickException
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from streamlit import config
-from streamlit.url_util import make_url_path
-from streamlit.web import bootstrap, cli
 
 FILES = 65_536  # that may be open at once: more sockets than anybody is let in with
+log = logging.getLogger("playground")
+_made: list[Path] = []  # the folder with the configuration that holds, if it had to be made
 Place = Callable[[str], Mount | Route | WebSocketRoute]  # makes a route below a path such as "" or "/uni/play"
 
 
-def configure(main: Path) -> None:
-    """Let `.streamlit/config.toml` beside `main` hold, and the administrator's STREAMLIT_* variables above it.
+def script(main: Path, shell: Path) -> Path:
+    """The script to give to `st.App`: `shell`, or one that draws it, with the configuration that is to hold beside it.
 
-    `streamlit run` does the same, and its flags win over both: then nothing is left to do.  Under another server, such
-    as uvicorn, Streamlit (1.67) would look beside the script of `st.App` and where the server was started, and would
-    read no variable but those of secrets.  Raises `SystemExit`, with a sentence, if a variable cannot be read.
+    That is `.streamlit/config.toml` beside `main`, and the administrator's STREAMLIT_* variables above it.  `streamlit
+    run` sees to both itself, and its flags win over them.  Under another server, such as uvicorn, Streamlit (1.67)
+    looks beside the script of `st.App` and where the server was started, and reads no variable but those of secrets:
+    so a folder is made for as long as the process lasts.  To be called before an option is asked for.  Raises
+    `SystemExit`, with a sentence, if a variable cannot be read.
     """
-    if config._main_script_path is not None:
-        return
-    try:  # the command itself reads the variables, so that names, types and lists are the same
-        asked = cli.main_run.make_context("run", [str(main)]).params
+    if Path(sys.argv[0]).resolve() == main:
+        return shell
+    options = tomllib.loads((main.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    for name, value in _variables(main).items():
+        *sections, last = name.split("_")
+        table = options
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[last] = value
+    folder = Path(tempfile.mkdtemp(prefix="playground."))
+    _made.append(folder)
+    (folder / ".streamlit").mkdir()
+    lines = [f"{name} = {_toml(value)}\n" for name, value in options.items()]
+    (folder / ".streamlit" / "config.toml").write_text("".join(lines), encoding="utf-8")
+    drawing = folder / shell.name
+    drawing.write_text("from ui.shell import main\n\nmain()\n", encoding="utf-8")
+    st.App(drawing)  # the first one says where the configuration lies
+    if any(st.get_option(name) != value for name, value in _each(options)):
+        log.warning(
+            "Streamlit's options were read before the playground was imported: its own configuration is not in force."
+        )
+    return drawing
+
+
+@atexit.register
+def tidy() -> None:
+    """Remove the folder that was made.  A server that is stopped by a signal ends without what is done at an exit."""
+    while _made:
+        shutil.rmtree(_made.pop(), ignore_errors=True)
+
+
+def _each(options: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every option that is one text, number or switch, by its whole name: "theme.light.linkColor"."""
+    for name, value in options.items():
+        if isinstance(value, dict):
+            yield from _each(value, f"{before}{name}.")
+        elif not isinstance(value, (list, tuple)):
+            yield f"{before}{name}", value
+
+
+def _variables(main: Path) -> dict[str, Any]:
+    """What the STREAMLIT_* variables say, by the names of the flags: "server_maxUploadSize".
+
+    The command reads them, so that names, types and lists are the same.
+    """
+    [command] = entry_points(group="console_scripts", name="streamlit")
+    try:
+        said = command.load().commands["run"].make_context("run", [str(main)]).params
     except ClickException as error:
         raise SystemExit(f"The playground cannot start. {error.format_message()}") from None
-    config._main_script_path = str(main)
-    bootstrap.load_config_options({name: value for name, value in asked.items() if name not in ("target", "args")})
+    return {name: value for name, value in said.items() if name not in ("target", "args") and value not in (None, ())}
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(name)} = {_toml(each)}' for name, each in value.items())}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def room_for_sockets() -> None:
@@ -53,6 +114,12 @@ def routes(*places: Place) -> list[BaseRoute]:
     Streamlit (1.67) leaves the routes of `st.App` at the root, while pages look for them beside themselves.  So each
     is given as a function of the path that it stands below.  At the root it stays, unless it would hide the pages.
     """
-    base = make_url_path(config.get_option("server.baseUrlPath") or "", "").rstrip("/")
-    found: list[BaseRoute] = [place(base) for place in places] if base else []
-    return found + [route for route in (place("") for place in places) if not f"{base}/".startswith(f"{route.path}/")]
+    below = base()
+    found: list[BaseRoute] = [place(below) for place in places] if below else []
+    return found + [route for route in (place("") for place in places) if not f"{below}/".startswith(f"{route.path}/")]
+
+
+def base() -> str:
+    """The path that the app is served below, such as "/uni/play"; "" at the root."""
+    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}" if path else ""

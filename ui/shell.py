@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import streamlit as st
-from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
 from streamlit.errors import StreamlitAPIException
 
 from engine.contract import registry
@@ -72,17 +71,7 @@ def page(card: Card) -> st.Page:
     return st.Page(where, title=card.title, icon=f":material/{card.icon}:", url_path=card.slug)
 
 
-def from_the_top() -> None:
-    """Draw at the top of the page from here on.
-
-    A page that is asked for in the last moment of a fragment's run (how far a download has come) is run by the same
-    thread, where Streamlit (1.67) still has the place of that fragment: the whole page would be drawn into it.
-    """
-    context_dg_stack.set(get_default_dg_stack_value())
-
-
 def main() -> None:
-    from_the_top()
     carry_out()
     theme.read_link()
     st.set_page_config(

@@ -6,6 +6,7 @@
 //   progress    how it fares                      step     how far it is: the one place whose text is the page's own
 //
 // One place, the transport, tells the page when there is something that Streamlit draws: it sets the trigger `nudge`.
+// Another, progress, tells it when the browser has gone back or forward: the trigger `back`.
 
 const version = new URL(import.meta.url).search;
 const [{ LiveRun }, { Stage }, { counted, counter, status }, { transport }, { timeline }, { element, write }] = await Promise.all(
@@ -205,6 +206,11 @@ class Place {
 
   progress() {
     this.ends.push(status(this.root, this.shared.run, { unit: "" }));
+    // The page could not tell by the address: a message with an older one may also be merely late.  Streamlit hears of the
+    // same event, and must have taken the address over before this is sent.
+    const back = () => setTimeout(() => this.component.setTriggerValue("back", true));
+    addEventListener("popstate", back);
+    this.ends.push(() => removeEventListener("popstate", back));
   }
 
   // Of the run `data.of`, which may stand beside ours; then each has its name and its own step above it.

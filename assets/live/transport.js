@@ -13,10 +13,11 @@ const TYPES = "input, textarea, select, [contenteditable], [role=slider], [role=
 // it does; `opens`: the run begins with the first press, and is told its pace then.  Returns what takes it all away again.
 export function transport(root, run, { pace = "full speed", keys = root, until = () => null, beside = () => [], opens = false } = {}) {
   let wish = null; // "running" or "paused": pressed, and not yet answered
-  const button = (name, act) => {
-    const made = element("button", name.toLowerCase());
+  const button = (name, key, act) => {
+    const made = element("button", name.toLowerCase()), hint = element("kbd", "", key);
     made.type = "button";
-    made.append(sign(name), element("span", "", name));
+    hint.ariaHidden = "true"; // it is no part of the name
+    made.append(sign(name), element("span", "", name), hint);
     made.addEventListener("click", act);
     return made;
   };
@@ -39,7 +40,7 @@ export function transport(root, run, { pace = "full speed", keys = root, until =
     step: () => wanting("paused", run.do("step", 1)),
     reset: () => wanting("paused", run.do("reset")),
   };
-  const play = button("Play", acts.play), step = button("Step", acts.step), reset = button("Reset", acts.reset);
+  const play = button("Play", "Space", acts.play), step = button("Step", "S", acts.step), reset = button("Reset", "Home", acts.reset);
   const speed = element("select", "pace");
   speed.ariaLabel = "Speed";
   speed.append(...PACES.map(([text]) => new Option(text, text, false, text === pace)));
@@ -53,8 +54,10 @@ export function transport(root, run, { pace = "full speed", keys = root, until =
 
   function show() {
     const name = playing() ? "Pause" : "Play";
-    if (play.lastChild.textContent !== name) {
-      play.replaceChildren(sign(name), element("span", "", name));
+    const [drawn, said] = play.children;
+    if (said.textContent !== name) {
+      drawn.replaceWith(sign(name));
+      said.textContent = name;
       play.className = name.toLowerCase();
     }
     for (const each of [play, step, reset, speed]) each.disabled = run.may !== "steer";

@@ -4,6 +4,7 @@
 
 const version = new URL(import.meta.url).search;
 const { css, format, STEPS } = await import(`./theme.js${version}`);
+const { fine } = await import(`./decode.js${version}`);
 
 const PACE = 240; // milliseconds from step to step
 const MIN_BAND = 18; // pixels of a heatmap
@@ -45,7 +46,7 @@ export class Cell {
   update(spec, arrays, theme) {
     this.spec = spec;
     this.machine = MACHINES[spec.cell];
-    for (const name of ["gates", "from_input", "from_state", "bias"]) this[name] = arrays[spec[name]].data;
+    for (const name of ["gates", "from_input", "from_state", "bias"]) this[name] = fine(arrays[spec[name]], spec.scales[name]);
     [, this.steps, this.units] = arrays[spec.gates].shape;
     this.t = Math.min(this.t ?? (this.still.matches ? this.steps - 1 : 0), this.steps - 1);
     this.chosen = this.chosen === undefined ? undefined : Math.min(this.chosen, this.units - 1);
@@ -394,7 +395,7 @@ export class Cell {
     const at = this.aim(px, py);
     if (!at) return null;
     const rows = [["reads", this.spec.tokens[at.t]]];
-    if (at.name) rows.push([`${at.name}, ${this.machine.gates[at.name]}`, format(this.at(at.name, at.t, at.unit))]);
+    if (at.name) rows.push([`${at.name}, ${this.machine.gates[at.name]}`, format(this.at(at.name, at.t, at.unit), this.spec.scales.gates?.[2])]);
     return { title: at.name ? `Step ${at.t + 1}, number ${at.unit + 1}` : `Step ${at.t + 1}`, rows };
   }
 

@@ -28,3 +28,11 @@ function half(bits) {
   if (exponent === 31) return rest ? NaN : sign * Infinity;
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + rest / 1024) : 2 ** -24 * rest);
 }
+
+// Numbers that were sent in two bytes each: see `Arrays.fine` in engine/scene/arrays.py.
+export function fine({ data }, scale) {
+  if (!scale) return data;
+  const [first, step] = scale, numbers = new Float64Array(data.length);
+  for (let i = 0; i < data.length; i++) numbers[i] = data[i] === 65535 ? NaN : first + (data[i] + 0.5) * step;
+  return numbers;
+}

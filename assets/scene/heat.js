@@ -3,6 +3,7 @@
 
 const version = new URL(import.meta.url).search;
 const { NOT_A_NUMBER, STEPS } = await import(`./theme.js${version}`);
+const { fine } = await import(`./decode.js${version}`);
 const { hatching } = await import(`./marks.js${version}`);
 
 class Pixels {
@@ -35,7 +36,7 @@ export class Heat {
   }
 
   update(layer, arrays, theme) {
-    const { data, shape } = arrays[layer.values];
+    const { shape } = arrays[layer.values], data = fine(arrays[layer.values], layer.scale);
     const confidence = layer.confidence === undefined ? null : arrays[layer.confidence].data;
     const made = [theme.version, shape, layer.low, layer.high, layer.palette, layer.levels, layer.extent].join("|");
     const unchanged = made === this.made && same(this.data, data) && (!confidence || same(this.confidence, confidence));

@@ -91,10 +91,15 @@ function rgb(colour) {
   return (colour.match(/[\d.]+/g) || [255, 255, 255]).slice(0, 3).map(Number);
 }
 
-export function format(value) {
+// Four digits, and no more than so many `decimals`.
+export function format(value, decimals = Infinity) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "not a number" : value > 0 ? "∞" : "−∞";
   if (value === 0) return "0";
   const size = Math.abs(value);
+  if (size < 10 ** (3 - decimals)) {
+    const fixed = value.toFixed(decimals), round = Number(fixed);
+    return (round ? String(round) : fixed.replace("-", "")).replace("-", "−");
+  }
   const text = size >= 1e5 || size < 1e-3 ? value.toExponential(2).replace("e+", "e") : String(Number(value.toPrecision(4)));
   return text.replace(/-/g, "−");
 }

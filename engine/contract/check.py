@@ -322,8 +322,12 @@ def pace(slug: str) -> str:
     return f"A step takes {1000 * step:.1f} ms (fair to others: 60), a picture {1000 * picture:.1f} ms (fair: 10)."
 
 
-def check(slug: str, *, quick: bool = False) -> list[str]:
-    """A sentence for everything that is wrong with a lab; `quick` leaves out what trains for longer."""
+def check(slug: str, *, quick: bool = False, elsewhere: bool = True) -> list[str]:
+    """A sentence for everything that is wrong with a lab.
+
+    `quick` leaves out what trains for longer; without `elsewhere` no other process is started, in which its state
+    must go on.
+    """
     found: list[str] = []
     for name, one in CHECKS.items():
         if quick and name not in QUICK:
@@ -332,6 +336,6 @@ def check(slug: str, *, quick: bool = False) -> list[str]:
             found += one(slug)
         except Exception as error:  # the lab's own code: whatever it raises is a finding
             found.append(f"{name}: {type(error).__name__}: {error}")
-    if not quick:
+    if not quick and elsewhere:
         found += resumed([slug]).values()
     return found

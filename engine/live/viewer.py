@@ -22,7 +22,6 @@ from engine.runs.timeline import Timeline
 
 FASTEST, SLOWEST = 0.04, 0.5  # seconds between two pictures of a stage, alone and in a full class
 CURVES = 1.0  # seconds between two pictures of curves: they move less
-SHARE = 0.25  # of the worker's time goes into pictures at most, while anything trains
 FORGETS = 30.0  # seconds without a confirmation after which a viewer counts as gone asleep
 RESTS = 0.3  # seconds after which a run that came to rest is said to rest
 SAID = 2.0  # seconds between two sentences while a run trains
@@ -41,7 +40,7 @@ class Viewers:
         self.viewers: dict[int, Viewer] = {}
         self.shown: dict[int, list[tuple[str, str, bool]]] = {}  # what each has in sight: run, part, if it is narrow
         self.runs: dict[str, Watched] = {}
-        self.rests_until = 0.0  # pictures wait till then: they have had their share of the time
+        self.rests_until = -math.inf  # pictures wait till then: they have had their share of the time
 
     # ------------------------------------------------------------------ what viewers say
 
@@ -72,9 +71,10 @@ class Viewers:
         outcome = steer(self.bench, viewer.run_id, message)
         run_id = message.get("run")
         run_id = run_id if run_id in self.bench.beside(viewer.run_id) else viewer.run_id
-        timeline = self.bench.runs[run_id]
+        timeline, began = self.bench.runs[run_id], self.clock()
         config = {"config": timeline.wanted.to_params()} if message["type"] == "turn" else {}
         self._tell([number], run_id, did=did, refused=outcome.refused, **config)
+        self._spent(began)
         held = message.get("held") is True
         if message["type"] == "pick" and outcome.new:
             viewer.holds, turned = run_id if held else "", tuple(dict.fromkeys((*viewer.turned, *outcome.turned)))
@@ -89,7 +89,7 @@ class Viewers:
     def _welcome(self, number: int, run_id: str, message: Mapping[str, Any]) -> None:
         if run_id not in self.bench.runs:
             return
-        wanted, before = message.get("parts"), self.viewers.get(number)
+        wanted, before, began = message.get("parts"), self.viewers.get(number), self.clock()
         parts = [part for part in PARTS if not isinstance(wanted, list) or part in wanted]
         viewer = self.viewers[number] = Viewer(run_id, str(message.get("may", "watch")), parts)
         viewer.beside = message.get("beside") is True
@@ -97,6 +97,7 @@ class Viewers:
             viewer.holds, viewer.turned = before.holds, before.turned
         self._around()
         self._tell([number], run_id, may=viewer.may, config=self.bench.runs[run_id].wanted.to_params())
+        self._spent(began)
 
     def _confirmed(self, viewer: Viewer, run_id: object, n: int) -> None:
         now = self.clock()
@@ -111,12 +112,13 @@ class Viewers:
 
     def serve(self) -> None:
         """Make the pictures that somebody has room for, and say what has changed besides."""
+        began = self.clock()
         around = self._around()
-        for run_id, part, narrow in self._due():
-            if self.clock() >= self.rests_until or self.bench.resting:
-                shown = (run_id, part, narrow)
-                ready = [n for n in around[run_id] if shown in self.shown[n] and self._wants(n, *shown)]
-                self._draw(*shown, ready)
+        for shown in self._due():
+            if self.clock() < self.rests_until and not self.bench.resting:
+                break
+            self._draw(*shown, [n for n in around[shown[0]] if shown in self.shown[n] and self._wants(n, *shown)])
+            began = self._spent(began)
         for run_id, numbers in around.items():
             timeline = self.bench.runs[run_id]
             now, config = _state(timeline), timeline.wanted
@@ -124,6 +126,18 @@ class Viewers:
                 self._tell(wondering, run_id)
             steering = [n for n in numbers if self.viewers[n].run_id == run_id and self.viewers[n].may == "steer"]
             self._announce(run_id, self.runs[run_id], steering)
+        self._spent(began)
+
+    def drew(self, seconds: float) -> None:
+        """Somebody else had something drawn for so long: while anything trains, that counts as ours."""
+        if not self.bench.resting:
+            self.rests_until = max(self.rests_until, self.clock()) + seconds * (1 / self.bench.limits.drawing_share - 1)
+
+    def _spent(self, began: float) -> float:
+        """All since `began` went into pictures and what is said with them.  Returns the time now."""
+        now = self.clock()
+        self.drew(now - began)
+        return now
 
     def _around(self) -> dict[str, list[int]]:
         """Who is to know of each run: those who watch it, or one that it stands beside.  Others are forgotten."""
@@ -222,10 +236,7 @@ class Viewers:
         confirmed = {number: self.viewers[number].seat(run_id, part).keys for number in ready}
         for numbers, message in watched.keys[part].messages(scene, header, confirmed):
             self.send(numbers, message)
-        took = self.clock() - began
-        watched.drawing += 0.2 * (took - watched.drawing)
-        if not self.bench.resting:
-            self.rests_until = self.clock() + took * (1 / SHARE - 1)
+        watched.drawing += 0.2 * (self.clock() - began - watched.drawing)
 
     def _tell(self, numbers: Sequence[int], run_id: str, **more: Any) -> None:
         """A status of a run for some viewers; with its knobs, if somebody does not know them."""

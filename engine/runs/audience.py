@@ -30,6 +30,9 @@ class Audience(Protocol):
     def serve(self) -> None:
         """Make what somebody has room for, and send it."""
 
+    def drew(self, seconds: float) -> None:
+        """Somebody who does not watch had something drawn for so long, in a time that is meant for training."""
+
     def pause(self) -> float:
         """Seconds until there may be something to make."""
 

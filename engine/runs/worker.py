@@ -27,6 +27,8 @@ PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id
 WARMING, READING = "warming up", "reading a file"  # in place of a run's id
 # A run is as it was after these.
 READS = ("peek", "report", "read", "warm", *LOOKS)
+DRAWS = ("peek", "curves", "inside", "answer", "facts")  # and what these take counts as drawing
+SERVED_EVERY = 0.01  # seconds between two looks at who wants a picture, while something trains
 MEASURED_EVERY = 0.25  # seconds between two measurements of the resident memory
 
 log = logging.getLogger(__name__)
@@ -107,7 +109,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
     if waiting.poll(500):  # ms: what the pool asks for first, to use every lab or to take over runs, is urgent
         _answer(bench, viewers, cold, pipe, pulse, owed)
     os.nice(4)  # from here on pages come first: a visitor notices a late picture sooner than a slower epoch
-    copies = _copies(bench, pipe, pulse)
+    copies, serve_at = _copies(bench, pipe, pulse), 0.0
     while True:
         run_id = bench.next_run()
         pulse.beat(run_id or "")
@@ -116,7 +118,9 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
             _send_owed(bench, pipe, pulse, owed)
         elif cold and bench.resting and not waiting.poll(500):  # nobody wanted anything for half a second
             cold.one()
-        viewers.serve()
+        if run_id is None or time.monotonic() >= serve_at:  # slices are shorter where many train
+            viewers.serve()
+            serve_at = time.monotonic() + SERVED_EVERY
         idle = 0.0 if run_id is not None or (cold and bench.resting) else min(bench.idle_for(), viewers.pause())
         while waiting.poll(1000 * idle):  # ms
             _answer(bench, viewers, cold, pipe, pulse, owed)
@@ -129,6 +133,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
 def _answer(bench: Any, viewers: Audience, cold: Any, pipe: Any, pulse: Pulse, owed: set[str]) -> None:
     number, verb, run_id, args = pipe.recv()
     pulse.beat(READING if verb == "read" else run_id)
+    began = time.monotonic()
     if verb == "hear":  # nobody waits for an answer
         if viewers.hear(number, run_id, *args):
             owed.update(bench.beside(run_id))  # what is done to one, others do too
@@ -151,6 +156,8 @@ def _answer(bench: Any, viewers: Audience, cold: Any, pipe: Any, pulse: Pulse, o
         bench.runs[run_id].fail(error)
         message = pickle.dumps((number, True, None), protocol=5)
     pipe.send_bytes(message)
+    if verb in DRAWS:
+        viewers.drew(time.monotonic() - began)
     if verb not in READS:
         owed.update(bench.beside(run_id))  # what is done to one, others do too
 

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 EDGES_SHOWN = 2000  # more cannot be told apart, and cost time to draw
 _STEPS = 254  # a quantised cell holds 0 to 254; 255 marks a cell that is not a number
 _CODES = {np.dtype("u1"): "u1", np.dtype("<u2"): "u2", np.dtype("<f4"): "f4"}
+_CELLS = 65_535  # of a number that is sent in two bytes; one more marks what is not a number
+_MOST = 4  # decimals that are shown of any number, if it is below one
 
 Array = NDArray[Any]
 Span = tuple[float, float]
@@ -33,6 +35,26 @@ class Arrays:
         self.chunks.append(array.tobytes() + bytes(padding))
         self.size += array.nbytes + padding
         return len(self.directory) - 1
+
+    def fine(self, values: ArrayLike, *, decimals: int) -> tuple[int, list[float] | None]:
+        """Store numbers in two bytes each, if that shows as much: the index, and how they are read.
+
+        From ``[first, step, shown]`` they are read as ``first + (stored + 0.5) * step``, and 65,535 is not a number.
+        Rounded to so many decimals as are `shown`, `decimals` at least, each is what it was: between two steps lies
+        what is rounded up or down.  Numbers that reach too far for that, or to infinity, stay float32: then None.
+        """
+        array = np.asarray(values, dtype=np.float32)
+        known = array[~np.isnan(array)].astype(np.float64)
+        low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+        for shown in range(_MOST, decimals - 1, -1):
+            half = 0.5 * 10.0**-shown
+            first = math.floor(low / half) * half if math.isfinite(low) else low
+            parts = math.floor((_CELLS - 1) * half / max(high - first, 1e-6)) if math.isfinite(high - first) else 0
+            if parts:
+                step = half / parts
+                stored = np.floor((array.astype(np.float64) - first) / step)
+                return self.add(np.where(np.isnan(array), _CELLS, stored), "<u2"), [first, step, shown]
+        return self.add(array), None
 
     def __getitem__(self, index: int) -> Array:
         """The array that was stored under `index`, as it travels."""

@@ -43,10 +43,12 @@ def recurrent_cell(
         raise ValueError(f"{len(tokens)} tokens need gates (T, H) and sums (gates, T, H), not "
                          f"{values.shape[1:]} and {parts[0].shape}.")  # fmt: skip
     reach = [max(1.0, float(np.nan_to_num(np.abs(gate)).max())) for gate in values]
+    fine = {"gates": values, "from_input": parts[0], "from_state": parts[1]}
+    sent = {name: scene.arrays.fine(numbers, decimals=2) for name, numbers in fine.items()}
     scene.add(
         "cell", key, title, weight, cell=cell, tokens=list(tokens), said=list(said), wanted=list(wanted),
         short=[t if len(t) == 1 else t[0] if t[0] == "✓" else "" for t in tokens], asked=asked, names=list(gates),
         reach=reach, span=list(span), unit=unit, units=units or values.shape[2], note=note,
-        gates=scene.arrays.add(values), from_input=scene.arrays.add(parts[0]),
-        from_state=scene.arrays.add(parts[1]), bias=scene.arrays.add(bias),
+        **{name: index for name, (index, _) in sent.items()}, bias=scene.arrays.add(bias),
+        scales={name: scale for name, (_, scale) in sent.items() if scale},
     )  # fmt: skip

@@ -62,8 +62,9 @@ class Panel:
         Row 0 is the lowest y.  `extent` is (x of the first column, x of the last, y of the first row, y of the last),
         as `np.linspace` gives them; left out, it is the whole panel.  `low` and `high` bound the colours; left out,
         they are the smallest and largest finite value.  `levels` draws contour lines, so many or at these values.
-        `discrete` shows every cell as a square.  On the wire a value has 255 steps, or is a float32 if `exact`, or
-        with contour lines.  `log` colours by the logarithm of `values`, which must then be positive where finite.
+        `discrete` shows every cell as a square.  On the wire a value has 255 steps, or is a float32 if `exact`; with
+        contour lines it has 65,535, or is a float32 where those would be too coarse.  `log` colours by the logarithm of
+        `values`, which must then be positive where finite.
         Cells that are not a number are hatched.
         """
         array = matrix(values, "a heatmap")
@@ -74,10 +75,17 @@ class Panel:
             low, high = (None if v is None else math.log10(v) for v in (low, high))
         low, high = bounds(array, low=low, high=high)
         lines = contour_levels(levels, low=low, high=high, log=log)
-        values_at = self._arrays.add(array) if exact or lines else self._arrays.add(quantise(array, low, high), "u1")
+        scale: list[float] | None = None
+        if exact or (lines and log):
+            values_at = self._arrays.add(array)
+        elif lines:
+            values_at, scale = self._arrays.fine(array, decimals=3)
+        else:
+            values_at = self._arrays.add(quantise(array, low, high), "u1")
         self._layer(
             "heatmap", name, values=values_at, extent=self._extent(extent), low=low, high=high,
             palette=_palette.known_map(palette), levels=lines, discrete=discrete, log=log,
+            **({} if scale is None else {"scale": scale}),
         )  # fmt: skip
 
     def classes(

@@ -148,3 +148,19 @@ def test_every_code_of_an_array_is_read_in_a_browser_without_float16_too(plain: 
             got = [float(each.replace("Infinity", "inf")) for each in told]
             assert np.array_equal(got, meant, equal_nan=True), (code, told)
         assert old_kind == ("Float32Array" if code == "f2" else kind)
+
+
+def test_what_is_sent_in_two_bytes_is_said_with_the_digits_that_it_has(plain: PlainPage) -> None:
+    plain.clear()
+    values = np.array([0.0, 0.00004, 0.00061, 0.0123449, 0.7, 0.98766, -0.4321, 1.23456, np.nan], np.float32)
+    arrays = Scene().arrays
+    index, scale = arrays.fine(values, decimals=3)
+    said = plain.page.evaluate(
+        """async ([stored, scale]) => {
+          const [{ fine }, { format }] = await Promise.all(
+            ["decode", "theme"].map((name) => import(`./assets/scene/${name}.js`)));
+          return Array.from(fine({ data: Uint16Array.from(stored) }, scale), (value) => format(value, scale[2]));
+        }""",
+        [arrays[index].tolist(), scale],
+    )
+    assert said == ["0.0000", "0.0000", "0.0006", "0.0123", "0.7", "0.9877", "−0.4321", "1.235", "not a number"]

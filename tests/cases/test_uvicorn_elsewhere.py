@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from visitor import serve
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILE = ROOT / ".streamlit" / "config.toml"
@@ -56,10 +57,28 @@ def test_every_line_of_the_configuration_holds_from_another_folder(tmp_path: Pat
     assert differing(options(tmp_path)) == {}
 
 
-def test_it_holds_where_another_configuration_lies_and_where_options_were_read_before(tmp_path: Path) -> None:
+def test_it_holds_where_another_configuration_lies(tmp_path: Path) -> None:
     (tmp_path / ".streamlit").mkdir()
     (tmp_path / ".streamlit" / "config.toml").write_text("[browser]\ngatherUsageStats = true\n", encoding="utf-8")
-    assert differing(options(tmp_path, first="import streamlit; streamlit.get_option('server.port')")) == {}
+    assert differing(options(tmp_path)) == {}
+    assert "own configuration" not in start(tmp_path).stderr
+
+
+def test_where_options_were_read_before_the_log_says_that_it_does_not_hold(tmp_path: Path) -> None:
+    """Streamlit reads its files once; a server that asks it for an option before it imports the app comes too early."""
+    done = start(tmp_path, first="import streamlit; streamlit.get_option('server.port')")
+    assert done.returncode == 0 and "its own configuration is not in force" in done.stderr
+
+
+def test_the_folder_that_is_made_for_a_process_goes_with_it(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    assert differing(options(tmp_path, TMPDIR=str(temporary))) == {}
+    assert list(temporary.glob("playground.*")) == []
+    with serve(tmp_path / "log.txt", asgi="app:app", TMPDIR=str(temporary), PLAYGROUND_WORKERS="1") as server:
+        assert len(list(temporary.glob("playground.*"))) == 1
+        server.stop()
+    assert list(temporary.glob("playground.*")) == []
 
 
 def test_what_an_administrator_sets_by_variable_wins(tmp_path: Path) -> None:
@@ -74,7 +93,8 @@ def test_what_an_administrator_sets_by_variable_wins(tmp_path: Path) -> None:
 def test_the_flags_of_streamlit_run_win(tmp_path: Path) -> None:
     """They are read, with the variables, before the app is: here as `streamlit run app.py` reads them."""
     first = (
-        "from streamlit import config\nfrom streamlit.web import bootstrap\n"
+        "import sys\nfrom streamlit import config\nfrom streamlit.web import bootstrap\n"
+        f"sys.argv = [{str(ROOT / 'app.py')!r}]\n"
         f"config._main_script_path = {str(ROOT / 'app.py')!r}\n"
         "bootstrap.load_config_options({'server_maxUploadSize': 3})"
     )

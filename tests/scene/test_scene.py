@@ -130,11 +130,30 @@ def test_a_heatmap_comes_back_within_half_a_step(low, high):
     assert layer["extent"] == [-1, 1, -1, 1]
 
 
-def test_an_exact_heatmap_and_one_with_contours_are_float32():
+def test_an_exact_heatmap_is_float32_and_so_is_one_with_contours_that_reaches_too_far():
     values = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
-    for settings in ({"exact": True}, {"levels": [0.0]}, {"levels": 3}):
-        layer, arrays = one_layer("heatmap", values, **settings)
-        assert np.array_equal(arrays[layer["values"]], values)
+    for factor, settings in ((1, {"exact": True}), (1, {"exact": True, "levels": 3}), (40, {"levels": [0.0]})):
+        layer, arrays = one_layer("heatmap", factor * values, **settings)
+        assert np.array_equal(arrays[layer["values"]], factor * values) and "scale" not in layer
+    values[0, 0] = np.inf
+    layer, arrays = one_layer("heatmap", values, levels=[0.0], low=-1, high=1)
+    assert np.array_equal(arrays[layer["values"]], values)
+
+
+@pytest.mark.parametrize(
+    "low, high, decimals", [(0, 1, 4), (-1.6, 1.6, 4), (-16, 16, 3), (1000, 1000.5, 4), (0.5, 0.5, 4)]
+)
+def test_a_heatmap_with_contours_shows_the_digits_that_it_has(low, high, decimals):
+    values = np.random.default_rng(1).uniform(low, high, size=(60, 60)).astype(np.float32)
+    values[3, 3] = np.nan
+    layer, arrays = one_layer("heatmap", values, levels=[0.5])
+    stored, (first, step, shown) = arrays[layer["values"]], layer["scale"]
+    assert shown == decimals and stored.dtype == np.uint16 and stored[3, 3] == 65535
+    known = stored != 65535
+    assert known.sum() == values.size - 1
+    for back, value in zip(first + (stored[known] + 0.5) * step, values[known], strict=True):
+        assert f"{back:.{shown}f}" == f"{value:.{shown}f}"
+        assert abs(back - value) <= max(high - low, 1e-6) / 65000
 
 
 def test_what_is_not_finite_is_marked_or_clipped():

@@ -275,6 +275,26 @@ def test_a_link_says_who_marches() -> None:
     assert sorted(marching) == [(0, 2, False), (5, 2, True)]
 
 
+# ---------------------------------------------------------------------- picks in a figure that stands still
+
+
+def test_what_is_picked_under_inside_turns_knobs_and_sets_numbers_as_on_the_stage() -> None:
+    app = arrive()
+    app.session_state[f"{SLUG}.tab"] = "Inside"
+    sound(drive.step(app, SLUG))
+    before = drive.look(app, SLUG)
+    sound(drive.pick(app, panel="hidden", kind="plane", x=0.0, y=0.0))  # the lab has no answer to it
+    assert drive.look(app, SLUG).version == before.version
+    sound(drive.pick(app, panel="output", kind="plane", x=0.5, y=-0.5))
+    follow = drive.run_of(app, SLUG).report().wanted.follow
+    assert follow != before.wanted.follow and app.query_params["follow"] == str(follow)
+    assert drive.player(app, SLUG).wanted.follow == follow and not drive.look(app, SLUG).changed_at  # it only looks
+    sound(drive.pick(app, panel="graph", kind="edge", layer=0, source=0, target=0, value=2.5))
+    assert drive.look(app, SLUG).changed_at == (1,)
+    drive.pick(app, panel="graph", kind="edge", layer=0, source=0, target=0, value=1e9)
+    assert "give a number from -100 to 100" in app.error[0].value and drive.look(app, SLUG).changed_at == (1,)
+
+
 # ---------------------------------------------------------------------- a lesson
 
 

@@ -22,10 +22,7 @@ def stage(view: View) -> Scene:
     scene = Scene(height=560)
     _risk(scene, view)
     {"digits": _digits, "curve": _curve, "coefficients": _coefficients}[frame.kind](scene, frame, view.config)
-    scene.stops(
-        "Width" if frame.across == "width" else "Epoch", [_stop(frame, k) for k in range(len(frame.stops))],
-        panel="risk", at=np.log10(frame.stops),
-    )  # fmt: skip
+    scene.stops("Width" if frame.across == "width" else "Epoch", _stops(frame), panel="risk", at=np.log10(frame.stops))
     return scene
 
 
@@ -124,15 +121,15 @@ def middle(values: np.ndarray) -> np.ndarray:
     return np.median(values, axis=1) if len(values) else np.zeros(0)
 
 
-def _middles(frame: Any, k: int) -> tuple[float, float]:
-    """Test and training error at stop k."""
-    return float(np.median(frame.test_error[k])), float(np.median(frame.train_error[k]))
+def _stops(frame: Any) -> list[str]:
+    """What the slider says at each stop: test and training error there."""
+    errors = zip(frame.stops, middle(frame.test_error), middle(frame.train_error), strict=True)
+    return [_stop(frame.threshold, at, *(error if error > 1e-9 else 0 for error in both)) for at, *both in errors]
 
 
-def _stop(frame: Any, k: int) -> str:
-    n = "" if np.isnan(frame.threshold) else f" = {frame.stops[k] / frame.threshold:.2g} × threshold"
-    test, train = (error if error > 1e-9 else 0 for error in _middles(frame, k))
-    return f"{frame.stops[k]:,}{n}: test error {test:.3g}, training error {train:.2g}"
+def _stop(threshold: float, at: int, test: float, train: float) -> str:
+    n = "" if np.isnan(threshold) else f" = {at / threshold:.2g} × threshold"
+    return f"{at:,}{n}: test error {test:.3g}, training error {train:.2g}"
 
 
 def _at(frame: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -191,11 +188,11 @@ def _risk(scene: Scene, view: View) -> None:
     else:
         each = "width" if frame.across == "width" else "epoch"
         panel.text(float(left), (low + high) / 2, f"Press Play: {each} by {each}", mark=False)
-    for k, stop in enumerate(stops):
+    middles = _at(frame, stops, middle(frame.test_error))
+    for k, at in enumerate(np.log10(stops)):
         with panel.stop(k):
-            at = np.log10(stop)
             panel.lines([np.array([[at, low], [at, high]])], colour="mark", width=1.2)
-            panel.points(_at(frame, stops[[k]], middle(frame.test_error)[[k]]), colours=["mark"], shape="ring", size=9)
+            panel.points(middles[[k]], colours=["mark"], shape="ring", size=9)
 
 
 def tuned(frame: Any) -> bool:
