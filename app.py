@@ -1,4 +1,4 @@
-"""The playground as one ASGI app: `streamlit run app.py`, or `uvicorn app:app`, from any folder; docs/faults.md has its flags.
+"""The playground as one ASGI app: `streamlit run app.py`, or `uvicorn app:app`, from any folder.
 
 The worker pool starts here and not in a page: a process started from a script thread would run the script again.
 """
