@@ -61,8 +61,8 @@ def on_script_error(error: Exception) -> bool:
     return True
 
 
-script = serving.script(Path(__file__).resolve(), ROOT / "ui" / "shell.py")
 serving.room_for_sockets()
+script = serving.script(Path(__file__).resolve(), ROOT / "ui" / "shell.py")
 app = st.App(
     script,
     lifespan=lifespan,
