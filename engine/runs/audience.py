@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Watch:
     run_id: str
     deliver: Callable[[bytes | str | None], None]
     hello: Mapping[str, Any] | None = None  # the last one: said again where the run is taken over
+    visible: bool = True  # whether its tab is in sight, as it says
+    unheard: list[Mapping[str, Any]] = field(default_factory=list)  # what it asked of a run that was parked
 
     @property
     def steers(self) -> bool:

@@ -38,6 +38,7 @@ class Bench:
     ) -> None:
         self.limits, self.device, self.clock = limits or Limits(), device, clock
         self.runs: dict[str, Timeline] = {}
+        self.parked: dict[str, bytes] = {}  # runs that are parked here since nothing can be written
         self._turns: deque[str] = deque()
         self._cut: tuple[str, float] = ("", 0.0)  # whose turn a wish has interrupted, and the seconds left of it
         self._groups: dict[Timeline, Group] = {}
@@ -51,7 +52,7 @@ class Bench:
         ``failed`` instead.
         """
         handler: Callable[..., Any] = getattr(self, f"_do_{verb}")
-        if verb in ("open", "adopt"):
+        if verb in ("open", "adopt", "parked", "unpark"):
             return handler(run_id, *args)
         hosted = self.runs[run_id]
         try:
@@ -92,6 +93,41 @@ class Bench:
         self._turns.remove(run_id)
         if group := self._groups.pop(hosted, None):
             group.part(hosted)
+
+    def _do_park(self, hosted: Timeline, folder: str, message: str) -> dict[str, tuple[Look, bool]] | None:
+        """Put a run and those beside it away as they are, paused with `message`: into files, or into memory.
+
+        Returns how each is, and whether it lies in `folder`, in a file of its name.  None, and nothing has happened,
+        if one of them trains or is on its way to another step, or if the lab's own state cannot be kept, over which
+        its run fails.
+        """
+        run_id = next(name for name, other in self.runs.items() if other is hosted)
+        there = {name: self.runs[name] for name in self.beside(run_id)}
+        if any(map(_busy, there.values())):
+            return None
+        packed: dict[str, bytes] = {}
+        for name, each in there.items():
+            try:
+                packed[name] = pickle.dumps(copies.parked(each, message), protocol=5)
+            except Exception as error:  # the lab's own state
+                each.fail(error)
+                return None
+        told: dict[str, tuple[Look, bool]] = {}
+        for name, each in there.items():
+            look = each.report()
+            paused = dataclasses.replace(look, message=message) if look.status == "paused" else look
+            told[name] = (paused, copies.written(folder, name, packed[name]))
+            if not told[name][1]:
+                self.parked[name] = packed[name]
+            self._do_close(each)
+        return told
+
+    def _do_parked(self, run_id: str) -> bytes:
+        """What is kept in memory of a parked run."""
+        return self.parked[run_id]
+
+    def _do_unpark(self, run_id: str) -> None:
+        self.parked.pop(run_id, None)
 
     def _do_group(self, hosted: Timeline, marching: Mapping[str, bool]) -> None:
         """Show runs together: their ids, the leader's first, and whether each marches.  They take on its pace."""

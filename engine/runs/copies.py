@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import pickle
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from engine.contract.knobs import Config
@@ -11,6 +14,8 @@ from engine.contract.states import pack
 from engine.runs.history import Checkpoint
 from engine.runs.limits import Limits
 from engine.runs.timeline import Timeline
+
+log = logging.getLogger(__name__)
 
 AS_IT_IS = ("slug", "device", "first_config", "looks", "status", "message", "speed", "to_do", "until", "reached",
             "facts", "waits", "last_step", "recorded", "back_to", "history", "interventions", "version",
@@ -44,6 +49,16 @@ def twin(timeline: Timeline) -> dict[str, Any]:
     return {**told, "to_do": None, "until": None, "acted": {}, "config": timeline.config}
 
 
+def parked(timeline: Timeline, message: str) -> dict[str, Any]:
+    """Everything that there is of a run that rests: it comes back paused, with `message`, where it did not end."""
+    if timeline.status != "failed":
+        timeline.save()
+    told = _told(timeline, timeline.experiment.step_count, list(timeline.checkpoints))
+    if timeline.status in ("running", "paused"):
+        told |= {"status": "paused", "message": message}
+    return {**told, "config": timeline.config}
+
+
 def _told(timeline: Timeline, step: int, checkpoints: list[Checkpoint]) -> dict[str, Any]:
     return {name: getattr(timeline, name) for name in AS_IT_IS} | {"step": step, "checkpoints": checkpoints}
 
@@ -61,7 +76,25 @@ def adopt(dumped: Mapping[str, Any], limits: Limits) -> Timeline:
     else:
         timeline.restore(dumped["step"])
         timeline.then = dumped["status"]
+        if timeline.experiment.step_count == timeline.target and timeline.back_to is None:
+            timeline.arrive()  # it is there: nobody has to see it on its way
     return timeline
+
+
+def written(folder: str, name: str, packed: bytes) -> bool:
+    """Whether a packed run could be written into a folder, whole."""
+    if not folder:
+        return False
+    part = Path(folder) / f"{name}.part"
+    try:
+        part.write_bytes(packed)
+        part.replace(Path(folder) / name)
+    except OSError as error:  # a full disk, a folder that is gone
+        log.info("A parked run stays in memory: %s", error)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def branch(hosted: Timeline, step: int, config: Config) -> Timeline:

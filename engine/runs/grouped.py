@@ -91,11 +91,10 @@ class Grouped(Records):
             except KeyError:  # on their way to another worker, which is told
                 log.info("The runs beside %s are not on their bench yet.", there[0].run_id)
 
-    def _touched(self, record: Record, *, acts: bool) -> None:
-        """Somebody asked for a run, which keeps those beside it too; or did something to it: it may play again."""
+    def _touched(self, record: Record) -> None:
+        """Somebody asked for a run, which keeps those beside it too."""
         for each in record.together:
             each.asked, each.left = time.monotonic(), math.inf
-            each.leased_out = each.leased_out and not acts
 
     def _leaving(self, record: Record) -> Sequence[Record]:
         """Who goes with a run that is closed: all whom it leads, and itself last."""

@@ -43,3 +43,4 @@ class InlinePool(Pool):
         with self._lock:
             self._records.clear()
             self._bench.runs.clear()
+        self.discard_all()

@@ -36,9 +36,10 @@ class Limits(ShelfBounds):
     checkpoint_seconds: float = 0.25  # of training between two checkpoints
     recovery_seconds: float = 2.0  # between two copies sent to the parent, from which a lost run goes on
 
-    leave_after: float = 15.0  # seconds after the page was closed or left until its runs pause
-    pause_after: float = 90.0  # seconds without anybody asking; a hidden browser tab asks once a minute
-    drop_after: float = 900.0  # seconds without anybody asking until the run is closed
+    leave_after: float = 15.0  # seconds after the last page that showed it was closed or left until a run is parked
+    pause_after: float = 90.0  # seconds without anybody who sees it, as in a hidden browser tab, until it is parked
+    drop_after: float = 900.0  # seconds without anybody who sees it until the run is closed
+    parked: int = 400  # runs put away at most, each with its timeline, of ``checkpoint_mb`` at most; the oldest go
     hang_after: float = 20.0  # seconds without a heartbeat until a worker is replaced
     start_timeout: float = 90.0  # seconds a worker may take to import torch and report
     crashes: int = 3  # workers that one run may bring down before it is not started again

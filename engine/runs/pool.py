@@ -23,10 +23,10 @@ from engine.contract.knobs import Config
 from engine.contract.reading import ReadError
 from engine.runs import reading
 from engine.runs.audience import Watch
-from engine.runs.grouped import Grouped
 from engine.runs.grouped import PoolFull as PoolFull
 from engine.runs.history import Look
 from engine.runs.limits import Limits
+from engine.runs.parked import Parking
 from engine.runs.records import GONE, Record
 from engine.runs.run import PoolError as PoolError
 from engine.runs.run import Run
@@ -42,7 +42,7 @@ class WorkerLost(PoolError):
     """The worker ended before it answered."""
 
 
-class Pool(Grouped):
+class Pool(Parking):
     """Places runs on benches.  Thread-safe."""
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -87,6 +87,7 @@ class Pool(Grouped):
         other = self._expected(beside)
         if other.slug != slug:
             raise ValueError(f"A run of {slug} cannot stand beside one of {other.slug}.")
+        self.awake(other)
         self._make_room_beside(other)
         self._join(record, other)
         if record.place is not None:
@@ -103,7 +104,11 @@ class Pool(Grouped):
         if source is None:
             raise PoolError(GONE)
         record = Record(source.slug, source.config, owner)
-        if source.place is None:  # it has no past yet, but what its link tells
+        past = self.past(source) if source.place is None else None
+        if past is not None:  # it is parked, or waits for a place again
+            record.dump = {**past, "acted": {}, "message": "" if past["status"] == "paused" else past["message"]}
+            record.config = past.get("config", record.config)
+        elif source.place is None:  # it has no past yet, but what its link tells
             record.queued = [wish for wish in source.queued if wish[0] != "play"]
         else:
             try:
@@ -146,7 +151,8 @@ class Pool(Grouped):
         if verb not in LOOKS:
             self.require(run_id, key)
         record = self._record(run_id)
-        self._touched(record, acts=True)
+        self.awake(record)
+        self._touched(record)
         with self._lock:
             if record.place is None:
                 if verb in ASKS:
@@ -167,7 +173,9 @@ class Pool(Grouped):
         if record is None:
             return Look(status="lost", message=GONE)
         with self._lock:
-            self._touched(record, acts=False)
+            self._touched(record)
+            if record.parked:
+                return record.look
             if record.place is None:
                 return self._waiting_look(record)
         if record.look.status == "lost":
@@ -202,33 +210,47 @@ class Pool(Grouped):
         Raises `PoolError` if it is gone, and `PoolFull` for one who only watches where as many do as may: there is
         room for those who steer.
         """
-        record = self._record(watch.run_id)
-        self._touched(record, acts=message.get("type") not in ("hello", "ack", "seen"))
-        if message.get("type") == "hello":
+        record, kind = self._record(watch.run_id), message.get("type")
+        acts = kind not in ("hello", "ack", "seen")
+        if kind == "hello":
             if watch.hello is None and message.get("may") != "steer":
                 with self._lock:
                     there = [w for w in self._watches.values() if w.run_id == watch.run_id]
                 if sum(w.hello is not None and not w.steers for w in there) >= self.limits.viewers_per_run:
                     raise PoolFull("As many people as can watch one run are watching this one. Try again later.")
-            watch.hello = message
+            watch.hello, watch.visible = message, True
+        if kind == "seen":
+            watch.visible = message.get("value") is True
+        if watch.steers if acts else watch.visible:  # a hidden tab keeps no run
+            self._touched(record)
+            if kind != "ack" and record.parked:
+                if acts:
+                    watch.unheard.append(message)
+                self.wake_soon(record)
+                return
         if record.place is not None and record.look.status != "lost":
             self.hear(record.place, watch.number, watch.run_id, message)
 
     def unwatch(self, watch: Watch) -> None:
-        """Somebody watches no longer.  Where nobody is left who steers, the run has been left."""
+        """Somebody watches no longer.  Where nobody is left who looks, the run has been left."""
         self._watches.pop(watch.number, None)
         record = self._records.get(watch.run_id)
-        steered = [w for w in (watch, *self._watches.values()) if w.run_id == watch.run_id and w.steers]
-        if record is not None and steered == [watch]:
-            for each in record.together:
-                each.left = time.monotonic()
+        if record is not None and watch.hello is not None:
+            shown = {each.run_id for each in record.together}
+            if not any([other.run_id in shown and other.hello is not None for other in [*self._watches.values()]]):
+                for each in record.together:
+                    each.left = time.monotonic()
         if record is not None and record.place is not None:
             self.hear(record.place, watch.number, watch.run_id, {"type": "leave"})
 
     def away(self, run_id: str) -> dict[str, Look]:
-        """The look of a run, by its id, if it waits or is lost, and so on no bench; and of those lost beside it."""
+        """The look of a run, by its id, if it waits, is parked or lost, and so on no bench; and of those lost
+        beside it.
+        """
         with self._lock:
             record = self._record(run_id)
+            if record.parked:
+                return {run_id: record.look}
             if record.place is None:
                 return {run_id: self._waiting_look(record)}
             return {each.run_id: each.look for each in record.together if each.look.status == "lost"}
@@ -238,6 +260,10 @@ class Pool(Grouped):
         assert record.place is not None
         for watch in [w for w in self._watches.values() if w.run_id == record.run_id and w.hello is not None]:
             self.hear(record.place, watch.number, watch.run_id, watch.hello or {})
+            if not watch.visible:
+                self.hear(record.place, watch.number, watch.run_id, {"type": "seen", "value": False})
+            while watch.unheard:
+                self.hear(record.place, watch.number, watch.run_id, watch.unheard.pop(0))
 
     def _deliver(self, numbers: Sequence[int], payload: bytes | str) -> None:
         """What an audience sends, to those whom it is for."""
@@ -255,6 +281,7 @@ class Pool(Grouped):
         """Like `Run.branch`: on the bench of its parent, since its past is there."""
         self.require(run_id, key)
         parent = self._record(run_id)
+        self.awake(parent)
         self._make_room_beside(parent)
         with self._lock:
             if parent.place is None or self._taken(parent.place) >= self.places().get(parent.place, 0):
@@ -284,6 +311,7 @@ class Pool(Grouped):
         there = self._records.get(run_id)
         for record in self._leaving(there) if there is not None else ():
             self._forget(record.run_id)
+            self.discard(record)
             if record.place is not None:
                 try:
                     self.send(record.place, "close", record.run_id, (), 2.0)
@@ -292,22 +320,19 @@ class Pool(Grouped):
         self.admit()
 
     def sweep(self) -> None:
-        """Pause runs that nobody asked about for a while, close those left for long, let the next ones in."""
+        """Park runs that nobody looks at for a while, close those left for long, let the next ones in."""
         now = time.monotonic()
         with self._lock:
-            idle = [(r, now - r.asked) for r in self._records.values()]
+            idle = [(r, now - r.asked) for r in self._records.values() if r.together[0] is r]
         for record, seconds in idle:
-            limit = self.limits.pause_after if record.place is None else self.limits.drop_after
+            waits = record.place is None and not record.parked
             gone = seconds > self.limits.pause_after or now - record.left > self.limits.leave_after
-            if seconds > limit:
-                self.close_run(record.together[0].run_id)
-            elif gone and not record.leased_out and record.place is not None:
-                record.leased_out = True
-                message = "Paused because nobody was watching. Press Play to go on."
-                try:
-                    self.send(record.place, "pause", record.run_id, (message,), 2.0)
-                except (PoolError, KeyError) as error:
-                    log.info("Run %s could not be paused: %s", record.run_id, error)
+            if seconds > (self.limits.pause_after if waits else self.limits.drop_after):
+                self.close_run(record.run_id)
+            elif gone and record.place is not None:
+                self.park(record)
+        for record in self._too_many():
+            self.close_run(record.run_id)
         self.admit()
 
     def admit(self) -> None:
@@ -329,9 +354,8 @@ class Pool(Grouped):
     def stats(self) -> dict[str, int]:
         """How many runs there are with a place, how many wait for one, and how many places there are."""
         with self._lock:
-            waiting = len(self._waiting())
-            places = sum(self.places().values())
-            return {"runs": len(self._records) - waiting, "waiting": waiting, "places": places}
+            placed = sum(r.place is not None for r in self._records.values())
+            return {"runs": placed, "waiting": len(self._waiting()), "places": sum(self.places().values())}
 
     # --------------------------------------------------------------- inside
 
@@ -341,7 +365,7 @@ class Pool(Grouped):
         return min(free, key=free.__getitem__) if free else None
 
     def _make_room(self, place: int | None = None) -> None:
-        """Close the run that nobody has asked about for longest, if that is long enough for it to have been paused.
+        """Park the run that nobody has asked about for longest, if that is long enough.
 
         With `place` it is one on that bench.
         """
@@ -349,7 +373,7 @@ class Pool(Grouped):
             wanted = [r for r in self._records.values() if r.place is not None and place in (None, r.place)]
             idle = min(wanted, key=lambda r: r.asked, default=None)
         if idle is not None and time.monotonic() - idle.asked > self.limits.pause_after:
-            self.close_run(idle.together[0].run_id)
+            self.park(idle)
 
     def _make_room_beside(self, record: Record) -> None:
         """The same on the bench of a run, if that is full."""
@@ -402,12 +426,18 @@ class Pool(Grouped):
         self._greet(record)
 
     def _begin(self, record: Record, place: int) -> None:
-        """Open a run on a bench; a copy goes on with what it was copied from."""
-        if record.dump is None:
+        """Open a run on a bench; a copy, and one that was parked, goes on with its past."""
+        past = self.unpack(record)
+        if past is None:
             self.send(place, "open", record.run_id, (record.slug, record.config), self.limits.start_timeout)
             return
-        with self.luggage(pickle.dumps(record.dump, protocol=5)) as packed:
-            self.send(place, "adopt", record.run_id, (packed,), self.limits.start_timeout)
+        with contextlib.ExitStack() as kept:
+            if isinstance(past, dict):
+                past = pickle.dumps(past, protocol=5)
+            if isinstance(past, bytes):
+                past = kept.enter_context(self.luggage(past))
+            self.send(place, "adopt", record.run_id, (past,), self.limits.start_timeout)
+        self.discard(record)
 
     def _forget(self, run_id: str) -> Record | None:
         with self._lock:

@@ -155,6 +155,7 @@ class ProcessPool(Pool):
         for worker in self._workers:
             worker.kill()
         self._watcher.join(timeout=5)
+        self.discard_all()
 
     def pids(self) -> list[int]:
         """Process ids of the workers."""

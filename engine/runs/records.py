@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from engine.contract.knobs import Config
@@ -17,6 +18,14 @@ from engine.runs.run import PoolError, Run
 
 FOREIGN = "Only the browser that began this run may steer it. Take over a copy to go on from here."
 GONE = "This run was put away because nobody watched it. Reset starts it again."
+
+
+@dataclass(frozen=True)
+class Away:
+    """Where a parked run lies: in a file, or in the memory of a bench."""
+
+    file: Path | None
+    place: int
 
 
 def _new_id() -> str:
@@ -36,14 +45,15 @@ class Record:
     owner: str = field(default="", repr=False)  # the browser that began it; "": none, and only the key counts
     key: str = field(default_factory=_new_key, repr=False)
     run_id: str = field(default_factory=_new_id)
-    place: int | None = None  # None: waiting
+    place: int | None = None  # None: waiting, or parked
     asked: float = field(default_factory=time.monotonic)
     look: Look = field(default_factory=lambda: Look(status="waiting"))
     queued: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # wishes of a run that waits
     dump: dict[str, Any] | None = field(default=None, repr=False)  # the newest copy from which a lost run goes on
     crashes: int = 0
     left: float = math.inf  # when the page that watched it was left
-    leased_out: bool = False  # paused because nobody asked
+    parked: bool = False  # put away because nobody asked: it has no place, and waits for none
+    away: Away | None = None  # where its past lies until it is on a bench again
     together: list[Record] = field(default_factory=list, repr=False)  # those of one group have one list: leader first
     marches: bool = True  # with those of its group; else it was kept with another past
 
@@ -110,7 +120,7 @@ class Records(abc.ABC):
             return self._records[run_id]
 
     def _waiting(self) -> list[Record]:
-        return [r for r in self._records.values() if r.place is None]
+        return [r for r in self._records.values() if r.place is None and not r.parked]
 
     def _queue(self) -> list[Record]:
         """The runs that wait, each with those whom it leads."""

@@ -262,7 +262,8 @@ def test_a_newcomer_gets_the_place_of_a_run_that_nobody_watches(faulty: type) ->
         watched.peek()
         newcomer = pool.open("faulty", faulty(seed=5))
         assert newcomer.peek().status == "paused" and watched.peek().status == "paused"
-        assert pool.find(left.id) is None
+        assert pool.find(left.id) is not None and pool.stats()["runs"] == 2
+        assert "nobody was watching" in left.report().message
 
 
 def test_a_lease_first_pauses_then_drops(faulty: type) -> None:
@@ -302,7 +303,7 @@ def test_a_run_whose_page_was_left_pauses_soon_unless_somebody_looks(
     assert look.status == "paused" and "nobody was watching" in look.message
     left.play()
     pool.sweep()
-    assert left.peek().status == "running"
+    until(left, lambda look: look.status == "running")
 
 
 def test_history_and_checkpoints_stay_bounded(faulty: type) -> None:
