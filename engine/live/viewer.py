@@ -21,7 +21,8 @@ from engine.runs.marks import marks
 from engine.runs.timeline import Timeline
 
 FASTEST, SLOWEST = 0.04, 0.5  # seconds between two pictures of a stage, alone and in a full class
-CURVES = 1.0  # seconds between two pictures of curves: they move less
+CURVES, SELDOM = 1.0, 4  # seconds between two pictures of curves at least, and by what that is longer than a stage's
+AHEAD = 0.1  # seconds of rest that pictures may be in debt before training has its turn: several are made at a stretch
 FORGETS = 30.0  # seconds without a confirmation after which a viewer counts as gone asleep
 RESTS = 0.3  # seconds after which a run that came to rest is said to rest
 SAID = 2.0  # seconds between two sentences while a run trains
@@ -41,6 +42,7 @@ class Viewers:
         self.shown: dict[int, list[tuple[str, str, bool]]] = {}  # what each has in sight: run, part, if it is narrow
         self.runs: dict[str, Watched] = {}
         self.rests_until = -math.inf  # pictures wait till then: they have had their share of the time
+        self.says_at = -math.inf  # and what is said besides till then
 
     # ------------------------------------------------------------------ what viewers say
 
@@ -112,10 +114,13 @@ class Viewers:
 
     def serve(self) -> None:
         """Make the pictures that somebody has room for, and say what has changed besides."""
-        began = self.clock()
+        began, draws = self.clock(), self.bench.resting or self.clock() >= self.rests_until
+        if not draws and began < self.says_at:  # to look at every viewer after each slice would cost a class dear
+            return
+        self.says_at = began + FASTEST
         around = self._around()
-        for shown in self._due():
-            if self.clock() < self.rests_until and not self.bench.resting:
+        for shown in self._due() if draws else []:
+            if self.rests_until > self.clock() + AHEAD and not self.bench.resting:
                 break
             self._draw(*shown, [n for n in around[shown[0]] if shown in self.shown[n] and self._wants(n, *shown)])
             began = self._spent(began)
@@ -131,7 +136,8 @@ class Viewers:
     def drew(self, seconds: float) -> None:
         """Somebody else had something drawn for so long: while anything trains, that counts as ours."""
         if not self.bench.resting:
-            self.rests_until = max(self.rests_until, self.clock()) + seconds * (1 / self.bench.limits.drawing_share - 1)
+            since = self.clock() - seconds - self.bench.slice  # we are asked only when a slice has ended
+            self.rests_until = max(self.rests_until, since) + seconds / self.bench.limits.drawing_share
 
     def _spent(self, began: float) -> float:
         """All since `began` went into pictures and what is said with them.  Returns the time now."""
@@ -185,13 +191,17 @@ class Viewers:
             self.viewers[number].rested = rest if resting else None
 
     def _due(self) -> list[tuple[str, str, bool]]:
-        """The runs and parts of which somebody wants a picture, and if narrow; whoever has waited longest first."""
+        """The runs and parts of which somebody wants a picture, and if narrow; whoever has waited longest first.
+
+        Curves have waited long when they have waited for several stages.
+        """
         since: dict[tuple[str, str, bool], float] = {}
         for number, viewer in self.viewers.items():
             for shown in self.shown[number]:
                 if self._wants(number, *shown):
                     since[shown] = min(since.get(shown, math.inf), viewer.seat(*shown[:2]).due)
-        return sorted(since, key=since.__getitem__)
+        now = self.clock()
+        return sorted(since, key=lambda shown: (since[shown] - now) / self._pace(shown[1]))
 
     def pause(self) -> float:
         """Seconds until somebody may want something: a moment, or as long as nobody is there."""
@@ -218,7 +228,7 @@ class Viewers:
         return min(4, max(2, 1 + math.ceil(viewer.trip / every)))
 
     def _pace(self, part: str) -> float:
-        return self.pace if part == "stage" else max(CURVES, self.pace)
+        return self.pace if part == "stage" else max(CURVES, SELDOM * self.pace)
 
     def _draw(self, run_id: str, part: str, narrow: bool, ready: Sequence[int]) -> None:
         timeline, watched, began = self.bench.runs[run_id], self.runs[run_id], self.clock()

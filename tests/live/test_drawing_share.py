@@ -95,6 +95,7 @@ def test_frame_view_and_what_is_said_take_a_quarter_at_most(
 
 def test_what_a_page_asks_for_counts_too(faulty: type, monkeypatch: pytest.MonkeyPatch) -> None:
     klass = Class(faulty, monkeypatch, 8)
+    klass.now += 1.0
     klass.viewers.drew(1.0)  # what stands inside
     before = sum(klass.pictures.values())
     klass.go(2.9)
