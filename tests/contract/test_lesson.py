@@ -111,10 +111,11 @@ def page() -> None:
     from ui.lesson import lesson_bar
 
     config_class = engine.lab("gradient_descent").Config
-    measured = st.session_state.get("facts", {})
+    measured, step = st.session_state.get("facts", {}), st.session_state.get("now", 0)
     st.session_state["lesson"] = lesson_bar(
-        "gradient_descent", config_class, step=st.session_state.get("now", 0), facts=lambda: (measured, None)
-    )
+        "gradient_descent", config_class, step=step, facts=lambda now: (measured, None) if now else None,
+        begun=lambda: step > 0,
+    )  # fmt: skip
     st.session_state["result"] = controls("gradient_descent", config_class)
 
 
@@ -170,6 +171,17 @@ def test_the_explanation_appears_when_the_run_got_there_and_remembers_the_predic
     app.run()
     assert FIRST.explain in texts(app)
     assert f"You said: *{FIRST.answers[0]}*" in texts(app)
+
+
+def test_an_answer_counts_only_before_the_run_begins() -> None:
+    app = open_page(lesson=FIRST.slug)
+    answer = f"gradient_descent.lesson.{FIRST.slug}.answer"
+    app.radio(key=answer).set_value(FIRST.answers[0]).run()
+    app.session_state["now"] = 1
+    app.run()
+    assert app.radio(key=answer).disabled and app.radio(key=answer).value == FIRST.answers[0]
+    app.session_state["now"] = FIRST.runs_to
+    assert f"*{FIRST.answers[0]}*" in texts(app.run())
 
 
 def test_the_explanation_can_be_asked_for() -> None:
