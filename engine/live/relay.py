@@ -75,7 +75,7 @@ async def relay(pool: Pool, run_id: str, *, receive: Receive, send: Send) -> Non
         await goodbye(send, run_id, Closed(protocol.UNKNOWN, GONE))
     ways = {
         asyncio.create_task(way)
-        for way in (_inward(pool, watch, receive), _outward(pool, watch, outbox, send), _left(outbox))
+        for way in (_inward(pool, watch, receive), _outward(pool, watch, outbox, send), _left(outbox), _again(outbox))
     }
     try:
         done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -90,6 +90,14 @@ async def relay(pool: Pool, run_id: str, *, receive: Receive, send: Send) -> Non
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _again(outbox: Outbox) -> None:
+    """Let it be looked at how the run is, now and again."""
+    while True:
+        await asyncio.sleep(SETTLED)
+        if outbox.queue.empty():
+            outbox.put("")
 
 
 async def _left(outbox: Outbox) -> None:
@@ -146,20 +154,13 @@ def _keep_pace(times: deque[float], most: int, within: float) -> None:
 async def _outward(pool: Pool, watch: Watch, outbox: Outbox, send: Send) -> None:
     """What the bench sends, to the browser; and how a run fares that is on no bench, or one beside it."""
     said: dict[str, str] = {}
-    due = 0.0
     while True:
-        try:
-            async with asyncio.timeout(SETTLED):  # not `wait_for`, which (3.11) can lose the end of this task
-                payload = await outbox.get()
-        except TimeoutError:
-            payload = ""
+        payload = await outbox.get()
         if payload is None:
             raise Closed(protocol.UNKNOWN, ENDED)
         if payload:
             await send(payload)
-            if time.monotonic() < due:
-                continue
-        due = time.monotonic() + SETTLED
+            continue
         try:
             looks = pool.away(watch.run_id)
         except PoolError:

@@ -12,12 +12,13 @@ import itertools
 import logging
 import os
 import pickle
-import queue
+import select
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -68,7 +69,10 @@ class _Worker:
         theirs.close()
         os.close(lifeline)
         self.pipe.send((limits, device, audience))
-        self._words: queue.SimpleQueue[tuple[int, str, str, tuple[Any, ...]] | None] = queue.SimpleQueue()
+        self._words: deque[bytes] = deque()  # what is said and waits, since the worker is at work
+        self._said = threading.Semaphore(0)  # one for each of them, and one at the end
+        self._room = select.poll()
+        self._room.register(ours.fileno(), select.POLLOUT)
         threading.Thread(target=self._pass_on, name="pool-words", daemon=True).start()
 
     def ask(self, verb: str, run_id: str, args: tuple[Any, ...]) -> Future[Any]:
@@ -86,16 +90,27 @@ class _Worker:
     def tell(self, number: int, run_id: str, message: Mapping[str, Any]) -> None:
         """Pass on what somebody who watches says, some time: whoever calls this must not wait for a worker at work.
 
-        If the worker is gone its successor is told hello again, and what was not answered is asked again.
+        If the worker is gone its successor is told hello again, and what was not answered is asked again.  Where there
+        is room it goes at once: to wake a thread for each word would cost as much as all the rest of its way.
         """
-        if self._words.qsize() < UNHEARD:
-            self._words.put((number, "hear", run_id, (message,)))
+        words = pickle.dumps((number, "hear", run_id, (message,)), protocol=5)
+        if self._sending.acquire(blocking=False):
+            try:
+                if not self._words and (ours := self._room.poll(0)) and ours[0][1] == select.POLLOUT:
+                    with contextlib.suppress(OSError, ValueError):
+                        self.pipe.send_bytes(words)
+                    return
+            finally:
+                self._sending.release()
+        if len(self._words) < UNHEARD:
+            self._words.append(words)
+            self._said.release()
 
     def _pass_on(self) -> None:
         """Carry words to the worker, in the order in which they were said: it may be long until it takes them."""
-        while (words := self._words.get()) is not None:
-            with self._sending, contextlib.suppress(OSError, ValueError):
-                self.pipe.send(words)
+        while self._said.acquire() and self._words:
+            with self._sending, contextlib.suppress(OSError, ValueError, IndexError):  # it is gone, and what waited too
+                self.pipe.send_bytes(self._words.popleft())
 
     def silent(self, passed: float) -> float:
         """Seconds without a sign of life, given that `passed` have gone by since the last question.
@@ -110,7 +125,8 @@ class _Worker:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-        self._words.put(None)
+        self._words.clear()
+        self._said.release()
         with contextlib.suppress(OSError):
             os.close(self._lifeline)
 

@@ -52,6 +52,7 @@ class Sleep:
             self.held.pop(0)()
 
 
+@pytest.mark.truths
 def test_a_tab_that_slept_past_its_lease_says_so_and_goes_on(browser: Browser, server: Server) -> None:
     with visit(browser, server.address) as visitor:
         sleep = Sleep(visitor.page)

@@ -349,7 +349,7 @@ def test_a_network_goes_from_page_to_page_and_back_from_its_file(browser: Browse
         assert trained >= 60 and visitor.tracebacks() == 0
 
 
-@pytest.mark.slow
+@pytest.mark.truths
 def test_the_browser_forgets_the_frames_that_have_gone(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         inspector = visitor.page.context.new_cdp_session(visitor.page)

@@ -265,8 +265,13 @@ def take(browser: Browser, server: str, slug: str, lessons: Sequence[lesson.Less
 # Which page it is makes no difference to what follows: two of them stand for all.
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("slug", ["gradient_descent", "generative_families"])
+@pytest.mark.parametrize(
+    "slug",
+    [
+        pytest.param("gradient_descent", marks=pytest.mark.slow),
+        pytest.param("generative_families", marks=pytest.mark.truths),
+    ],
+)
 def test_views_of_a_page(browser: Browser, server: str, slug: str) -> None:
     """Wrong links, a lecture hall, hidden knobs, the dark, a telephone: each is a page without an error."""
     config_class = engine.lab(slug).Config
