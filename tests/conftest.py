@@ -130,7 +130,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 # ------------------------------------------------------------------ what concerns one lab, and what it costs
 
-CI_SEEDS = 3  # of a slow claim over seeds; the others belong to `make truths`
+CI_SEEDS = 2  # of a slow claim over seeds; the others belong to `make truths`
 BUDGET = 25.0  # CPU seconds of a lab's tests that are fast, and as many again of its slow ones
 SPENT = pytest.StashKey[dict[tuple[str, str], float]]()
 BEGAN = pytest.StashKey[float]()

@@ -203,13 +203,16 @@ class Visitor:
         )
         return wide
 
-    def open_groups(self) -> None:
-        """Open every group of knobs."""
+    def open_groups(self, until: str = "") -> None:
+        """Open every group of knobs, or one after the other until the knob `until` is there."""
         closed = self.page.locator(".st-key-knobs details:not([open]) > summary")
-        while left := closed.count():
-            self.settle()
-            closed.first.click()
+        self.settle()
+        while (left := closed.count()) and not (until and self.key(until).count()):
+            opened = self.page.locator(".st-key-knobs details[open]")
+            drawn = opened.locator("[class*=st-key-]").count()
+            closed.first.evaluate("(summary) => summary.click()")  # a click of the mouse waits until nothing glides
             self.until(lambda left=left: closed.count() < left, "a group of knobs to open")
+            self.until(lambda before=drawn, now=opened: now.locator("[class*=st-key-]").count() > before, "its knobs")
             self.settle()
 
     def turn(self, knob: str, *, key: str = "ArrowRight") -> str:

@@ -17,6 +17,7 @@ from visitor import Visitor, part, visit
 
 import engine
 from ui import lesson, shell
+from ui.link import RESERVED
 
 LABS = [entry.slug for entry in shell.labs()]
 LESSONS = [slug for slug in LABS if lesson.lessons(slug)]
@@ -59,7 +60,7 @@ def test_a_journey_through_the_page(browser: Browser, server: str, slug: str, tm
         with part("branching"):
             first, dashed = branches(visitor, live_knob(slug))
         with part("the link"), visit(browser, server) as other:
-            curves = brings_both_runs(visitor, other)
+            curves = brings_both_runs(visitor, other, live_knob(slug))
         with part("removing"):
             visitor.button("Remove").click()
             dashed.wait_for(state="detached")
@@ -131,7 +132,7 @@ def branches(visitor: Visitor, knob: str) -> tuple[int, Locator]:
 
     Returns how far the first future had come, and the line that says what is dashed.
     """
-    visitor.open_groups()
+    visitor.open_groups(knob)
     visitor.step()
     visitor.step()
     visitor.turn(knob)
@@ -163,7 +164,7 @@ def branches(visitor: Visitor, knob: str) -> tuple[int, Locator]:
     return last, dashed
 
 
-def brings_both_runs(visitor: Visitor, other: Visitor) -> list[str]:
+def brings_both_runs(visitor: Visitor, other: Visitor, knob: str) -> list[str]:
     """Another browser shows by the link what is on screen: moment, pictures, knobs and both futures in the curves."""
     values = visitor.values()
     link = visitor.share()
@@ -176,10 +177,16 @@ def brings_both_runs(visitor: Visitor, other: Visitor) -> list[str]:
     other.until(lambda: other.pictures() == visitor.pictures(), "the picture of the run that the link tells of")
     curves = lambda one: one.pictures(one.curves)  # noqa: E731
     other.until(lambda: curves(other) == curves(visitor), "both futures in the curves of the link")
-    other.open_groups()
+    other.open_groups(knob)
     other.until(lambda: other.values() == values, f"the knobs {values}")
+    other.until(lambda: knobs(other) == knobs(visitor), f"the link {visitor.page.url}")
     assert other.notices() == []
     return visitor.pictures(visitor.curves)
+
+
+def knobs(visitor: Visitor) -> dict[str, str]:
+    """What the address says of every knob that is not at its default."""
+    return {name: text for name, text in visitor.link.items() if name not in RESERVED}
 
 
 def exports_the_run(visitor: Visitor, slug: str, at: int, folder: Path) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 from visitor import serve, visit
 
 
+@pytest.mark.truths
 @pytest.mark.browser
 def test_how_far_a_data_set_has_come_is_seen_and_in_the_end_that_it_did_not_come(
     browser: Browser, tmp_path: Path
