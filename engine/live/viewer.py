@@ -204,14 +204,26 @@ class Viewers:
         return sorted(since, key=lambda shown: (since[shown] - now) / self._pace(shown[1]))
 
     def pause(self) -> float:
-        """Seconds until somebody may want something: a moment, or as long as nobody is there."""
-        return FASTEST if any(viewer.visible for viewer in self.viewers.values()) else math.inf
+        """Seconds until somebody may want something: a moment at most, or as long as nobody is there."""
+        if not any(viewer.visible for viewer in self.viewers.values()):
+            return math.inf
+        due = [
+            self.viewers[number].seat(*shown[:2]).due
+            for number, seen in self.shown.items() if number in self.viewers
+            for shown in seen if shown[0] in self.bench.runs and self._waits(number, *shown)
+        ]  # fmt: skip
+        first = max(min(due, default=math.inf), -math.inf if self.bench.resting else self.rests_until)
+        return min(FASTEST, max(0.0, first - self.clock()))
 
     def _wants(self, number: int, run_id: str, part: str, narrow: bool) -> bool:
+        """Whether a viewer is to get a picture of this part now."""
+        return self.clock() >= self.viewers[number].seat(run_id, part).due and self._waits(number, run_id, part, narrow)
+
+    def _waits(self, number: int, run_id: str, part: str, narrow: bool) -> bool:
         """Whether a viewer, who has this part in sight, has not seen this moment and has room for a picture."""
         viewer, now, timeline = self.viewers[number], self.clock(), self.bench.runs[run_id]
         seat = viewer.seat(run_id, part)
-        if now < seat.due or timeline.target is not None or timeline.status == "failed":
+        if timeline.target is not None or timeline.status == "failed":
             return False
         if seat.seen == self.pictures.moment(run_id, part, narrow):
             return False
@@ -241,7 +253,8 @@ class Viewers:
         watched.number += 1
         for number in ready:
             seat = self.viewers[number].seat(run_id, part)
-            seat.seen, seat.due = moment, began + self._pace(part)
+            # From when it was due: slices and steps would make each a little late, and all of them rare.
+            seat.seen, seat.due = moment, max(seat.due, began - self._pace(part) / 2) + self._pace(part)
             if scene is not None:
                 seat.way.append((watched.number, began))
                 self.viewers[number].told[run_id] = _state(timeline)
