@@ -97,6 +97,8 @@ def set_config(slug: str, config: Config) -> None:
     Call it from a callback, or anywhere else and then `st.rerun(scope="app")`.
     """
     here = settings(slug, type(config))
+    if config != here.config:  # a message that is on its way still says what the widgets showed before
+        here.replaced = (time.monotonic(), here.config)
     here.replace(config)
     here.stale = True
 
