@@ -127,4 +127,5 @@ def test_a_head_is_chosen_and_switched_off(browser: Browser, server: str) -> Non
         visitor.page.get_by_test_id("stButtonGroup").get_by_text("1.1", exact=True).click()
         expect(visitor.panel("Without 1.1 the loss is")).to_be_visible()
         expect(visitor.panel("Head 1.1, switched off")).to_be_visible()
-        assert visitor.link["off"] == "11" and visitor.notices() == []
+        visitor.until(lambda: visitor.link.get("off") == "11", "the head in the link")  # later than the picture
+        assert visitor.notices() == []

@@ -175,5 +175,5 @@ def test_a_click_on_a_map_brings_its_kernel(browser: Browser, server: str) -> No
         assert box is not None
         layers.click(position={"x": box["width"] / 2, "y": box["height"] * 0.75})
         visitor.until(lambda: "layer 2" in (slide(visitor).get_attribute("aria-label") or ""), "the second layer")
-        visitor.until(lambda: visitor.link.get("layer") == "2", "the second layer in the link")  # the picture is earlier
+        visitor.until(lambda: visitor.link.get("layer") == "2", "the layer in the link")  # later than the picture
         assert visitor.notices() == []
