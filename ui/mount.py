@@ -9,15 +9,9 @@ import streamlit as st
 
 from engine import runs
 from engine.runs.run import Run
-from ui.scene import version
+from ui.scene import loader
 
-_LOADER = f"""
-let page;
-export default function (component) {{
-  page ??= import(new URL('assets/live/page.js?v={version()}', document.baseURI));
-  return page.then((module) => module.mount(component));
-}}
-"""
+_LOADER = loader("live/page.js")
 _HTML = "<div class='live'></div>"
 _mount = st.components.v2.component("playground_live", html=_HTML, js=_LOADER, isolate_styles=True)
 # The step is text of the page itself, where whoever checks a page from outside reads it.

@@ -55,14 +55,20 @@ def version() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
-# Only this loader travels with every scene.  Streamlit takes a string in one line with a slash in it for a path.
-_LOADER = f"""
+def loader(module: str) -> str:
+    """The script of a component that a module among the assets draws: "scene.js".  It exports `mount(component)`.
+
+    Only this travels with every scene.  Streamlit takes a string in one line with a slash in it for a path.
+    """
+    return f"""
 let drawing;
 export default function (component) {{
-  drawing ??= import(new URL('assets/scene.js?v={version()}', document.baseURI));
+  drawing ??= import(new URL('assets/{module}?v={version()}', document.baseURI));
   return drawing.then((module) => module.mount(component));
 }}
 """
 
 
-_mount = st.components.v2.component("scene", html="<div class='scene'></div>", js=_LOADER, isolate_styles=True)
+_mount = st.components.v2.component(
+    "scene", html="<div class='scene'></div>", js=loader("scene.js"), isolate_styles=True
+)

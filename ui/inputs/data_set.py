@@ -19,7 +19,7 @@ from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
 from ui.press import whole
-from ui.scene import version
+from ui.scene import loader
 
 MEGABYTES = {"mnist": 15, "fashion_mnist": 31}
 PICTURES = ("digits", *MEGABYTES)  # the data sets whose rows are pictures
@@ -148,20 +148,15 @@ def _nothing() -> None:
     """Streamlit answers a trigger by a run of the page only if it has a callback: that is all there is to do."""
 
 
-# Past Streamlit, once a second: a run of the page happens when it is over, and not because time passes.
-_LOADER = f"""
-let line;
-export default function (component) {{
-  line ??= import(new URL('assets/live/fetching.js?v={version()}', document.baseURI));
-  return line.then((module) => module.mount(component));
-}}
-"""
 _LINE = "<p role='status'></p><progress aria-hidden='true'></progress>"
 _LOOKS = """
 p { margin: 0 0 0.4em; }
 progress { width: 100%; accent-color: var(--st-primary-color); }
 """
-_mount = st.components.v2.component("playground_fetching", html=_LINE, css=_LOOKS, js=_LOADER, isolate_styles=True)
+# Past Streamlit, once a second: a run of the page happens when it is over, and not because time passes.
+_mount = st.components.v2.component(
+    "playground_fetching", html=_LINE, css=_LOOKS, js=loader("live/fetching.js"), isolate_styles=True
+)
 
 
 def progress(base: str) -> Mount | Route | WebSocketRoute:
