@@ -8,7 +8,6 @@ at most what is truly Streamlit.
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,21 +19,19 @@ from engine import Config
 from engine.contract import registry
 from engine.contract.figure import Chart, Figure, Picture
 from engine.contract.view import Edit, Turn
-from engine.runs import export, story
-from engine.runs.pool import PoolError
 from engine.scene import ghosts
 from engine.scene.scene import Scene
 from ui import lesson, theme
 from ui.controls import controls
-from ui.embed import iframe
 from ui.figures import figures
 from ui.foreign import offer
-from ui.link import home, settings, went_back
+from ui.link import settings, went_back
 from ui.mount import place
 from ui.plain import plain
 from ui.player import SPEEDS, Player, describe
 from ui.press import whole
 from ui.session import attach, attend, name_in_link
+from ui.share import python, share
 from ui.watched import Watched
 from ui.words import capital
 
@@ -185,9 +182,9 @@ def _compared(player: Player) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{slug}.comparing"):
         st.button("Keep for comparison", key=f"{slug}.keep", icon=":material/bookmark_add:",
                   on_click=whole(player.keep))  # fmt: skip
-        with st.popover("Link and export", icon=":material/share:", key=f"{slug}.share", on_change="rerun") as share:
-            if share.open:
-                _share(player)
+        with st.popover("Link and export", icon=":material/share:", key=f"{slug}.share", on_change="rerun") as opened:
+            if opened.open:
+                share(player)
         if player.compared:
             st.toggle("Side by side", value=True, key=f"{slug}.side_by_side")
     for number, watched in enumerate(player.compared):
@@ -211,7 +208,7 @@ def _tabs(player: Player, sources: Sequence[str]) -> None:
         "Figures", tabs, default="Curves", required=True, key=f"{slug}.tab", label_visibility="collapsed"
     )
     if chosen == "Source":
-        _sources(slug, sources)
+        _sources(player, sources)
     elif chosen == "Mathematics":
         st.markdown((registry.folder(slug) / "maths.md").read_text(encoding="utf-8"))
     elif chosen == "Curves":
@@ -255,57 +252,16 @@ def _still(figure: Figure, watched: Watched) -> Figure:
     return figure
 
 
-def _sources(slug: str, further: Sequence[str]) -> None:
+def _sources(player: Player, further: Sequence[str]) -> None:
+    """The lab in plain PyTorch, where there is such a form, and then the code that is running."""
+    slug = player.slug
+    if (form := python(slug, player.wanted)) is not None:
+        st.markdown("**In plain PyTorch**, with the knobs as they are set")
+        st.caption(form.said)
+        st.code(form.text, language="python", line_numbers=True)
     st.caption("This is the code that is running, as it stands on the server.")
     for name in [f"{engine.lab(slug).__name__}.{part}" for part in registry.parts(slug)] + list(further):
         found = importlib.util.find_spec(name)  # read, not imported: the code runs elsewhere
         assert found is not None and found.origin is not None
         st.markdown(f"**{name.replace('.', '/')}.py**")
         st.code(Path(found.origin).read_text(encoding="utf-8"), language="python", line_numbers=True)
-
-
-# ---------------------------------------------------------------------- taking it home
-
-
-def _share(player: Player) -> None:
-    """The link that reproduces what is on screen, and everything that can be downloaded."""
-    assert player.on_stage is not None
-    run, slug = player.on_stage.run, player.slug
-    try:
-        told = run.story()
-        compared = [(other.run.story(), other.run.marches) for other in player.compared]
-    except PoolError as error:
-        st.warning(plain(str(error)))
-        return
-    base = home()
-    others = ", with those beside it" if compared else ""
-    address = base + story.link(slug, told, compared)
-    if refused := story.too_much(address, [told, *(other for other, _ in compared)]):
-        st.warning(f"{refused} The Python file and the notebook below repeat it.", icon=":material/link_off:")
-    else:
-        st.markdown(f"**This link** repeats the run on screen{others}, seed and changes included.")
-        st.code(address, language=None, wrap_lines=True)
-    on_a_slide = iframe(base, slug, told["config"])
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.link_button("Watch it live", f"{base}watch/{run.id}", icon=":material/visibility:",
-                       help="A page of this run alone. Whoever has its address sees the run as it learns, and can "
-                            "change nothing: send it to a class.")  # fmt: skip
-        shown = st.toggle("Copy iframe", key=f"{slug}.iframe", disabled=not on_a_slide,
-                          help="A line of HTML that puts this lab on a slide, with these settings. Whoever has the "
-                               "slide plays a run of their own.")  # fmt: skip
-    if shown and on_a_slide:
-        st.code(on_a_slide, language="html", wrap_lines=True)
-    config, steps, did = told["config"], told["step"], told["interventions"]
-    name = f"{slug}-seed{config.seed}-step{steps}"
-    with st.container(horizontal=True, gap="small"):
-        for label, suffix, mime, make in (
-            ("Python", "py", "text/x-python", lambda: export.script(slug, config, steps=steps, interventions=did)),
-            ("Notebook", "ipynb", "application/x-ipynb+json",
-             lambda: export.notebook(slug, config, steps=steps, interventions=did)),
-            ("Metrics", "csv", "text/csv", lambda: export.table(run.peek(-1).curves)),
-            ("Weights", "safetensors", "application/octet-stream", run.weights),
-            ("Settings", "json", "application/json", lambda: json.dumps(config.to_params(), indent=1)),
-        ):  # fmt: skip
-            st.download_button(label, data=make, file_name=f"{name}.{suffix}", mime=mime, on_click="ignore",
-                               key=f"{slug}.export.{suffix}", icon=":material/download:")  # fmt: skip
-    st.caption("Pictures: PNG on each panel of the stage, and the three dots on each chart, save what you see.")

@@ -193,7 +193,7 @@ def exports_the_run(visitor: Visitor, slug: str, at: int, folder: Path) -> None:
     """The script repeats the run to the digit, and the weights fit the lab's model."""
     visitor.share()
     metrics = visitor.download("Metrics", folder / "metrics.csv").read_text(encoding="utf-8")
-    script = visitor.download("Python", folder / "run.py").read_text(encoding="utf-8")
+    script = visitor.download("Python, to the digit", folder / "run.py").read_text(encoding="utf-8")
     weights = visitor.download("Weights", folder / "model.safetensors")
     visitor.page.keyboard.press("Escape")
 

@@ -1,0 +1,45 @@
+"""What is taken home: a lab in plain PyTorch with the visitor's knobs, and what it does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import drive
+import pytest
+from streamlit.testing.v1 import AppTest
+from visitor import ROOT
+
+import engine
+from engine import runs
+from engine.contract import plain
+from ui.share import python
+
+
+@pytest.fixture(autouse=True)
+def _no_run_is_left() -> Iterator[None]:
+    yield
+    runs.stop()
+
+
+def test_the_source_begins_with_the_plain_form_as_the_knobs_are_set() -> None:
+    app = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).switch_page("../pages/grokking.py")
+    app.query_params["p"], app.query_params["learning_rate"] = "31", "0.02"
+    app.run()
+    app.session_state["grokking.tab"] = "Source"
+    drive.step(app, "grokking")
+    first = app.code[0].value
+    assert plain.constants(first)["P"] == 31 and plain.constants(first)["LEARNING_RATE"] == 0.02
+    assert plain.constants(first)["WIDTH"] == engine.lab("grokking").Config().width
+    assert not any("does not know" in caption.value for caption in app.caption)
+
+
+@pytest.mark.parametrize(("knobs", "changed", "said"), [
+    ({}, False, "the whole lab in one file, which trains and draws."),
+    ({"weight_decay": 0.5, "seed": 3}, True, "What you did on the way is not in it."),
+    ({"operation": "parity"}, False, "It does not know Operation, so it is another run than this one."),
+])  # fmt: skip
+def test_what_a_plain_form_lacks_is_said(knobs, changed, said) -> None:
+    config = engine.lab("grokking").Config(**knobs)
+    form = python("grokking", config, changed=changed)
+    assert form is not None and form.said.endswith(said)
+    assert plain.constants(form.text)["SEED"] == config.seed
