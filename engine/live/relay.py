@@ -15,7 +15,8 @@ from typing import Any
 from engine.live import protocol
 from engine.runs.audience import Watch
 from engine.runs.history import Look
-from engine.runs.pool import Pool, PoolError, PoolFull
+from engine.runs.pool import PoolError, PoolFull
+from engine.runs.watching import Watching
 
 ACTS = ("do", "turn", "pick")
 ACTS_ALLOWED, WITHIN = 100, 2.0  # acts in so many seconds
@@ -56,7 +57,7 @@ class Closed(Exception):
         self.code, self.sentence = code, sentence
 
 
-async def relay(pool: Pool, run_id: str, *, receive: Receive, send: Send) -> None:
+async def relay(pool: Watching, run_id: str, *, receive: Receive, send: Send) -> None:
     """Carry pictures and words of a run until the browser leaves: `receive` then raises `EOFError`.
 
     Raises `Closed` when it is we who end it; the status that says why has been sent.  A browser that reads no longer
@@ -68,6 +69,7 @@ async def relay(pool: Pool, run_id: str, *, receive: Receive, send: Send) -> Non
         loop.call_soon_threadsafe(outbox.put, payload)
 
     try:
+        await asyncio.to_thread(pool.standing, run_id)  # whoever knows the runs may be elsewhere: sockets do not wait
         watch = pool.watch(run_id, deliver)
     except PoolFull as error:
         await goodbye(send, run_id, Closed(protocol.MANY, str(error)))
@@ -113,7 +115,7 @@ async def goodbye(send: Send, run_id: str, closed: Closed) -> None:
     raise closed
 
 
-async def _inward(pool: Pool, watch: Watch, receive: Receive) -> None:
+async def _inward(pool: Watching, watch: Watch, receive: Receive) -> None:
     """What the browser says, to the bench; before its hello nothing else counts."""
     acts: deque[float] = deque()
     heard: deque[float] = deque()
@@ -151,7 +153,7 @@ def _keep_pace(times: deque[float], most: int, within: float) -> None:
         raise Closed(protocol.PACE, "This page asked for too much at once and was cut off. Reload it to go on.")
 
 
-async def _outward(pool: Pool, watch: Watch, outbox: Outbox, send: Send) -> None:
+async def _outward(pool: Watching, watch: Watch, outbox: Outbox, send: Send) -> None:
     """What the bench sends, to the browser; and how a run fares that is on no bench, or one beside it."""
     said: dict[str, str] = {}
     while True:

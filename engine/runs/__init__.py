@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from engine.runs.limits import Limits
 
 if TYPE_CHECKING:
-    from engine.runs.pool import Pool
+    from engine.runs.watching import WatchedPool
 
 KINDS = {"processes": ("engine.runs.processes", "ProcessPool"), "inline": ("engine.runs.inline", "InlinePool")}
 
-_current: Pool | None = None
+_current: WatchedPool | None = None
 _starting = threading.Lock()
 
 
-def start(kind: str | None = None, limits: Limits | None = None) -> Pool:
+def start(kind: str | None = None, limits: Limits | None = None) -> WatchedPool:
     """Start the pool of this process.  `kind` is "processes" or "inline"; left out, $PLAYGROUND_POOL or processes."""
     global _current
     kind = kind or os.environ.get("PLAYGROUND_POOL", "processes")
@@ -27,12 +27,12 @@ def start(kind: str | None = None, limits: Limits | None = None) -> Pool:
     with _starting:
         if _current is None:
             module, name = KINDS[kind]  # only that one: an inline pool trains here, and needs torch
-            made: type[Pool] = getattr(importlib.import_module(module), name)
+            made: type[WatchedPool] = getattr(importlib.import_module(module), name)
             _current = made(limits or Limits.from_environment())
         return _current
 
 
-def current() -> Pool:
+def current() -> WatchedPool:
     """The pool of this process; an inline one if none was started, as in a script or an AppTest."""
     return _current or start("inline")
 

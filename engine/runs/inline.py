@@ -9,10 +9,10 @@ from engine.runs import reading
 from engine.runs.audience import WATCHING, gather
 from engine.runs.bench import Bench
 from engine.runs.limits import Limits
-from engine.runs.pool import Pool
+from engine.runs.watching import WatchedPool
 
 
-class InlinePool(Pool):
+class InlinePool(WatchedPool):
     """A bench in this process.  A look trains for one slice first, so that whoever watches sees it move."""
 
     def __init__(self, limits: Limits | None = None, device: str = "auto") -> None:

@@ -112,7 +112,7 @@ class Parking(Grouped):
     def admit(self) -> None:
         """Give free places to runs that wait, first come first served."""
 
-    def unpack(self, record: Record) -> bytes | Path | dict[str, Any] | None:
+    def unpack(self, record: Record) -> bytes | Path | None:
         """What a bench adopts to go on with a run that was put away, or that is a copy; None for one that begins.
 
         Of one that is lost with the memory of its worker, or whose file is gone, it is the newest copy of before.
@@ -132,7 +132,7 @@ class Parking(Grouped):
         packed = self.unpack(record)
         if isinstance(packed, Path):
             packed = packed.read_bytes()
-        told: dict[str, Any] | None = pickle.loads(packed) if isinstance(packed, bytes) else packed
+        told: dict[str, Any] | None = None if packed is None else pickle.loads(packed)
         return told
 
     def discard(self, record: Record) -> None:

@@ -2,6 +2,7 @@
 
 `Pool` holds what is common to every home: the records of runs, admission, leases.  A home says where a run can be
 placed and carries calls there: `InlinePool` in this process, `engine.runs.processes.ProcessPool` in worker processes.
+Who watches is known to `engine.runs.watching`.
 """
 
 from __future__ import annotations
@@ -9,20 +10,18 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
-import itertools
 import logging
 import math
 import pickle
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from engine.contract.knobs import Config
 from engine.contract.reading import ReadError
 from engine.runs import reading
-from engine.runs.audience import Watch
 from engine.runs.grouped import PoolFull as PoolFull
 from engine.runs.history import Look
 from engine.runs.limits import Limits
@@ -50,14 +49,16 @@ class Pool(Parking):
         self.limits = limits or Limits()
         self.readers = dict(reading.READERS)  # kind -> "module:function"
         self._reading: Counter[int] = Counter()  # what is being read at each place
-        self._watches: dict[int, Watch] = {}
-        self._numbers = itertools.count(1)  # of watches
 
     # ------------------------------------ what a home does, besides `places` and `send`
 
     @abc.abstractmethod
-    def hear(self, place: int, number: int, run_id: str, message: Mapping[str, Any]) -> None:
-        """Carry what somebody who watches says to the audience of a bench.  Waits for nothing."""
+    def _greet(self, record: Record) -> None:
+        """A run has come to a bench: say hello there for all who watch it."""
+
+    @abc.abstractmethod
+    def _ended(self, run_id: str) -> None:
+        """A run has been closed: tell all who watch it."""
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -106,8 +107,8 @@ class Pool(Parking):
         record = Record(source.slug, source.config, owner)
         past = self.past(source) if source.place is None else None
         if past is not None:  # it is parked, or waits for a place again
-            record.dump = {**past, "acted": {}, "message": "" if past["status"] == "paused" else past["message"]}
-            record.config = past.get("config", record.config)
+            told = {**past, "acted": {}, "message": "" if past["status"] == "paused" else past["message"]}
+            record.dump, record.config = pickle.dumps(told, protocol=5), past.get("config", record.config)
         elif source.place is None:  # it has no past yet, but what its link tells
             record.queued = [wish for wish in source.queued if wish[0] != "play"]
         else:
@@ -117,8 +118,7 @@ class Pool(Parking):
                 raise PoolError("This run is on its way to another worker. Please try again in a moment.") from None
             if packed is None:  # the lab's own state: the run has failed over it, and says so
                 raise PoolError("This run cannot be copied: its lab stopped with an error.")
-            dump = record.dump = pickle.loads(packed)
-            record.config = dump["config"]
+            record.dump, record.config = packed, pickle.loads(packed)["config"]
         record.look = Look(status="waiting", config=record.config)  # what is known until its bench has answered
         return self._admitted(record)
 
@@ -189,60 +189,6 @@ class Pool(Parking):
         record.look = dataclasses.replace(look, stage=None, curves={})
         return look
 
-    # ------------------------------------------------------------- watching
-
-    def watch(self, run_id: str, deliver: Callable[[bytes | str | None], None]) -> Watch:
-        """Watch a run: what its audience sends comes to `deliver`.
-
-        Raises `PoolError` for an unknown run, and `PoolFull` where as many watch as may.
-        """
-        with self._lock:
-            self._record(run_id)
-            if len(self._watches) >= self.limits.viewers:
-                raise PoolFull("As many people as this server can show something to are watching. Try again later.")
-            watch = Watch(next(self._numbers), run_id, deliver)
-            self._watches[watch.number] = watch
-        return watch
-
-    def tell(self, watch: Watch, message: Mapping[str, Any]) -> None:
-        """Somebody who watches says something, which also keeps the run.
-
-        Raises `PoolError` if it is gone, and `PoolFull` for one who only watches where as many do as may: there is
-        room for those who steer.
-        """
-        record, kind = self._record(watch.run_id), message.get("type")
-        acts = kind not in ("hello", "ack", "seen")
-        if kind == "hello":
-            if watch.hello is None and message.get("may") != "steer":
-                with self._lock:
-                    there = [w for w in self._watches.values() if w.run_id == watch.run_id]
-                if sum(w.hello is not None and not w.steers for w in there) >= self.limits.viewers_per_run:
-                    raise PoolFull("As many people as can watch one run are watching this one. Try again later.")
-            watch.hello, watch.visible = message, True
-        if kind == "seen":
-            watch.visible = message.get("value") is True
-        if watch.steers if acts else watch.visible:  # a hidden tab keeps no run
-            self._touched(record)
-            if kind != "ack" and record.parked:
-                if acts:
-                    watch.unheard.append(message)
-                self.wake_soon(record)
-                return
-        if record.place is not None and record.look.status != "lost":
-            self.hear(record.place, watch.number, watch.run_id, message)
-
-    def unwatch(self, watch: Watch) -> None:
-        """Somebody watches no longer.  Where nobody is left who looks, the run has been left."""
-        self._watches.pop(watch.number, None)
-        record = self._records.get(watch.run_id)
-        if record is not None and watch.hello is not None:
-            shown = {each.run_id for each in record.together}
-            if not any([other.run_id in shown and other.hello is not None for other in [*self._watches.values()]]):
-                for each in record.together:
-                    each.left = time.monotonic()
-        if record is not None and record.place is not None:
-            self.hear(record.place, watch.number, watch.run_id, {"type": "leave"})
-
     def away(self, run_id: str) -> dict[str, Look]:
         """The look of a run, by its id, if it waits, is parked or lost, and so on no bench; and of those lost
         beside it.
@@ -254,21 +200,6 @@ class Pool(Parking):
             if record.place is None:
                 return {run_id: self._waiting_look(record)}
             return {each.run_id: each.look for each in record.together if each.look.status == "lost"}
-
-    def _greet(self, record: Record) -> None:
-        """Say hello for all who watch a run, on the bench that has it now."""
-        assert record.place is not None
-        for watch in [w for w in self._watches.values() if w.run_id == record.run_id and w.hello is not None]:
-            self.hear(record.place, watch.number, watch.run_id, watch.hello or {})
-            if not watch.visible:
-                self.hear(record.place, watch.number, watch.run_id, {"type": "seen", "value": False})
-            while watch.unheard:
-                self.hear(record.place, watch.number, watch.run_id, watch.unheard.pop(0))
-
-    def _deliver(self, numbers: Sequence[int], payload: bytes | str) -> None:
-        """What an audience sends, to those whom it is for."""
-        for watch in [found for number in numbers if (found := self._watches.get(number)) is not None]:
-            watch.deliver(payload)
 
     def leave(self, run_id: str, key: str) -> None:
         """Like `Run.leave`: whoever only looked has nothing to leave.  Takes no lock and no time."""
@@ -432,8 +363,6 @@ class Pool(Parking):
             self.send(place, "open", record.run_id, (record.slug, record.config), self.limits.start_timeout)
             return
         with contextlib.ExitStack() as kept:
-            if isinstance(past, dict):
-                past = pickle.dumps(past, protocol=5)
             if isinstance(past, bytes):
                 past = kept.enter_context(self.luggage(past))
             self.send(place, "adopt", record.run_id, (past,), self.limits.start_timeout)
@@ -445,8 +374,7 @@ class Pool(Parking):
             if record is not None and len(record.together) > 1:
                 record.together.remove(record)
                 record.together = [record]
-        for watch in [w for w in self._watches.values() if w.run_id == run_id]:
-            watch.deliver(None)
+        self._ended(run_id)
         return record
 
     # -------------------------------------------------------------- reading

@@ -7,7 +7,6 @@ every child, and fork would copy a process full of threads.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import logging
 import os
@@ -28,18 +27,19 @@ from typing import Any
 
 from engine.runs.audience import PICTURE, WATCHING, opened
 from engine.runs.limits import Limits
-from engine.runs.pool import Pool, PoolError, WorkerLost
-from engine.runs.records import Record
-from engine.runs.worker import PULSE, WARMING, Pulse
+from engine.runs.pool import PoolError, WorkerLost
+from engine.runs.recovery import Recovery
+from engine.runs.watching import WatchedPool
+from engine.runs.worker import PULSE, WARMING, Pulse, Silence
 
 log = logging.getLogger(__name__)
-_ROOT = Path(__file__).resolve().parents[2]
-_ENVIRONMENT = {
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, which pandas imports: see `worker._die_with_parent`
 }
-_UNLESS_SET = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # docs/decisions/huge-pages-in-a-worker.md
+UNLESS_SET = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # docs/decisions/huge-pages-in-a-worker.md
 UNHEARD = 10_000  # messages of those who watch that wait for a worker at most; beyond that they are lost
 HEAVY = 65_536  # bytes: a pipe takes so many while the worker is busy, and whoever sends more waits
 
@@ -48,7 +48,7 @@ class _Worker:
     """The parent's side of one worker process."""
 
     def __init__(self, limits: Limits, device: str, audience: str) -> None:
-        self._beat, self._silence = 0.0, 0.0
+        self.silence = Silence()
         self.ready = threading.Event()
         self.served = False  # whether it ever was ready: one that dies before that is tried again more slowly
         self.pending: dict[int, Future[Any]] = {}
@@ -63,8 +63,8 @@ class _Worker:
             fds = (theirs.fileno(), shared.fileno(), lifeline)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "engine.runs.worker", *map(str, fds)],
-                cwd=_ROOT, pass_fds=fds, stdin=subprocess.DEVNULL,
-                env={**_UNLESS_SET, **os.environ, **_ENVIRONMENT},
+                cwd=ROOT, pass_fds=fds, stdin=subprocess.DEVNULL,
+                env={**UNLESS_SET, **os.environ, **ENVIRONMENT},
             )  # fmt: skip
         theirs.close()
         os.close(lifeline)
@@ -112,16 +112,6 @@ class _Worker:
             with self._sending, contextlib.suppress(OSError, ValueError, IndexError):  # it is gone, and what waited too
                 self.pipe.send_bytes(self._words.popleft())
 
-    def silent(self, passed: float) -> float:
-        """Seconds without a sign of life, given that `passed` have gone by since the last question.
-
-        A machine that stood still, or was too busy for us, was so for the worker too: such a gap counts half a second.
-        """
-        beat = self.pulse.read()[0]
-        self._silence = self._silence + min(passed, 0.5) if beat == self._beat else 0.0
-        self._beat = beat
-        return self._silence
-
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -131,7 +121,7 @@ class _Worker:
             os.close(self._lifeline)
 
 
-class ProcessPool(Pool):
+class ProcessPool(WatchedPool, Recovery):
     """Benches in worker processes, which are watched: one that dies or hangs is replaced, and its runs go on."""
 
     def __init__(self, limits: Limits | None = None, device: str = "auto", audience: str = WATCHING) -> None:
@@ -224,7 +214,7 @@ class ProcessPool(Pool):
                 elif head == "copy":
                     record = self._records.get(ok)
                     if record is not None:
-                        record.dump = pickle.loads(answer)
+                        record.dump = answer
                 else:
                     future = worker.pending.pop(head, None)
                     if future is not None:
@@ -248,7 +238,7 @@ class ProcessPool(Pool):
                 patience = self.limits.start_timeout if starting else self.limits.hang_after
                 if worker.process.poll() is not None:
                     self._replace(place, "was lost")
-                elif worker.silent(now - looked) > patience:
+                elif worker.silence.after(worker.pulse.read()[0], now - looked) > patience:
                     self._replace(place, "did not answer any more")
             looked = now
             if now - swept > 1.0:
@@ -269,50 +259,17 @@ class ProcessPool(Pool):
             if self._closing.wait(min(30.0, 2.0 ** (self._failed_starts - 1))):
                 return
         worker = self._workers[place] = self._spawn(place)
-        threading.Thread(target=self._adopt, args=(place, worker, guilty, why), daemon=True).start()
+        threading.Thread(target=self._hand_over, args=(place, worker, guilty, why), daemon=True).start()
 
-    def _adopt(self, place: int, worker: _Worker, guilty: str, why: str) -> None:
+    def _hand_over(self, place: int, worker: _Worker, guilty: str, why: str) -> None:
         """Give a new worker the runs of the old one, from their newest copies."""
+        self.blame(guilty)
         with self._lock:
             records = [r for r in self._records.values() if r.place == place]
-        for record in records:
-            if record.run_id == guilty:
-                record.crashes += 1
-        records.sort(key=lambda record: record.crashes)  # whoever may do it again comes last
         while not worker.ready.wait(0.2):
             if worker.process.poll() is not None or self._closing.is_set():
                 return  # the watcher replaces it
-        for record in records:
-            try:
-                self._resume(record, worker, why)
-            except WorkerLost:
-                return  # this worker is gone too, and the watcher replaces it
-            except Exception as error:
-                log.warning("Run %s could not be taken over: %s", record.run_id, error)
-                self._lose(record, "The worker that trained this was lost, and the run with it. Reset starts it again.")
-        for leader in [record for record in records if record.together[0] is record and len(record.together) > 1]:
-            try:
-                self._regroup(leader)
-            except PoolError as error:
-                log.warning("The runs beside %s do not stand together any more: %s", leader.run_id, error)
-
-    def _resume(self, record: Record, worker: _Worker, why: str) -> None:
-        if record.crashes >= self.limits.crashes:
-            self._lose(record, f"This run brought down its worker {record.crashes} times, so it was stopped. Reset, "
-                               "and try smaller settings.")  # fmt: skip
-            return
-        if record.dump is None:
-            worker.ask("open", record.run_id, (record.slug, record.config)).result(30)
-            step = 0
-        else:
-            worker.ask("adopt", record.run_id, (record.dump,)).result(30)
-            step = record.dump["step"]
-        said = f"The worker that trained this {why}; the run went on in a new one from step {step:,}."
-        worker.ask("note", record.run_id, (said,)).result(30)
-        self._greet(record)
-
-    def _lose(self, record: Record, message: str) -> None:
-        record.look = dataclasses.replace(record.look, status="lost", message=message, curves={})
+        self.adopt(records, lambda verb, run_id, args: worker.ask(verb, run_id, args).result(30), why)
 
     # --------------------------------------------------------------- reading
 

@@ -49,7 +49,7 @@ class Record:
     asked: float = field(default_factory=time.monotonic)
     look: Look = field(default_factory=lambda: Look(status="waiting"))
     queued: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # wishes of a run that waits
-    dump: dict[str, Any] | None = field(default=None, repr=False)  # the newest copy from which a lost run goes on
+    dump: bytes | None = field(default=None, repr=False)  # the newest copy, from which a lost run goes on: pickled
     crashes: int = 0
     left: float = math.inf  # when the page that watched it was left
     parked: bool = False  # put away because nobody asked: it has no place, and waits for none
@@ -61,7 +61,7 @@ class Record:
         self.together.append(self)
 
 
-def _same(secret: str, said: object) -> bool:
+def same(secret: str, said: object) -> bool:
     """Whether somebody says a secret, in a time that tells nothing about it.  No secret is never said right."""
     text = said if isinstance(said, str) else ""
     return hmac.compare_digest(secret.encode(), text.encode("utf-8", "surrogatepass")) and bool(secret)
@@ -80,6 +80,10 @@ class Records(abc.ABC):
 
     # --------------------------------------------------------------- public
 
+    def ids(self) -> list[str]:
+        """The ids of all runs."""
+        return list(self._records)
+
     def find(self, run_id: str) -> Run | None:
         """The run with this id, to look at only; None if its lease has ended or it was lost."""
         record = self._there(run_id)
@@ -88,7 +92,7 @@ class Records(abc.ABC):
     def mine(self, run_id: str, owner: str) -> Run | None:
         """The run with this id, with its key, if `owner` began it; else None."""
         record = self._there(run_id)
-        return self.handle(record, record.key) if record and _same(record.owner, owner) else None
+        return self.handle(record, record.key) if record and same(record.owner, owner) else None
 
     def steer(self, run_id: str, key: str) -> Run:
         """The run with this id, to act on.  Raises `PoolError` for an unknown run, and for a wrong key."""
@@ -98,7 +102,7 @@ class Records(abc.ABC):
     def may(self, run_id: str, key: object) -> bool:
         """Whether `key`, which may be anything that a browser sent, is that of the run or of the one that leads it."""
         record = self._records.get(run_id)
-        return record is not None and any([_same(each.key, key) for each in (record, record.together[0])])
+        return record is not None and any([same(each.key, key) for each in (record, record.together[0])])
 
     def require(self, run_id: str, key: str) -> None:
         """Raise `PoolError`, with a sentence, unless there is such a run and this is its key."""

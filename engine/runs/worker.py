@@ -1,4 +1,8 @@
-"""A worker process: one bench behind a pipe.  Started by `engine.runs.processes`, never by hand."""
+"""A worker: one bench behind a channel.
+
+`main` is a worker process behind a pipe, which `engine.runs.processes` starts, never somebody by hand; `work` is what
+a worker does all day, wherever it lives.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,15 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
 from engine.contract.knobs import ConfigError
 from engine.contract.reading import ReadError
 from engine.runs import reading
 from engine.runs.audience import Audience, addressed, gather
+from engine.runs.limits import Limits
 from engine.runs.pool import LOOKS, PoolError
 
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
@@ -52,6 +57,70 @@ class Pulse:
         """(monotonic seconds, resident MB, run id) of the last beat."""
         at, resident_mb, run_id = PULSE.unpack_from(self._memory)
         return at, resident_mb, run_id.rstrip(b"\0").decode()
+
+
+class Silence:
+    """How long a worker has given no sign of life."""
+
+    def __init__(self) -> None:
+        self._beat, self._seconds = 0.0, 0.0
+
+    def after(self, beat: float, passed: float) -> float:
+        """Seconds of silence, given that this is its last beat and `passed` have gone by since the last question.
+
+        A machine that stood still, or was too busy for us, was so for the worker too: such a gap counts half a second.
+        """
+        self._seconds = self._seconds + min(passed, 0.5) if beat == self._beat else 0.0
+        self._beat = beat
+        return self._seconds
+
+
+class Channel(Protocol):
+    """What a worker hears its owner by, and answers."""
+
+    def poll(self, milliseconds: float, /) -> object:
+        """Wait so long for a message at most; something true if there is one."""
+
+    def recv(self) -> Any:
+        """The next message."""
+
+    def ready(self) -> None:
+        """Say that from now on there are answers."""
+
+    def reply(self, number: int, message: bytes) -> None:
+        """Answer a message: number, whether it could be done, and answer or error, pickled."""
+
+    def keep(self, run_id: str, copy: bytes) -> None:
+        """Give away a copy of a run, pickled, from which another worker can go on."""
+
+    def show(self, viewers: Sequence[int], payload: bytes | str) -> None:
+        """Send something to some viewers."""
+
+
+class _Pipe:
+    """A channel to another process."""
+
+    def __init__(self, fd: int) -> None:
+        self._pipe: Connection[Any, Any] = Connection(fd)
+        waiting = select.poll()  # `Connection.poll` makes a selector for each call
+        waiting.register(fd, select.POLLIN)
+        self.poll, self.recv = waiting.poll, self._pipe.recv
+
+    def ready(self) -> None:
+        self._send("ready", None, None)
+
+    def reply(self, number: int, message: bytes) -> None:
+        self._pipe.send_bytes(message)
+
+    def keep(self, run_id: str, copy: bytes) -> None:
+        self._send("copy", run_id, copy)
+
+    def show(self, viewers: Sequence[int], payload: bytes | str) -> None:
+        self._pipe.send_bytes(addressed(viewers, payload))
+
+    def _send(self, *message: Any) -> None:
+        """As `Connection.send`, which pickles by an older protocol: arrays are copied once less."""
+        self._pipe.send_bytes(pickle.dumps(message, protocol=5))
 
 
 def resident_mb() -> float:
@@ -87,10 +156,13 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
         signal.signal(unwanted, signal.SIG_IGN)
     _die_with_parent(lifeline_fd)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(process)d %(levelname)s %(message)s")
-    pulse, pipe = Pulse(pulse_fd), Connection(pipe_fd)
+    pulse, pipe = Pulse(pulse_fd), _Pipe(pipe_fd)
     pulse.beat()
-    limits, device, audience = pipe.recv()
+    work(pipe, pulse, *pipe.recv())
 
+
+def work(channel: Channel, pulse: Pulse, limits: Limits, device: str, audience: str) -> NoReturn:
+    """Train, draw and answer, until `channel` raises that it is closed."""
     import torch
 
     from engine.runs.bench import Bench
@@ -99,39 +171,37 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
     torch.set_num_threads(1)  # faster than two for networks this small, and fair
     torch.optim.SGD([torch.zeros(1)])  # the first optimiser imports half of torch, and takes longer than torch itself
     bench, cold = Bench(limits, device), Warming(lambda: pulse.beat(WARMING))
-    waiting = select.poll()  # `pipe.poll` makes a selector for each call, and this is asked hundreds of times a second
-    waiting.register(pipe_fd, select.POLLIN)
-    bench.interrupted = lambda: bool(waiting.poll(0))
-    viewers = gather(audience, bench, lambda whom, what: pipe.send_bytes(addressed(whom, what)))
+    bench.interrupted = lambda: bool(channel.poll(0))  # asked hundreds of times a second
+    viewers = gather(audience, bench, channel.show)
     pulse.beat()  # first: from "ready" on, less patience is had with silence
-    _send(pipe, ("ready", None, None))
+    channel.ready()
     owed: set[str] = set()  # runs to which somebody did something: a copy of each is to be sent
-    if waiting.poll(500):  # ms: what the pool asks for first, to use every lab or to take over runs, is urgent
-        _answer(bench, viewers, cold, pipe, pulse, owed)
+    if channel.poll(500):  # ms: what the pool asks for first, to use every lab or to take over runs, is urgent
+        _answer(bench, viewers, cold, channel, pulse, owed)
     os.nice(4)  # from here on pages come first: a visitor notices a late picture sooner than a slower epoch
-    copies, serve_at = _copies(bench, pipe, pulse), 0.0
+    copies, serve_at = _copies(bench, channel, pulse), 0.0
     while True:
         run_id = bench.next_run()
         pulse.beat(run_id or "")
         if run_id is not None:
             bench.tick()
-            _send_owed(bench, pipe, pulse, owed)
-        elif cold and bench.resting and not waiting.poll(500):  # nobody wanted anything for half a second
+            _send_owed(bench, channel, pulse, owed)
+        elif cold and bench.resting and not channel.poll(500):  # nobody wanted anything for half a second
             cold.one()
         if run_id is None or time.monotonic() >= serve_at:  # slices are shorter where many train
             viewers.serve()
             serve_at = time.monotonic() + SERVED_EVERY
         idle = 0.0 if run_id is not None or (cold and bench.resting) else min(bench.idle_for(), viewers.pause())
-        while waiting.poll(1000 * idle):  # ms
-            _answer(bench, viewers, cold, pipe, pulse, owed)
-            _send_owed(bench, pipe, pulse, owed)
+        while channel.poll(1000 * idle):  # ms
+            _answer(bench, viewers, cold, channel, pulse, owed)
+            _send_owed(bench, channel, pulse, owed)
             run_id = bench.next_run()
             idle = 0.0 if run_id is not None else min(bench.idle_for(), viewers.pause())
         next(copies)
 
 
-def _answer(bench: Any, viewers: Audience, cold: Any, pipe: Any, pulse: Pulse, owed: set[str]) -> None:
-    number, verb, run_id, args = pipe.recv()
+def _answer(bench: Any, viewers: Audience, cold: Any, channel: Channel, pulse: Pulse, owed: set[str]) -> None:
+    number, verb, run_id, args = channel.recv()
     pulse.beat(READING if verb == "read" else run_id)
     began = time.monotonic()
     if verb == "hear":  # nobody waits for an answer
@@ -155,19 +225,14 @@ def _answer(bench: Any, viewers: Audience, cold: Any, pipe: Any, pulse: Pulse, o
     except Exception as error:  # a lab may answer anything: what cannot be sent costs its run, and no other
         bench.runs[run_id].fail(error)
         message = pickle.dumps((number, True, None), protocol=5)
-    pipe.send_bytes(message)
+    channel.reply(number, message)
     if verb in DRAWS:
         viewers.drew(time.monotonic() - began)
     if verb not in READS:
         owed.update(bench.beside(run_id))  # what is done to one, others do too
 
 
-def _send(pipe: Any, message: tuple[Any, ...]) -> None:
-    """As `Connection.send`, which pickles by an older protocol: arrays are copied once less."""
-    pipe.send_bytes(pickle.dumps(message, protocol=5))
-
-
-def _send_copy(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
+def _send_copy(bench: Any, channel: Channel, pulse: Pulse, run_id: str) -> None:
     """Send the parent a copy of a run, unless nothing has changed or it is on its way to another step."""
     hosted = bench.runs.get(run_id)
     if hosted is not None and hosted.dirty and hosted.target is None:
@@ -177,23 +242,23 @@ def _send_copy(bench: Any, pipe: Any, pulse: Pulse, run_id: str) -> None:
         except Exception as error:  # the lab's own state: it costs its run, which goes on nowhere else
             hosted.fail(error)
             return
-        _send(pipe, ("copy", run_id, copy))
+        channel.keep(run_id, copy)
 
 
-def _send_owed(bench: Any, pipe: Any, pulse: Pulse, owed: set[str]) -> None:
+def _send_owed(bench: Any, channel: Channel, pulse: Pulse, owed: set[str]) -> None:
     """What a visitor did must not be lost: copies of such runs, as soon as each is where it was to go."""
     for run_id in [name for name in owed if name not in bench.runs or bench.runs[name].target is None]:
         owed.discard(run_id)
-        _send_copy(bench, pipe, pulse, run_id)
+        _send_copy(bench, channel, pulse, run_id)
 
 
-def _copies(bench: Any, pipe: Any, pulse: Pulse) -> Iterator[None]:
+def _copies(bench: Any, channel: Channel, pulse: Pulse) -> Iterator[None]:
     """Send the parent a copy of every run that moved, again and again, one with each step: no run waits for all."""
     while True:
         took = 0.0
         for run_id in list(bench.runs):
             began = time.monotonic()
-            _send_copy(bench, pipe, pulse, run_id)
+            _send_copy(bench, channel, pulse, run_id)
             took += time.monotonic() - began
             if not bench.resting:
                 yield
