@@ -42,9 +42,10 @@ RUN python -m compileall -q -x '/(test|tests|idlelib|lib2to3|site-packages|dist-
     "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" app.py engine ui
 USER 10001
 EXPOSE 8501
-# Nobody is answered until the workers have imported every lab; on a busy machine that takes most of a minute.
+# Nobody is answered until the workers have imported every lab; on a busy machine that takes most of a minute.  Later
+# /healthz answers 503 while no worker gives a sign of life.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=120s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request; base = os.environ.get('STREAMLIT_SERVER_BASE_URL_PATH', '').strip('/'); urllib.request.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/' + (base and base + '/') + '_stcore/health', timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request; base = os.environ.get('STREAMLIT_SERVER_BASE_URL_PATH', '').strip('/'); urllib.request.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/' + (base and base + '/') + 'healthz', timeout=4)"]
 # A shell only because PORT is known when the container starts; exec hands its place, and its signals, to Streamlit.
 # Without its welcome message Streamlit does not ask an outside service for this machine's address.
 CMD ["sh", "-c", "exec streamlit run app.py --server.address=0.0.0.0 --server.port=\"$PORT\" --server.headless=true --logger.hideWelcomeMessage=true"]

@@ -17,7 +17,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ui import embed, ending, live, owner, serving
+from engine.runs import logs, token
+from ui import embed, ending, live, monitor, owner, serving
 from ui.inputs import data_set
 
 ROOT = Path(__file__).resolve().parent
@@ -61,6 +62,11 @@ def on_script_error(error: Exception) -> bool:
     return True
 
 
+try:
+    logs.begin("web")
+    token.token()
+except ValueError as error:
+    raise SystemExit(f"The playground cannot start. {error}") from None
 serving.room_for_sockets()
 script = serving.script(Path(__file__).resolve(), ROOT / "ui" / "shell.py")
 app = st.App(
@@ -73,6 +79,8 @@ app = st.App(
         embed.embed,
         embed.opening,
         data_set.progress,
+        monitor.health,
+        monitor.metrics,
     ),
     middleware=[Middleware(owner.Named)],
     on_script_error=on_script_error,

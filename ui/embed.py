@@ -21,6 +21,7 @@ from engine.contract import registry
 from engine.contract.card import Card, CardError
 from engine.contract.knobs import Knob, Value
 from engine.runs.pool import PoolError
+from ui import monitor
 from ui.controls import LONG, applies_to, grid, number
 from ui.link import RESERVED, read_params
 from ui.live import ASSETS, HEAD, from_here
@@ -216,6 +217,7 @@ async def _open(request: Request) -> Response:
             raise Refused(429, "Many runs were opened from here just now. Please try again in a minute.")
         made = await run_in_threadpool(_opened, slug, knobs)
     except Refused as refused:
+        monitor.refused(refused.status)
         return JSONResponse({"message": str(refused)}, status_code=refused.status)
     return JSONResponse(made, status_code=201, headers={"Cache-Control": "no-store"})
 

@@ -18,6 +18,7 @@ from engine import runs
 from engine.contract import registry
 from engine.live import protocol
 from engine.live.relay import Closed, goodbye, relay
+from ui import monitor
 from ui.scene import version
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -52,7 +53,9 @@ async def _socket(socket: WebSocket) -> None:
             await (socket.send_text(payload) if isinstance(payload, str) else socket.send_bytes(payload))
         except (WebSocketDisconnect, RuntimeError):  # it has gone meanwhile
             raise EOFError from None
+        monitor.sent(payload)
 
+    monitor.sockets.inc()
     try:
         if not from_here(socket):
             await goodbye(send, "", Closed(protocol.ORIGIN, "Only pages of this playground show a run."))
@@ -60,7 +63,10 @@ async def _socket(socket: WebSocket) -> None:
             await goodbye(send, "", Closed(protocol.UNKNOWN, "There is no run with such a name."))
         await relay(runs.current(), run_id, receive=receive, send=send)
     except Closed as closed:
+        monitor.closed(closed.code)
         await socket.close(closed.code)
+    finally:
+        monitor.sockets.dec()
 
 
 def from_here(asked: HTTPConnection) -> bool:

@@ -264,7 +264,9 @@ class Viewers:
         confirmed = {number: self.viewers[number].seat(run_id, part).keys for number in ready}
         for numbers, message in watched.keys[part].messages(scene, header, confirmed, began):
             self.send(numbers, message)
-        watched.drawing += 0.2 * (self.clock() - began - watched.drawing)
+        took = self.clock() - began
+        watched.drawing += 0.2 * (took - watched.drawing)
+        self.bench.work.drew(took)
 
     def _tell(self, numbers: Sequence[int], run_id: str, **more: Any) -> None:
         """A status of a run for some viewers; with its knobs, if somebody does not know them."""

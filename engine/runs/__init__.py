@@ -37,6 +37,11 @@ def current() -> WatchedPool:
     return _current or start("inline")
 
 
+def started() -> WatchedPool | None:
+    """The pool of this process, if one was started and has not been closed."""
+    return _current
+
+
 def stop() -> None:
     """Close the pool of this process, if there is one."""
     global _current

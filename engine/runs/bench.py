@@ -11,7 +11,7 @@ import json
 import logging
 import pickle
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from engine.runs.history import Intervention, Look
 from engine.runs.limits import Limits
 from engine.runs.run import PoolError
 from engine.runs.timeline import Timeline
+from engine.runs.vitals import Told, Work
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Bench:
         self._cut: tuple[str, float] = ("", 0.0)  # whose turn a wish has interrupted, and the seconds left of it
         self._groups: dict[Timeline, Group] = {}
         self.interrupted: Callable[[], bool] = lambda: False
+        self.work = Work()
 
     def call(self, verb: str, run_id: str, *args: Any) -> Any:
         """Do `verb` for a run.
@@ -271,6 +273,11 @@ class Bench:
         """Everything that another bench needs to go on with a run.  Raises what the lab raises."""
         return copies.dump(self.runs[run_id])
 
+    def told(self) -> Told:
+        """Which runs there are now, and what has been done so far."""
+        runs = Counter((each.slug, "running" if each.playing else each.status) for each in self.runs.values())
+        return Told(runs, self.work + Work())
+
     # -------------------------------------------------------------- together
 
     def _group(self, hosted: Timeline) -> Group:
@@ -310,6 +317,7 @@ class Bench:
         if run_id is None:
             return False
         hosted, (whose, left), heard = self.runs[run_id], self._cut, False
+        before = hosted.recorded
         deadline = self.clock() + (left if whose == run_id else self.slice)
 
         def interrupted() -> bool:
@@ -324,6 +332,8 @@ class Bench:
                 hosted.advance(deadline, interrupted)
         except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
             hosted.fail(error)
+        if hosted.recorded > before:
+            self.work.steps[hosted.slug] += hosted.recorded - before
         if group := self._groups.get(hosted):
             group.measure()
         if heard:

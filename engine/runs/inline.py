@@ -9,6 +9,7 @@ from engine.runs import reading
 from engine.runs.audience import WATCHING, gather
 from engine.runs.bench import Bench
 from engine.runs.limits import Limits
+from engine.runs.vitals import BenchVitals
 from engine.runs.watching import WatchedPool
 
 
@@ -38,6 +39,13 @@ class InlinePool(WatchedPool):
         with self._lock:
             self._viewers.hear(number, run_id, message)
             self._viewers.serve()
+
+    def bench_vitals(self) -> dict[int, BenchVitals]:
+        with self._lock:
+            return {0: BenchVitals(answers=True, told=self._bench.told())}
+
+    def answering(self) -> int:
+        return 1  # it answers whoever asks
 
     def close(self) -> None:
         with self._lock:

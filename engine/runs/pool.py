@@ -29,6 +29,7 @@ from engine.runs.parked import Parking
 from engine.runs.records import GONE, Record
 from engine.runs.run import PoolError as PoolError
 from engine.runs.run import Run
+from engine.runs.vitals import BenchVitals, Vitals, Work, fares
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,9 @@ class Pool(Parking):
         self.limits = limits or Limits()
         self.readers = dict(reading.READERS)  # kind -> "module:function"
         self._reading: Counter[int] = Counter()  # what is being read at each place
+        self._done = Work()  # by benches that are no more
+        self._restarts: Counter[tuple[int, str]] = Counter()
+        self._reads: Counter[tuple[str, str]] = Counter()
 
     # ------------------------------------ what a home does, besides `places` and `send`
 
@@ -288,6 +292,24 @@ class Pool(Parking):
             placed = sum(r.place is not None for r in self._records.values())
             return {"runs": placed, "waiting": len(self._waiting()), "places": sum(self.places().values())}
 
+    def bench_vitals(self) -> dict[int, BenchVitals]:
+        """How each bench fares, by its number, as far as that is known here.  Waits for none."""
+        return {}
+
+    def answering(self) -> int:
+        """How many benches have given a sign of life lately.  Takes no lock and no time."""
+        return sum(bench.answers for bench in self.bench_vitals().values())
+
+    def vitals(self) -> Vitals:
+        """How the pool fares.  No bench is asked."""
+        with self._lock:
+            benches, stats = self.bench_vitals(), self.stats()
+            return Vitals(
+                runs=fares(self._records.values(), benches), places=stats["places"], taken=stats["runs"],
+                benches=benches, restarts=Counter(self._restarts), reads=Counter(self._reads),
+                work=sum([b.told.work for b in benches.values() if b.told is not None], self._done),
+            )  # fmt: skip
+
     # --------------------------------------------------------------- inside
 
     def _free_place(self, runs: int = 1) -> int | None:
@@ -391,15 +413,20 @@ class Pool(Parking):
         with self._lock:
             place = min(self.places(), key=lambda p: (not self.ready(p), self._reading[p], self._taken(p)))
             self._reading[place] += 1
+        became = "refused"
         try:
             with self.luggage(data) as carried:
-                return self.send(place, "read", "", (reader, carried, options), self.limits.read_timeout)
+                found = self.send(place, "read", "", (reader, carried, options), self.limits.read_timeout)
+            became = "read"
+            return found
         except WorkerLost:
+            became = "lost"
             raise ReadError(
                 "This could not be read: the worker that read it was lost. Another one takes its place; if it happens "
                 "again, bring something smaller."
             ) from None
         except PoolError:
+            became = "late"
             raise ReadError(
                 f"This could not be read within {self.limits.read_timeout:g} seconds: the workers are busy. Please "
                 "try again in a minute."
@@ -407,6 +434,7 @@ class Pool(Parking):
         finally:
             with self._lock:
                 self._reading[place] -= 1
+                self._reads[kind, became] += 1
 
     def ready(self, place: int) -> bool:
         """Whether this bench takes calls by now."""

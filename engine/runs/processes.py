@@ -29,6 +29,7 @@ from engine.runs.audience import PICTURE, WATCHING, opened
 from engine.runs.limits import Limits
 from engine.runs.pool import PoolError, WorkerLost
 from engine.runs.recovery import Recovery
+from engine.runs.vitals import BenchVitals, Told
 from engine.runs.watching import WatchedPool
 from engine.runs.worker import PULSE, WARMING, Pulse, Silence
 
@@ -49,6 +50,7 @@ class _Worker:
 
     def __init__(self, limits: Limits, device: str, audience: str) -> None:
         self.silence = Silence()
+        self.told: Told | None = None  # the last that it told of its bench
         self.ready = threading.Event()
         self.served = False  # whether it ever was ready: one that dies before that is tried again more slowly
         self.pending: dict[int, Future[Any]] = {}
@@ -211,6 +213,8 @@ class ProcessPool(WatchedPool, Recovery):
                 if head == "ready":
                     self._failed_starts, worker.served = 0, True
                     worker.ready.set()
+                elif head == "told":
+                    worker.told = answer
                 elif head == "copy":
                     record = self._records.get(ok)
                     if record is not None:
@@ -252,13 +256,18 @@ class ProcessPool(WatchedPool, Recovery):
         """Put a new worker in the place of one that is gone, and its runs onto it."""
         old = self._workers[place]
         guilty = old.pulse.read()[2]
+        self._restarts[place, "hung" if old.process.poll() is None else "lost"] += 1
         old.kill()
         log.warning("Worker %d %s (run in hand: %s).", old.process.pid, why, guilty or "none")
         if not old.served:
             self._failed_starts += 1
             if self._closing.wait(min(30.0, 2.0 ** (self._failed_starts - 1))):
                 return
-        worker = self._workers[place] = self._spawn(place)
+        worker = self._spawn(place)
+        with self._lock:  # whoever adds up what was done sees either of them, and not both
+            self._workers[place] = worker
+            if old.told is not None:
+                self._done += old.told.work
         threading.Thread(target=self._hand_over, args=(place, worker, guilty, why), daemon=True).start()
 
     def _hand_over(self, place: int, worker: _Worker, guilty: str, why: str) -> None:
@@ -270,6 +279,17 @@ class ProcessPool(WatchedPool, Recovery):
             if worker.process.poll() is not None or self._closing.is_set():
                 return  # the watcher replaces it
         self.adopt(records, lambda verb, run_id, args: worker.ask(verb, run_id, args).result(30), why)
+
+    # -------------------------------------------------------------- watching over it
+
+    def bench_vitals(self) -> dict[int, BenchVitals]:
+        found, now = {}, time.monotonic()
+        for place, worker in enumerate(self._workers):
+            beat, resident_mb, _ = worker.pulse.read()
+            silent = max(0.0, now - beat)
+            answers = worker.ready.is_set() and silent < self.limits.hang_after / 2
+            found[place] = BenchVitals(answers, silent, resident_mb, worker.told)
+        return found
 
     # --------------------------------------------------------------- reading
 

@@ -6,6 +6,7 @@ import abc
 import itertools
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,6 +121,10 @@ class Watching(abc.ABC):
             self.looked_away(run.group)
         if run.place is not None:
             self.hear(run.place, watch.number, watch.run_id, {"type": "leave"})
+
+    def viewers(self) -> Counter[str]:
+        """How many in this process have said hello, by what they may do: steer, watch."""
+        return Counter("steer" if each.steers else "watch" for each in self._who() if each.hello is not None)
 
     # --------------------------------------------------------------- inside
 

@@ -23,10 +23,11 @@ from typing import Any, NoReturn, Protocol
 
 from engine.contract.knobs import ConfigError
 from engine.contract.reading import ReadError
-from engine.runs import reading
+from engine.runs import logs, reading
 from engine.runs.audience import Audience, addressed, gather
 from engine.runs.limits import Limits
 from engine.runs.pool import LOOKS, PoolError
+from engine.runs.vitals import TOLD_EVERY, Told
 
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
 WARMING, READING = "warming up", "reading a file"  # in place of a run's id
@@ -96,6 +97,9 @@ class Channel(Protocol):
     def show(self, viewers: Sequence[int], payload: bytes | str) -> None:
         """Send something to some viewers."""
 
+    def tell(self, told: Told) -> None:
+        """Say how the bench fares."""
+
 
 class _Pipe:
     """A channel to another process."""
@@ -117,6 +121,9 @@ class _Pipe:
 
     def show(self, viewers: Sequence[int], payload: bytes | str) -> None:
         self._pipe.send_bytes(addressed(viewers, payload))
+
+    def tell(self, told: Told) -> None:
+        self._send("told", None, told)
 
     def _send(self, *message: Any) -> None:
         """As `Connection.send`, which pickles by an older protocol: arrays are copied once less."""
@@ -155,7 +162,8 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
     for unwanted in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent decides
         signal.signal(unwanted, signal.SIG_IGN)
     _die_with_parent(lifeline_fd)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(process)d %(levelname)s %(message)s")
+    if not logs.begin("worker", logging.INFO):
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(process)d %(levelname)s %(message)s")
     pulse, pipe = Pulse(pulse_fd), _Pipe(pipe_fd)
     pulse.beat()
     work(pipe, pulse, *pipe.recv())
@@ -179,7 +187,7 @@ def work(channel: Channel, pulse: Pulse, limits: Limits, device: str, audience: 
     if channel.poll(500):  # ms: what the pool asks for first, to use every lab or to take over runs, is urgent
         _answer(bench, viewers, cold, channel, pulse, owed)
     os.nice(4)  # from here on pages come first: a visitor notices a late picture sooner than a slower epoch
-    copies, serve_at = _copies(bench, channel, pulse), 0.0
+    copies, news, serve_at = _copies(bench, channel, pulse), _news(bench, channel), 0.0
     while True:
         run_id = bench.next_run()
         pulse.beat(run_id or "")
@@ -198,6 +206,7 @@ def work(channel: Channel, pulse: Pulse, limits: Limits, device: str, audience: 
             run_id = bench.next_run()
             idle = 0.0 if run_id is not None else min(bench.idle_for(), viewers.pause())
         next(copies)
+        next(news)
 
 
 def _answer(bench: Any, viewers: Audience, cold: Any, channel: Channel, pulse: Pulse, owed: set[str]) -> None:
@@ -265,6 +274,19 @@ def _copies(bench: Any, channel: Channel, pulse: Pulse) -> Iterator[None]:
         due = time.monotonic() + max(bench.limits.recovery_seconds, 100 * took)
         while time.monotonic() < due:
             yield
+
+
+def _news(bench: Any, channel: Channel) -> Iterator[None]:
+    """Tell the owner of the bench, again and again, where there is something new."""
+    told, due = Told(), 0.0
+    while True:
+        now = time.monotonic()
+        if now >= due:
+            due = now + TOLD_EVERY
+            if (newest := bench.told()) != told:
+                told = newest
+                channel.tell(told)
+        yield
 
 
 if __name__ == "__main__":

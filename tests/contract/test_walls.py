@@ -63,6 +63,7 @@ MAY = {
     "engine.figures": ("engine.contract", "engine.scene"),
     "engine.runs": ("engine.contract",),
     "engine.live": ("engine.contract", "engine.runs"),
+    "engine.doctor": ("engine.contract", "engine.live", "engine.runs"),
     "ui": ("engine.contract", "engine.scene", "engine.figures", "engine.runs", "engine.live"),
     "pages": ("ui",),
 }
@@ -72,6 +73,7 @@ NEVER = {
     "engine.figures": ("streamlit", "torch"),
     **{f"engine.labs.{slug}.{part}": ("streamlit", "torch") for slug in LABS for part in ("config", "view")},
     **{f"engine.contract.template.{part}": ("streamlit", "torch") for part in ("config", "view")},
+    "engine.doctor": ("streamlit", "torch", "numpy"),
     "ui": ("torch",),
     "pages": ("torch",),
 }

@@ -1,0 +1,118 @@
+"""How a pool fares, as it tells whoever watches over a server: the contract over every home."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+
+import pytest
+from pools import at_rest, until
+from visitor import wait_until
+
+from engine.contract.reading import ReadError
+from engine.runs.inline import InlinePool
+from engine.runs.pool import Pool
+from engine.runs.processes import ProcessPool
+from engine.runs.vitals import BOUNDS, Work
+
+LAB = "faulty"
+
+
+def counted(**runs: int) -> Counter[tuple[str, str]]:
+    return Counter({(LAB, status): count for status, count in runs.items()})
+
+
+def test_runs_are_counted_by_what_they_do(pool: Pool, faulty: type) -> None:
+    before = pool.vitals().work.steps[LAB]
+    rested, ends, fails, plays = (
+        pool.open(LAB, faulty(**how))
+        for how in ({}, {"fault": "nan", "at": 3}, {"fault": "raise", "at": 4}, {"seed": 2})
+    )
+    waits = pool.open(LAB, faulty())
+    rested.step(5)
+    for run in (ends, fails):
+        run.play()
+        until(run, at_rest)
+    until(rested, at_rest)
+    rested.seek(2)
+    rested.seek(5)
+    until(rested, at_rest)
+    wait_until(
+        lambda: pool.vitals().runs == counted(paused=2, diverged=1, failed=1, waiting=1), "the statuses of five runs"
+    )
+    vitals = pool.vitals()
+    assert (vitals.taken, vitals.places) == (4, 4)
+    # Five, two before the loss was no number, three before the error; a replay trains nothing.
+    assert vitals.work.steps[LAB] - before == 5 + 2 + 3
+    plays.play()
+    until(plays, lambda look: look.step > 3)
+    wait_until(lambda: pool.vitals().runs[LAB, "running"] == 1, "a run that plays")
+    plays.pause()
+    waits.close()
+    rested.close()
+    wait_until(lambda: pool.vitals().runs == counted(paused=1, diverged=1, failed=1), "two runs less")
+
+
+def test_a_parked_run_is_counted_as_one(pool: Pool, faulty: type) -> None:
+    run = pool.open(LAB, faulty())
+    until(run, at_rest)
+    wait_until(lambda: pool.park(pool._records[run.id]), "the run to be parked")
+    wait_until(lambda: pool.vitals().runs == counted(parked=1), "one parked run")
+    assert pool.vitals().taken == 0
+
+
+def test_what_is_read_is_counted_by_what_became_of_it(pool: Pool) -> None:
+    pool.readers["misread"] = "engine.labs.faulty:misread"
+    before = pool.vitals().reads
+    pool.read("misread", b"abcd")
+    for how in ("refuse", "raise"):
+        with pytest.raises(ReadError):
+            pool.read("misread", b"abc", how=how)
+    assert pool.vitals().reads - before == Counter({("misread", "read"): 1, ("misread", "refused"): 2})
+
+
+def test_a_bench_that_answers_is_counted(pool: Pool) -> None:
+    wait_until(lambda: pool.answering() == len(pool.places()), "every bench")
+    for bench in pool.bench_vitals().values():
+        assert bench.answers and (bench.resident_mb is None) == isinstance(pool, InlinePool)
+        assert bench.resident_mb is None or bench.resident_mb > 50
+
+
+def test_workers_that_die_or_hang_are_counted_and_nothing_falls(processes: ProcessPool, faulty: type) -> None:
+    """While a worker says nothing its runs have no status: a wrong one would be worse."""
+    first, second = (processes.open(LAB, faulty(seed=seed)) for seed in (1, 2))
+    for run in (first, second):
+        run.play()
+        until(run, lambda look: look.step > 50)
+    steps = [wait_until(lambda: processes.vitals().work.steps[LAB], "steps to be told of")]
+    wait_until(lambda: processes.vitals().runs == counted(running=2), "both to play")
+    dies, hangs = (processes._records[run.id].place for run in (first, second))
+    assert {dies, hangs} == {0, 1}
+    os.kill(processes.pids()[dies], signal.SIGKILL)
+    os.kill(processes.pids()[hangs], signal.SIGSTOP)
+
+    def untold() -> bool:
+        vitals = processes.vitals()
+        steps.append(vitals.work.steps[LAB])
+        assert sum(vitals.runs.values()) == 2
+        return vitals.runs[LAB, "unknown"] == 2 and processes.answering() == 0
+
+    wait_until(untold, "no worker to say anything")
+
+    def back() -> bool:
+        steps.append(processes.vitals().work.steps[LAB])
+        return processes.answering() == 2 and processes.vitals().runs == counted(running=2)
+
+    wait_until(back, "two new workers with their runs")
+    assert steps == sorted(steps)
+    assert processes.vitals().restarts == Counter({(dies, "lost"): 1, (hangs, "hung"): 1})
+
+
+def test_a_picture_is_counted_in_the_first_class_that_it_keeps_to() -> None:
+    work = Work()
+    for seconds in (0.0005, 0.001, 0.0015, BOUNDS[-1], 60.0):
+        work.drew(seconds)
+    assert work.drawn == Counter({0: 2, 1: 1, len(BOUNDS) - 1: 1, len(BOUNDS): 1})
+    both = work + work
+    assert both.drawing == 2 * work.drawing and both.drawn[0] == 4 and work.drawn[0] == 2
