@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -252,6 +253,22 @@ def test_a_server_of_this_machine_is_found_at_its_port(server: Server, monkeypat
     monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", "/uni/play/")
     [finding] = address.examine(None)
     assert finding.level == OK and server.address in finding.said
+
+
+def test_the_check_of_the_image_asks_the_server_how_it_is(server: Server) -> None:
+    [check] = re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    port, _, base = server.address.rpartition(":")[2].partition("/")
+    _, *said = json.loads(check)
+
+    def status(**environment: str) -> int:
+        return subprocess.run(
+            [sys.executable, *said], env={**os.environ, **environment}, capture_output=True
+        ).returncode
+
+    assert status(PORT=port, STREAMLIT_SERVER_BASE_URL_PATH=base) == status(PORT=port) == 0
+    assert status(PORT="9", STREAMLIT_SERVER_BASE_URL_PATH=base) != 0
+    with other(503) as url:
+        assert status(PORT=url.rpartition(":")[2], STREAMLIT_SERVER_BASE_URL_PATH="") != 0
 
 
 # ---------------------------------------------------------------------- what it survives, and its log

@@ -6,8 +6,11 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pools import SMALL, at_rest, misbehaving, pool_of, until
@@ -21,6 +24,7 @@ from engine.runs.pool import Pool
 from engine.runs.processes import ProcessPool
 from ui import monitor
 
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = "tell-me-all-the-numbers"
 
 
@@ -113,6 +117,18 @@ def test_prometheus_may_ask_for_its_newer_format(secret: str, pool: Pool) -> Non
     status, headers, text = ask("/metrics", **said)
     assert status == 200 and "openmetrics" in headers["content-type"] and text.endswith("# EOF\n")
     assert ask("/metrics", authorization=f"Bearer {SECRET}")[1]["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(("variable", "value"), [("PLAYGROUND_METRICS", "hunter2"), ("PLAYGROUND_LOG", "xml")])
+def test_a_server_with_a_value_that_cannot_be_used_does_not_start(variable: str, value: str) -> None:
+    """A token that could be guessed is not said in the log either."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import app"], cwd=ROOT, env={**os.environ, variable: value}, capture_output=True,
+        text=True, encoding="utf-8",
+    )  # fmt: skip
+    said = done.stderr.strip().splitlines()[-1]
+    assert done.returncode != 0 and said.startswith("The playground cannot start.") and variable in said
+    assert "Traceback" not in done.stderr and "hunter2" not in done.stderr
 
 
 # ---------------------------------------------------------------------- what is told
