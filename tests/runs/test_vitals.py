@@ -89,24 +89,20 @@ def test_workers_that_die_or_hang_are_counted_and_nothing_falls(processes: Proce
     wait_until(lambda: processes.vitals().runs == counted(running=2), "both to play")
     dies, hangs = (processes._records[run.id].place for run in (first, second))
     assert {dies, hangs} == {0, 1}
-    os.kill(processes.pids()[dies], signal.SIGKILL)
-    os.kill(processes.pids()[hangs], signal.SIGSTOP)
 
-    def untold() -> bool:
+    def told(**runs: int) -> bool:
         vitals = processes.vitals()
         steps.append(vitals.work.steps[LAB])
         assert sum(vitals.runs.values()) == 2
-        return vitals.runs[LAB, "unknown"] == 2 and processes.answering() == 0
+        return vitals.runs == counted(**runs)
 
-    wait_until(untold, "no worker to say anything")
-
-    def back() -> bool:
-        steps.append(processes.vitals().work.steps[LAB])
-        return processes.answering() == 2 and processes.vitals().runs == counted(running=2)
-
-    wait_until(back, "two new workers with their runs")
+    for place, how, reason in ((dies, signal.SIGKILL, "lost"), (hangs, signal.SIGSTOP, "hung")):
+        os.kill(processes.pids()[place], how)
+        wait_until(lambda: told(running=1, unknown=1), f"a worker that is {reason} to be noticed")
+        wait_until(lambda: told(running=2), "a new worker with its run")
+        assert processes.vitals().restarts[place, reason] == 1
     assert steps == sorted(steps)
-    assert processes.vitals().restarts == Counter({(dies, "lost"): 1, (hangs, "hung"): 1})
+    assert processes.answering() == 2 and processes.vitals().restarts.total() == 2
 
 
 def test_a_picture_is_counted_in_the_first_class_that_it_keeps_to() -> None:
