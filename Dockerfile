@@ -6,16 +6,20 @@
 #
 # PIP_EXTRA_INDEX_URL chooses torch's build: give the address of PyTorch's own wheel index for "cpu", which makes
 # the image several gigabytes smaller, or for a CUDA version.  Without it pip takes the build that it finds by itself.
+#
+# MORE_REQUIREMENTS=requirements-ray.txt makes an image for a cluster: see deploy/cluster.yaml.
 
 ARG BASE_IMAGE=python:3.11.13-slim-bookworm
 ARG VARIANT=cpu
 
 FROM ${BASE_IMAGE} AS build
 ARG PIP_EXTRA_INDEX_URL=""
+ARG MORE_REQUIREMENTS=""
 WORKDIR /app
-COPY requirements.txt constraints.txt ./
+COPY requirements*.txt constraints.txt ./
 RUN python3 -m venv .venv \
-    && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+    && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements.txt \
+    ${MORE_REQUIREMENTS:+-r "$MORE_REQUIREMENTS"}
 
 FROM ${BASE_IMAGE} AS base-cpu
 COPY --from=build /app/.venv /app/.venv

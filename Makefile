@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test slow ci truths lint bench docker-lint chromium clean
+.PHONY: help run test slow ci truths lint bench docker-lint chromium nginx clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,16 +16,16 @@ help: ## List these commands
 run: .venv/.installed ## Install what is missing and start the playground on PORT (8501)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: $(if $(LAB),.venv/.installed-dev,lint chromium) ## Lint, then every test that is not slow, JOBS (2) at a time; LAB=gan: only what concerns that lab, without a browser
+test: $(if $(LAB),.venv/.installed-dev,lint chromium nginx) ## Lint, then every test that is not slow, JOBS (2) at a time; LAB=gan: only what concerns that lab, without a browser
 	$(call several,not slow and not truths)
 	$(if $(LAB),,$(call browser,not slow and not truths))
 
-slow: .venv/.installed-dev chromium ## The slow tests: what lessons claim; in a browser a lesson of each lab, and two pages as in a lecture hall
+slow: .venv/.installed-dev chromium nginx ## The slow tests: what lessons claim; in a browser a lesson of each lab, and two pages as in a lecture hall
 	$(call several,slow and not truths)
 	$(if $(LAB),,$(call browser,slow and not truths))
 
 # Both in one go: each start of the tests imports every lab.
-ci: lint chromium ## What continuous integration runs: all but the long claims
+ci: lint chromium nginx ## What continuous integration runs: all but the long claims
 	$(call several,not truths)
 	$(call browser,not truths)
 
@@ -72,10 +72,22 @@ chromium:
 	done; \
 	if ! command -v apt-get >/dev/null; then \
 		echo "The browser tests need Chromium or Chrome: install one, or set CHROMIUM to its path."; exit 1; \
-	elif [ "$$(id -u)" = 0 ]; then as_root=; \
-	elif command -v sudo >/dev/null; then as_root=sudo; \
-	else echo "The browser tests need Chromium: ask an administrator for the package chromium."; exit 1; \
 	fi; \
-	echo "Installing Chromium for the browser tests"; \
+	$(call debian,Chromium,the browser tests,chromium fonts-liberation)
+
+# Where Debian starts services its package brings a server on port 80, which the tests do not use.
+nginx:
+	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null && command -v openssl >/dev/null && exit 0; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "The tests of deploy/ need nginx and openssl: install both."; exit 1; \
+	fi; \
+	$(call debian,nginx,the tests of deploy/,nginx openssl)
+
+# Debian's own packages, for which one must be root: what, for what, their names.
+debian = if [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif command -v sudo >/dev/null; then as_root=sudo; \
+	else echo "$(1) is needed for $(2): ask an administrator for the packages $(3)."; exit 1; \
+	fi; \
+	echo "Installing $(1) for $(2)"; \
 	$$as_root apt-get update -qq && \
-	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-liberation >/dev/null
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(3) >/dev/null

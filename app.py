@@ -15,11 +15,11 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
 from engine.runs import logs, token
 from ui import embed, ending, live, monitor, owner, serving
 from ui.inputs import data_set
+from ui.scene import version
 
 ROOT = Path(__file__).resolve().parent
 log = logging.getLogger("playground")
@@ -73,7 +73,7 @@ app = st.App(
     script,
     lifespan=lifespan,
     routes=serving.routes(
-        lambda base: Mount(f"{base}/assets", StaticFiles(directory=ROOT / "assets")),
+        lambda base: Mount(f"{base}/assets", serving.Assets(ROOT / "assets", version())),
         live.socket,
         live.watch,
         embed.embed,

@@ -125,8 +125,9 @@ class Client:
 
     @asynccontextmanager
     async def _socket(self, path: str, **more: Any) -> AsyncIterator[ClientConnection]:
-        address = f"ws://{urlsplit(self.url).netloc}/{path}"
-        async with connect(address, additional_headers=self._headers, origin=self.url, max_size=None, proxy=None,
+        address, where = f"{self.url.replace('http', 'ws', 1)}/{path}", urlsplit(self.url)
+        origin = f"{where.scheme}://{where.netloc}"
+        async with connect(address, additional_headers=self._headers, origin=origin, max_size=None, proxy=None,
                            open_timeout=PATIENCE, ping_interval=None, **more) as socket:  # fmt: skip
             yield socket
 

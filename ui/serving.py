@@ -14,10 +14,14 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import streamlit as st
 from click import ClickException
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 FILES = 65_536  # that may be open at once: more sockets than anybody is let in with
 log = logging.getLogger("playground")
@@ -93,6 +97,25 @@ def _toml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False)
+
+
+class Assets(StaticFiles):
+    """The files in a folder, and how long browsers and proxies may keep them.
+
+    What is asked for by the `version` that is here is kept for good, and what is asked for without one for an hour.  By
+    another version asks who got a page of another process, while a new release comes: that is the wrong file to keep.
+    """
+
+    def __init__(self, folder: Path, version: str) -> None:
+        super().__init__(directory=folder)
+        self.version = version
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        asked = parse_qs(scope["query_string"].decode("latin-1")).get("v")
+        kept = "public, max-age=31536000, immutable" if asked == [self.version] else "no-cache"
+        response.headers["cache-control"] = kept if asked else "public, max-age=3600"
+        return response
 
 
 def room_for_sockets() -> None:

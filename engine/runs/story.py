@@ -18,7 +18,7 @@ from engine.runs.history import Intervention
 FURTHEST = 1_000_000  # steps that a link may ask for
 CHANGES = 500  # things done to a run that a link may tell of: each costs the web process up to half a millisecond
 COMPARED = 3  # runs that fit beside the one on stage
-LONGEST = 500_000  # characters of a link: a little less than Streamlit (1.67) reads, which passes over longer ones
+LONGEST = 65_000  # characters of a link: a little less than uvicorn reads with httptools (0.9), 65,535
 
 
 def link(slug: str, told: dict[str, Any], compared: Sequence[tuple[dict[str, Any], bool]] = ()) -> str:

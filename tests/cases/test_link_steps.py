@@ -150,9 +150,7 @@ def test_a_link_that_nobody_could_open_is_not_offered() -> None:
     change = Intervention(1, NETWORK(learning_rate=0.2))
     told: dict[str, Any] = {"interventions": [change] * story.CHANGES, "later": []}
     assert story.too_much("short", [told]) == ""
-    assert story.too_much("x" * (story.LONGEST + 1), [told]).endswith(
-        "500,001 characters, and 500,000 are read at most."
-    )
+    assert story.too_much("x" * (story.LONGEST + 1), [told]).endswith("65,001 characters, and 65,000 are read at most.")
     other = {**told, "later": [change]}
     said = "This run was changed 501 times on the way, and a link tells of 500 changes at most."
     assert story.too_much("short", [told, other]) == said

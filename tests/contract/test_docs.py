@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HERE = {path.name for path in ROOT.iterdir()}
 WORDS = {  # beside the documents proper, what explains itself in comments
-    *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "compose.yaml", ROOT / "Dockerfile", ROOT / "Makefile",
+    *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/*.*"),
+    ROOT / "compose.yaml", ROOT / "Dockerfile", ROOT / "Makefile",
 } - {ROOT / "CHANGELOG.md"}  # which tells of what has gone  # fmt: skip
 DECISIONS = ROOT / "docs" / "decisions"
 
