@@ -123,10 +123,11 @@ def _run(player: Player, chosen: lesson.Lesson | None, *, unit: str) -> None:
                 place("step", run, key=f"{slug}.step", unit=unit)
             place("timeline", run, key=f"{slug}.timeline")
         place("progress", run, key=f"{slug}.says", back=whole(went_back))
-    if player.rewound:
-        _offer_branch(player)
-    if player.error:
-        st.error(plain(player.error), icon=":material/block:")
+    with st.container():  # always there: the drawings below would be mounted anew, and forget zoom and what is hidden
+        if player.rewound:
+            _offer_branch(player)
+        if player.error:
+            st.error(plain(player.error), icon=":material/block:")
     beside = player.compared[:1] if player.side_by_side else []
     shown = [player.on_stage, *beside]
     for column, watched in zip(st.columns(len(shown)), shown, strict=True):

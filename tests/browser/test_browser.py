@@ -95,6 +95,24 @@ def test_a_second_tab_shows_the_same_run(browser: Browser, server: str) -> None:
         assert tab.problems == [] and tab.notices() == []
 
 
+def test_a_look_back_leaves_the_drawings_as_the_visitor_set_them(browser: Browser, server: str) -> None:
+    with visit(browser, server) as visitor:
+        visitor.open("gradient_descent")
+        last = visitor.play_to(8)
+        entry = visitor.canvases.first.locator("xpath=ancestor::section").get_by_role("button", name="Adam")
+        entry.click()
+        expect(entry).to_have_attribute("aria-pressed", "false")
+        visitor.canvases.first.evaluate("(canvas) => { canvas.dataset.same = true; }")
+        same = visitor.page.locator("canvas[data-same]")
+        visitor.seek(3)  # a line about the earlier moment comes above them
+        expect(visitor.button("Branch from here")).to_be_visible()
+        expect(same).to_have_count(1)
+        visitor.seek(last)
+        expect(visitor.button("Branch from here")).to_have_count(0)
+        expect(same).to_have_count(1)
+        expect(entry).to_have_attribute("aria-pressed", "false")
+
+
 def test_a_click_on_the_map_moves_the_start(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open("gradient_descent")
