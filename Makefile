@@ -56,7 +56,7 @@ clean: ## Remove the virtual environment and every cache
 	$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt .venv/.installed
+.venv/.installed-dev: requirements-dev.txt requirements-ray.txt .venv/.installed
 	$(PIP) -r requirements-dev.txt
 	@touch $@
 

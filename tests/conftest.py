@@ -161,6 +161,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         seed = item.callspec.params.get("seed", 0) if hasattr(item, "callspec") else 0
         if item.get_closest_marker("slow") and isinstance(seed, int) and seed >= CI_SEEDS:
             item.add_marker(pytest.mark.truths)
+        if item.get_closest_marker("xdist_group"):  # it shares something with tests of other files
+            continue
         file = item.path.relative_to(ROOT / "tests").as_posix()
         item.add_marker(pytest.mark.xdist_group(file if file.startswith("labs/") else f"{file} {_lab(item)}".strip()))
 

@@ -1,4 +1,4 @@
-"""Pools of either kind with the lab that misbehaves on request, for the tests of runs."""
+"""Pools of every kind with the lab that misbehaves on request, for the tests of runs."""
 
 from __future__ import annotations
 
@@ -45,6 +45,19 @@ def pool_of(kind: str, limits: Limits = SMALL) -> Iterator[Pool]:
         yield pool
     finally:
         pool.close()
+
+
+def home(request: pytest.FixtureRequest) -> Iterator[Pool]:
+    """A pool of the kind that is the request's parameter, empty: inline a new one, else one that tests share."""
+    if request.param == "inline":
+        with pool_of("inline") as pool:
+            yield pool
+        return
+    pool = request.getfixturevalue({"processes": "workers", "ray": "rays"}[request.param])
+    pool.wait_ready()
+    yield pool
+    for run_id in pool.ids():
+        pool.close_run(run_id)
 
 
 def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 30.0) -> Look:

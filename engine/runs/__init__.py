@@ -5,34 +5,46 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from engine.runs.limits import Limits
 
 if TYPE_CHECKING:
+    from engine.runs.ray import RayPool
     from engine.runs.watching import WatchedPool
 
-KINDS = {"processes": ("engine.runs.processes", "ProcessPool"), "inline": ("engine.runs.inline", "InlinePool")}
+    Pool: TypeAlias = WatchedPool | RayPool
 
-_current: WatchedPool | None = None
+KINDS = {
+    "processes": ("engine.runs.processes", "ProcessPool"),
+    "inline": ("engine.runs.inline", "InlinePool"),
+    "ray": ("engine.runs.ray", "RayPool"),
+}
+
+_current: Pool | None = None
 _starting = threading.Lock()
 
 
-def start(kind: str | None = None, limits: Limits | None = None) -> WatchedPool:
-    """Start the pool of this process.  `kind` is "processes" or "inline"; left out, $PLAYGROUND_POOL or processes."""
+def start(kind: str | None = None, limits: Limits | None = None) -> Pool:
+    """Start the pool of this process.
+
+    `kind` is "processes", "inline" or "ray"; left out, $PLAYGROUND_POOL, else ray where $RAY_ADDRESS says where one is,
+    else processes.
+    """
     global _current
-    kind = kind or os.environ.get("PLAYGROUND_POOL", "processes")
+    kind = kind or os.environ.get("PLAYGROUND_POOL") or ("ray" if os.environ.get("RAY_ADDRESS") else "processes")
     if kind not in KINDS:
         raise ValueError(f"There is no pool '{kind}'; the pools are {', '.join(KINDS)}.")
     with _starting:
         if _current is None:
             module, name = KINDS[kind]  # only that one: an inline pool trains here, and needs torch
-            made: type[WatchedPool] = getattr(importlib.import_module(module), name)
+            made: Callable[[Limits], Pool] = getattr(importlib.import_module(module), name)
             _current = made(limits or Limits.from_environment())
         return _current
 
 
-def current() -> WatchedPool:
+def current() -> Pool:
     """The pool of this process; an inline one if none was started, as in a script or an AppTest."""
     return _current or start("inline")
 

@@ -42,6 +42,7 @@ class Limits(ShelfBounds):
     parked: int = 400  # runs put away at most, each with its timeline, of ``checkpoint_mb`` at most; the oldest go
     hang_after: float = 20.0  # seconds without a heartbeat until a worker is replaced
     start_timeout: float = 90.0  # seconds a worker may take to import torch and report
+    restart_timeout: float = 8.0  # seconds until Ray has begun to start a lost bench again; else others get its runs
     crashes: int = 3  # workers that one run may bring down before it is not started again
 
     read_timeout: float = 25.0  # seconds until what a visitor brought is read; more than `hang_after`, to be told why

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from pools import misbehaving, pool_of
+from cluster import Machines
+from pools import home, misbehaving, pool_of
 
 from engine.runs.pool import Pool
 from engine.runs.processes import ProcessPool
+from engine.runs.ray import RayPool
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -24,17 +26,23 @@ def workers(faulty: type) -> Iterator[Pool]:
         yield pool
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Machines]:
+    """Two machines of a Ray cluster, as far as Ray can tell, with a core each."""
+    there = Machines()
+    yield there
+    there.close()
+
+
+@pytest.fixture(scope="session")
+def rays(cluster: Machines) -> Iterator[RayPool]:
+    with cluster.pool() as pool:
+        yield pool
+
+
 @pytest.fixture(params=["inline", "processes"])
 def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
-    if request.param == "inline":
-        with pool_of("inline") as pool:
-            yield pool
-        return
-    pool = request.getfixturevalue("workers")
-    pool.wait_ready()
-    yield pool
-    for run_id in list(pool._records):
-        pool.close_run(run_id)
+    yield from home(request)
 
 
 @pytest.fixture

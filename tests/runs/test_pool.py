@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from pools import SMALL, answered, at_rest, bare, drawn, pool_of, until
+from cluster import ON_RAY
+from pools import SMALL, answered, at_rest, bare, drawn, home, pool_of, until
 
 import engine
 from engine.contract.knobs import ConfigError
@@ -21,6 +23,11 @@ from engine.runs.inline import InlinePool
 from engine.runs.pool import Pool, PoolError, PoolFull
 from engine.runs.processes import ProcessPool
 from engine.runs.run import Run
+
+
+@pytest.fixture(params=["inline", "processes", pytest.param("ray", marks=ON_RAY)])
+def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
+    yield from home(request)
 
 
 def test_a_run_learns_exactly_what_a_bare_loop_learns(pool: Pool, faulty: type) -> None:

@@ -1,0 +1,317 @@
+"""A pool on a cluster of Ray, as one of its web processes has it: any number of these, and any number of machines.
+
+The runs are known to the desk (`engine.runs.desk`), an actor that outlives every web process.  What those who watch say
+goes straight to the bench (`engine.runs.actor`), and pictures come straight from it; a few times a second the desk is
+told which runs are looked at, and says how these stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import pickle
+import secrets
+import signal
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ray
+
+from engine.contract.knobs import Config
+from engine.runs.actor import DESK, NAMESPACE, Words
+from engine.runs.audience import WATCHING, Watch
+from engine.runs.benches import environment
+from engine.runs.desk import Desk, Known, Ticket
+from engine.runs.history import Look
+from engine.runs.limits import Limits
+from engine.runs.records import GONE, same
+from engine.runs.run import PoolError, Run
+from engine.runs.watching import Standing, Watching
+
+log = logging.getLogger(__name__)
+
+EVERY = 0.25  # seconds between two exchanges with the desk
+AGAIN = 0.2  # seconds until what could not be reached is tried again
+PATIENCE = 15.0  # seconds in which a desk that has died is back
+CALLS = 256  # that the desk has in hand at a time
+# What may be asked twice.
+READS = ("bounds", "find", "mine", "may", "require", "known", "peek", "report", "group", "marches", "places", "stats",
+         "ids", "wait_ready", "warm")  # fmt: skip
+
+
+def connect() -> None:
+    """Belong to the cluster that $RAY_ADDRESS names, or to the one that this machine is in.  Raises `PoolError`."""
+    if ray.is_initialized():
+        return
+    ends = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address="auto", namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise PoolError(f"The playground cannot reach its Ray cluster: {error}") from error
+    if ends is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ends)  # how a server ends is for itself to say, and Ray has said something else
+
+
+class RayPool(Watching):
+    """The runs of a cluster, and those who watch them in this process.  Thread-safe.
+
+    `workers` is how many benches there are, None for one on each core (or share of a GPU) of the cluster; `gpus` is the
+    share of one that each has.  Limits, device and these hold if this process is the first.
+    """
+
+    def __init__(
+        self, limits: Limits | None = None, device: str = "auto", audience: str = WATCHING,
+        workers: int | None = None, gpus: float | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        connect()
+        limits = limits or Limits.from_environment()
+        if workers is None and "PLAYGROUND_WORKERS" in os.environ:
+            workers = limits.workers
+        gpus = float(os.environ.get("PLAYGROUND_GPU_SHARE", 0.0)) if gpus is None else gpus
+        self._desk = ray.remote(Desk).options(
+            name=DESK, namespace=NAMESPACE, lifetime="detached", get_if_exists=True, max_restarts=-1, num_cpus=0,
+            resources={"node:__internal_head__": 0.001}, max_concurrency=CALLS, runtime_env=environment(),
+        ).remote(limits, device, audience, workers, gpus)  # fmt: skip
+        self.number = secrets.randbits(31)
+        self._numbers = itertools.count((self.number << 32) + 1)
+        self._known: dict[str, Known | None] = {}  # None: closed
+        self._asked: set[str] = set()  # of these, those that somebody has asked about since the last exchange
+        self._looked_at: set[str] = set()
+        self._looked_away: list[Sequence[str]] = []
+        self._words: defaultdict[int, list[Words]] = defaultdict(list)
+        self._saying = threading.Lock()
+        self._seats: dict[int, Any] = {}
+        self.limits: Limits = self._do("bounds", timeout=limits.start_timeout)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="pool-ray", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Those who watch here are gone.  The runs stay where they are: the pool belongs to every web process."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        self._desk.part.remote(self.number)
+
+    def shut_down(self) -> None:
+        """End every run, every bench and the desk, for all web processes."""
+        self.close()
+        self._do("close")
+        ray.kill(self._desk, no_restart=True)
+
+    # ------------------------------------------------------------------ pages: see `engine.runs.pool.Pool`
+
+    def open(
+        self, slug: str, config: Config, owner: str = "", *, beside: Run | None = None, marches: bool = True
+    ) -> Run:
+        there = Ticket(beside.id, beside.slug, beside.key) if beside is not None else None
+        return self._got(self._do("open", slug, config, owner, beside=there, marches=marches, timeout=120.0))
+
+    def copy(self, run_id: str, owner: str) -> Run:
+        return self._got(self._do("copy", run_id, owner, timeout=120.0))
+
+    def branch(self, run_id: str, step: int, config: Config, key: str, *, beside: bool = False) -> Run:
+        return self._got(self._do("branch", run_id, step, config, key, beside=beside, timeout=60.0))
+
+    def find(self, run_id: str) -> Run | None:
+        there = self._do("find", run_id)
+        return there and self._got(there)
+
+    def mine(self, run_id: str, owner: str) -> Run | None:
+        there = self._do("mine", run_id, owner)
+        return there and self._got(there)
+
+    def steer(self, run_id: str, key: str) -> Run:
+        return self._got(self._do("steer", run_id, key))
+
+    def group(self, run_id: str, key: str = "") -> list[Run]:
+        return [self._got(each) for each in self._do("group", run_id, key)]
+
+    def call(self, verb: str, run_id: str, *args: Any, key: str = "", timeout: float = 5.0) -> Any:
+        return self._do("call", verb, run_id, *args, key=key, within=timeout, timeout=timeout + 120.0)
+
+    def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look:
+        look: Look = self._do("peek", run_id, since, beside=beside)
+        return look
+
+    def report(self, run_id: str) -> Look:
+        look: Look = self._do("report", run_id)
+        return look
+
+    def lead(self, run_id: str, key: str) -> None:
+        self._do("lead", run_id, key)
+
+    def march(self, run_id: str, on: bool, key: str) -> None:
+        self._do("march", run_id, on, key)
+
+    def marches(self, run_id: str) -> bool:
+        return bool(self._do("marches", run_id))
+
+    def leave(self, run_id: str, key: str) -> None:
+        left = self._desk.do.remote("leave", (run_id, key), {})
+        try:
+            asyncio.get_running_loop()  # which does not wait
+        except RuntimeError:
+            with contextlib.suppress(ray.exceptions.RayError):
+                ray.get(left, timeout=5.0)
+
+    def end(self, run_id: str, key: str) -> None:
+        self._do("end", run_id, key)
+
+    def close_run(self, run_id: str) -> None:
+        self._do("close_run", run_id)
+
+    def sweep(self) -> None:
+        self._do("sweep")
+
+    def ids(self) -> list[str]:
+        return list(self._do("ids"))
+
+    def stats(self) -> Any:
+        return self._do("stats")
+
+    def read(self, kind: str, data: bytes, **options: Any) -> Any:
+        """The same; the bytes travel straight to the bench."""
+        return self._do("read", kind, ray.put(data), **options, timeout=self.limits.read_timeout + 10.0)
+
+    def wait_ready(self, timeout: float = 60.0) -> None:
+        self._do("wait_ready", timeout, timeout=timeout + 10.0)
+
+    def warm(self) -> None:
+        self._do("warm", timeout=self.limits.start_timeout + 10.0)
+
+    # --------------------------------------------------------------- watching
+
+    def standing(self, run_id: str) -> Standing:
+        known = self._now(run_id)
+        return Standing(known.place, known.parked, known.group)
+
+    def may(self, run_id: str, key: object) -> bool:
+        try:
+            return any([same(each, key) for each in self._now(run_id).keys])
+        except PoolError:
+            return False
+
+    def away(self, run_id: str) -> dict[str, Look]:
+        return dict(self._now(run_id).looks)
+
+    def looked_at(self, run_id: str) -> None:
+        self._looked_at.add(run_id)
+
+    def looked_away(self, group: Sequence[str]) -> None:
+        self._looked_away.append(group)
+
+    def bring_back(self, run_id: str) -> None:
+        self._loop.call_soon_threadsafe(self._desk.bring_back.remote, run_id)
+
+    def hear(self, place: int, number: int, run_id: str, message: Mapping[str, Any]) -> None:
+        with self._saying:
+            first = not self._words
+            self._words[place].append((number, run_id, message))
+        if first:
+            self._loop.call_soon_threadsafe(self._say)
+
+    def unwatch(self, watch: Watch) -> None:
+        if self._known.get(watch.run_id) is None:  # the run has been closed, or the desk is not there
+            self._watches.pop(watch.number, None)
+        else:
+            super().unwatch(watch)
+
+    def _now(self, run_id: str) -> Known:
+        """What is known of a run; the desk is asked only about one that nobody here watches."""
+        self._asked.add(run_id)
+        if run_id not in self._known:
+            self._known[run_id] = self._do("known", run_id)
+        known = self._known[run_id]
+        if known is None:
+            raise PoolError(GONE)
+        return known
+
+    # ------------------------------------------------------------------ inside
+
+    def _got(self, ticket: Ticket) -> Run:
+        return Run(self, *ticket)
+
+    def _do(self, name: str, *args: Any, timeout: float = 30.0, **options: Any) -> Any:
+        """Let the desk do what a pool does.  Raises what that raises, and `PoolError` if the desk does not answer."""
+        if "within" in options:
+            options["timeout"] = options.pop("within")
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                ok, answer = pickle.loads(ray.get(self._desk.do.remote(name, args, options), timeout=timeout))
+            except ray.exceptions.GetTimeoutError:
+                raise PoolError("The playground is busy. Please try again in a moment.") from None
+            except ray.exceptions.RayActorError:
+                if name in READS and time.monotonic() < until:
+                    time.sleep(AGAIN)
+                    continue
+                raise PoolError("The playground is looking for its runs. Please try again in a moment.") from None
+            if ok:
+                return answer
+            raise answer
+
+    # ------------------------------------------------------------------ in a thread and an event loop of its own
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._tasks.append(self._loop.create_task(self._keep_up()))
+        self._loop.run_forever()
+        for task in self._tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        self._loop.close()
+
+    def _say(self) -> None:
+        """Send on what has been said."""
+        with self._saying:
+            words, self._words = self._words, defaultdict(list)
+        for place, said in words.items():
+            if place not in self._seats:
+                self._seats[place] = ray.get_actor(f"bench-{place}", NAMESPACE)
+                self._tasks.append(self._loop.create_task(self._take_pictures(place)))
+            self._seats[place].hear.remote(said)
+
+    async def _take_pictures(self, place: int) -> None:
+        """Wait for what a bench sends, again and again."""
+        while True:
+            try:
+                for viewers, payload in await self._seats[place].pictures.remote(self.number):
+                    self._deliver(viewers, payload)
+            except ray.exceptions.RayError:
+                await asyncio.sleep(AGAIN)
+
+    async def _keep_up(self) -> None:
+        """Tell the desk who looks at what, and know how that stands."""
+        while True:
+            watches = {watch.run_id: False for watch in self._who()}
+            watches |= {watch.run_id: True for watch in self._who() if watch.hello is not None}
+            asked, self._asked = self._asked, set()
+            looked_at, self._looked_at = self._looked_at, set()
+            left, self._looked_away = self._looked_away, []
+            try:
+                fresh, told = await self._desk.exchange.remote(self.number, looked_at, left, watches)
+            except ray.exceptions.RayError:
+                self._looked_at |= looked_at
+                self._looked_away += left
+                await asyncio.sleep(AGAIN)
+                continue
+            for run_id in [name for name in self._known if name not in watches and name not in asked]:
+                del self._known[run_id]
+            for run_id, known in told.items():
+                self._learn(run_id, known, fresh)
+            await asyncio.sleep(EVERY)
+
+    def _learn(self, run_id: str, known: Known | None, fresh: bool) -> None:
+        before, self._known[run_id] = self._known.get(run_id), known
+        if known is None:
+            self._say_ended(run_id)
+        elif known.place is not None and (fresh or (before is not None and before.arrival != known.arrival)):
+            self._say_hello(run_id, known.place)
