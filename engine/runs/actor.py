@@ -25,6 +25,7 @@ import ray
 
 from engine.runs.limits import Limits
 from engine.runs.pool import WorkerLost
+from engine.runs.vitals import Told
 from engine.runs.worker import PULSE, Pulse, work
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Mailbox:
         self.born, self.answers = asyncio.Event(), dict[int, asyncio.Future[bytes]]()
         self.pictures: defaultdict[int, Pictures] = defaultdict(Pictures)  # by web process
         self._messages: deque[tuple[int, str, str, tuple[Any, ...]]] = deque()
+        self.told: Told | None = None  # the last that the bench told of itself
         self._there = threading.Event()
 
     def put(self, *message: Any) -> None:
@@ -91,6 +93,9 @@ class Mailbox:
 
     def show(self, viewers: Sequence[int], payload: bytes | str) -> None:
         self.loop.call_soon_threadsafe(self._sort, viewers, payload)
+
+    def tell(self, told: Told) -> None:
+        self.told = told
 
     # ---------------------------------------------------------------- in the event loop
 

@@ -336,6 +336,9 @@ class Bench:
             self.work.steps[hosted.slug] += hosted.recorded - before
         if group := self._groups.get(hosted):
             group.measure()
+        if hosted.status == "running" and hosted.target is None:
+            # Who is slowed down has time for checkpoints, which the timeline goes by while it is dragged.
+            hosted.spent += max(0.0, hosted.due - self.clock()) / sum(map(_busy, self.runs.values()))
         if heard:
             self._cut = (run_id, deadline - self.clock())
         else:

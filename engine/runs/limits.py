@@ -33,7 +33,7 @@ class Limits(ShelfBounds):
     history_points: int = 2_000  # rows of metrics kept for a run; older ones are thinned
     checkpoints: int = 100  # kept for a run's timeline; older ones are thinned
     checkpoint_mb: float = 24.0  # and never more than this for a run
-    checkpoint_seconds: float = 0.25  # of training between two checkpoints
+    checkpoint_seconds: float = 0.25  # of training between two checkpoints, or of waiting where a run is slowed down
     recovery_seconds: float = 2.0  # between two copies sent to the parent, from which a lost run goes on
 
     leave_after: float = 15.0  # seconds after the last page that showed it was closed or left until a run is parked

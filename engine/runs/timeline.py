@@ -58,7 +58,7 @@ class Timeline:
         self.back_to: int | None = None  # an earlier step to look at when a link's story has been told
         self.then = "paused"  # status when it has arrived
         self.due = 0.0
-        self.checkpoint_due, self.trained = 0.0, 0.0  # seconds of training
+        self.checkpoint_due, self.spent = 0.0, 0.0  # seconds of training, and of waiting that nobody else needed
         self.version += 1
         self.dirty = True
         self._frame: tuple[tuple[int, int], Any] | None = None  # step and version, and the frame of that moment
@@ -86,7 +86,7 @@ class Timeline:
             del self.checkpoints[1:-1:2]
         # Checkpoints may cost one per cent of the training at most.
         pause = max(self.limits.checkpoint_seconds, 100 * (time.perf_counter() - began))
-        self.checkpoint_due = self.trained + pause
+        self.checkpoint_due = self.spent + pause
 
     def restore(self, step: int) -> None:
         """Go to the last checkpoint at or before `step`; `advance` walks the rest of the way."""
@@ -311,9 +311,9 @@ class Timeline:
                 if interrupted():
                     break
                 look_up = now + 0.004
-        self.trained += now - began
+        self.spent += now - began
         self.dirty = True
-        if self.status == "running" and self.trained >= self.checkpoint_due:
+        if self.status == "running" and self.spent >= self.checkpoint_due:
             self.save()
 
     def _diverge(self, step: int) -> None:

@@ -118,3 +118,15 @@ def test_a_run_on_its_way_to_another_step_takes_turns_like_one_that_trains(fault
     course._takes(course.bench.runs["run0"], lambda: 0.001)
     course.go(3 * ROUND)
     assert course.longest_round <= 0.75 * ROUND + 1e-9
+
+
+def test_a_run_that_is_slowed_down_keeps_moments_to_drag_through(faulty: type) -> None:
+    course = Course(faulty, [lambda: 0.0015] * 4)
+    for number in range(4):
+        course.bench.call("speed", f"run{number}", 30.0)
+    while min(course.steps) < 200:
+        if course.bench.tick() is False:
+            course.now += 0.001
+    kept = [[each.step for each in hosted.checkpoints] for hosted in course.bench.runs.values()]
+    assert all(len(steps) >= 5 for steps in kept), kept  # of training alone there were two
+    assert max(b - a for steps in kept for a, b in pairwise(steps)) <= 40  # a quarter of a second for each of the four
