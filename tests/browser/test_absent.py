@@ -106,6 +106,8 @@ def test_open_tabs_come_back_when_their_server_was_started_again(browser: Browse
         expect(visitor.page.locator(".live .notice").first).to_contain_text("tries to come back")
         for page in (watch, slide):
             expect(page.get_by_role("status")).to_contain_text("tries to come back")
+        visitor.page.locator(".stDialog").wait_for(state="attached")  # Streamlit says it too, over all that is there
+        assert not visitor.page.locator(".stDialog").is_visible()
         server.start()
 
         visitor.until(lambda: visitor.link["run"] != before, "a new run")
