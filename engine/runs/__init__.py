@@ -49,7 +49,7 @@ def current() -> Pool:
     return _current or start("inline")
 
 
-def started() -> WatchedPool | None:
+def started() -> Pool | None:
     """The pool of this process, if one was started and has not been closed."""
     return _current
 

@@ -237,6 +237,15 @@ def test_nobody_at_the_address_is_found(monkeypatch: pytest.MonkeyPatch) -> None
     assert finding.level == OK and "the port is free" in finding.said
 
 
+def test_a_cluster_that_cannot_be_reached_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        there = f"127.0.0.1:{listener.getsockname()[1]}"
+        assert [each.level for each in address._cluster(there)] == [OK]
+    [finding] = address._cluster(there)
+    assert finding.level == WRONG and there in finding.said and "RAY_ADDRESS" in finding.advice
+    assert list(address._cluster("")) == list(address._cluster("auto")) == []
+
+
 def test_somebody_who_says_nothing_and_one_without_https_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "PATIENCE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listener:

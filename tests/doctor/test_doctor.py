@@ -207,6 +207,16 @@ def test_packages_that_are_missing_or_others_are_named(tmp_path: Path) -> None:
     assert installed._packages(tmp_path / "nowhere").level == WARNING
 
 
+def test_where_a_cluster_is_named_ray_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "constraints.txt").touch()
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "requirements-ray.txt").write_text("not_there==1.0\n", encoding="utf-8")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert installed._packages(tmp_path).level == OK
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    assert "Not installed: not_there." in installed._packages(tmp_path).said
+
+
 @pytest.mark.parametrize(("torch", "said"), [
     ("raise OSError('libtorch.so: cannot open shared object file')", "libtorch.so: cannot open"),
     ("import os, signal\nos.kill(os.getpid(), signal.SIGILL)", "signal 4"),
