@@ -220,12 +220,15 @@ def _socket(url: str, path: str, *, subprotocols: Sequence[str] = (), wait: bool
 def _metrics(url: str) -> Iterator[Finding]:
     """Nobody should read the numbers of a server who does not know the token."""
     try:
-        answer = ask(f"{url}/metrics")
+        ours, streamlits = ask(f"{url}/metrics"), ask(f"{url}/_stcore/metrics")
     except Unreachable:
         return
-    if answer.status == 200 and b"playground_" in answer.body:
+    if ours.status == 200 and b"playground_" in ours.body:
         yield Finding(
-            "metrics", WRONG, f"Everybody can read {url}/metrics.", "Let the proxy not say the token for them."
+            "metrics", WRONG, f"Everybody can read {url}/metrics.", "The proxy must not say the token for them."
         )
+    elif streamlits.status == 200 and not streamlits.html:
+        said = f"Everybody can read {url}/_stcore/metrics, which says how much memory Streamlit's caches take."
+        yield Finding("metrics", WARNING, said, "Let the proxy keep it to itself: see deploy/README.md.")
     else:
         yield Finding("metrics", OK, f"{url}/metrics tells nothing to who does not know the token.")

@@ -148,14 +148,14 @@ def test_a_full_disk_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host._data(Limits(), full).level == WRONG
 
 
-def test_where_nothing_temporary_can_be_written_no_worker_starts(
+def test_where_nothing_temporary_can_be_written_it_says_what_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "file"
     file.touch()
     monkeypatch.setattr(host.tempfile, "tempdir", str(file / "below"))
     finding = host._temporary()
-    assert finding.level == WRONG and "No worker starts" in finding.said and "TMPDIR" in finding.advice
+    assert finding.level == WARNING and "Large files" in finding.said and "TMPDIR" in finding.advice
 
 
 def test_more_workers_than_cores_and_than_memory_are_found() -> None:
