@@ -6,7 +6,8 @@ What web processes do is counted here as it happens.  The pool tells the rest wh
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -18,9 +19,11 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from engine import runs
 from engine.live import protocol
+from engine.runs.run import PoolError
 from engine.runs.token import token
 from engine.runs.vitals import BOUNDS, Vitals, Work
 
+log = logging.getLogger("playground")
 CODES = (protocol.UNKNOWN, protocol.ORIGIN, protocol.MANY, protocol.LARGE, protocol.PACE)
 
 disable_created_metrics()  # a further series for each counter, of which nobody asks
@@ -65,22 +68,31 @@ def refused(status: int) -> None:
 class _Pool(Collector):
     """What the pool of this process tells of itself, whenever it is asked for."""
 
-    def collect(self) -> Iterable[Metric]:
+    def collect(self) -> Iterator[Metric]:
         pool = runs.started()
-        return _families(pool.vitals(), pool.viewers()) if pool is not None else ()
+        if pool is None:
+            return
+        yield _gauge("playground_viewers", "Sockets on which somebody steers a run, or only watches it.", ("may",),
+                     {(may,): pool.viewers()[may] for may in ("steer", "watch")})  # fmt: skip
+        try:
+            vitals, up = pool.vitals(), 1
+        except PoolError as error:  # it lives elsewhere, and does not answer
+            log.warning("The pool does not say how it fares: %s", error)
+            vitals, up = None, 0
+        yield _gauge("playground_pool_up", "Whether the pool says how it fares.", (), {(): up})
+        if vitals is not None:
+            yield from _families(vitals)
 
 
 REGISTRY.register(_Pool())
 
 
-def _families(vitals: Vitals, viewing: Mapping[str, int]) -> Iterator[Metric]:
+def _families(vitals: Vitals) -> Iterator[Metric]:
     yield _gauge("playground_runs", "Runs there are, by lab and status.", ("lab", "status"), vitals.runs)
     waiting = sum(count for (_, status), count in vitals.runs.items() if status == "waiting")
     yield _gauge("playground_runs_waiting", "Runs that wait for a place.", (), {(): waiting})
     yield _gauge("playground_places", "Runs that the workers may hold.", (), {(): vitals.places})
     yield _gauge("playground_places_taken", "Runs that the workers hold.", (), {(): vitals.taken})
-    viewers = {(may,): viewing.get(may, 0) for may in ("steer", "watch")}
-    yield _gauge("playground_viewers", "Sockets on which somebody steers a run, or only watches it.", ("may",), viewers)
 
     worker, benches = ("worker",), {(str(place),): bench for place, bench in vitals.benches.items()}
     answers = {place: int(bench.answers) for place, bench in benches.items()}

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import secrets
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class Closed(Unreachable):
 
 def examine(url: str | None) -> Iterator[Finding]:
     """What is found at `url`, or where this machine's server should be."""
+    yield from _cluster(os.environ.get("RAY_ADDRESS", ""))
     if url is None:
         base = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
         port = os.environ.get("PORT") or os.environ.get("STREAMLIT_SERVER_PORT") or "8501"
@@ -59,6 +61,19 @@ def examine(url: str | None) -> Iterator[Finding]:
     yield _live(url)
     yield _pages(url)
     yield from _metrics(url)
+
+
+def _cluster(address: str) -> Iterator[Finding]:
+    """The head of a Ray cluster, where there is to be one."""
+    name, _, port = address.rpartition(":")
+    if not name or not port.isdigit():  # none, or "auto": the one that this machine is in
+        return
+    try:
+        with socket.create_connection((name.rpartition("/")[2].strip("[]"), int(port)), timeout=PATIENCE):
+            yield Finding("cluster", OK, f"Somebody listens at {address}, where RAY_ADDRESS says that Ray is.")
+    except OSError as error:
+        said = f"Ray cannot be reached at {address}: {str(error) or type(error).__name__}."
+        yield Finding("cluster", WRONG, said, "Start its head, correct RAY_ADDRESS, or leave that out.")
 
 
 def ask(url: str, **headers: str) -> Answer:
@@ -188,9 +203,9 @@ def _socket(url: str, path: str, *, subprotocols: Sequence[str] = (), wait: bool
         with connect(
             f"{url.replace('http', 'ws', 1)}/{path}", origin=origin, subprotocols=spoken, open_timeout=PATIENCE,
             compression=None, proxy=None,
-        ) as socket:  # fmt: skip
+        ) as there:  # fmt: skip
             while wait:
-                socket.recv(timeout=PATIENCE)
+                there.recv(timeout=PATIENCE)
             return 0, ""
     except ConnectionClosed as closed:
         return (closed.rcvd.code if closed.rcvd else -1), "it was cut off."
@@ -205,12 +220,15 @@ def _socket(url: str, path: str, *, subprotocols: Sequence[str] = (), wait: bool
 def _metrics(url: str) -> Iterator[Finding]:
     """Nobody should read the numbers of a server who does not know the token."""
     try:
-        answer = ask(f"{url}/metrics")
+        ours, streamlits = ask(f"{url}/metrics"), ask(f"{url}/_stcore/metrics")
     except Unreachable:
         return
-    if answer.status == 200 and b"playground_" in answer.body:
+    if ours.status == 200 and b"playground_" in ours.body:
         yield Finding(
-            "metrics", WRONG, f"Everybody can read {url}/metrics.", "Let the proxy not say the token for them."
+            "metrics", WRONG, f"Everybody can read {url}/metrics.", "The proxy must not say the token for them."
         )
+    elif streamlits.status == 200 and not streamlits.html:
+        said = f"Everybody can read {url}/_stcore/metrics, which says how much memory Streamlit's caches take."
+        yield Finding("metrics", WARNING, said, "Let the proxy keep it to itself: see deploy/README.md.")
     else:
         yield Finding("metrics", OK, f"{url}/metrics tells nothing to who does not know the token.")

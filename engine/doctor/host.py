@@ -79,17 +79,18 @@ def _data(bounds: Limits, folder: Path) -> Finding:
 
 
 def _temporary() -> Finding:
-    """The temporary folder: a worker's signs of life lie there, and what visitors bring, for a moment."""
+    """The temporary folder: what visitors bring lies there for a moment."""
     try:
         folder = Path(tempfile.gettempdir())
     except OSError:  # none of the usual ones
         folder = Path(os.environ.get("TMPDIR", "/tmp"))
     problem, free = _written(folder)
     if problem:
-        said = f"Nothing can be written to the temporary folder {folder}: {problem}. No worker starts without it."
-        return Finding(
-            "temporary files", WRONG, said, "Mount a tmpfs there, or set TMPDIR to a folder that can be written."
+        said = (
+            f"Nothing can be written to the temporary folder {folder}: {problem}. Large files from visitors cannot "
+            "be read, and only `streamlit run` can start the server."
         )
+        return Finding("temporary files", WARNING, said, "Mount a tmpfs there, or set TMPDIR to another folder.")
     said = f"{free:,.0f} MB are free in the temporary folder {folder}."
     if free < LEAST_MB:
         return Finding("temporary files", WARNING, said, "What visitors bring is laid there for a moment: make room.")

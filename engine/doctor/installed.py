@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -46,6 +47,8 @@ def _packages(root: Path) -> Finding:
     """What is installed, against what is pinned."""
     try:
         wanted, along = _pinned(root / "requirements.txt"), _pinned(root / "constraints.txt")
+        if "RAY_ADDRESS" in os.environ:
+            wanted |= _pinned(root / "requirements-ray.txt")
     except OSError as error:
         said = f"What should be installed cannot be read: {error.filename}: {error.strerror}."
         return Finding("packages", WARNING, said, "Run the doctor in a whole checkout.")

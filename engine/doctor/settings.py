@@ -14,7 +14,14 @@ from engine.runs import logs, token
 from engine.runs.limits import Limits
 
 PREFIX = "PLAYGROUND_"
-OTHERS = ("PLAYGROUND_DATA", "PLAYGROUND_LABS", "PLAYGROUND_POOL", logs.VARIABLE, token.VARIABLE)
+OTHERS = (
+    "PLAYGROUND_DATA",
+    "PLAYGROUND_GPU_SHARE",
+    "PLAYGROUND_LABS",
+    "PLAYGROUND_POOL",
+    logs.VARIABLE,
+    token.VARIABLE,
+)
 KNOWN = {*(f"{PREFIX}{field.name.upper()}" for field in dataclasses.fields(Limits)), *OTHERS}
 
 

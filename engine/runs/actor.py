@@ -23,6 +23,7 @@ from typing import Any
 
 import ray
 
+from engine.runs import logs
 from engine.runs.limits import Limits
 from engine.runs.pool import WorkerLost
 from engine.runs.vitals import Told
@@ -50,6 +51,7 @@ class State:
     in_hand: str  # the run that it is at work on
     node: str
     last_words: str  # the file in which that stands too
+    told: Told | None  # the last that its worker told of it
 
 
 class Mailbox:
@@ -60,8 +62,8 @@ class Mailbox:
         self.born, self.answers = asyncio.Event(), dict[int, asyncio.Future[bytes]]()
         self.pictures: defaultdict[int, Pictures] = defaultdict(Pictures)  # by web process
         self._messages: deque[tuple[int, str, str, tuple[Any, ...]]] = deque()
-        self.told: Told | None = None  # the last that the bench told of itself
         self._there = threading.Event()
+        self.told: Told | None = None
 
     def put(self, *message: Any) -> None:
         self._messages.append(message)
@@ -95,7 +97,7 @@ class Mailbox:
         self.loop.call_soon_threadsafe(self._sort, viewers, payload)
 
     def tell(self, told: Told) -> None:
-        self.told = told
+        self.told = told  # the desk asks for it
 
     # ---------------------------------------------------------------- in the event loop
 
@@ -139,7 +141,8 @@ class Seat:
     """One bench.  Every method but the first is a coroutine, so that none waits for another."""
 
     def __init__(self, limits: Limits, device: str, audience: str) -> None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s bench %(process)d %(levelname)s %(message)s")
+        if not logs.begin("bench", logging.INFO):
+            logging.basicConfig(level=logging.INFO, format="%(asctime)s bench %(process)d %(levelname)s %(message)s")
         self.born, self._told = secrets.token_hex(8), (limits, device, audience)
         file, self._last_words = tempfile.mkstemp(prefix="playground-bench-")
         os.truncate(file, PULSE.size)
@@ -176,7 +179,8 @@ class Seat:
     async def state(self) -> State:
         beat, resident_mb, in_hand = self._pulse.read()
         node = ray.get_runtime_context().get_node_id()
-        return State(self.born, self._mail.born.is_set(), beat, resident_mb, in_hand, node, self._last_words)
+        born, told = self._mail.born.is_set(), self._mail.told
+        return State(self.born, born, beat, resident_mb, in_hand, node, self._last_words, told)
 
     async def ask(self, born: str, verb: str, run_id: str, args: tuple[Any, ...], cards: Mapping[str, bytes]) -> bytes:
         """Do something in this life, and in no other: number, whether it could be done, and answer or error, pickled.

@@ -26,11 +26,13 @@ from engine.runs.pool import PoolError, WorkerLost
 from engine.runs.processes import ENVIRONMENT, ROOT, UNLESS_SET
 from engine.runs.records import Away, Record
 from engine.runs.recovery import Ask, Recovery
+from engine.runs.vitals import BenchVitals, Told
 from engine.runs.worker import WARMING, Silence
 
 log = logging.getLogger(__name__)
 
 ROUND = 0.2  # seconds between two looks at the benches
+LOST_IT = "was lost"  # what happened to a bench that did not just stop answering
 
 
 class Bench:
@@ -43,6 +45,7 @@ class Bench:
         self.silence, self.asked = Silence(), None
         self.lost_at, self.born, self.adopted = 0.0, "", ""
         self.handing_over = threading.Lock()
+        self.told, self.ended = Told(), "lost"  # the last that it told of this life, and how it ended
 
     def ask(self, born: str, verb: str, run_id: str, args: tuple[Any, ...], cards: dict[str, bytes],
             timeout: float) -> Any:  # fmt: skip
@@ -177,7 +180,7 @@ class Benches(Recovery):
                 try:
                     self._heard(bench, ray.get(asked))
                 except ray.exceptions.RayError:
-                    self._gone(bench, "was lost")
+                    self._gone(bench, LOST_IT)
             if (state := bench.state) is not None:
                 starting = not state.ready or state.in_hand == WARMING
                 patience = self.limits.start_timeout if starting else self.limits.hang_after
@@ -188,8 +191,13 @@ class Benches(Recovery):
     def _heard(self, bench: Bench, state: State) -> None:
         """A bench says how it fares."""
         if bench.state is not None and state.born != bench.state.born:
-            self._gone(bench, "was lost")
-        bench.state, bench.born = state, state.born
+            self._gone(bench, LOST_IT)
+        if bench.born not in ("", state.born):
+            with self._lock:
+                self._restarts[bench.place, bench.ended] += 1
+                self._done += bench.told.work
+                bench.told = Told()
+        bench.state, bench.born, bench.told = state, state.born, state.told or bench.told
         if state.ready:
             bench.ready.set()
 
@@ -197,6 +205,7 @@ class Benches(Recovery):
         """A bench has ended, or must; if that is news, somebody sees to its runs."""
         state, bench.state, bench.asked = bench.state, None, None
         if state is not None:
+            bench.ended = "lost" if why == LOST_IT else "hung"
             bench.ready.clear()
             bench.silence = Silence()
             log.warning("Bench %d %s (run in hand: %s).", bench.place, why, state.in_hand or "none")
@@ -241,6 +250,17 @@ class Benches(Recovery):
             if place is not None and self._benches[place].ready.wait(self.limits.start_timeout):
                 self.adopt(group, self._asker(self._benches[place]), why)
         self.admit()
+
+    # ------------------------------------------------------------------ watching over it
+
+    def bench_vitals(self) -> dict[int, BenchVitals]:
+        found = {}
+        for bench in self._benches:
+            state, silent = bench.state, bench.silence.seconds
+            answers = state is not None and state.ready and silent < self.limits.hang_after / 2
+            resident_mb = state.resident_mb if state is not None else None
+            found[bench.place] = BenchVitals(answers, silent, resident_mb, bench.told)
+        return found
 
     # ------------------------------------------------------------------ what is put away
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from engine.contract.knobs import ConfigError
 from engine.contract.reading import ReadError
+from engine.runs import logs
 from engine.runs.benches import Benches
 from engine.runs.history import Look
 from engine.runs.limits import Limits
@@ -58,7 +59,8 @@ class Desk(Benches):
     """The pool of a cluster.  Thread-safe."""
 
     def __init__(self, limits: Limits, device: str, audience: str, workers: int | None, gpus: float) -> None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s desk %(process)d %(levelname)s %(message)s")
+        if not logs.begin("desk", logging.INFO):
+            logging.basicConfig(level=logging.INFO, format="%(asctime)s desk %(process)d %(levelname)s %(message)s")
         self._webs: dict[int, Web] = {}
         super().__init__(limits, device, audience, workers, gpus)
 

@@ -32,11 +32,13 @@ from engine.runs.history import Look
 from engine.runs.limits import Limits
 from engine.runs.records import GONE, same
 from engine.runs.run import PoolError, Run
+from engine.runs.vitals import Vitals
 from engine.runs.watching import Standing, Watching
 
 log = logging.getLogger(__name__)
 
 EVERY = 0.25  # seconds between two exchanges with the desk
+WELL = 1.0  # and between two questions whether a bench answers
 AGAIN = 0.2  # seconds until what could not be reached is tried again
 PATIENCE = 15.0  # seconds in which a desk that has died is back
 CALLS = 256  # that the desk has in hand at a time
@@ -88,6 +90,7 @@ class RayPool(Watching):
         self._words: defaultdict[int, list[Words]] = defaultdict(list)
         self._saying = threading.Lock()
         self._seats: dict[int, Any] = {}
+        self._answering = (0, 0.0)  # how many benches answer, and when that was said
         self.limits: Limits = self._do("bounds", timeout=limits.start_timeout)
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.new_event_loop()
@@ -177,6 +180,16 @@ class RayPool(Watching):
     def stats(self) -> Any:
         return self._do("stats")
 
+    def vitals(self) -> Vitals:
+        """The same, of the whole cluster.  Raises `PoolError` if the desk does not answer."""
+        vitals: Vitals = self._do("vitals", timeout=5.0)
+        return vitals
+
+    def answering(self) -> int:
+        """The same, as the desk said last; none if it has not said so lately."""
+        benches, at = self._answering
+        return benches if time.monotonic() - at < self.limits.hang_after / 2 else 0
+
     def read(self, kind: str, data: bytes, **options: Any) -> Any:
         """The same; the bytes travel straight to the bench."""
         return self._do("read", kind, ray.put(data), **options, timeout=self.limits.read_timeout + 10.0)
@@ -262,7 +275,7 @@ class RayPool(Watching):
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._tasks.append(self._loop.create_task(self._keep_up()))
+        self._tasks += [self._loop.create_task(each) for each in (self._keep_up(), self._keep_well())]
         self._loop.run_forever()
         for task in self._tasks:
             task.cancel()
@@ -308,6 +321,14 @@ class RayPool(Watching):
             for run_id, known in told.items():
                 self._learn(run_id, known, fresh)
             await asyncio.sleep(EVERY)
+
+    async def _keep_well(self) -> None:
+        """Know whether there is a bench that answers."""
+        while True:
+            with contextlib.suppress(ray.exceptions.RayError):
+                _, benches = pickle.loads(await self._desk.do.remote("answering", (), {}))
+                self._answering = (benches, time.monotonic())
+            await asyncio.sleep(WELL)
 
     def _learn(self, run_id: str, known: Known | None, fresh: bool) -> None:
         before, self._known[run_id] = self._known.get(run_id), known

@@ -64,16 +64,16 @@ class Silence:
     """How long a worker has given no sign of life."""
 
     def __init__(self) -> None:
-        self._beat, self._seconds = 0.0, 0.0
+        self._beat, self.seconds = 0.0, 0.0
 
     def after(self, beat: float, passed: float) -> float:
         """Seconds of silence, given that this is its last beat and `passed` have gone by since the last question.
 
         A machine that stood still, or was too busy for us, was so for the worker too: such a gap counts half a second.
         """
-        self._seconds = self._seconds + min(passed, 0.5) if beat == self._beat else 0.0
+        self.seconds = self.seconds + min(passed, 0.5) if beat == self._beat else 0.0
         self._beat = beat
-        return self._seconds
+        return self.seconds
 
 
 class Channel(Protocol):

@@ -148,14 +148,14 @@ def test_a_full_disk_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host._data(Limits(), full).level == WRONG
 
 
-def test_where_nothing_temporary_can_be_written_no_worker_starts(
+def test_where_nothing_temporary_can_be_written_it_says_what_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "file"
     file.touch()
     monkeypatch.setattr(host.tempfile, "tempdir", str(file / "below"))
     finding = host._temporary()
-    assert finding.level == WRONG and "No worker starts" in finding.said and "TMPDIR" in finding.advice
+    assert finding.level == WARNING and "Large files" in finding.said and "TMPDIR" in finding.advice
 
 
 def test_more_workers_than_cores_and_than_memory_are_found() -> None:
@@ -205,6 +205,16 @@ def test_packages_that_are_missing_or_others_are_named(tmp_path: Path) -> None:
     finding = installed._packages(tmp_path)
     assert finding.level == WRONG and "Not installed: not_there." in finding.said
     assert installed._packages(tmp_path / "nowhere").level == WARNING
+
+
+def test_where_a_cluster_is_named_ray_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "constraints.txt").touch()
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "requirements-ray.txt").write_text("not_there==1.0\n", encoding="utf-8")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert installed._packages(tmp_path).level == OK
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    assert "Not installed: not_there." in installed._packages(tmp_path).said
 
 
 @pytest.mark.parametrize(("torch", "said"), [

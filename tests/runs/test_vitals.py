@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
-from pools import at_rest, until
+import ray
+from cluster import ON_RAY, Bounded
+from pools import at_rest, home, until
 from visitor import wait_until
 
 from engine.contract.reading import ReadError
+from engine.runs.actor import NAMESPACE
 from engine.runs.inline import InlinePool
 from engine.runs.pool import Pool
 from engine.runs.processes import ProcessPool
@@ -19,17 +23,22 @@ from engine.runs.vitals import BOUNDS, Work
 LAB = "faulty"
 
 
+@pytest.fixture(params=["inline", "processes", pytest.param("ray", marks=ON_RAY)])
+def anywhere(request: pytest.FixtureRequest) -> Iterator[Pool]:
+    yield from home(request)
+
+
 def counted(**runs: int) -> Counter[tuple[str, str]]:
     return Counter({(LAB, status): count for status, count in runs.items()})
 
 
-def test_runs_are_counted_by_what_they_do(pool: Pool, faulty: type) -> None:
-    before = pool.vitals().work.steps[LAB]
+def test_runs_are_counted_by_what_they_do(anywhere: Pool, faulty: type) -> None:
+    before = anywhere.vitals().work.steps[LAB]
     rested, ends, fails, plays = (
-        pool.open(LAB, faulty(**how))
+        anywhere.open(LAB, faulty(**how))
         for how in ({}, {"fault": "nan", "at": 3}, {"fault": "raise", "at": 4}, {"seed": 2})
     )
-    waits = pool.open(LAB, faulty())
+    waits = anywhere.open(LAB, faulty())
     rested.step(5)
     for run in (ends, fails):
         run.play()
@@ -39,19 +48,20 @@ def test_runs_are_counted_by_what_they_do(pool: Pool, faulty: type) -> None:
     rested.seek(5)
     until(rested, at_rest)
     wait_until(
-        lambda: pool.vitals().runs == counted(paused=2, diverged=1, failed=1, waiting=1), "the statuses of five runs"
+        lambda: anywhere.vitals().runs == counted(paused=2, diverged=1, failed=1, waiting=1),
+        "the statuses of five runs",
     )
-    vitals = pool.vitals()
+    vitals = anywhere.vitals()
     assert (vitals.taken, vitals.places) == (4, 4)
     # Five, two before the loss was no number, three before the error; a replay trains nothing.
     assert vitals.work.steps[LAB] - before == 5 + 2 + 3
     plays.play()
     until(plays, lambda look: look.step > 3)
-    wait_until(lambda: pool.vitals().runs[LAB, "running"] == 1, "a run that plays")
+    wait_until(lambda: anywhere.vitals().runs[LAB, "running"] == 1, "a run that plays")
     plays.pause()
     waits.close()
     rested.close()
-    wait_until(lambda: pool.vitals().runs == counted(paused=1, diverged=1, failed=1), "two runs less")
+    wait_until(lambda: anywhere.vitals().runs == counted(paused=1, diverged=1, failed=1), "two runs less")
 
 
 def test_a_parked_run_is_counted_as_one(pool: Pool, faulty: type) -> None:
@@ -72,10 +82,10 @@ def test_what_is_read_is_counted_by_what_became_of_it(pool: Pool) -> None:
     assert pool.vitals().reads - before == Counter({("misread", "read"): 1, ("misread", "refused"): 2})
 
 
-def test_a_bench_that_answers_is_counted(pool: Pool) -> None:
-    wait_until(lambda: pool.answering() == len(pool.places()), "every bench")
-    for bench in pool.bench_vitals().values():
-        assert bench.answers and (bench.resident_mb is None) == isinstance(pool, InlinePool)
+def test_a_bench_that_answers_is_counted(anywhere: Pool) -> None:
+    wait_until(lambda: anywhere.answering() == len(anywhere.vitals().benches), "every bench")
+    for bench in anywhere.vitals().benches.values():
+        assert bench.answers and (bench.resident_mb is None) == isinstance(anywhere, InlinePool)
         assert bench.resident_mb is None or bench.resident_mb > 50
 
 
@@ -103,6 +113,29 @@ def test_workers_that_die_or_hang_are_counted_and_nothing_falls(processes: Proce
         assert processes.vitals().restarts[place, reason] == 1
     assert steps == sorted(steps)
     assert processes.answering() == 2 and processes.vitals().restarts.total() == 2
+
+
+@ON_RAY
+@pytest.mark.timeout(300)
+def test_a_bench_of_a_cluster_that_dies_is_counted_and_nothing_falls(rays: Bounded, faulty: type) -> None:
+    rays.wait_ready(120.0)
+    run = rays.open(LAB, faulty(seed=1))
+    run.play()
+    until(run, lambda look: look.step > 50)
+    before, place = rays.vitals(), rays._do("known", run.id).place
+    steps = [wait_until(lambda: rays.vitals().work.steps[LAB], "steps to be told of")]
+    ray.kill(ray.get_actor(f"bench-{place}", NAMESPACE), no_restart=False)
+
+    def back() -> bool:
+        vitals = rays.vitals()
+        steps.append(vitals.work.steps[LAB])
+        assert sum(vitals.runs.values()) == 1
+        again = vitals.restarts - before.restarts == Counter({(place, "lost"): 1})
+        return again and vitals.runs == counted(running=1) and steps[-1] > steps[0]
+
+    wait_until(back, "another life of the bench, with its run", 120)
+    assert steps == sorted(steps)
+    run.close()
 
 
 def test_a_picture_is_counted_in_the_first_class_that_it_keeps_to() -> None:
