@@ -88,7 +88,7 @@ async def sees_it_go_on(browser: Any, steps: int = 1) -> int:
 
 
 def test_a_machine_that_is_lost_costs_no_run(pool: Bounded, cluster: Machines, faulty: type) -> None:
-    pool.limits = dataclasses.replace(SMALL, runs_per_worker=4)
+    pool.limits = dataclasses.replace(SMALL, runs_per_worker=4, restart_timeout=1.0)
     away = state(0).node != ray.get_runtime_context().get_node_id()  # whether it is the first bench that is not here
     there, here = one_on_each(pool, faulty)[:: 1 if away else -1]
     config = until(there, at_rest).config
@@ -302,7 +302,14 @@ def test_what_is_parked_outlives_its_bench(pool: Bounded, faulty: type) -> None:
     wait(lambda: pool._do("known", run_of.id).parked, "parked")
     pool.limits = SMALL
     ray.kill(ray.get_actor(f"bench-{bench}", NAMESPACE), no_restart=False)
-    run_of.seek(30)  # an act of its owner
+
+    def sought() -> bool:  # an act of its owner, which is refused until somebody has noticed
+        with contextlib.suppress(PoolError):
+            run_of.seek(30)
+            return True
+        return False
+
+    wait(sought, "an answer")
     look = until(run_of, lambda look: at_rest(look) and look.step == 30)
     assert look.last_step == 40
 
