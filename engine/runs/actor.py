@@ -192,7 +192,7 @@ class Seat:
             return pickle.dumps((0, False, WorkerLost(LOST)))
         self._cards |= cards
         if verb == "close":
-            self._cards.pop(run_id, None)
+            self._drop(run_id)
         given = [await each if isinstance(each, ray.ObjectRef) else each for each in args]
         self._asked += 1
         answer: asyncio.Future[bytes] = mail.loop.create_future()
@@ -203,11 +203,22 @@ class Seat:
     async def drop(self, run_ids: Sequence[str]) -> None:
         """These runs have been parked."""
         for run_id in run_ids:
-            self._cards.pop(run_id, None)
+            self._drop(run_id)
+
+    def _drop(self, run_id: str) -> None:
+        """A run is not here any more: whoever watches it says hello where it comes back."""
+        self._cards.pop(run_id, None)
+        for viewers in self._viewers.values():
+            for viewer in [each for each, watched in viewers.items() if watched == run_id]:
+                del viewers[viewer]
 
     async def roll(self) -> tuple[str, dict[str, bytes]]:
         """This life of the bench, and what the desk has said of the runs here."""
         return self.born, self._cards
+
+    async def end(self) -> None:
+        """The pool ends: nothing is left of this bench."""
+        Path(self._last_words).unlink(missing_ok=True)
 
     # ------------------------------------------------------------------ for web processes
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import os
 import pickle
 import threading
 import time
@@ -18,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from engine.runs.actor import LOST, NAMESPACE, Seat, State, last_words
+from engine.runs.actor import LOST, State
+from engine.runs.cluster import in_hand, seat, shares
 from engine.runs.limits import Limits
 from engine.runs.pool import PoolError, WorkerLost
-from engine.runs.processes import ENVIRONMENT, ROOT, UNLESS_SET
 from engine.runs.records import Away, Record
 from engine.runs.recovery import Ask, Recovery
 from engine.runs.vitals import BenchVitals, Told
@@ -99,6 +97,7 @@ class Benches(Recovery):
         self._closing.set()
         with self._lock:
             self._records.clear()
+        ray.wait([bench.seat.end.remote() for bench in self._benches], num_returns=len(self._benches), timeout=1.0)
         for bench in self._benches:
             ray.kill(bench.seat, no_restart=True)
         self.discard_all()
@@ -140,19 +139,12 @@ class Benches(Recovery):
 
     def _grow(self) -> list[Bench]:
         """Have as many benches as the cluster has room for, or as many as are wanted; those that were there already."""
-        there, found = ray.cluster_resources(), []
-        shares = there.get("GPU", 0.0) / self._gpus if self._gpus else there.get("CPU", 0.0)
-        for place in range(len(self._benches), self._wanted or max(1, int(shares))):
-            name = f"bench-{place}"
-            try:
-                self._benches.append(Bench(place, ray.get_actor(name, NAMESPACE)))
+        found = []
+        for place in range(len(self._benches), self._wanted or shares(self._gpus)):
+            actor, was_there = seat(place, self._gpus, self._told)
+            self._benches.append(Bench(place, actor))
+            if was_there:
                 found.append(self._benches[place])
-            except ValueError:
-                seat = ray.remote(Seat).options(
-                    name=name, namespace=NAMESPACE, lifetime="detached", max_restarts=-1, scheduling_strategy="SPREAD",
-                    num_cpus=0 if self._gpus else 1, num_gpus=self._gpus, runtime_env=environment(),
-                ).remote(*self._told)  # fmt: skip
-                self._benches.append(Bench(place, seat))
         return found
 
     def _watch(self) -> None:
@@ -208,7 +200,7 @@ class Benches(Recovery):
             bench.ended = "lost" if why == LOST_IT else "hung"
             bench.ready.clear()
             bench.silence = Silence()
-            log.warning("Bench %d %s (run in hand: %s).", bench.place, why, state.in_hand or "none")
+            log.warning("Bench %d %s.", bench.place, why)
             threading.Thread(target=self._hand_over, args=(bench, state, why), daemon=True).start()
 
     def _hand_over(self, bench: Bench, state: State, why: str) -> None:
@@ -220,12 +212,12 @@ class Benches(Recovery):
                     return
                 others = any(other.ready.is_set() for other in self._benches)
                 if bench.state is None and others and time.monotonic() > until:
-                    self.blame(_in_hand(state))
+                    self.blame(in_hand(state))
                     self._move(bench, why)
                     return
             if (born := bench.born) == state.born:  # it could not be reached for a moment, and has its runs
                 return
-            self.blame(_in_hand(state))
+            self.blame(in_hand(state))
             if born != bench.adopted:
                 bench.adopted = born
                 self.adopt(self._at(bench), self._asker(bench), why)
@@ -331,25 +323,6 @@ class Benches(Recovery):
                     record.dump = record.dump or pickle.dumps(told, protocol=5)
 
 
-def environment() -> dict[str, Any]:
-    """What an actor starts with: the same code, and what makes a worker fast and exact."""
-    more = {name: value for name, value in UNLESS_SET.items() if name not in os.environ}
-    return {"env_vars": {**more, **ENVIRONMENT, "PYTHONPATH": str(ROOT)}}
-
-
 def _card(record: Record) -> bytes:
     told = {name: getattr(record, name) for name in ("slug", "config", "owner", "key", "run_id", "crashes", "marches")}
     return pickle.dumps({**told, "group": [each.run_id for each in record.together]})
-
-
-def _in_hand(state: State) -> str:
-    """The run that a bench had in hand when it ended; "" if its machine has gone too: then no run is to blame."""
-    there = NodeAffinitySchedulingStrategy(state.node, soft=False)
-    ask = ray.remote(last_words).options(
-        num_cpus=0, max_retries=0, scheduling_strategy=there, runtime_env=environment()
-    )
-    try:
-        run_id: str = ray.get(ask.remote(state.last_words), timeout=10.0)
-    except ray.exceptions.RayError:
-        return ""
-    return run_id

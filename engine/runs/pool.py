@@ -282,7 +282,7 @@ class Pool(Parking):
                 for record in group:
                     record.place = place
             try:
-                self._start(*group)
+                self._start(*group, kept=True)
             except Exception as error:
                 log.warning("A waiting run of %s could not start: %s", group[0].slug, error)
 
@@ -338,10 +338,11 @@ class Pool(Parking):
         message = f"Every place is taken just now. You are number {position} in the queue, and start by yourself."
         return Look(status="waiting", message=message, config=record.config)
 
-    def _start(self, *records: Record) -> None:
+    def _start(self, *records: Record, kept: bool = False) -> None:
         """Begin runs of one group, the leader first, on the bench where it has a place.
 
-        Raises what the bench says to the first, and then none has begun.
+        Raises what the bench says to the first, and then none has begun.  With `kept`, runs of a worker that is lost
+        meanwhile stay for the one that takes over.
         """
         for record in records:
             record.asked = math.inf  # its lease begins when it has started
@@ -352,6 +353,9 @@ class Pool(Parking):
                 self._begin(record, record.place)
                 started.append(record)
             except Exception as error:
+                if kept and isinstance(error, WorkerLost):
+                    self._touched(record)
+                    return
                 if not started:
                     for each in records:
                         self._forget(each.run_id)

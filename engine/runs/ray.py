@@ -14,7 +14,6 @@ import logging
 import os
 import pickle
 import secrets
-import signal
 import threading
 import time
 from collections import defaultdict
@@ -26,7 +25,7 @@ import ray
 from engine.contract.knobs import Config
 from engine.runs.actor import DESK, NAMESPACE, Words
 from engine.runs.audience import WATCHING, Watch
-from engine.runs.benches import environment
+from engine.runs.cluster import connect, environment, share_of_a_gpu
 from engine.runs.desk import Desk, Known, Ticket
 from engine.runs.history import Look
 from engine.runs.limits import Limits
@@ -47,19 +46,6 @@ READS = ("bounds", "find", "mine", "may", "require", "known", "peek", "report", 
          "ids", "wait_ready", "warm")  # fmt: skip
 
 
-def connect() -> None:
-    """Belong to the cluster that $RAY_ADDRESS names, or to the one that this machine is in.  Raises `PoolError`."""
-    if ray.is_initialized():
-        return
-    ends = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(address="auto", namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise PoolError(f"The playground cannot reach its Ray cluster: {error}") from error
-    if ends is not None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, ends)  # how a server ends is for itself to say, and Ray has said something else
-
-
 class RayPool(Watching):
     """The runs of a cluster, and those who watch them in this process.  Thread-safe.
 
@@ -76,7 +62,7 @@ class RayPool(Watching):
         limits = limits or Limits.from_environment()
         if workers is None and "PLAYGROUND_WORKERS" in os.environ:
             workers = limits.workers
-        gpus = float(os.environ.get("PLAYGROUND_GPU_SHARE", 0.0)) if gpus is None else gpus
+        gpus = share_of_a_gpu() if gpus is None else gpus
         self._desk = ray.remote(Desk).options(
             name=DESK, namespace=NAMESPACE, lifetime="detached", get_if_exists=True, max_restarts=-1, num_cpus=0,
             resources={"node:__internal_head__": 0.001}, max_concurrency=CALLS, runtime_env=environment(),

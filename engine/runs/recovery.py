@@ -50,15 +50,16 @@ class Recovery(Pool):
             self._lose(record, f"This run brought down its worker {record.crashes} times, so it was stopped. Reset, "
                                "and try smaller settings.")  # fmt: skip
             return
-        if record.dump is None:
+        past, step = self.unpack(record), 0
+        if past is None:
             ask("open", record.run_id, (record.slug, record.config))
-            step = 0
         else:
-            step = pickle.loads(record.dump)["step"]
-            ask("adopt", record.run_id, (record.dump,))
+            step = pickle.loads(past if isinstance(past, bytes) else past.read_bytes())["step"]
+            ask("adopt", record.run_id, (past,))
+            self.discard(record)
         ask("note", record.run_id, (f"The worker that trained this {why}; the run went on in a new one from step "
                                     f"{step:,}.",))  # fmt: skip
-        self._greet(record)
+        self._do_queued(record)
 
     def _lose(self, record: Record, message: str) -> None:
         record.look = dataclasses.replace(record.look, status="lost", message=message, curves={})

@@ -22,13 +22,17 @@ from pools import SMALL, answered, at_rest, bare, drawn, until
 from relayed import HELLO, watching
 from sockets import run
 
+from engine import runs
+from engine.contract.reading import ReadError
 from engine.runs.actor import NAMESPACE
+from engine.runs.cluster import share_of_a_gpu
+from engine.runs.inline import InlinePool
 from engine.runs.pool import PoolError
 from engine.runs.ray import RayPool
 from engine.runs.run import Run
 
 pytestmark = [ON_RAY, pytest.mark.timeout(300)]
-ANNA = "a" * 22
+ANNA, SHARE = "a" * 22, "PLAYGROUND_GPU_SHARE"
 
 
 @pytest.fixture
@@ -88,7 +92,7 @@ async def sees_it_go_on(browser: Any, steps: int = 1) -> int:
 
 
 def test_a_machine_that_is_lost_costs_no_run(pool: Bounded, cluster: Machines, faulty: type) -> None:
-    pool.limits = dataclasses.replace(SMALL, runs_per_worker=4)
+    pool.limits = dataclasses.replace(SMALL, runs_per_worker=4, restart_timeout=1.0)
     away = state(0).node != ray.get_runtime_context().get_node_id()  # whether it is the first bench that is not here
     there, here = one_on_each(pool, faulty)[:: 1 if away else -1]
     config = until(there, at_rest).config
@@ -228,7 +232,11 @@ def test_a_run_is_left_when_nobody_looks_in_any_web_process(pool: Bounded, elsew
 
 CLIENT = """
 import sys, time, ray
+from engine import runs
+from engine.contract.reading import ReadError
 from engine.runs.actor import NAMESPACE
+from engine.runs.cluster import share_of_a_gpu
+from engine.runs.inline import InlinePool
 from engine.runs.pool import PoolError
 ray.init(sys.argv[1], namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
 import engine
@@ -302,13 +310,47 @@ def test_what_is_parked_outlives_its_bench(pool: Bounded, faulty: type) -> None:
     wait(lambda: pool._do("known", run_of.id).parked, "parked")
     pool.limits = SMALL
     ray.kill(ray.get_actor(f"bench-{bench}", NAMESPACE), no_restart=False)
-    run_of.seek(30)  # an act of its owner
+
+    def sought() -> bool:  # an act of its owner, which is refused until somebody has noticed
+        with contextlib.suppress(PoolError):
+            run_of.seek(30)
+            return True
+        return False
+
+    wait(sought, "an answer")
     look = until(run_of, lambda look: at_rest(look) and look.step == 30)
     assert look.last_step == 40
 
 
 def test_bytes_are_read_on_a_bench(pool: Bounded) -> None:
-    with contextlib.suppress(KeyError):
+    with pytest.raises(KeyError):
         pool.read("nothing", b"")
+    with pytest.raises(ReadError, match="damaged"):
+        pool.read("packed_points", b"?", paper="cloud")
     table = pool.read("table", b"x,y,kind\n" + b"1,2,a\n3,4,b\n" * 20_000, how={})
     assert table["columns"] == ("x", "y", "kind")
+
+
+def test_a_server_is_in_the_cluster_that_its_environment_names(
+    pool: Bounded, cluster: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PLAYGROUND_POOL", raising=False)
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    try:
+        there = runs.start()
+        assert isinstance(there, RayPool) and there is runs.current() and there.stats() == pool.stats()
+    finally:
+        runs.stop()
+    assert pool.stats()["places"] > 0  # for the others it is there still
+    monkeypatch.setenv("PLAYGROUND_POOL", "inline")
+    try:
+        assert isinstance(runs.start(), InlinePool)
+    finally:
+        runs.stop()
+
+
+def test_the_share_of_a_gpu_is_a_number() -> None:
+    assert [share_of_a_gpu(said) for said in ({}, {SHARE: ".25"}, {SHARE: "1"})] == [0, 0.25, 1]
+    for wrong in ("much", "-1", "2", "nan"):
+        with pytest.raises(ValueError, match=f"{SHARE}='{wrong}' is no number from 0"):
+            share_of_a_gpu({SHARE: wrong})
