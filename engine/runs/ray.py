@@ -191,7 +191,7 @@ class RayPool(Watching):
 
     def standing(self, run_id: str) -> Standing:
         known = self._now(run_id)
-        return Standing(known.place, known.parked, known.group)
+        return Standing(known.place, known.parked, known.group, known.refused)
 
     def may(self, run_id: str, key: object) -> bool:
         try:
