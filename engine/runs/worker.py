@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn, Protocol
 
+from engine.contract.folder import name_temporary
 from engine.contract.knobs import ConfigError
 from engine.contract.reading import ReadError
 from engine.runs import logs, memory, reading
@@ -162,6 +163,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
 
 def work(channel: Channel, pulse: Pulse, limits: Limits, device: str, audience: str) -> NoReturn:
     """Train, draw and answer, until `channel` raises that it is closed."""
+    name_temporary()
     import torch
 
     from engine.runs.bench import Bench

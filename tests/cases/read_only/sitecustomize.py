@@ -30,7 +30,10 @@ def refuse(event: str, args: tuple[Any, ...]) -> None:
         return
     if isinstance(path, int):  # it is open already
         return
-    where = os.fsdecode(path)
+    folder = f"/proc/self/fd/{args[1]}" if event in ("os.remove", "os.rmdir") and args[1] >= 0 else "."
+    where = os.path.join(os.path.realpath(folder), os.fsdecode(path))
+    if event == "os.mkdir" and os.path.isdir(where):  # that is said first
+        return
     if not where.startswith(("/dev/", "/proc/", *((writable,) if writable else ()))):
         os.write(told, f"{event} {where}\n".encode())
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), where)
