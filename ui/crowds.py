@@ -22,6 +22,7 @@ from ui.owner import is_bare, name_of
 
 STREAM = "/_stcore/stream"
 UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+")
+WATCHED = ("/healthz", "/metrics")  # of whoever watches over the server
 WITHIN = 3_600.0  # seconds in which what a browser uploads is counted
 REMEMBERED = 10_000  # browsers; beyond that the eldest are forgotten
 
@@ -44,7 +45,7 @@ def _limits() -> Limits:
 
 def _opens_a_page(scope: Scope) -> bool:
     """Whether a browser asks for a page of Streamlit's."""
-    if scope["type"] != "http" or scope["method"] != "GET" or is_bare(scope):
+    if scope["type"] != "http" or scope["method"] != "GET" or is_bare(scope) or scope["path"].endswith(WATCHED):
         return False
     return "text/html" in HTTPConnection(scope).headers.get("accept", "")
 

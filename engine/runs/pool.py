@@ -423,11 +423,10 @@ class Pool(Quotas):
         a sentence for the visitor, for what cannot be used or is too large, for a worker that was lost over it, and
         after ``limits.read_timeout`` seconds.
         """
-        reader, most = self.readers[kind], getattr(self.limits, f"{kind}_mb", math.inf)
+        reader = self.readers[kind]
         became = "refused"
         try:
-            if len(data) > most * 1e6:
-                raise ReadError(f"The file has {len(data) / 1e6:.1f} MB; at most {most:g} MB are accepted.")
+            self._require_size(kind, data)
             with self._reader(owner) as place, self.luggage(data) as carried:
                 found = self.send(place, "read", "", (reader, carried, options), self.limits.read_timeout)
             became = "read"
@@ -447,6 +446,9 @@ class Pool(Quotas):
         finally:
             with self._lock:
                 self._reads[kind, became] += 1
+
+    def _require_size(self, kind: str, data: bytes) -> None:
+        reading.require_size(self.limits, kind, data)
 
     @contextlib.contextmanager
     def _reader(self, owner: str) -> Iterator[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.contract.bounds import LEAST, CostBounds
+from engine.doctor import settings
 from engine.runs.limits import Limits
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,10 @@ def test_every_variable_that_is_read_stands_in_the_table_once_and_no_other() -> 
     names = [name for name, _, _ in rows()]
     assert len(names) == len(set(names)) > 40
     assert set(names) == BOUNDS.keys() | named_in_code()
+
+
+def test_the_doctor_knows_the_same_variables() -> None:
+    assert {name for name, _, _ in rows()} == settings.KNOWN
 
 
 def test_the_defaults_are_those_of_the_code() -> None:
