@@ -33,11 +33,12 @@ ENV NVIDIA_VISIBLE_DEVICES=all \
 
 # hadolint ignore=DL3006
 FROM base-${VARIANT} AS app
-RUN useradd --create-home --uid 10001 --shell /usr/sbin/nologin playground
+RUN useradd --create-home --uid 10001 --shell /usr/sbin/nologin playground && install -d -o playground /data
 WORKDIR /app
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    PLAYGROUND_DATA=/data \
     PORT=8501
 COPY . .
 # Bytecode now: the official images come without that of the standard library, the user below may write none, and every

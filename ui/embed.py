@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import time
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +18,7 @@ from engine import Config, ConfigError, runs
 from engine.contract import registry
 from engine.contract.card import Card, CardError
 from engine.contract.knobs import Knob, Value
-from engine.runs.pool import PoolError
+from engine.runs.pool import Crowded, PoolError
 from ui import monitor
 from ui.controls import LONG, applies_to, grid, number
 from ui.link import RESERVED, read_params
@@ -29,8 +27,6 @@ from ui.scene import version
 from ui.words import capital
 
 LARGEST = 64 * 1024  # bytes of what is posted
-RUNS, WITHIN = 60, 60.0  # runs that one address may open in so many seconds: a class stands behind one
-ADDRESSES = 10_000  # that are remembered; beyond that the eldest are forgotten
 LONGEST = 8_000  # characters of settings in an address that servers take
 WIDTH, HEIGHT = 600, 400  # pixels of the iframe that is offered
 
@@ -176,26 +172,6 @@ def _specification(spec: Knob, value: Value) -> dict[str, Any]:
 # ---------------------------------------------------------------------- opening a run
 
 
-class Pace:
-    """How many runs each address has opened lately."""
-
-    def __init__(self) -> None:
-        self.times: dict[str, deque[float]] = {}
-
-    def allows(self, address: str, now: float) -> bool:
-        """Whether this address may open one more now; if so, that counts."""
-        times = self.times.pop(address, deque())
-        while times and now - times[0] > WITHIN:
-            times.popleft()
-        allowed = len(times) < RUNS
-        if allowed:
-            times.append(now)
-        self.times[address] = times
-        while len(self.times) > ADDRESSES:
-            del self.times[next(iter(self.times))]
-        return allowed
-
-
 class Refused(Exception):
     """No run is opened: `status` of the answer, and a sentence."""
 
@@ -204,17 +180,12 @@ class Refused(Exception):
         self.status = status
 
 
-pace = Pace()
-
-
 async def _open(request: Request) -> Response:
     """``{slug, knobs}`` opens a run: 201 ``{run, key}``, or 400, 403, 429, 503 with ``{message}``."""
     try:
         if not from_here(request):
             raise Refused(403, "A run can be opened by a page of this playground only.")
         slug, knobs = _wanted(await _body(request))
-        if not pace.allows(request.client.host if request.client else "", time.monotonic()):
-            raise Refused(429, "Many runs were opened from here just now. Please try again in a minute.")
         made = await run_in_threadpool(_opened, slug, knobs)
     except Refused as refused:
         monitor.refused(refused.status)
@@ -250,11 +221,13 @@ def _wanted(body: bytes) -> tuple[str, dict[str, str]]:
 def _opened(slug: str, knobs: dict[str, str]) -> dict[str, Any]:
     try:
         config = engine.lab(slug).Config.from_params(knobs)
-        run = runs.current().open(slug, config)  # without an owner: its key is all that steers it
+        run = runs.current().open(slug, config, slide=True)  # without an owner: its key is all that steers it
     except KeyError:
         raise Refused(400, f"There is no lab '{slug[:40]}'.") from None
     except ConfigError as error:
         raise Refused(400, str(error)) from None
+    except Crowded as error:  # how many slides may be played is bounded in all: a lecture hall is one address
+        raise Refused(429, str(error)) from None
     except PoolError as error:  # full, or a lab that cannot begin
         raise Refused(503, str(error)) from None
     return {"run": run.id, "key": run.key}

@@ -19,6 +19,7 @@ from engine.contract import registry
 from engine.live import protocol
 from engine.live.relay import Closed, goodbye, relay
 from ui import monitor
+from ui.owner import name_of
 from ui.scene import version
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -61,7 +62,7 @@ async def _socket(socket: WebSocket) -> None:
             await goodbye(send, "", Closed(protocol.ORIGIN, "Only pages of this playground show a run."))
         if not protocol.NAME.fullmatch(run_id):
             await goodbye(send, "", Closed(protocol.UNKNOWN, "There is no run with such a name."))
-        await relay(runs.current(), run_id, receive=receive, send=send)
+        await relay(runs.current(), run_id, receive=receive, send=send, owner=name_of(socket))
     except Closed as closed:
         monitor.closed(closed.code)
         await socket.close(closed.code)

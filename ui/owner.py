@@ -34,7 +34,7 @@ class Named:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "GET" or _has_name(scope) or _bare(scope):
+        if scope["type"] != "http" or scope["method"] != "GET" or _has_name(scope) or is_bare(scope):
             await self.app(scope, receive, send)
             return
 
@@ -50,11 +50,18 @@ class Named:
         await self.app(scope, receive, named)
 
 
+def name_of(asked: HTTPConnection) -> str:
+    """The name that a browser brings; "" if it has none, as in a frame on somebody else's page."""
+    said = asked.cookies.get(COOKIE, "")
+    return said if NAME.fullmatch(said) else ""
+
+
 def _has_name(scope: Scope) -> bool:
-    return bool(NAME.fullmatch(HTTPConnection(scope).cookies.get(COOKIE, "")))
+    return bool(name_of(HTTPConnection(scope)))
 
 
-def _bare(scope: Scope) -> bool:
+def is_bare(scope: Scope) -> bool:
+    """Whether what is asked for is one of the pages without Streamlit."""
     path: str = scope["path"]
     return path.removeprefix(f"{scope.get('root_path', '')}{serving.base()}").startswith(BARE) or path.startswith(BARE)
 

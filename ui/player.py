@@ -320,6 +320,7 @@ class Player:
             self.wanted = wanted
 
     def drop(self, number: int) -> None:
+        self.error = ""  # perhaps that there were too many
         self.compared.pop(number).run.close()
 
     def drop_all(self) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+LEAST = 0.75  # of what a lab allows its step: with less some would refuse what they begin with
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -39,3 +41,30 @@ class ShelfBounds(Bounds):
 
     shelf_files: int = 200  # networks kept for the way from page to page; the oldest go
     shelf_mb: float = 500.0  # and never more than this
+
+
+@dataclass(frozen=True)
+class UploadBounds(Bounds):
+    """How large what a visitor brings may be, in MB; each reader takes what stands here at most, whatever is set."""
+
+    table_mb: float = 5.0
+    picture_mb: float = 5.0
+    text_mb: float = 1.0
+    network_mb: float = 25.0
+
+
+@dataclass(frozen=True)
+class CostBounds(Bounds):
+    """How long a step may take.  Raises `ValueError` for so little that labs would refuse their own lessons."""
+
+    step_share: float = 1.0  # of the milliseconds that a lab allows its step: .75 on a slow machine, 4 on one's own
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.step_share < LEAST:
+            raise ValueError(f"step_share must be at least {LEAST:g}, not {self.step_share!r}: labs need that.")
+
+
+def patience(milliseconds: float) -> float:
+    """How long a step may be expected to take on this server, where a lab allows so many `milliseconds`."""
+    return milliseconds * CostBounds.from_environment().step_share

@@ -20,3 +20,15 @@ def data_folder() -> Path:
     except RuntimeError:  # neither HOME nor an entry among the users
         user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""  # another user could not write into it
         return Path(tempfile.gettempdir()) / f"deep-learning-playground{user}"
+
+
+def name_temporary() -> None:
+    """Let there be a temporary directory by name where none can be written: torch asks for one when it is imported.
+
+    It would also make a folder in it, unless it is told another one that is there.  Whoever writes gets an `OSError`.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = os.getcwd()
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.getcwd())

@@ -48,11 +48,7 @@ def _misspelt(given: list[str]) -> Iterator[Finding]:
             continue
         rest = [known.removeprefix(PREFIX) for known in KNOWN]  # the prefix alone makes any two of them alike
         close = difflib.get_close_matches(name.upper().removeprefix(PREFIX), rest, n=1)
-        advice = (
-            f"Did you mean {PREFIX}{close[0]}?"
-            if close
-            else "Remove it; docs/monitoring.md and engine/runs/limits.py list all."
-        )
+        advice = f"Did you mean {PREFIX}{close[0]}?" if close else "Remove it; docs/hosting.md lists all."
         yield Finding("environment", WRONG, f"Nobody reads {name}.", advice)
 
 

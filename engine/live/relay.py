@@ -15,7 +15,7 @@ from typing import Any
 from engine.live import protocol
 from engine.runs.audience import Watch
 from engine.runs.history import Look
-from engine.runs.pool import PoolError, PoolFull
+from engine.runs.pool import Crowded, PoolError, PoolFull
 from engine.runs.watching import Watching
 
 ACTS = ("do", "turn", "pick")
@@ -57,8 +57,8 @@ class Closed(Exception):
         self.code, self.sentence = code, sentence
 
 
-async def relay(pool: Watching, run_id: str, *, receive: Receive, send: Send) -> None:
-    """Carry pictures and words of a run until the browser leaves: `receive` then raises `EOFError`.
+async def relay(pool: Watching, run_id: str, *, receive: Receive, send: Send, owner: str = "") -> None:
+    """Carry pictures and words of a run until the browser, `owner`, leaves: `receive` then raises `EOFError`.
 
     Raises `Closed` when it is we who end it; the status that says why has been sent.  A browser that reads no longer
     is told nothing: it has left.
@@ -70,7 +70,7 @@ async def relay(pool: Watching, run_id: str, *, receive: Receive, send: Send) ->
 
     try:
         await asyncio.to_thread(pool.standing, run_id)  # whoever knows the runs may be elsewhere: sockets do not wait
-        watch = pool.watch(run_id, deliver)
+        watch = pool.watch(run_id, deliver, owner)
     except PoolFull as error:
         await goodbye(send, run_id, Closed(protocol.MANY, str(error)))
     except PoolError:
@@ -138,10 +138,26 @@ async def _inward(pool: Watching, watch: Watch, receive: Receive) -> None:
         if greeted and message["type"] in (*ACTS, "hello", "ack", "seen"):
             try:
                 pool.tell(watch, message)
+            except Crowded as error:
+                watch.deliver(_refused(pool, watch, message, str(error)))
             except PoolFull as error:
                 raise Closed(protocol.MANY, str(error)) from None
             except PoolError:
                 raise Closed(protocol.UNKNOWN, ENDED) from None
+
+
+def _refused(pool: Watching, watch: Watch, message: Mapping[str, Any], sentence: str) -> str:
+    """The status that answers somebody whose run cannot come back yet."""
+    try:
+        look = pool.away(watch.run_id).get(watch.run_id, Look(status="paused", message=sentence))
+    except PoolError:
+        raise Closed(protocol.UNKNOWN, ENDED) from None
+    told = dict(_told(watch.run_id, look))
+    if message["type"] == "hello":  # what is asked next is heard, and refused with the sentence
+        told["may"] = message["may"]
+    if isinstance(message.get("id"), str):
+        told |= {"did": message["id"], "refused": sentence}
+    return protocol.status(told)
 
 
 def _keep_pace(times: deque[float], most: int, within: float) -> None:

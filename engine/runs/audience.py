@@ -53,6 +53,7 @@ class Watch:
     number: int
     run_id: str
     deliver: Callable[[bytes | str | None], None]
+    owner: str = ""  # the browser that watches, where it has a name
     hello: Mapping[str, Any] | None = None  # the last one: said again where the run is taken over
     visible: bool = True  # whether its tab is in sight, as it says
     unheard: list[Mapping[str, Any]] = field(default_factory=list)  # what it asked of a run that was parked

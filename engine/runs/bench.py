@@ -20,7 +20,7 @@ from engine.contract import weights
 from engine.contract.figure import Figure
 from engine.contract.knobs import Config, ConfigError
 from engine.contract.view import Answer
-from engine.runs import acts, copies, retelling
+from engine.runs import acts, copies, memory, retelling
 from engine.runs.groups import Group
 from engine.runs.history import Intervention, Look
 from engine.runs.limits import Limits
@@ -74,6 +74,8 @@ class Bench:
             raise
         except Exception as error:  # the lab's own code: there is no run yet that could say it
             log.exception("The lab %s cannot begin.", slug)
+            if memory.lacks(error):
+                raise PoolError(f"{memory.SAID}.") from None
             said = (str(error) or type(error).__name__).rstrip(".")
             raise PoolError(f"The lab cannot begin, because of an error in it: {said}.") from error
         self._host(run_id, hosted)
@@ -96,12 +98,12 @@ class Bench:
         if group := self._groups.pop(hosted, None):
             group.part(hosted)
 
-    def _do_park(self, hosted: Timeline, folder: str, message: str) -> dict[str, tuple[Look, bool]] | None:
+    def _do_park(self, hosted: Timeline, folder: str, message: str) -> dict[str, tuple[Look, bool, float]] | None:
         """Put a run and those beside it away as they are, paused with `message`: into files, or into memory.
 
-        Returns how each is, and whether it lies in `folder`, in a file of its name.  None, and nothing has happened,
-        if one of them trains or is on its way to another step, or if the lab's own state cannot be kept, over which
-        its run fails.
+        Returns how each is, whether it lies in `folder`, in a file of its name, and its megabytes.  None, and nothing
+        has happened, if one of them trains or is on its way to another step, or if the lab's own state cannot be kept,
+        over which its run fails.
         """
         run_id = next(name for name, other in self.runs.items() if other is hosted)
         there = {name: self.runs[name] for name in self.beside(run_id)}
@@ -114,11 +116,11 @@ class Bench:
             except Exception as error:  # the lab's own state
                 each.fail(error)
                 return None
-        told: dict[str, tuple[Look, bool]] = {}
+        told: dict[str, tuple[Look, bool, float]] = {}
         for name, each in there.items():
             look = each.report()
             paused = dataclasses.replace(look, message=message) if look.status == "paused" else look
-            told[name] = (paused, copies.written(folder, name, packed[name]))
+            told[name] = (paused, copies.written(folder, name, packed[name]), len(packed[name]) / 1e6)
             if not told[name][1]:
                 self.parked[name] = packed[name]
             self._do_close(each)

@@ -324,5 +324,6 @@ class Benches(Recovery):
 
 
 def _card(record: Record) -> bytes:
-    told = {name: getattr(record, name) for name in ("slug", "config", "owner", "key", "run_id", "crashes", "marches")}
-    return pickle.dumps({**told, "group": [each.run_id for each in record.together]})
+    names = ("slug", "config", "owner", "key", "run_id", "crashes", "marches", "slide")
+    told = {name: getattr(record, name) for name in names}
+    return pickle.dumps({**told, "shown": True, "group": [each.run_id for each in record.together]})

@@ -44,6 +44,7 @@ class Known:
     keys: tuple[str, ...] = field(repr=False)  # that steer it: its own, and its leader's
     arrival: int  # grows when it comes to a bench, where those who watch say hello then
     looks: Mapping[str, Look]  # of it if it is on no bench, and of those lost beside it
+    refused: str  # as in `Standing`
 
 
 @dataclass
@@ -85,6 +86,9 @@ class Desk(Benches):
         except (ConfigError, KeyError, PoolError, ReadError, ValueError) as error:
             return pickle.dumps((False, error), protocol=5)
 
+    def _require_size(self, kind: str, data: bytes) -> None:
+        """The web process has: here is only what stands for the bytes."""
+
     def bounds(self) -> Limits:
         return self.limits
 
@@ -100,7 +104,8 @@ class Desk(Benches):
             place = None if record.look.status == "lost" else record.place
             keys = tuple(dict.fromkeys(each.key for each in (record, record.together[0])))
             group = tuple(each.run_id for each in record.together)
-            return Known(place, record.parked, group, keys, self._arrivals.get(run_id, 0), self.away(run_id))
+            arrival, refused = self._arrivals.get(run_id, 0), self.held_back(record)
+            return Known(place, record.parked, group, keys, arrival, self.away(run_id), refused)
 
     def exchange(
         self, number: int, looked_at: Collection[str], looked_away: Sequence[Sequence[str]], watches: Mapping[str, bool]

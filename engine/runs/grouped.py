@@ -94,7 +94,7 @@ class Grouped(Records):
     def _touched(self, record: Record) -> None:
         """Somebody asked for a run, which keeps those beside it too."""
         for each in record.together:
-            each.asked, each.left = time.monotonic(), math.inf
+            each.asked, each.left, each.shown = time.monotonic(), math.inf, True
 
     def _leaving(self, record: Record) -> Sequence[Record]:
         """Who goes with a run that is closed: all whom it leads, and itself last."""

@@ -53,7 +53,7 @@ class Parking(Grouped):
         try:
             for each in leader.together:
                 self.send(place, "pause", each.run_id, (SENTENCE,), 2.0)
-            told: dict[str, tuple[Look, bool]] | None = self.send(
+            told: dict[str, tuple[Look, bool, float]] | None = self.send(
                 place, "park", leader.run_id, (self._files(), SENTENCE), 10.0
             )
         except (PoolError, KeyError) as error:
@@ -64,8 +64,8 @@ class Parking(Grouped):
         with self._lock:
             for each in leader.together:
                 if each.run_id in told:
-                    each.look, in_file = told[each.run_id]
-                    each.away = Away(self._file(each) if in_file else None, place)
+                    each.look, in_file, megabytes = told[each.run_id]
+                    each.away = Away(self._file(each) if in_file else None, place, megabytes)
                     each.config = each.look.config
                     each.place, each.parked = None, True
         return True
@@ -149,12 +149,6 @@ class Parking(Grouped):
         """The pool ends."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _too_many(self) -> list[Record]:
-        """Who leads runs that are parked beyond what may be: those that nobody has asked about for longest."""
-        with self._lock:
-            parked = [r for r in self._records.values() if r.parked and r.together[0] is r]
-        return sorted(parked, key=lambda r: r.asked)[: -self.limits.parked]
 
 
 def _tidy(parent: Path, before: float) -> None:

@@ -13,6 +13,7 @@ import dataclasses
 import logging
 import math
 import pickle
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ from engine.runs import reading
 from engine.runs.grouped import PoolFull as PoolFull
 from engine.runs.history import Look
 from engine.runs.limits import Limits
-from engine.runs.parked import Parking
+from engine.runs.quotas import Crowded as Crowded
+from engine.runs.quotas import Quotas
 from engine.runs.records import GONE, Record
 from engine.runs.run import PoolError as PoolError
 from engine.runs.run import Run
@@ -42,7 +44,7 @@ class WorkerLost(PoolError):
     """The worker ended before it answered."""
 
 
-class Pool(Parking):
+class Pool(Quotas):
     """Places runs on benches.  Thread-safe."""
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -53,6 +55,8 @@ class Pool(Parking):
         self._done = Work()  # by benches that are no more
         self._restarts: Counter[tuple[int, str]] = Counter()
         self._reads: Counter[tuple[str, str]] = Counter()
+        self._brought: Counter[str] = Counter()  # and by whom it was brought
+        self._turn = threading.Condition(self._lock)  # something has been
 
     # ------------------------------------ what a home does, besides `places` and `send`
 
@@ -78,21 +82,24 @@ class Pool(Parking):
     # --------------------------------------------------------------- public
 
     def open(
-        self, slug: str, config: Config, owner: str = "", *, beside: Run | None = None, marches: bool = True
-    ) -> Run:
+        self, slug: str, config: Config, owner: str = "", *, beside: Run | None = None, marches: bool = True,
+        slide: bool = False,
+    ) -> Run:  # fmt: skip
         """A new run of `owner` at step 0, paused; it waits if all places are taken.
 
         With `beside` it is the last in the group of that run, of which the key must be known, and where that is; see
-        `Run.march` for `marches`.  Raises `PoolFull` if the queue is full too, or there is no room beside that run,
-        `PoolError` if that is gone, and `ConfigError` if the lab refuses the config.
+        `Run.march` for `marches`; one for a `slide` has no owner.  Raises `PoolFull` if the queue is full too, or there
+        is no room beside that run, `Crowded` if the owner, or all slides, have as many as may be, `PoolError` if the
+        other run is gone, and `ConfigError` if the lab refuses the config.
         """
-        record = Record(slug, config, owner, marches=marches)
+        record = Record(slug, config, owner, marches=marches, slide=slide)
         if beside is None:
             return self._admitted(record)
         other = self._expected(beside)
         if other.slug != slug:
             raise ValueError(f"A run of {slug} cannot stand beside one of {other.slug}.")
         self.awake(other)
+        self.make_room_for(record)
         self._make_room_beside(other)
         self._join(record, other)
         if record.place is not None:
@@ -131,10 +138,14 @@ class Pool(Parking):
 
     def _admitted(self, record: Record) -> Run:
         """Give a new run a place, or one in the queue."""
+        self.make_room_for(record)
         if self._free_place() is None:
             self._make_room()
         with self._lock:
-            if self._waiting() or self._free_place() is None:
+            waits = bool(self._waiting()) or self._free_place() is None
+            if said := self.refused(record, waits=waits):
+                raise Crowded(said)
+            if waits:
                 if len(self._queue()) >= self.limits.waiting:
                     raise PoolFull(
                         "The playground is full: every place is taken and the queue is full too. "
@@ -200,7 +211,7 @@ class Pool(Parking):
         with self._lock:
             record = self._record(run_id)
             if record.parked:
-                return {run_id: record.look}
+                return {run_id: dataclasses.replace(record.look, message=self.held_back(record) or record.look.message)}
             if record.place is None:
                 return {run_id: self._waiting_look(record)}
             return {each.run_id: each.look for each in record.together if each.look.status == "lost"}
@@ -217,11 +228,13 @@ class Pool(Parking):
         self.require(run_id, key)
         parent = self._record(run_id)
         self.awake(parent)
+        record = Record(parent.slug, config, parent.owner, slide=parent.slide)
+        self.make_room_for(record)
         self._make_room_beside(parent)
         with self._lock:
             if parent.place is None or self._taken(parent.place) >= self.places().get(parent.place, 0):
                 raise PoolFull("There is no place for a branch just now. Close a comparison, or try again in a minute.")
-            record = Record(parent.slug, config, parent.owner, place=parent.place)
+            record.place = parent.place
             if beside:
                 self._join(record, parent, first=True)
             self._records[record.run_id] = record
@@ -266,7 +279,7 @@ class Pool(Parking):
                 self.close_run(record.run_id)
             elif gone and record.place is not None:
                 self.park(record)
-        for record in self._too_many():
+        for record in self._over():
             self.close_run(record.run_id)
         self.admit()
 
@@ -405,21 +418,20 @@ class Pool(Parking):
 
     # -------------------------------------------------------------- reading
 
-    def read(self, kind: str, data: bytes, **options: Any) -> Any:
+    def read(self, kind: str, data: bytes, *, owner: str = "", **options: Any) -> Any:
         """What a visitor brought, read in a worker: a file that kills its reader kills no page.
 
         `kind` is a key of `engine.runs.reading.READERS`; its reader says which options it takes and what it returns:
         plain values.  Where least is being read, and then fewest runs are, it holds up the runs for as long as it
-        takes.  Raises `ReadError`, a sentence for the visitor, for what cannot be used, for a worker that was lost
-        over it, and after ``limits.read_timeout`` seconds.
+        takes; where as much is being read as may be, in all or for the browser `owner`, it waits.  Raises `ReadError`,
+        a sentence for the visitor, for what cannot be used or is too large, for a worker that was lost over it, and
+        after ``limits.read_timeout`` seconds.
         """
         reader = self.readers[kind]
-        with self._lock:
-            place = min(self.places(), key=lambda p: (not self.ready(p), self._reading[p], self._taken(p)))
-            self._reading[place] += 1
         became = "refused"
         try:
-            with self.luggage(data) as carried:
+            self._require_size(kind, data)
+            with self._reader(owner) as place, self.luggage(data) as carried:
                 found = self.send(place, "read", "", (reader, carried, options), self.limits.read_timeout)
             became = "read"
             return found
@@ -437,8 +449,34 @@ class Pool(Parking):
             ) from None
         finally:
             with self._lock:
-                self._reading[place] -= 1
                 self._reads[kind, became] += 1
+
+    def _require_size(self, kind: str, data: bytes) -> None:
+        reading.require_size(self.limits, kind, data)
+
+    @contextlib.contextmanager
+    def _reader(self, owner: str) -> Iterator[int]:
+        """The place where something is to be read that `owner` brought, when its turn has come."""
+
+        def free() -> bool:
+            mine = self._brought[owner] if owner else 0
+            return self._reading.total() < self.limits.reading and mine < self.limits.reading_per_owner
+
+        with self._turn:
+            if not self._turn.wait_for(free, self.limits.read_timeout):
+                raise ReadError("Too many files are being read just now. Please try again in a minute.")
+            place = min(self.places(), key=lambda p: (not self.ready(p), self._reading[p], self._taken(p)))
+            self._reading[place] += 1
+            self._brought[owner] += 1
+        try:
+            yield place
+        finally:
+            with self._turn:
+                self._reading[place] -= 1
+                self._brought[owner] -= 1
+                if not self._brought[owner]:
+                    del self._brought[owner]
+                self._turn.notify_all()
 
     def ready(self, place: int) -> bool:
         """Whether this bench takes calls by now."""

@@ -23,7 +23,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from engine.runs.audience import PICTURE, WATCHING, opened
 from engine.runs.limits import Limits
@@ -59,7 +59,7 @@ class _Worker:
         ours, theirs = Pipe()
         self.pipe: Connection[Any, Any] = ours
         lifeline, self._lifeline = os.pipe()
-        with tempfile.TemporaryFile() as shared:
+        with _in_memory() as shared:
             shared.truncate(PULSE.size)
             self.pulse = Pulse(shared.fileno())
             fds = (theirs.fileno(), shared.fileno(), lifeline)
@@ -121,6 +121,13 @@ class _Worker:
         self._said.release()
         with contextlib.suppress(OSError):
             os.close(self._lifeline)
+
+
+def _in_memory() -> IO[bytes]:
+    """A file for two processes, in memory where the system has such: perhaps no folder can be written."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("playground"), "r+b")
+    return tempfile.TemporaryFile()
 
 
 class ProcessPool(WatchedPool, Recovery):

@@ -23,6 +23,7 @@ from typing import Any
 import ray
 
 from engine.contract.knobs import Config
+from engine.runs import reading
 from engine.runs.actor import DESK, NAMESPACE, Words
 from engine.runs.audience import WATCHING, Watch
 from engine.runs.cluster import connect, environment, share_of_a_gpu
@@ -98,10 +99,13 @@ class RayPool(Watching):
     # ------------------------------------------------------------------ pages: see `engine.runs.pool.Pool`
 
     def open(
-        self, slug: str, config: Config, owner: str = "", *, beside: Run | None = None, marches: bool = True
-    ) -> Run:
+        self, slug: str, config: Config, owner: str = "", *, beside: Run | None = None, marches: bool = True,
+        slide: bool = False,
+    ) -> Run:  # fmt: skip
         there = Ticket(beside.id, beside.slug, beside.key) if beside is not None else None
-        return self._got(self._do("open", slug, config, owner, beside=there, marches=marches, timeout=120.0))
+        return self._got(
+            self._do("open", slug, config, owner, beside=there, marches=marches, slide=slide, timeout=120.0)
+        )
 
     def copy(self, run_id: str, owner: str) -> Run:
         return self._got(self._do("copy", run_id, owner, timeout=120.0))
@@ -178,6 +182,7 @@ class RayPool(Watching):
 
     def read(self, kind: str, data: bytes, **options: Any) -> Any:
         """The same; the bytes travel straight to the bench."""
+        reading.require_size(self.limits, kind, data)
         return self._do("read", kind, ray.put(data), **options, timeout=self.limits.read_timeout + 10.0)
 
     def wait_ready(self, timeout: float = 60.0) -> None:
@@ -190,7 +195,7 @@ class RayPool(Watching):
 
     def standing(self, run_id: str) -> Standing:
         known = self._now(run_id)
-        return Standing(known.place, known.parked, known.group)
+        return Standing(known.place, known.parked, known.group, known.refused)
 
     def may(self, run_id: str, key: object) -> bool:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.contract.reading import ReadError
+from engine.runs.limits import Limits
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,13 @@ READERS = {
     for kind in ("table", "points", "packed_points", "picture", "strokes", "packed_picture", "text", "kept_text",
                  "network", "kept_network")
 }  # fmt: skip
+
+
+def require_size(limits: Limits, kind: str, data: bytes) -> None:
+    """Raise `ReadError` for a file that is larger than one of its kind may be."""
+    most = getattr(limits, f"{kind}_mb", math.inf)
+    if len(data) > most * 1e6:
+        raise ReadError(f"The file has {len(data) / 1e6:.1f} MB; at most {most:g} MB are accepted.")
 
 
 def read(reader: str, data: bytes | Path, options: Mapping[str, Any], *, megabytes: float = 0.0) -> Any:

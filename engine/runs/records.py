@@ -26,6 +26,7 @@ class Away:
 
     file: Path | None
     place: int
+    megabytes: float = 0.0
 
 
 def _new_id() -> str:
@@ -56,6 +57,8 @@ class Record:
     away: Away | None = None  # where its past lies until it is on a bench again
     together: list[Record] = field(default_factory=list, repr=False)  # those of one group have one list: leader first
     marches: bool = True  # with those of its group; else it was kept with another past
+    shown: bool = False  # whether somebody has asked for it since it was opened
+    slide: bool = False  # whether it was opened from a slide: it has no owner, and its page alone has its key
 
     def __post_init__(self) -> None:
         self.together.append(self)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import gc
 import logging
 import math
 import time
+import traceback
 from collections.abc import Callable
 from functools import cached_property
 from types import ModuleType
@@ -19,11 +21,16 @@ from engine.contract.experiment import Experiment
 from engine.contract.knobs import Config, ConfigError
 from engine.contract.states import pack, unpack
 from engine.contract.view import View
-from engine.runs import marks
+from engine.runs import marks, memory
 from engine.runs.history import Checkpoint, History, Intervention, Look
 from engine.runs.limits import Limits
 
 log = logging.getLogger(__name__)
+
+LONG = (
+    "One step took {seconds:.0f} seconds, in which everybody else on this server waits, so this run was paused. Take "
+    "smaller settings; Play makes one more step."
+)
 
 
 class Timeline:
@@ -279,6 +286,7 @@ class Timeline:
             self.save()
         experiment, history = self.experiment, self.history
         began = now = self.clock()
+        worked = time.thread_time()
         look_up = now + 0.004
         while True:
             before = now
@@ -301,6 +309,10 @@ class Timeline:
                 self.status, self.to_do, self.until = "paused", None, None
                 break
             now = self.clock()
+            if now - before > (most := self.limits.step_seconds) and time.thread_time() - worked > most:
+                self.status, self.to_do, self.until = "paused", None, None
+                self.message = LONG.format(seconds=now - before)
+                break
             if self.speed is not None:
                 self.due = max(self.due + 1 / self.speed, now - 0.1)
                 if self.due > now:
@@ -330,9 +342,22 @@ class Timeline:
         self.target = None
         self.status = "failed"
         said = str(error) or type(error).__name__
-        if not isinstance(error, ConfigError):
+        if memory.lacks(error):
+            said = f"{memory.SAID}."
+            self._let_go(error)
+        elif not isinstance(error, ConfigError):
             said = f"The lab stopped with an error: {said.rstrip('.')}."
         self.message = f"{said} Reset starts it again."
+
+    def _let_go(self, error: Exception) -> None:
+        """Give back the memory of a run that wanted too much: else the others on its bench would find none."""
+        traceback.clear_frames(error.__traceback__)
+        config = self.first_config
+        del self.experiment
+        self._frame = None
+        gc.collect()
+        self.begin(config)  # where even that is too much the worker ends, and another one takes over the others
+        self.status = "failed"
 
     # ------------------------------------------------------------- looking
 

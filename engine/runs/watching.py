@@ -14,7 +14,7 @@ from typing import Any
 from engine.runs.audience import Watch
 from engine.runs.history import Look
 from engine.runs.limits import Limits
-from engine.runs.pool import Pool, PoolError, PoolFull
+from engine.runs.pool import Crowded, Pool, PoolError, PoolFull
 from engine.runs.records import Record
 
 
@@ -25,6 +25,7 @@ class Standing:
     place: int | None  # the bench that speaks of it; None: it waits, is parked or is lost
     parked: bool
     group: tuple[str, ...]  # the ids of those that are shown together with it, its own among them
+    refused: str = ""  # why it cannot come back just now where it is parked
 
 
 class Watching(abc.ABC):
@@ -71,16 +72,22 @@ class Watching(abc.ABC):
 
     # --------------------------------------------------------------- public
 
-    def watch(self, run_id: str, deliver: Callable[[bytes | str | None], None]) -> Watch:
-        """Watch a run: what its audience sends comes to `deliver`.
+    def watch(self, run_id: str, deliver: Callable[[bytes | str | None], None], owner: str = "") -> Watch:
+        """Watch a run: what its audience sends comes to `deliver`.  `owner` is the browser that watches, if known.
 
-        Raises `PoolError` for an unknown run, and `PoolFull` where as many watch as may.
+        Raises `PoolError` for an unknown run, and `PoolFull` where as many watch as may, here or in this browser.
         """
         self.standing(run_id)
         with self._counting:
+            theirs = sum(watch.owner == owner for watch in self._who()) if owner else 0
+            if theirs >= self.limits.viewers_per_owner:
+                raise PoolFull(
+                    f"One browser may show {theirs} pages of this server at once, and yours does. Close another tab of "
+                    "the playground, then reload this page."
+                )
             if len(self._watches) >= self.limits.viewers:
                 raise PoolFull("As many people as this server can show something to are watching. Try again later.")
-            watch = Watch(next(self._numbers), run_id, deliver)
+            watch = Watch(next(self._numbers), run_id, deliver, owner)
             self._watches[watch.number] = watch
         return watch
 
@@ -88,7 +95,7 @@ class Watching(abc.ABC):
         """Somebody who watches says something, which also keeps the run.
 
         Raises `PoolError` if it is gone, and `PoolFull` for one who only watches where as many do as may: there is
-        room for those who steer.
+        room for those who steer.  Raises `Crowded`, with a sentence, for a parked run that cannot come back yet.
         """
         run, kind = self.standing(watch.run_id), message.get("type")
         acts = kind not in ("hello", "ack", "seen")
@@ -103,6 +110,8 @@ class Watching(abc.ABC):
         if watch.steers if acts else watch.visible:  # a hidden tab keeps no run
             self.looked_at(watch.run_id)
             if kind != "ack" and run.parked:
+                if run.refused:
+                    raise Crowded(run.refused)
                 if acts:
                     watch.unheard.append(message)
                 self.bring_back(watch.run_id)
@@ -162,7 +171,8 @@ class WatchedPool(Pool, Watching):
     def standing(self, run_id: str) -> Standing:
         record = self._record(run_id)
         place = None if record.look.status == "lost" else record.place
-        return Standing(place, record.parked, tuple([each.run_id for each in record.together]))
+        group = tuple([each.run_id for each in record.together])
+        return Standing(place, record.parked, group, self.held_back(record))
 
     def looked_at(self, run_id: str) -> None:
         if record := self._records.get(run_id):

@@ -21,9 +21,10 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn, Protocol
 
+from engine.contract.folder import name_temporary
 from engine.contract.knobs import ConfigError
 from engine.contract.reading import ReadError
-from engine.runs import logs, reading
+from engine.runs import logs, memory, reading
 from engine.runs.audience import Audience, addressed, gather
 from engine.runs.limits import Limits
 from engine.runs.pool import LOOKS, PoolError
@@ -51,7 +52,7 @@ class Pulse:
         """I am alive, and at work on this run, in so much memory."""
         now = time.monotonic()
         if now >= self._measure_at:  # not each time: it takes a tenth of a millisecond
-            self._resident_mb, self._measure_at = resident_mb(), now + MEASURED_EVERY
+            self._resident_mb, self._measure_at = memory.resident_mb(), now + MEASURED_EVERY
         PULSE.pack_into(self._memory, 0, now, self._resident_mb, run_id.encode())
 
     def read(self) -> tuple[float, float, str]:
@@ -130,15 +131,6 @@ class _Pipe:
         self._pipe.send_bytes(pickle.dumps(message, protocol=5))
 
 
-def resident_mb() -> float:
-    """Resident memory of this process; 0 where the system does not tell (not Linux)."""
-    try:
-        with open("/proc/self/statm", encoding="utf-8") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except OSError:
-        return 0.0
-
-
 def _die_with_parent(lifeline: int) -> None:
     """The parent holds the other end.  When it is gone, however it went, the pipe closes, and we end at once.
 
@@ -171,6 +163,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
 
 def work(channel: Channel, pulse: Pulse, limits: Limits, device: str, audience: str) -> NoReturn:
     """Train, draw and answer, until `channel` raises that it is closed."""
+    name_temporary()
     import torch
 
     from engine.runs.bench import Bench
@@ -181,6 +174,8 @@ def work(channel: Channel, pulse: Pulse, limits: Limits, device: str, audience: 
     bench, cold = Bench(limits, device), Warming(lambda: pulse.beat(WARMING))
     bench.interrupted = lambda: bool(channel.poll(0))  # asked hundreds of times a second
     viewers = gather(audience, bench, channel.show)
+    if device == "cpu" or not torch.cuda.is_available():  # the drivers of GPUs map far more than there is
+        memory.bound(limits.worker_memory_mb + limits.spare_memory_mb)
     pulse.beat()  # first: from "ready" on, less patience is had with silence
     channel.ready()
     owed: set[str] = set()  # runs to which somebody did something: a copy of each is to be sent

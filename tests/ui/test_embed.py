@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import html
 import json
 import re
@@ -25,7 +26,6 @@ HERE = {"host": "play.example", "origin": "https://play.example"}
 
 @pytest.fixture(autouse=True)
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setattr(embed, "pace", embed.Pace())
     with pool_of("inline") as made:
         monkeypatch.setattr(runs, "_current", made)
         yield made
@@ -128,22 +128,18 @@ def test_only_pages_of_ours_and_programs_open_runs(origin: str | None, status: i
     assert opened({"slug": "gan"}, headers)[0] == status
 
 
-def test_a_full_playground_and_one_who_asks_too_often_are_told(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    room = SMALL.workers * SMALL.runs_per_worker + SMALL.waiting
-    assert [opened({"slug": "gradient_descent"})[0] for _ in range(room + 1)] == [201] * room + [503]
-    monkeypatch.setattr(embed, "RUNS", room + 1)
+def test_a_full_playground_and_too_many_slides_are_told(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = SMALL.workers * SMALL.runs_per_worker
+    share = int(room * SMALL.slides_share)
+    assert [opened({"slug": "gradient_descent"})[0] for _ in range(share + 1)] == [201] * share + [429]
     status, answer = opened({"slug": "gradient_descent"})
-    assert status == 429 and "Please try again" in answer["message"]
-
-
-def test_an_address_may_go_on_after_a_while_and_many_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    pace = embed.Pace()
-    assert [pace.allows("a", float(second)) for second in range(embed.RUNS + 1)] == [True] * embed.RUNS + [False]
-    assert pace.allows("a", embed.WITHIN + 1) and pace.allows("b", 0.0)
-    monkeypatch.setattr(embed, "ADDRESSES", 3)
-    for name in "bcde":
-        pace.allows(name, 100.0)
-    assert list(pace.times) == ["c", "d", "e"]
+    assert status == 429 and "slides" in answer["message"] and "try again" in answer["message"]
+    config = engine.lab("gradient_descent").Config()
+    for _ in range(room - share + SMALL.waiting):  # the others have room as before
+        pool.open("gradient_descent", config)
+    monkeypatch.setattr(pool, "limits", dataclasses.replace(pool.limits, slides_share=1.0))
+    status, answer = opened({"slug": "gradient_descent"})
+    assert status == 503 and "The playground is full" in answer["message"]
 
 
 def test_the_text_for_a_slide_has_the_settings_and_no_sandbox() -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from engine.contract.reading import ReadError
 from engine.runs.pool import PoolError
 from ui import shell
-from ui.inputs.reading import read, remembered
+from ui.inputs.reading import most, read, remembered
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
@@ -21,9 +21,11 @@ def network_input(player: Player) -> None:
     What is no network, or does not fit the lab, gets a sentence, and the page keeps the network it has.
     """
     slug = player.slug
+    megabytes, most_mb = most("network")
     file = st.file_uploader(
         "A network that was downloaded here", type=["safetensors"], key=f"{slug}.network_file",
-        help="The file that “Weights” under “Link and export” gives; at most 25 MB.", max_upload_size=25,
+        help=f"The file that “Weights” under “Link and export” gives; at most {megabytes:g} MB.",
+        max_upload_size=most_mb,
     )  # fmt: skip
     seen = f"{slug}.network_seen"
     if file is None:

@@ -14,7 +14,7 @@ from engine.contract.knobs import ConfigError
 from engine.contract.reading import ReadError
 from engine.scene.scene import Scene
 from ui.inputs.data_set import data_in_force
-from ui.inputs.reading import read, remembered
+from ui.inputs.reading import most, read, remembered
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
@@ -215,9 +215,11 @@ class Uploaded:
 
 def _upload(player: Player) -> None:
     slug, data = player.slug, data_in_force(player)
+    megabytes, most_mb = most("picture")
     file = st.file_uploader(
         "A picture with light or dark ink on an even ground", type=["png", "jpg", "jpeg", "webp"],
-        key=f"{slug}.picture_file", help="PNG, JPEG or WebP; at most 5 MB and 4 megapixels.", max_upload_size=5,
+        key=f"{slug}.picture_file", help=f"PNG, JPEG or WebP; at most {megabytes:g} MB and 4 megapixels.",
+        max_upload_size=most_mb,
     )  # fmt: skip
     if file is not None:
         key = f"{slug}.picture_read"

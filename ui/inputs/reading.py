@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
 import streamlit as st
 
 from engine import runs
+from ui.owner import owner
 
 KEPT = 60.0  # seconds for which what lies on the shelf is believed to lie there still
 
 
 def read(kind: str, data: bytes, **options: Any) -> Any:
     """`engine.runs.pool.Pool.read` of this server's pool.  Raises `engine.contract.reading.ReadError`."""
-    return runs.current().read(kind, data, **options)
+    return runs.current().read(kind, data, owner=owner(), **options)
+
+
+def most(kind: str) -> tuple[float, int]:
+    """How many MB a file of this kind may have, and the same for an uploader, which takes whole ones."""
+    megabytes: float = getattr(runs.current().limits, f"{kind}_mb")
+    return megabytes, max(1, math.ceil(megabytes))
 
 
 def remembered(key: str, kind: str, data: bytes, **options: Any) -> Any:

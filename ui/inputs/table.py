@@ -10,7 +10,7 @@ import streamlit as st
 
 from engine.contract.reading import ReadError
 from ui.controls import says
-from ui.inputs.reading import read
+from ui.inputs.reading import most, read
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
@@ -48,9 +48,10 @@ def table_input(player: Player) -> None:
     slug = player.slug
     if says(slug, type(player.wanted), "data") != "csv":
         return
+    megabytes, most_mb = most("table")
     file = st.file_uploader("A table: two numeric columns, and a column with the class", type=["csv", "tsv", "txt"],
-                            key=f"{slug}.file", help="At most 5 MB; 2 or 3 classes.", max_upload_size=5,
-                            on_change=whole(_taken_away), args=(slug,))  # fmt: skip
+                            key=f"{slug}.file", help=f"At most {megabytes:g} MB; 2 or 3 classes.",
+                            max_upload_size=most_mb, on_change=whole(_taken_away), args=(slug,))  # fmt: skip
     key = f"{slug}.table"
     held: Uploaded | None = st.session_state.get(key)
     if file is not None and (held is None or held.file_id != file.file_id):

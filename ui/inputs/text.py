@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from engine.contract.reading import ReadError
-from ui.inputs.reading import read, remembered
+from ui.inputs.reading import most, read, remembered
 from ui.link import settings
 from ui.plain import plain
 from ui.player import Player
@@ -20,13 +20,14 @@ def text_input(player: Player, knob: str = "text_key") -> None:
     What is no text gets a sentence, and the page keeps the text it has.
     """
     slug = player.slug
+    megabytes, most_mb = most("text")
     refused_at, seen = f"{slug}.text_refused", f"{slug}.text_seen"
     with st.popover("Learn from your own text", icon=":material/upload_file:", key=f"{slug}.text"):
         st.text_area("Type or paste it", key=f"{slug}.text_typed", height=160, max_chars=100_000,
                      placeholder=f"At least {SHORTEST} characters; thousands are better.")  # fmt: skip
         st.button("Learn this text", key=f"{slug}.text_use", on_click=whole(_typed), args=(player, knob))
-        file = st.file_uploader("Or a file: UTF-8, at most 1 MB", type=["txt", "md", "csv", "py", "tex", "html"],
-                                key=f"{slug}.text_file", max_upload_size=1)  # fmt: skip
+        file = st.file_uploader(f"Or a file: UTF-8, at most {megabytes:g} MB", key=f"{slug}.text_file",
+                                max_upload_size=most_mb, type=["txt", "md", "csv", "py", "tex", "html"])  # fmt: skip
     if file is None:
         st.session_state.pop(seen, None)
     elif st.session_state.get(seen) != file.file_id:

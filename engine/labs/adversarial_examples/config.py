@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, StillMissing, knob
 from engine.data import images
@@ -75,11 +76,11 @@ class Config(BaseConfig):
             milliseconds = 2 * self.cost(8) + INNER_STEPS * self.cost(8)
         except ArchitectureError as error:
             raise ConfigError("network", self.network, str(error).rstrip(".")) from None
-        if max(milliseconds, 2 * self.cost(1) + 40 * self.cost(1) / 4) > 1.4 * ROOM:
+        if max(milliseconds, 2 * self.cost(1) + 40 * self.cost(1) / 4) > (longest := patience(1.4 * ROOM)):
             raise ConfigError(
                 "network" if self.model == "taken" else "size", self.network or self.size,
                 f"one step with so large a network would take {milliseconds:.0f} milliseconds, and everybody else on "
-                f"this server would wait; {1.4 * ROOM:.0f} are allowed. Take a smaller network or the digits",
+                f"this server would wait; {longest:.0f} are allowed. Take a smaller network or the digits",
             )  # fmt: skip
 
     @property

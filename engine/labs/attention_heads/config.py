@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import text
@@ -83,7 +84,7 @@ class Config(BaseConfig):
             text.require_length(self.text_key, self.length)
         vocabulary = len(symbols(self.task, self.text_key))
         takes = self._milliseconds(self.batch_size, vocabulary)
-        budget = BUDGET[self.size]
+        budget = patience(BUDGET[self.size])
         if takes > budget:
             fits = next((n for n in range(self.batch_size, 3, -1) if self._milliseconds(n, vocabulary) <= budget), 0)
             wish = f"a batch of at most {fits} sequences, or " if fits else ""

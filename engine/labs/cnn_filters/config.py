@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import images
@@ -82,15 +83,15 @@ class Config(BaseConfig):
         except ArchitectureError as error:
             raise ConfigError("channels", ",".join(map(str, self.channels)), str(error).rstrip(".")) from None
         shortest = milliseconds(architecture, LEAST)
-        if shortest > LONGEST:
+        if shortest > (longest := patience(LONGEST)):
             large = self.size == "large" and not self.network
             raise ConfigError(
                 "size" if large else "depth", self.size if large else self.depth,
                 f"one step of this network would take about {shortest:.0f} milliseconds, and everybody else here would "
-                f"wait; {LONGEST:.0f} are allowed. Take {'the standard size, ' if large else ''}fewer layers, fewer "
+                f"wait; {longest:.0f} are allowed. Take {'the standard size, ' if large else ''}fewer layers, fewer "
                 "channels, no norm, or more pooling"
             )  # fmt: skip
-        if self.attribution and milliseconds(architecture, 100) > EXPLAINED:
+        if self.attribution and milliseconds(architecture, 100) > patience(EXPLAINED):
             raise ConfigError("attribution", True, "for a network of this size it would hold up everybody else; take "
                               "fewer layers or channels, or switch it off")  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 
@@ -78,12 +79,12 @@ class Config(BaseConfig):
             allowed = f"with {n} samples and {self.seeds} seeds at most {FITS // n // self.seeds}"
             raise ConfigError("widths", self.widths, f"{allowed} points are kept at hand")
         if trained:
-            most = NEURONS[self.size] / n / self.seeds / (n / (7.5 if self.data == "digits" else 3))
+            most = patience(NEURONS[self.size]) / n / self.seeds / (n / (7.5 if self.data == "digits" else 3))
             if self.widest > most:
                 allowed = f"with {n} samples and {self.seeds} seeds it is at most {most:.3g} thresholds"
                 raise ConfigError("widest", self.widest, allowed)
         elif self.across == "width":
-            most = COEFFICIENTS[self.size] / n**2
+            most = patience(COEFFICIENTS[self.size]) / n**2
             if self.widest > most:
                 raise ConfigError("widest", self.widest, f"with {n} samples it is at most {most:.3g} times n")
 

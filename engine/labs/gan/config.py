@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as LabConfig
 from engine.contract.knobs import ConfigError, StillMissing, knob
 from engine.data import cloud_shapes
@@ -93,7 +94,7 @@ class Config(LabConfig):
             if not self.points:
                 raise StillMissing("points", "", f"draw at least {cloud_shapes.FEWEST} points on the pad")
             cloud_shapes.require(self.points)
-        if (cost := self.cost) > (longest := round_cost.LONGEST[self.size]):
+        if (cost := self.cost) > (longest := patience(round_cost.LONGEST[self.size])):
             knobs = self.knobs()
             furthest = max(("seeds", "critic_steps", "batch_size"), key=lambda n: getattr(self, n) / knobs[n].default)
             name = "size" if self.size == "large" else furthest

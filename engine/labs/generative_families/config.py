@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import cloud_shapes
@@ -77,7 +78,7 @@ class Config(BaseConfig):
     def check(self) -> None:
         if self.data == "drawn":
             cloud_shapes.require(self.points)
-        if (cost := self.cost()) > (longest := LONGEST[self.size]):
+        if (cost := self.cost()) > (longest := patience(LONGEST[self.size])):
             name = "size" if self.size == "large" else "seeds" if self.seeds > 1 else "batch_size"
             raise ConfigError(name, getattr(self, name), f"one step would take about {cost:.0f} milliseconds, and "
                               f"everybody else on this server would wait; {longest:.0f} are allowed. Take fewer seeds "

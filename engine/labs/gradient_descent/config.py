@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as LabConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.labs.gradient_descent.surfaces import SURFACES, Surface
@@ -124,7 +125,9 @@ class Config(LabConfig):
                 "or leave muon out",
             )  # fmt: skip
         rows = 442 if self.surface == "diabetes" else 1
-        if self.basins and self.side > (fits := fitting(SURFACES[self.surface], rows=rows, milliseconds=LONGEST)):
+        if self.basins and self.side > (
+            fits := fitting(SURFACES[self.surface], rows=rows, milliseconds=patience(LONGEST))
+        ):
             large = self.size == "large"
             raise ConfigError(
                 "size" if large else "starts", self.size if large else self.starts,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.nets.optimiser_names import title
@@ -89,7 +90,7 @@ class Config(BaseConfig):
             self._check_phases()
         if self.operation == "parity" and self.model == "transformer":
             raise ConfigError("model", self.model, "choose sum or concat: the bits of a parity are read by an MLP")
-        if (cost := self.cost) > (most := LONGEST[self.size]):
+        if (cost := self.cost) > (most := patience(LONGEST[self.size])):
             name = "size" if self.size == "large" else "width" if self.seeds == 1 else "seeds"
             lower = "width or p" if self.trained == "phases" else "seeds, width, p or train_share"
             raise ConfigError(

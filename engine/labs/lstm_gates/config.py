@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import text
@@ -58,11 +59,12 @@ class Config(BaseConfig):
     def check(self) -> None:
         if self.task == "text":
             text.require_length(self.text_key, self.length)
-        if self.units * self.length > ROOM:
+        room = int(patience(ROOM))
+        if self.units * self.length > room:
             raise ConfigError(
                 "size", self.size, f"with {self.units} numbers in each state and {self.length} steps in a sequence "
-                f"others would have to wait; choose a hidden size of at most {ROOM // self.length // TIMES[self.size]} "
-                f"or sequences of at most {ROOM // self.units} steps",
+                f"others would have to wait; choose a hidden size of at most {room // self.length // TIMES[self.size]} "
+                f"or sequences of at most {room // self.units} steps",
             )  # fmt: skip
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as LabConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import text
@@ -68,7 +69,7 @@ class Config(LabConfig):
         if self.top_k > self.experts:
             raise ConfigError("top_k", self.top_k, f"with {self.experts} experts a token goes to 1 to {self.experts}")
         together = self.experts + self.shared
-        room = MAX_STORED[self.size] // TIMES[self.size] // together
+        room = int(patience(MAX_STORED[self.size])) // TIMES[self.size] // together
         if self.width > room:
             raise ConfigError(
                 "width", self.width, f"{together} experts of at most {room} neurons fit here, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import plane
@@ -93,7 +94,7 @@ class Config(BaseConfig):
             train=round(count * self.train_share), norm=self.norm != "none", dropout=self.dropout > 0,
             fused=self.optimiser in FUSED,
         )  # fmt: skip
-        if cost > (allowed := epoch_cost.LONGEST[self.size]):
+        if cost > (allowed := patience(epoch_cost.LONGEST[self.size])):
             large = self.size == "large"
             raise ConfigError(
                 "size" if large else "hidden", self.size if large else ",".join(map(str, self.hidden)),

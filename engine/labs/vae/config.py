@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import images
@@ -79,10 +80,10 @@ class Config(BaseConfig):
     def check(self) -> None:
         if self.data in images.DATASETS:
             images.require(self.data, self.picture)
-        if self.cost > LONGEST[self.size]:
+        if self.cost > (longest := patience(LONGEST[self.size])):
             name = "size" if self.size == "large" else "seeds" if self.seeds > 1 else "width"
             raise ConfigError(name, getattr(self, name), f"one step would take about {self.cost:.0f} milliseconds, and "
-                              f"everybody else on this server would wait; {LONGEST[self.size]:.0f} are allowed. Take "
+                              f"everybody else on this server would wait; {longest:.0f} are allowed. Take "
                               "fewer seeds, fewer hidden layers or a smaller width")  # fmt: skip
 
     @property

@@ -21,7 +21,22 @@ from engine.contract.reading import ReadError
 @dataclass(frozen=True)
 class Config(AnyConfig):
     fault: str = knob(
-        "none", choices=("none", "raise", "nan", "hang", "die", "slow", "refuse", "frame", "begin", "state", "answer")
+        "none",
+        choices=(
+            "none",
+            "raise",
+            "nan",
+            "hang",
+            "die",
+            "slow",
+            "work",
+            "swell",
+            "refuse",
+            "frame",
+            "begin",
+            "state",
+            "answer",
+        ),
     )
     at: int = knob(5, low=1, high=1_000_000, help="The step at which the fault shows.")
     rate: float = knob(0.1, low=1e-6, high=10.0, log=True, live=True)
@@ -67,6 +82,12 @@ class Experiment:
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.config.fault == "slow":
                 time.sleep(0.2)
+            if self.config.fault == "work":
+                worked = time.thread_time()
+                while time.thread_time() < worked + 0.3:
+                    pass
+            if self.config.fault == "swell":
+                self.kept = [*getattr(self, "kept", []), torch.ones(25_000_000)]  # 100 MB more with each step
         x = torch.randn(8, self.config.width, generator=self.random)
         loss = ((self.model(x) - x.sum(1, keepdim=True)) ** 2).mean()
         self.optimiser.zero_grad()
