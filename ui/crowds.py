@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine import runs
 from engine.runs.limits import Limits
+from ui import monitor
 from ui.owner import is_bare, name_of
 
 STREAM = "/_stcore/stream"
@@ -82,6 +83,7 @@ class Crowds:
         elif scope["type"] == "http" and scope["method"] == "PUT" and (found := UPLOAD.search(scope["path"])):
             await self._upload(scope, receive, send, name_of(HTTPConnection(scope)) or found[1])
         elif _opens_a_page(scope) and (said := self._too_many_pages(name_of(HTTPConnection(scope)))):
+            monitor.refused("page", 503)
             await _full(said)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -90,10 +92,11 @@ class Crowds:
         """The socket of a page, as long as that is open."""
         name = name_of(HTTPConnection(scope))
         if self._too_many_pages(name):  # it tries again by itself, and gets in when others have gone
+            monitor.refused("page", 1013)
             await receive()
             await send({"type": "websocket.close", "code": 1013})
             return
-        with _counted(self.pages, name):
+        with _counted(self.pages, name), monitor.pages.track_inprogress():
             await self.app(scope, receive, send)
 
     def _too_many_pages(self, name: str) -> str:
@@ -123,6 +126,7 @@ class Crowds:
         else:
             answer = None
         if answer is not None:
+            monitor.refused("upload", answer.status_code)
             await answer(scope, receive, send)
             return
         self.uploaded.setdefault(name, deque()).append((time.monotonic(), megabytes))

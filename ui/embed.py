@@ -188,7 +188,7 @@ async def _open(request: Request) -> Response:
         slug, knobs = _wanted(await _body(request))
         made = await run_in_threadpool(_opened, slug, knobs)
     except Refused as refused:
-        monitor.refused(refused.status)
+        monitor.refused("run", refused.status)
         return JSONResponse({"message": str(refused)}, status_code=refused.status)
     return JSONResponse(made, status_code=201, headers={"Cache-Control": "no-store"})
 

@@ -38,9 +38,10 @@ _messages = Counter(
     ["kind"], registry=REGISTRY,
 )  # fmt: skip
 _bytes = Counter("playground_sent_bytes", "Bytes of these messages.", ["kind"], registry=REGISTRY)
+pages = Gauge("playground_pages", "Pages of Streamlit that are open, of this web process.", registry=REGISTRY)
 _refused = Counter(
-    "playground_runs_refused", "Runs that pages without Streamlit wanted to open and could not, by the HTTP status.",
-    ["status"], registry=REGISTRY,
+    "playground_requests_refused", "Pages, uploads and runs of slides that this web process has refused.",
+    ["what", "status"], registry=REGISTRY,
 )  # fmt: skip
 _KINDS = {kind: (_messages.labels(kind), _bytes.labels(kind)) for kind in ("picture", "text")}
 for _code in CODES:  # each is there from the start: a rate can be taken of the first one too
@@ -60,9 +61,9 @@ def closed(code: int) -> None:
     _closed.labels(code).inc()
 
 
-def refused(status: int) -> None:
-    """No run was opened for a page without Streamlit."""
-    _refused.labels(status).inc()
+def refused(what: str, status: int) -> None:
+    """A page, an upload, or the run of a slide has been refused, with this HTTP status or code of a socket."""
+    _refused.labels(what, status).inc()
 
 
 class _Pool(Collector):

@@ -14,7 +14,7 @@ from sockets import run
 from starlette.types import Message, Receive, Scope, Send
 
 from engine import runs
-from ui import crowds
+from ui import crowds, monitor
 
 ANNA, BERT = "a" * 22, "b" * 22
 LIMITS = dataclasses.replace(SMALL, pages=3, pages_per_owner=2, uploads=3, uploads_per_owner=2,
@@ -78,10 +78,17 @@ async def door() -> Any:
         there.append(Visit(made, {"type": kind, "path": path, **scope}, browser))
         return await there[-1].settled()
 
+    pages = numbers().get("playground_pages")
     yield visit
     for each in there:
         await each.leave()
-    assert not made.pages and not made.uploads
+    assert not made.pages and not made.uploads and numbers().get("playground_pages") == pages
+
+
+def numbers() -> dict[str, float]:
+    """What Prometheus is told, by name and labels."""
+    samples = [sample for family in monitor.REGISTRY.collect() for sample in family.samples]
+    return {" ".join([each.name, *map(str, each.labels.values())]): each.value for each in samples}
 
 
 async def page(visit: Any, browser: str) -> Visit:
@@ -103,6 +110,24 @@ def test_one_browser_has_so_many_pages_and_the_next_one_is_a_sentence() -> None:
             assert (await visit("/gan", BERT)).status == 0 and (await page(visit, BERT)).status == 0
             await first.leave()
             assert (await visit("/gan", ANNA)).status == 0 and (await page(visit, ANNA)).status == 0
+
+    run(work())
+
+
+def test_whoever_watches_over_the_server_is_told_of_all_who_were_turned_away() -> None:
+    async def work() -> None:
+        before = numbers()
+        async with door() as visit:
+            for _ in range(3):
+                await page(visit, ANNA)
+            assert numbers()["playground_pages"] - before["playground_pages"] == 2
+            await visit("/gan", ANNA)
+            await upload(visit, ANNA, 11.0)
+            await upload(visit, ANNA, -1.0)
+        now = numbers()
+        for told in ("page 1013", "page 503", "upload 429", "upload 411"):
+            name = f"playground_requests_refused_total {told}"
+            assert now[name] - before.get(name, 0.0) == 1, told
 
     run(work())
 

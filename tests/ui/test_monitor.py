@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -158,7 +159,7 @@ def test_counters_grow_with_what_is_sent_and_refused(secret: str, pool: Pool) ->
     for payload in (b"picture", b"pictures", '{"type":"status"}'):
         monitor.sent(payload)
     monitor.closed(4408)
-    monitor.refused(503)
+    monitor.refused("run", 503)
     grown = {name: value - before.get(name, 0) for name, value in scraped().items() if name.startswith("playground_")}
     assert {name: value for name, value in grown.items() if value and "silence" not in name} == {
         'playground_messages_sent_total{kind="picture"}': 2,
@@ -166,8 +167,15 @@ def test_counters_grow_with_what_is_sent_and_refused(secret: str, pool: Pool) ->
         'playground_sent_bytes_total{kind="picture"}': 15,
         'playground_sent_bytes_total{kind="text"}': 17,
         'playground_sockets_closed_total{code="4408"}': 1,
-        'playground_runs_refused_total{status="503"}': 1,
+        'playground_requests_refused_total{status="503",what="run"}': 1,
     }
+
+
+def test_what_the_document_lists_is_what_is_told(secret: str, pool: Pool) -> None:
+    text = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"# TYPE (playground_\w+)", ask("/metrics", authorization=f"Bearer {SECRET}")[2]))
+    assert set(re.findall(r"`(playground_\w+)`", text)) == told
+    assert {name.removesuffix("_bucket") for name in re.findall(r"\bplayground_\w+", text)} == told
 
 
 def test_before_there_is_a_pool_the_web_process_is_told_of(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
