@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import engine
 from engine.contract.bounds import LEAST, CostBounds
+from engine.contract.knobs import ConfigError
+from engine.contract.lesson import lessons
 from engine.doctor import settings
 from engine.runs.limits import Limits
 
@@ -59,3 +62,27 @@ def test_a_share_of_a_step_with_which_no_lesson_could_begin_is_refused() -> None
     assert CostBounds.from_environment({"PLAYGROUND_STEP_SHARE": f"{LEAST}"}).step_share == LEAST
     with pytest.raises(ValueError, match=r"step_share must be at least 0\.75"):
         CostBounds.from_environment({"PLAYGROUND_STEP_SHARE": "0.7"})
+
+
+@pytest.mark.parametrize("slug", engine.labs())
+def test_with_the_least_share_every_lab_and_each_of_its_lessons_begins(
+    slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYGROUND_STEP_SHARE", f"{LEAST}")
+    config = engine.lab(slug).Config
+    assert config() == config.from_params({})
+    for lesson in lessons(slug):
+        assert isinstance(lesson.config(config), config)
+        assert lesson.compared(config) is None or isinstance(lesson.compared(config), config)
+
+
+def test_what_a_step_may_cost_is_the_host_s_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, large = engine.lab("gan").Config, {"seeds": "8", "batch_size": "512", "critic_steps": "5"}
+    with pytest.raises(ConfigError, match=r"^seeds = 8 .*about \d+ milliseconds.*; 20 are allowed\. Lower") as at_one:
+        config.from_params(large)
+    assert at_one.value.knob == "seeds"
+    monkeypatch.setenv("PLAYGROUND_STEP_SHARE", "0.8")
+    with pytest.raises(ConfigError, match="; 16 are allowed"):
+        config.from_params(large)
+    monkeypatch.setenv("PLAYGROUND_STEP_SHARE", "50")
+    assert config.from_params(large).critic_steps == 5
