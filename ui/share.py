@@ -31,8 +31,8 @@ def python(slug: str, config: Config, *, changed: bool = False) -> Form | None:
     if not file.exists():
         return None
     source, knobs = file.read_text(encoding="utf-8"), config.knobs()
-    turned = [name for name in config.changed(type(config)()) if not knobs[name].look]
-    lost = [knobs[name].label for name in turned if name.upper() not in forms.constants(source)]
+    lost = [" ".join([knobs[name].label, *map(knobs[name].title, choices)])
+            for name, choices in forms.lost(source, config).items()]  # fmt: skip
     said = "It needs nothing of ours: the whole lab in one file, which trains and draws."
     if lost:
         said += f" It does not know {', '.join(lost)}, so it is another run than this one."

@@ -3,7 +3,7 @@
 It is a script of at most `LONGEST` lines that imports nothing of ours.  Knobs are constants named as in the Config, in
 capitals: ``LEARNING_RATE = 0.1``.  ``train(steps)`` gives the metrics of one step after another, a mapping each, under
 the names that the lab gives them.  Run as a script it trains and draws.  What it does not know stands in its
-docstring: ``Does not know: dropout, seeds.``
+docstring, knobs and single choices of others: ``Does not know: dropout, seeds, optimiser=lion|nadam.``
 """
 
 from __future__ import annotations
@@ -40,8 +40,29 @@ def constants(source: str) -> dict[str, Any]:
 
 def unknown(source: str) -> tuple[str, ...]:
     """The knobs that it does not know, as its docstring says."""
-    told = re.search(r"Does not know: ([^.]*)\.", ast.get_docstring(ast.parse(source)) or "")
-    return tuple(told[1].replace(",", " ").split()) if told else ()
+    return tuple(word for word in _untold(source) if "=" not in word)
+
+
+def untaken(source: str) -> dict[str, tuple[str, ...]]:
+    """The choices that it does not take, of knobs that it knows, as its docstring says."""
+    pairs = (word.split("=", 1) for word in _untold(source) if "=" in word)
+    return {name: tuple(values.split("|")) for name, values in pairs}
+
+
+def lost(source: str, config: Config) -> dict[str, tuple[str, ...]]:
+    """The knobs of `config` that it cannot repeat: for each the choices that it does not take, () for all of the knob.
+
+    Those that are as by default, and those that change only what is looked at, are not asked for.
+    """
+    known, choices, knobs = constants(source), untaken(source), config.knobs()
+    found: dict[str, tuple[str, ...]] = {}
+    for name in config.changed(type(config)()):
+        value = getattr(config, name)
+        chosen = value if isinstance(value, tuple) else (value,)
+        missed = tuple(each for each in chosen if each in choices.get(name, ()))
+        if not knobs[name].look and (missed or name.upper() not in known):
+            found[name] = missed
+    return found
 
 
 def with_constants(source: str, values: Mapping[str, Any]) -> str:
@@ -57,8 +78,8 @@ def with_constants(source: str, values: Mapping[str, Any]) -> str:
 
 
 def with_config(source: str, config: Config) -> str:
-    """`source` with the knobs that it knows set as in `config`."""
-    known = constants(source)
+    """`source` with the knobs that it knows set as in `config`; with a choice that it does not take, as by default."""
+    known = constants(source).keys() - {name.upper() for name in lost(source, config)}
     return with_constants(
         source, {name.upper(): getattr(config, name) for name in config.knobs() if name.upper() in known}
     )
@@ -90,6 +111,12 @@ def wrong(slug: str) -> Iterator[str]:
     if not found:
         found = [*_repeats(slug, source)]
     yield from (f"plain.py: {said}." for said in found)
+
+
+def _untold(source: str) -> list[str]:
+    """What its docstring says that it does not know, word by word."""
+    told = re.search(r"Does not know: ([^.]*)\.", ast.get_docstring(ast.parse(source)) or "")
+    return told[1].replace(",", " ").split() if told else []
 
 
 def _assigned(source: str) -> dict[str, ast.expr]:
@@ -127,6 +154,10 @@ def _form(source: str, config_class: type[Config]) -> Iterator[str]:
             yield f"it does not know {name}, which is no knob"
         elif name.upper() in known:
             yield f"it has {name.upper()}, and says that it does not know it"
+    for name, values in untaken(source).items():
+        for value in values:
+            if name.upper() not in known or name not in knobs or value not in knobs[name].choices:
+                yield f"it does not know {name}={value}, which is no choice of a knob that it has"
     for name, spec in knobs.items():
         if name.upper() in known and known[name.upper()] != spec.default:
             yield f"{name.upper()} is {known[name.upper()]!r}, and by default the knob is {spec.default!r}"
@@ -136,15 +167,14 @@ def _form(source: str, config_class: type[Config]) -> Iterator[str]:
 
 def _repeats(slug: str, source: str) -> Iterator[str]:
     """Whether its metrics are the lab's: at the defaults, and in the first lessons whose knobs it knows."""
-    lab, known = registry.lab(slug), constants(source)
+    lab = registry.lab(slug)
     configs: dict[str, Config] = {"at the defaults": lab.Config()}
     for lesson in lessons(slug):
         try:
             config = lesson.config(lab.Config)
         except ConfigError:  # said where lessons are checked
             continue
-        turned = [name for name in config.changed(lab.Config()) if not config.knobs()[name].look]
-        if len(configs) <= LESSONS and all(name.upper() in known for name in turned):
+        if len(configs) <= LESSONS and not lost(source, config):
             configs[f"in the lesson {lesson.slug}"] = config
     if (there := len(configs) - 1) < min(LESSONS, len(lessons(slug))):
         yield f"it knows the knobs of {there} lessons; it should repeat {LESSONS}"

@@ -7,8 +7,10 @@ import pytest
 import torch
 from small_config import Small
 
+import engine
 from engine.contract import plain
 from engine.contract.compare import same
+from engine.contract.knobs import ConfigError
 from engine.contract.new import TEMPLATE
 
 SOURCE = '''"""Poincaré’s question?  Does not know: decay, limit,
@@ -54,6 +56,31 @@ def test_a_config_sets_the_knobs_that_are_known() -> None:
     changed = plain.with_config(SOURCE, Small(rate=0.3, hidden=(), decay=0.1, shape="moons"))
     assert plain.constants(changed) == {"RATE": 0.3, "Ä": "ü", "SHAPE": "moons", "HIDDEN": (), "BATCH": 10}
     assert plain.run(changed, 3)[2] == {"rate": pytest.approx(0.6), "layers": 0.0}
+
+
+def test_single_choices_may_be_unknown() -> None:
+    source = SOURCE.replace("limit,\nclip", "shape=moons|xor,\nclip")
+    assert plain.unknown(source) == ("decay", "clip") and plain.untaken(source) == {"shape": ("moons", "xor")}
+    config = Small(rate=0.3, decay=0.1, shape="moons")
+    assert plain.lost(source, config) == {"decay": (), "shape": ("moons",)}
+    assert plain.constants(plain.with_config(source, config))["SHAPE"] == "ring"
+    assert plain.lost(source, Small(rate=0.3)) == {}
+    assert plain.lost(SOURCE, config) == {"decay": ()}
+
+
+@pytest.mark.parametrize("slug", [slug for slug in engine.labs() if plain.file(slug).exists()])
+def test_every_choice_that_a_plain_form_does_not_deny_is_that_of_the_lab(slug: str) -> None:
+    lab, source = engine.lab(slug), plain.file(slug).read_text(encoding="utf-8")
+    for name, spec in lab.Config.knobs().items():
+        for choice in spec.choices:
+            try:
+                config = lab.Config(**{name: (choice,) if spec.kind == "choices" else choice}).settle(name)
+            except ConfigError:  # it needs another knob, or data
+                continue
+            if plain.lost(source, config):
+                continue
+            [mine], theirs = plain.run(plain.with_config(source, config), 1), lab.Experiment(config).step()
+            assert mine == {key: pytest.approx(theirs[key], rel=plain.CLOSE) for key in mine}, (name, choice)
 
 
 def test_a_run_takes_back_what_it_does_to_global_generators() -> None:

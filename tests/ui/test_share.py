@@ -33,6 +33,13 @@ def test_the_source_begins_with_the_plain_form_as_the_knobs_are_set() -> None:
     assert not any("does not know" in caption.value for caption in app.caption)
 
 
+def test_a_choice_that_a_plain_form_lacks_is_said_and_left_as_by_default() -> None:
+    form = python("neural_network", engine.lab("neural_network").Config(optimiser="lion", data="xor", norm="batch"))
+    assert form is not None
+    assert form.said.endswith("It does not know Norm, Optimiser Lion, so it is another run than this one.")
+    assert plain.constants(form.text)["OPTIMISER"] == "adam" and plain.constants(form.text)["DATA"] == "xor"
+
+
 @pytest.mark.parametrize(("knobs", "changed", "said"), [
     ({}, False, "the whole lab in one file, which trains and draws."),
     ({"weight_decay": 0.5, "seed": 3}, True, "What you did on the way is not in it."),

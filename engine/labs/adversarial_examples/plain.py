@@ -1,7 +1,7 @@
 """Why do networks err when hardly anything changes?  Two networks learn to read digits, and attacks change the digits.
 
-Run it: it trains and draws.  The constants are the knobs of the lab; ATTACK and MODEL take what stands below.
-Does not know: norm, eps_2, restarts, target, source, data, network, size.
+Run it: it trains and draws.  The constants are the knobs of the lab.  Does not know: restarts, target, source,
+norm, eps_2, data, network, size, attack=deepfool|cw|one_pixel, model=cnn|taken.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """What do the kernels of a convolutional network look for?  It learns to read digits, each convolution written out.
 
-Run it: it trains and draws.  The constants are the knobs of the lab; OPTIMISER takes what stands below.  A step is an
-update: the lab shares out that of a large network over several steps, and asks it about fewer test pictures at a time.
-Does not know: data, augmentation, size, residual, norm, network.
+Run it: it trains and draws.  The constants are the knobs of the lab.  A step is an update: the lab shares out
+that of a large network over several steps, and asks it about fewer test pictures at a time.
+Does not know: data, augmentation, size, residual, norm, optimiser, network.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from torch import Tensor, optim
+from torch import Tensor
 
 SEED = 0
 CHANNELS = (16, 32)
@@ -24,7 +24,6 @@ STRIDE = 1
 PADDING = 1
 DILATION = 1
 POOLING = "max"
-OPTIMISER = "adam"
 LEARNING_RATE = 0.003
 BATCH_SIZE = 64
 
@@ -102,8 +101,7 @@ def network(x: Tensor) -> Tensor:
 
 def train(steps: int) -> Iterator[dict[str, float]]:
     """An update, and then 50 test pictures; test metrics are about what was last said of each, moved by a pixel too."""
-    make = {"gradient_descent": optim.SGD, "adagrad": optim.Adagrad, "rmsprop": optim.RMSprop, "adam": optim.Adam}
-    optimiser = make[OPTIMISER](parameters, lr=LEARNING_RATE)
+    optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE)
     said, moved_said, losses = torch.full((500,), -1), torch.full((500,), -1), torch.zeros(500)
     per_epoch = len(train_x) // BATCH_SIZE
     for step in range(steps):

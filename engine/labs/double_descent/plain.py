@@ -1,8 +1,8 @@
 """Why can a model that is far too large be better?  Least squares in ever wider models, each fitted exactly.
 
-Run it: it fits and draws.  The constants are the knobs of the lab; MODEL takes all but the trained network.
+Run it: it fits and draws.  The constants are the knobs of the lab.
 A step is a width: the lab takes several steps for one that takes long.
-Does not know: across, size.
+Does not know: model=network, across, size.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Why does the learning rate decide everything?  Optimisers race down one loss of two parameters.
 
-Run it: it trains and draws.  The constants are the knobs of the lab.
-Does not know: lr_adamax, lr_nadam, lr_lamb, lr_muon, basins, basins_by, starts, size.
+Run it: it trains and draws.  The constants are the knobs of the lab.  Does not know: basins, basins_by, starts, size,
+optimisers=adamax|nadam|lamb|muon, lr_adamax, lr_nadam, lr_lamb, lr_muon.
 """
 
 import functools

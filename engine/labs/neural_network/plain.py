@@ -1,7 +1,8 @@
 """What does a small network see of the plane?  It learns two classes of points, with the chain rule written out.
 
-Run it: it trains and draws.  The constants are the knobs of the lab; DATA and OPTIMISER take what stands below.
-Does not know: points, size, norm, loss, seeds.
+Run it: it trains and draws.  The constants are the knobs of the lab.  Does not know: points, size, norm, loss, seeds,
+data=checkerboard|rings|three_spirals|regression_plane|regression_gaussians|drawn|csv,
+optimiser=momentum|nesterov|adamw|adamax|nadam|lion.
 """
 
 import hashlib
@@ -37,9 +38,8 @@ def generator(seed: int, stream: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
-# The points, of class 0 and 1 in turn.
 dice = np.random.default_rng([DATA_SEED, ["circle", "xor", "gaussians", "spiral", "moons"].index(DATA)])
-label = np.arange(SAMPLES) % 2
+label = np.arange(SAMPLES) % 2  # the points are of class 0 and 1 in turn
 if DATA == "circle":
     radius = np.where(label == 1, dice.uniform(0, 2.5, SAMPLES), dice.uniform(3.5, 5, SAMPLES))
     angle = dice.uniform(0, 2 * np.pi, SAMPLES)
