@@ -148,7 +148,11 @@ def test_a_lesson_with_numbers_of_the_run_keeps_the_contract(outside: Path) -> N
         ("NOISE = 0.3", "SPREAD = 0.3", "noise is neither a constant nor under 'Does not know: …'"),
         ("The constants", "Does not know: noise, colour.  The constants", "does not know colour, which is no knob"),
         ("The constants", "Does not know: noise.  The constants", "has NOISE, and says that it does not know it"),
-        ("The constants", "Does not know: noise=3.  The constants", "does not know noise=3, which is no choice of a knob"),
+        (
+            "The constants",
+            "Does not know: noise=3.  The constants",
+            "does not know noise=3, which is no choice of a knob",
+        ),
         ("import torch\n", "import torch\nimport engine\n", "it imports engine"),
         ("import torch\n", "import torch\nfrom . import frame\n", "it imports ."),
         ("def train(", "def learn(", "it lacks train(steps)"),

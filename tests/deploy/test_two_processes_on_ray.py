@@ -1,4 +1,4 @@
-"""Two processes of the playground behind nginx, and one pool of benches on a Ray cluster: one that dies is not missed."""
+"""Two processes behind nginx, and one pool of benches on a Ray cluster: one that dies is not missed."""
 
 from __future__ import annotations
 
