@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from engine.runs.limits import Limits
 from engine.runs.ray import RayPool
 
 ON_RAY = pytest.mark.xdist_group("ray")  # one process for all tests with a cluster
+PATIENT = dataclasses.replace(SMALL, leave_after=600.0, pause_after=600.0)  # on a busy machine nobody is taken for gone
 NODE = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
 
 
@@ -47,7 +49,7 @@ class Machines:
         ray.init(self.address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
 
     @contextlib.contextmanager
-    def pool(self, limits: Limits = SMALL) -> Iterator[Bounded]:
+    def pool(self, limits: Limits = PATIENT) -> Iterator[Bounded]:
         """A pool of its own, which ends with all its actors."""
         pool = Bounded(limits, workers=2, gpus=0.0)
         try:

@@ -227,7 +227,7 @@ class Seat:
         for viewer, run_id, message in words:
             if message.get("type") == "leave":
                 self._viewers[web_of(viewer)].pop(viewer, None)
-            else:
+            elif message.get("type") == "hello" and run_id in self._cards:  # else it has just gone
                 self._viewers[web_of(viewer)][viewer] = run_id
             if len(self._mail) < UNHEARD:
                 self._mail.put(viewer, "hear", run_id, (message,))

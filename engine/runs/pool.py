@@ -123,10 +123,7 @@ class Pool(Quotas):
         elif source.place is None:  # it has no past yet, but what its link tells
             record.queued = [wish for wish in source.queued if wish[0] != "play"]
         else:
-            try:
-                packed: bytes | None = self.call("copy", run_id, timeout=30.0)
-            except KeyError:
-                raise PoolError("This run is on its way to another worker. Please try again in a moment.") from None
+            packed: bytes | None = self.call("copy", run_id, timeout=30.0)
             if packed is None:  # the lab's own state: the run has failed over it, and says so
                 raise PoolError("This run cannot be copied: its lab stopped with an error.")
             record.dump, record.config = packed, pickle.loads(packed)["config"]
@@ -174,7 +171,10 @@ class Pool(Quotas):
                     raise PoolError("This run has not started yet: it is waiting for a place.")
                 record.queued.append((verb, args))
                 return None
-        return self.send(record.place, verb, run_id, args, timeout)
+        try:
+            return self.send(record.place, verb, run_id, args, timeout)
+        except KeyError:
+            raise PoolError("This run is on its way to another worker. Please try again in a moment.") from None
 
     def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look:
         """Like `Run.peek`.  An unknown run gives status ``lost``."""
