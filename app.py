@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ui import embed, ending, live, owner, serving
+from ui import embed, ending, headers, live, owner, serving
 from ui.inputs import data_set
 
 ROOT = Path(__file__).resolve().parent
@@ -74,6 +74,6 @@ app = st.App(
         embed.opening,
         data_set.progress,
     ),
-    middleware=[Middleware(owner.Named)],
+    middleware=[Middleware(headers.Guarded), Middleware(owner.Named)],
     on_script_error=on_script_error,
 )
