@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from engine.runs import logs, token
-from ui import crowds, embed, ending, live, monitor, owner, serving
+from ui import crowds, embed, ending, headers, live, monitor, owner, serving
 from ui.inputs import data_set
 from ui.scene import version
 
@@ -82,6 +82,6 @@ app = st.App(
         monitor.health,
         monitor.metrics,
     ),
-    middleware=[Middleware(crowds.Crowds), Middleware(owner.Named)],
+    middleware=[Middleware(headers.Guarded), Middleware(crowds.Crowds), Middleware(owner.Named)],
     on_script_error=on_script_error,
 )

@@ -1,5 +1,7 @@
 """The gallery: one card a lab, with its picture and its question.  Nothing is trained here."""
 
+import html
+
 import streamlit as st
 
 from ui import session, shell, theme
@@ -18,9 +20,9 @@ with st.container(key="home"):
         for card in shell.labs():
             with st.container(key=f"card_{card.slug}"):
                 if picture := shell.picture(card, MODE):
-                    st.html(f'<img class="picture" src="{picture}" alt="{card.title}">')
+                    st.html(f'<img class="picture" src="{picture}" alt="{html.escape(card.title)}">')
                 st.page_link(shell.page(card), label=card.title, icon=f":material/{card.icon}:")
-                st.html(f'<p class="question">{card.question}</p>')
+                st.html(f'<p class="question">{html.escape(card.question)}</p>')
     for error in shell.missing():
         st.caption(f"One lab is missing. {plain(error)}")
     st.html(

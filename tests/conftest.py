@@ -118,6 +118,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         pytest.fail(f"The server did not end within 20 s of SIGTERM:\n{log.read_text(encoding='utf-8')}")
 
 
+@pytest.fixture(scope="session")
+def server_log(server: str, request: pytest.FixtureRequest) -> Path:
+    """What that server has said."""
+    return request.config.stash[SERVER_LOG]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put the end of the server's log below a failed test that used the server."""

@@ -40,6 +40,9 @@ VALUES = """(knobs) => [...knobs.querySelectorAll('[role=slider], input, [aria-c
   const knob = w.closest('[class*=st-key]').className.match(/st-key-([^ ]+)/)[1];
   return `${knob}: ${said ?? (w.type === 'checkbox' ? w.checked : w.value)}`;
 })"""
+# What the policy of a page does not allow it to load or to run.
+REFUSED = """addEventListener('securitypolicyviolation', (event) => console.error(
+  `The policy of ${event.documentURI} refuses ${event.blockedURI} as ${event.effectiveDirective}: ${event.sample}`))"""
 T = TypeVar("T")
 
 
@@ -49,7 +52,9 @@ def described(panel: Locator) -> str:
 
 
 class Visitor:
-    """One browser tab.  `problems` holds what went wrong in its console; `close` ends its whole browser context."""
+    """One browser tab.  `problems` holds what went wrong in its console, what the policy of a page refused, and who
+    else was asked for something; `close` ends its whole browser context.
+    """
 
     def __init__(self, page: Page, address: str) -> None:
         self.page, self.address, self.slug = page, address, ""
@@ -58,6 +63,9 @@ class Visitor:
         page.on("pageerror", lambda error: self.problems.append(f"{error}\n{error.stack}"))
         page.on("console", lambda said: self._said(said.type, said.text, said.location.get("url", "")))
         page.on("response", lambda answer: self._answered(answer.status, answer.url))
+        page.on("request", lambda asked: self._asked(asked.url))
+        page.on("websocket", lambda socket: self._asked(socket.url))
+        page.add_init_script(REFUSED)
 
     def _said(self, kind: str, text: str, url: str) -> None:
         if kind == "error" and not PROBES.search(url):
@@ -66,6 +74,10 @@ class Visitor:
     def _answered(self, status: int, url: str) -> None:
         if status >= 400 and not PROBES.search(url):
             self.problems.append(f"{status} for {url}")
+
+    def _asked(self, url: str) -> None:
+        if urlsplit(url).scheme not in ("blob", "data") and urlsplit(url).netloc != urlsplit(self.address).netloc:
+            self.problems.append(f"asked elsewhere: {url}")
 
     # ------------------------------------------------------------------ arriving
 

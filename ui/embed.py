@@ -19,7 +19,7 @@ from engine.contract import registry
 from engine.contract.card import Card, CardError
 from engine.contract.knobs import Knob, Value
 from engine.runs.pool import Crowded, PoolError
-from ui import monitor
+from ui import headers, monitor
 from ui.controls import LONG, applies_to, grid, number
 from ui.link import RESERVED, read_params
 from ui.live import ASSETS, HEAD, from_here
@@ -90,23 +90,23 @@ _GONE = """\
 </main></body>
 </html>
 """
-_EVERYWHERE = "script-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors * data: file:"
+_EVERYWHERE = "* data: file:"  # who may show a lab in a frame: slides may lie on a disk
 
 
 def _page(request: Request) -> Response:
     """Not a coroutine: what it reads the first time takes a moment, and sockets do not wait for it."""
-    headers = {"Content-Security-Policy": _EVERYWHERE}
+    policy = headers.own(request.headers.get("host", ""), frames=_EVERYWHERE)
     slug = request.path_params["slug"]
     try:
         card, config_class = registry.card(slug), engine.lab(slug).Config
     except (KeyError, CardError):
-        return HTMLResponse(_GONE.format(version=version()), status_code=404, headers=headers)
+        return HTMLResponse(_GONE.format(version=version()), status_code=404, headers=policy)
     lab = _lab(card, config_class, dict(request.query_params))
     page = _PAGE.format(
         title=html.escape(card.question), version=version(), lab=json.dumps(lab).replace("<", "\\u003c"),
         still=_still(card),
     )  # fmt: skip
-    return HTMLResponse(page, headers=headers)
+    return HTMLResponse(page, headers=policy)
 
 
 def _still(card: Card) -> str:

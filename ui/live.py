@@ -18,7 +18,7 @@ from engine import runs
 from engine.contract import registry
 from engine.live import protocol
 from engine.live.relay import Closed, goodbye, relay
-from ui import monitor
+from ui import headers, monitor
 from ui.owner import name_of
 from ui.scene import version
 
@@ -112,9 +112,6 @@ _PAGE = (
 )
 
 
-_HERE = "script-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
-
-
 def _page(request: Request) -> Response:
     """A page without Streamlit: a stage, curves, how the run fares, and what it is set to.
 
@@ -122,15 +119,15 @@ def _page(request: Request) -> Response:
     """
     run_id = request.path_params["run"]
     run = runs.current().find(run_id) if protocol.NAME.fullmatch(run_id) else None
-    headers = {"Content-Security-Policy": _HERE}
+    policy = headers.own(request.headers.get("host", ""))
     if run is None:
         said = "This run is not here any more. Ask whoever sent you the address for a new one."
         page = _PAGE.format(title="Nothing to watch", version=version(), run="", status=said, labels="{}")
-        return HTMLResponse(page, status_code=404, headers=headers)
+        return HTMLResponse(page, status_code=404, headers=policy)
     title = html.escape(registry.card(run.slug).question)
     labels = {name: knob.label for name, knob in engine.lab(run.slug).Config.knobs().items()}
     page = _PAGE.format(
         title=title, version=version(), run=run_id, status="Connecting …",
         labels=json.dumps(labels).replace("<", "\\u003c"),
     )  # fmt: skip
-    return HTMLResponse(page, headers=headers)
+    return HTMLResponse(page, headers=policy)

@@ -8,6 +8,7 @@ JOINER = "\u2060"  # no width and no break: Streamlit looks for links and icons 
 
 _MARKS = re.compile(r"[\\`*\[<~$]|(?<![^\W_])_|_(?![^\W_])|&(?=[#\w])|:(?=[\w/])")  # not an underscore in a word
 _LIVE = re.compile(r"(?<=:)(?=[\w/])|(?<=@)(?=\w)|(?<=www)(?=\.)|(?<=[-<>~])(?=[->=])", re.I)  # :icon:, a@b.c, ->
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they also turn text around
 _BEGINNING = re.compile(r"(?=#{1,6}(?: |$)|[+-](?:[ -]|$)|>)|\d{1,9}(?=[.)](?: |$))")  # a heading, a list, a quotation
 
 
@@ -15,8 +16,9 @@ def plain(text: str, *, most: int = 1_000) -> str:
     """`text` for `st.markdown`, `st.caption`, `st.error` and their like, so that nothing in it is taken for Markdown.
 
     It becomes one paragraph of `most` characters at most: no heading, list, link, picture, formula, colour or icon.
+    Characters that control something, or the direction in which the others are read, are seen as \ufffd.
     """
-    line = " ".join(text.encode("utf-8", "replace").decode().split())
+    line = _HIDDEN.sub("\ufffd", " ".join(text.encode("utf-8", "replace").decode().split()))
     if len(line) > most:
         line = f"{line[: most - 2]} …"
     line = _LIVE.sub(JOINER, _MARKS.sub(r"\\\g<0>", line))

@@ -23,7 +23,9 @@ export function csv(x_label, curves) {
   return [[x_label, ...curves.map(({ name }) => name)].map(quoted), ...rows].map((row) => `${row.join(",")}\n`).join("");
 }
 
-const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+// A name begins no formula, whichever program opens the table.
+const inert = (text) => (/^[=+@\t\r-]/.test(text) ? `'${text}` : text);
+const quoted = (text) => (/[",\r\n]/.test(text) ? `"${inert(text).replaceAll('"', '""')}"` : inert(text));
 
 // A float32 in as few digits as tell it from its neighbours.
 function shortest(value) {

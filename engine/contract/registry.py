@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from engine.contract.card import Card, CardError, read
 
 PARTS = ("config", "experiment", "frame")  # where a lab's public names stand
+_NAME = re.compile(r"[\w-]{1,100}")  # of a lab, and no path: it may come from an address
 
 
 def labs() -> tuple[str, ...]:
@@ -30,7 +32,7 @@ def own() -> tuple[str, ...]:
 
 def folder(slug: str) -> Path:
     """Where the files of a lab are.  Imports nothing of it.  Raises `KeyError` for an unknown slug."""
-    for place in importlib.import_module("engine.labs").__path__:
+    for place in importlib.import_module("engine.labs").__path__ if _NAME.fullmatch(slug) else ():
         if (found := Path(place) / slug).is_dir():
             return found
     raise KeyError(f"There is no lab '{slug}'; the labs are {', '.join(labs())}.")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 MAX_BYTES = 25_000_000
 MAX_HEADER = 1_000_000
 MAX_DIMENSIONS = 64  # as in torch
+PICKLES = (*(bytes([0x80, protocol]) for protocol in range(2, 6)), b"PK\x03\x04")  # bare, and in torch's archive
 
 # Every type that torch reads from such a file, by the bytes of one number.
 BYTES = {kind: size for size, kinds in {
@@ -52,7 +53,12 @@ def read(data: bytes) -> Header:
     """
     if len(data) > MAX_BYTES:
         raise NetworkFileError(f"The file has {len(data) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are accepted.")
-    nothing = NetworkFileError("The file is no network: upload a .safetensors file that this playground wrote.")
+    nothing = NetworkFileError(
+        "The file is a pickle or an archive (.pt, .pkl, .npz). To read one can run anything that is in it, so none is "
+        "opened here, and it is no network of this playground: upload a .safetensors file that this playground wrote."
+        if data.startswith(PICKLES)
+        else "The file is no network: upload a .safetensors file that this playground wrote."
+    )
     if len(data) < 8:
         raise nothing
     (length,) = struct.unpack("<Q", data[:8])

@@ -74,7 +74,13 @@ def table(data: bytes, *, how: Mapping[str, Any]) -> dict[str, Any]:
 @_reader
 def points(data: bytes, *, paper: str) -> str:
     """Points drawn on `paper`, "classes" or "cloud", as a text for a link.  `data` is JSON: [[x, y, class], …]."""
-    rows = np.array(json.loads(data), dtype=np.float64).reshape(-1, 3)
+    wrong = ReadError("A point is an x, a y and the number of a class; draw the points again.")
+    try:
+        rows = np.array(json.loads(data), dtype=np.float64).reshape(-1, 3)
+    except (ValueError, TypeError, RecursionError):  # a browser can send anything
+        raise wrong from None
+    if not np.isfinite(rows).all():
+        raise wrong
     if paper == "cloud":
         return cloud_shapes.pack(rows[:, :2])
     packed = plane.encode_points(rows[:, :2], rows[:, 2].astype(int))
@@ -110,8 +116,11 @@ def strokes(data: bytes, *, data_set: str, pen: float) -> str:
 
     `data` is JSON: strokes, each [[x, y], …] in [0, 1]^2 with y up.  `pen` scales the usual width of a line.
     """
-    given = json.loads(data)
-    if sum(map(len, given)) > MOST_POINTS:
+    try:
+        given = [np.array(stroke, dtype=np.float64) for stroke in json.loads(data)]
+    except (ValueError, TypeError, RecursionError):  # a browser can send anything
+        raise ReadError("A drawing is a list of strokes; start it again.") from None
+    if sum(stroke.size for stroke in given) > 2 * MOST_POINTS:
         raise ReadError("The drawing has too many lines to be one digit; start again with fewer.")
     return pictures.pack(pictures.rasterise(given, images.side(data_set), pen=pen))
 

@@ -32,7 +32,8 @@ def keep(data: bytes) -> str:
     key = hashlib.sha256(data).hexdigest()[:20]
     folder = _folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)  # whoever lists it has the keys
         _tidy(folder)  # a file of a process that was killed makes room for this one
         whole_file.write(folder / key, data, mode=0o600)
     except OSError as error:

@@ -72,7 +72,7 @@ def _pick(hosted: Timeline, picked: Mapping[str, Any], group: Group, held: bool)
     try:
         found = answer(hosted, picked)
     except Exception:  # the lab's own code, and perhaps a picture that was old when somebody picked something in it
-        log.info("The lab %s has no answer to the pick %.200r.", hosted.slug, picked, exc_info=True)
+        log.debug("The lab %s has no answer to the pick %.200r.", hosted.slug, picked, exc_info=True)
         raise PoolError("What was picked is not in the picture any more.") from None
     if isinstance(found, Turn):
         return turn(hosted, found.knobs, group, held=held)
@@ -87,6 +87,6 @@ def _edit(hosted: Timeline, change: Mapping[str, Any], held: bool) -> None:
     except ConfigError:
         raise
     except Exception:  # the lab's own code: it may have got half way
-        log.info("The lab %s cannot make the change %.200r.", hosted.slug, change, exc_info=True)
+        log.debug("The lab %s cannot make the change %.200r.", hosted.slug, change, exc_info=True)
         hosted.again()
         raise PoolError("What was picked cannot be changed like that.") from None

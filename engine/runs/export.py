@@ -111,10 +111,15 @@ def table(curves: Curves) -> str:
         for step, value in zip(steps.tolist(), values.tolist(), strict=True):
             rows.setdefault(step, {})[name] = value
     out = io.StringIO()
-    writer = csv.DictWriter(out, ["step", *curves], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({"step": step, **rows[step]} for step in sorted(rows))
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["step", *map(inert, curves)])
+    writer.writerows([step, *(rows[step].get(name, "") for name in curves)] for step in sorted(rows))
     return out.getvalue()
+
+
+def inert(cell: str) -> str:
+    """A text for a table, which no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _arguments(config: Config) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.contract.described import describe
 from engine.contract.knobs import Config
 from engine.runs.history import Intervention
 
 BY_HAND = "changed by hand"
+MOST = 1_000  # of a run: each is told to whoever watches, with every picture
 
 
 @dataclass
@@ -39,7 +41,7 @@ def marks(first: Config, interventions: Sequence[Intervention]) -> list[tuple[in
         else:
             found.append(_Mark(intervention.step, before, after, by_hand))
         before, by_hand = after, False
-    return [(mark.step, _words(mark)) for mark in found]
+    return [(mark.step, _words(mark.before, mark.after, mark.by_hand)) for mark in found]
 
 
 def steps(interventions: Sequence[Intervention]) -> tuple[int, ...]:
@@ -47,6 +49,7 @@ def steps(interventions: Sequence[Intervention]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(i.step for i in interventions if not i.held))
 
 
-def _words(mark: _Mark) -> str:
-    turned = describe(mark.after, mark.before.seen_as(mark.after))  # looking leaves no mark
-    return ", ".join([text for text in (turned, BY_HAND if mark.by_hand else "") if text]) or "set back"
+@lru_cache(maxsize=4 * MOST)  # all of a run are asked for whenever one is added
+def _words(before: Config, after: Config, by_hand: bool) -> str:
+    turned = describe(after, before.seen_as(after))  # looking leaves no mark
+    return ", ".join([text for text in (turned, BY_HAND if by_hand else "") if text]) or "set back"

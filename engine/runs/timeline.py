@@ -24,7 +24,9 @@ from engine.contract.view import View
 from engine.runs import marks, memory
 from engine.runs.history import Checkpoint, History, Intervention, Look
 from engine.runs.limits import Limits
+from engine.runs.run import PoolError
 
+CHANGES = 20_000  # by hand in the past of one run, with every value of a drag: all of them are in each of its copies
 log = logging.getLogger(__name__)
 
 LONG = (
@@ -189,6 +191,9 @@ class Timeline:
     def intervene(self, change: Any, *, held: bool = False) -> None:
         """Do something to the run at this step; `held` on the way of a drag, whose end makes the mark."""
         self.arrive()
+        done = self.interventions[: self.applied]
+        if len(done) >= CHANGES or len(marks.steps(done)) >= marks.MOST:
+            raise PoolError("This run has been changed so often that no further change is kept. Reset begins it again.")
         looks = self.looks
         if isinstance(change, Config):
             self.looks = change

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, WebSocket, WebSocketRoute, expect
+from slides import slides
 from visitor import PATIENCE, wait_until
 
 from engine.live import protocol
@@ -27,32 +25,6 @@ def patient() -> Iterator[None]:
     expect.set_options(timeout=1000 * PATIENCE)
     yield
     expect.set_options(timeout=5000)
-
-
-@contextmanager
-def slides(body: str) -> Iterator[str]:
-    """The address of a page with `body`, on another site than the playground."""
-
-    class Slides(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            page = f"<!doctype html><html lang=en><title>Slides</title><body>{body}</body>".encode()
-            self.send_response(200 if self.path == "/" else 204)  # a browser asks for an icon
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            if self.path == "/":
-                self.wfile.write(page)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Slides) as here:
-        thread = threading.Thread(target=here.serve_forever)
-        thread.start()
-        try:
-            yield f"http://localhost:{here.server_port}/"
-        finally:
-            here.shutdown()
-            thread.join()
 
 
 def counted(frame: FrameLocator) -> tuple[int, int]:
