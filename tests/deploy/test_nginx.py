@@ -28,7 +28,8 @@ from engine.runs import story
 pytestmark = pytest.mark.timeout(300)
 SLUG = "gradient_descent"
 ELSEWHERE = "https://elsewhere.example"
-SETTINGS = {"STREAMLIT_SERVER_BASE_URL_PATH": BASE, "PLAYGROUND_WORKERS": "1"}
+TOKEN = "a-token-of-these-tests"
+SETTINGS = {"STREAMLIT_SERVER_BASE_URL_PATH": BASE, "PLAYGROUND_WORKERS": "1", "PLAYGROUND_METRICS": TOKEN}
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +99,12 @@ def test_files_are_kept_by_browsers_and_come_compressed(address: str) -> None:
         assert headers["content-encoding"] == "gzip" or int(headers["content-length"]) < 1_000, path
 
 
-def test_metrics_are_nobodys_business(address: str, server: Server) -> None:
-    assert ask(server.address, "/_stcore/metrics")[0] == 200  # on the host itself they are there
+def test_metrics_are_nobodys_business_and_health_is(address: str, server: Server) -> None:
+    token = {"Authorization": f"Bearer {TOKEN}"}
     for path in ("/metrics", "/_stcore/metrics"):
-        assert ask(address, path)[0] == 404
+        assert ask(server.address, path, **token)[0] == 200  # on the host itself they are there
+        assert ask(address, path, **token)[0] == 404
+    assert ask(address, "/healthz")[0] == 200
 
 
 def test_a_long_link_comes_through(address: str) -> None:
