@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -9,9 +10,13 @@ import pytest
 from hall import Hall
 from hypothesis import given
 from hypothesis import strategies as st
+from scene_format import decode
 
+import engine
 from engine.live import protocol
+from engine.live.viewer import Viewers
 from engine.runs import marks, timeline
+from engine.runs.bench import Bench
 
 ODD = (0, -1, 10**18, -(10**18), 10**4000, 1e308, float("nan"), float("inf"), -0.5, True, None, "", "0", "\ud800",
        "\u202e", "=1+1", "x" * 5_000, [], {}, [[]], [1, 2], {"a": {}}, [0.5, float("nan")])  # fmt: skip
@@ -70,3 +75,26 @@ def test_nobody_changes_a_run_so_often_that_it_costs_others(faulty: type, monkey
     for number in range(50):  # at one step they are one mark
         assert turned(number) is None
     assert "changed so often" in (turned(50) or "") and len(hall.bench.runs["run0"].interventions) == 50
+
+
+@pytest.mark.parametrize("slug", engine.labs())
+def test_no_pick_harms_the_run_in_which_it_is_made(slug: str) -> None:
+    """Whatever a browser says was picked, in any panel: it is done, or refused in a sentence."""
+    bench, sent = Bench(), []
+    viewers = Viewers(bench, lambda _, what: sent.append(what))
+    bench.call("open", "run0", slug, engine.lab(slug).Config())
+    viewers.hear(1, "run0", {"type": "hello", "may": "steer"})
+    viewers.serve()
+    panels = [
+        panel["key"] for what in sent if isinstance(what, bytes) for row in decode(what)[0]["rows"] for panel in row
+    ]
+    assert panels
+    for number, (panel, odd) in enumerate(itertools.product([*dict.fromkeys(panels), "none"], ODD[:4] + ODD[5:])):
+        kind = ("plane", "point", "node", "edge", "sample", "latent", "span", odd)[number % 8]
+        where = dict.fromkeys(("index", "x", "y", "layer", "source", "target", "value", "start", "stop"), odd)
+        viewers.hear(1, "run0", {"type": "pick", "id": f"act-{number:010}", "panel": panel, "kind": kind, **where})
+        refused = json.loads([what for what in sent if isinstance(what, str)][-1]).get("refused")
+        assert refused is None or refused.endswith("."), refused
+    while bench.tick():
+        pass
+    assert bench.runs["run0"].status == "paused"

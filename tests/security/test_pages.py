@@ -12,6 +12,7 @@ import socketserver
 import ssl
 import subprocess
 import threading
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 from slides import slides
-from visitor import PATIENCE, Visitor, part, visit
+from visitor import PATIENCE, ROOT, Visitor, part, visit
 
 from ui import shell
 
@@ -69,14 +70,13 @@ def secure(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 def look_inside(visitor: Visitor, slug: str) -> None:
-    """What the journeys through the pages do not open: the charts of what is inside, and the source."""
+    """What the journeys through the pages do not open: the charts of what is inside."""
     visitor.open(slug)
     visitor.step()
-    for tab, sign in (("Inside", DRAWN), ("Source", "pre")):
-        button = visitor.key("tab").get_by_text(tab, exact=True)
-        if button.count():
-            button.click()
-            visitor.page.locator(sign).last.wait_for()
+    inside = visitor.key("tab").get_by_text("Inside", exact=True)
+    if inside.count():
+        inside.click()
+        visitor.page.locator(DRAWN).last.wait_for()
 
 
 def test_every_lab_with_its_charts_keeps_the_policy(browser: Browser, secure: str) -> None:
@@ -90,6 +90,14 @@ def test_every_lab_with_its_charts_keeps_the_policy(browser: Browser, secure: st
             with part(card.slug):
                 look_inside(visitor, card.slug)
                 assert visitor.problems == []
+        visitor.key("tab").get_by_text("Source", exact=True).click()
+        visitor.page.locator("pre").last.wait_for()
+
+
+def test_nobody_is_told_who_was_here() -> None:
+    """Whoever visits in these tests notices if anybody else is asked; and Streamlit reports nothing."""
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["browser"]["gatherUsageStats"] is False
 
 
 def test_what_is_taken_home_brought_and_copied_works_under_the_policy(
