@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -66,6 +67,12 @@ def place(pool: RayPool, run: Run) -> int | None:
 
 def state(bench: int) -> Any:
     return ray.get(ray.get_actor(f"bench-{bench}", NAMESPACE).state.remote())
+
+
+def copied(pool: RayPool, run: Run) -> int | None:
+    """The step of the newest copy of a run that the desk has."""
+    dump: bytes | None = pool._do("_record", run.id).dump
+    return None if dump is None else pickle.loads(dump)["step"]
 
 
 def one_on_each(pool: RayPool, faulty: type) -> list[Run]:
@@ -289,7 +296,7 @@ def test_a_desk_that_is_killed_knows_the_runs_again(pool: Bounded, faulty: type)
     mine.pause()
     step = until(mine, at_rest).step
     bench = place(pool, mine)
-    wait(lambda: pool._do("_record", run_of.id).dump, "a copy")
+    wait(lambda: copied(pool, mine) == step, "a copy")
     ray.kill(ray.get_actor(f"bench-{bench}", NAMESPACE), no_restart=False)
     look = until(mine, lambda look: "went on in a new one" in look.message)
     assert look.step == step
