@@ -259,7 +259,7 @@ def _sources(player: Player, further: Sequence[str]) -> None:
     if (form := python(slug, player.wanted)) is not None:
         st.markdown("**In plain PyTorch**, with the knobs as they are set")
         st.caption(form.said)
-        st.code(form.text, language="python", line_numbers=True)
+        st.code(form.text, language="python", line_numbers=True, wrap_lines=True)
     st.caption("This is the code that is running, as it stands on the server.")
     for name in [f"{engine.lab(slug).__name__}.{part}" for part in registry.parts(slug)] + list(further):
         found = importlib.util.find_spec(name)  # read, not imported: the code runs elsewhere

@@ -33,7 +33,9 @@ def python(slug: str, config: Config, *, changed: bool = False) -> Form | None:
     source, knobs = file.read_text(encoding="utf-8"), config.knobs()
     lost = [" ".join([knobs[name].label, *map(knobs[name].title, choices)])
             for name, choices in forms.lost(source, config).items()]  # fmt: skip
-    said = "It needs nothing of ours: the whole lab in one file, which trains and draws."
+    said = (
+        "The whole lab in one file, which trains and draws: with PyTorch, scikit-learn and matplotlib, nothing of ours."
+    )
     if lost:
         said += f" It does not know {', '.join(lost)}, so it is another run than this one."
     elif changed:

@@ -41,7 +41,7 @@ def test_a_choice_that_a_plain_form_lacks_is_said_and_left_as_by_default() -> No
 
 
 @pytest.mark.parametrize(("knobs", "changed", "said"), [
-    ({}, False, "the whole lab in one file, which trains and draws."),
+    ({}, False, "nothing of ours."),
     ({"weight_decay": 0.5, "seed": 3}, True, "What you did on the way is not in it."),
     ({"operation": "parity"}, False, "It does not know Operation, so it is another run than this one."),
 ])  # fmt: skip
