@@ -13,6 +13,7 @@ import pytest
 from plain_page import PlainPage
 
 import engine
+from engine.contract import plain as plain_form
 from engine.runs import export, story
 from engine.runs.history import Intervention
 
@@ -50,6 +51,19 @@ def test_no_text_becomes_code(slug: str, text: str) -> None:
 
 
 DRAWING = calls(export._DRAW)
+
+
+@pytest.mark.parametrize("slug", [slug for slug in engine.labs() if plain_form.file(slug).exists()])
+def test_no_text_becomes_code_in_the_plain_form(slug: str) -> None:
+    source = plain_form.file(slug).read_text(encoding="utf-8")
+    for text in HOSTILE:
+        config = engine.lab(slug).Config()
+        names = [name for name, knob in config.knobs().items() if knob.kind == "text"]
+        for name in names:
+            object.__setattr__(config, name, text)
+        made = plain_form.with_config(source, config)
+        assert calls(made) == calls(source) and len(ast.parse(made).body) == len(ast.parse(source).body)
+        assert all(plain_form.constants(made).get(name.upper(), text) == text for name in names)
 
 
 def in_notebook(slug: str, config: Any, did: list[Intervention]) -> str:

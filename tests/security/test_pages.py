@@ -113,7 +113,7 @@ def test_what_is_taken_home_brought_and_copied_works_under_the_policy(
         visitor.page.get_by_text("Read as:").wait_for()
         visitor.play_to(3)
         link = visitor.share()
-        for label in ("Python", "Notebook", "Metrics", "Weights", "Settings"):
+        for label in ("Python, to the digit", "Notebook", "Metrics", "Weights", "Settings"):
             assert visitor.download(label, tmp_path / label).stat().st_size
         popover = visitor.page.get_by_test_id("stPopoverBody")
         popover.get_by_test_id("stCode").first.hover()
