@@ -13,6 +13,7 @@ from engine.contract.knobs import ConfigError
 from engine.live import protocol
 from engine.runs.bench import Bench
 from engine.runs.run import PoolError
+from engine.runs.timeline import Timeline
 
 REMEMBERED = 1_000  # acts of a run
 LONGEST = 1_000  # characters of a sentence that refuses one
@@ -61,6 +62,8 @@ def steer(bench: Bench, run_id: str, message: Mapping[str, Any]) -> Outcome:
 
 def _do(bench: Bench, run_id: str, message: Mapping[str, Any]) -> tuple[str, ...]:
     verb, value = message.get("verb"), message.get("value")
+    if verb in ("play", "step") and bench.group(run_id).at_its_end(bench.runs[run_id]):
+        raise Refused(_ended(bench.runs[run_id]))
     match verb:
         case "play":
             until = None if value is None else _whole(value, "play takes the step to stop at", low=1)
@@ -81,6 +84,18 @@ def _do(bench: Bench, run_id: str, message: Mapping[str, Any]) -> tuple[str, ...
         case _:
             raise Refused("There is no such verb; there are play, pause, step, reset, speed and seek.")
     return ()
+
+
+def _ended(run: Timeline) -> str:
+    """Why there is nothing left to train, and what to do."""
+    if run.status == "failed":
+        return run.message
+    if run.status == "diverged":
+        return (
+            f"The run goes no further: after step {run.here:,} a number grows beyond all bounds. Turn a knob at an "
+            "earlier moment, or reset."
+        )
+    return "The run is finished: there is nothing left to train. Drag the timeline back, or reset."
 
 
 def _turn(bench: Bench, run_id: str, message: Mapping[str, Any]) -> tuple[str, ...]:

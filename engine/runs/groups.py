@@ -66,6 +66,10 @@ class Group:
         """Whether one of those who obey with `run` trains."""
         return any(each.playing for each in self.marching(run))
 
+    def at_its_end(self, run: Timeline) -> bool:
+        """Whether Play would make none of those who obey with `run` train."""
+        return not any(map(_ready, self.marching(run)))
+
     def may_go(self, run: Timeline) -> bool:
         """Whether nobody who marches with `run` has to catch up with it first."""
         return all(run.here <= other.here for other in self.marching(run) if other.playing)

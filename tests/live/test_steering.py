@@ -70,6 +70,23 @@ def test_a_run_stops_at_exactly_the_step_that_was_asked_for(hall: Hall, speed: f
     assert here(hall) == (1100, 1100, "paused")
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"), [("end", "finished"), ("nan", "beyond all bounds"), ("raise", "the dog ate it")]
+)
+def test_play_and_step_at_the_end_say_that_nothing_is_left(faulty: type, fault: str, said: str) -> None:
+    hall = Hall(faulty)
+    hall.hello(1, parts=["stage"], may="steer")
+    hall.bench.call("reset", "run0", faulty(fault=fault, at=5))
+    hall.do(1, "play")
+    before = here(hall)
+    for verb in ("play", "step"):
+        answer = hall.act(1, "do", verb=verb)
+        assert said in answer["refused"] and here(hall) == before
+    hall.do(1, "seek", 2)  # from an earlier moment there is something to do
+    hall.do(1, "step")
+    assert here(hall)[0] == 3
+
+
 def test_play_goes_on_from_the_step_that_it_is_on_its_way_to(hall: Hall) -> None:
     hall.do(1, "play", 300)
     weights = seen(hall)

@@ -36,6 +36,7 @@ class Config(AnyConfig):
             "begin",
             "state",
             "answer",
+            "end",
         ),
     )
     at: int = knob(5, low=1, high=1_000_000, help="The step at which the fault shows.")
@@ -59,7 +60,9 @@ class Odd(Exception):
 
 
 class Experiment:
-    done = False
+    @property
+    def done(self) -> bool:
+        return self.config.fault == "end" and self.step_count >= self.config.at
 
     def __init__(self, config: Config, device: Any = "cpu") -> None:
         if config.fault == "refuse":
