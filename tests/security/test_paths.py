@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import socket
+import urllib.error
+import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -93,3 +96,12 @@ def test_a_link_of_ten_thousand_names_is_answered_in_a_few_sentences(browser: Br
         assert visitor.link == {"run": visitor.link["run"], "seed": "3"}
         visitor.follow(f"{server}/gan?{query}")  # of more than 1,000 Streamlit (1.67) reads none
         assert visitor.notices() == [] and visitor.tracebacks() == 0
+
+
+def test_what_streamlit_offers_to_programs_and_to_its_own_cloud_is_off(server: str) -> None:
+    with urllib.request.urlopen(f"{server}/_stcore/host-config", timeout=20) as answer:
+        assert json.load(answer)["allowedOrigins"] == []  # no page around ours steers it by messages
+    agent = urllib.request.Request(f"{server}/_stcore/agent/interact", b"{}", {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(agent, timeout=20)
+    assert refused.value.code == 403
