@@ -80,7 +80,9 @@ def _version(name: str) -> str | None:
 
 def _torch() -> Finding:
     try:
-        done = subprocess.run([sys.executable, "-c", TORCH], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(
+            [sys.executable, "-c", TORCH], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=PATIENCE
+        )
     except subprocess.TimeoutExpired:
         said = f"torch was not there within {PATIENCE:.0f} seconds."
         return Finding("torch", WRONG, said, "Look whether the disk or the machine is overloaded, or a GPU hangs.")

@@ -45,7 +45,9 @@ for attempt in (lambda: open({str(tmp_path / "a")!r}, "w"), lambda: pathlib.Path
         print(type(error).__name__)
 open({str(HERE / "sitecustomize.py")!r}).close()
 """
-    done = subprocess.run([sys.executable, "-c", code], env=start(tmp_path), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=start(tmp_path), capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert len(done.stdout.split()) == 4 and not (tmp_path / "a").exists()
     assert len(refused(tmp_path)) >= 4
 

@@ -135,11 +135,13 @@ def test_at_its_own_address_everything_is_well(server: Server) -> None:
 
 def test_the_command_asks_there_and_its_status_says_how_it_is(server: Server) -> None:
     command = [sys.executable, "-m", "engine", "doctor", "--json", "--url"]
-    done = subprocess.run([*command, server.address], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*command, server.address], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     told = json.loads(done.stdout)
     assert done.returncode == (0 if told["healthy"] else 1)
     assert [each["level"] for each in told["findings"] if each["about"] == "sockets of runs"] == [OK]
-    done = subprocess.run([*command, f"{server.address}/no"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, f"{server.address}/no"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.returncode == 1 and json.loads(done.stdout)["healthy"] is False
 
 
@@ -267,7 +269,9 @@ def test_a_server_of_this_machine_is_found_at_its_port(server: Server, monkeypat
 
 
 def test_the_check_of_the_image_asks_the_server_how_it_is(server: Server) -> None:
-    [check] = re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    [check] = re.findall(
+        r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     port, _, base = server.address.rpartition(":")[2].partition("/")
     _, *said = json.loads(check)
 

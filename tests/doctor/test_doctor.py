@@ -75,7 +75,11 @@ def test_for_people_each_finding_is_a_line_that_ends_with_a_sentence(tmp_path: P
 @pytest.mark.parametrize("url", ["play.example", "ftp://play.example", "https://play.example:port", "http://a/?b=c"])
 def test_what_is_no_address_is_refused(url: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "engine", "doctor", "--url", url], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "engine", "doctor", "--url", url],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 2 and "is no address" in done.stderr and "Traceback" not in done.stderr
 
@@ -176,7 +180,9 @@ def test_a_limit_of_open_files_below_what_viewers_need_is_found(limit: int, leve
     code = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))\n" \
         "from engine.doctor import host\nfrom engine.runs.limits import Limits\n" \
         "[found] = host._files(Limits(viewers=1000))\nprint(found.level, found.advice)"  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert done.stdout.split()[0] == level
     assert level == OK or "PLAYGROUND_VIEWERS=" in done.stdout
 
