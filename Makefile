@@ -45,7 +45,7 @@ lint: .venv/.installed-dev ## Ruff on everything, mypy on the engine
 docker-lint: .venv/.installed-dev ## Hadolint on the Dockerfile
 	$(BIN)/hadolint Dockerfile
 
-bench: .venv/.installed-dev chromium ## Run the benchmarks and print their tables
+bench: .venv/.installed-dev chromium nginx ## Run the benchmarks and print their tables
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove the virtual environment and every cache

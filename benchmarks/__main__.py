@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--only engine|class|browser] [--labs SLUG,SLUG] [--quick]` writes docs/benchmarks.md."""
+"""`python -m benchmarks [--only PART] [--labs SLUG,SLUG] [--quick]` writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def main() -> None:
     console.speak_utf8()
     known = [entry.slug for entry in shell.labs()]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write docs/benchmarks.md.")
-    parser.add_argument("--only", choices=("engine", "class", "browser"), help="one part of it; the others are kept")
+    parser.add_argument(
+        "--only", choices=("engine", "class", "cluster", "browser"), help="one part of it; the others are kept"
+    )
     parser.add_argument("--labs", default=",".join(known), help="slugs, separated by commas (default: all)")
     parser.add_argument("--quick", action="store_true", help="shorter and rougher, to see that it works")
     parser.add_argument("--output", type=Path, default=PAGE, help="where the page is written")
@@ -41,6 +43,10 @@ def main() -> None:
         from benchmarks import class_load
 
         topics += class_load.measure(labs, quick=args.quick)
+    if args.only in (None, "cluster"):
+        from benchmarks import cluster
+
+        topics += cluster.measure(labs, quick=args.quick)
     if args.only in (None, "browser"):
         from benchmarks import browser
 

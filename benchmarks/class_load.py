@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks.engine import Bare, Viewer
 from benchmarks.report import Row, Topic
@@ -66,34 +66,47 @@ class Seen:
 
 @dataclass
 class Sitting:
-    """What a class saw, and what was used meanwhile: seconds of processor of web process, workers and clients."""
+    """What a class saw, and what was used meanwhile: processor seconds of each process that serves, and of clients."""
 
     seconds: float
-    web: float
-    workers: list[float]
+    used: dict[str, list[float]]  # by what they do
     own: float
     seen: list[Seen]
+
+    @property
+    def workers(self) -> list[float]:
+        return self.used["workers"]
 
     @property
     def stages(self) -> int:
         return sum(len(each.stages) for each in self.seen)
 
+    def cores(self, part: str) -> str:
+        """How many cores each process of this kind took."""
+        return " + ".join(f"{cpu / self.seconds:.2f}" for cpu in self.used[part])
+
     def web_row(self, who: str) -> Row:
-        pictures = sum(len(each.pictures) for each in self.seen)
-        workers = " + ".join(f"{cpu / self.seconds:.2f}" for cpu in self.workers)
-        note = (f"{pictures / self.seconds:.0f} pictures a second; cores: web process {self.web / self.seconds:.2f}, "
-                f"workers {workers}, the clients themselves {self.own / self.seconds:.2f}")  # fmt: skip
-        return Row(f"{who}: web process, a delivered picture", 1e3 * self.web / pictures if pictures else math.inf,
+        web, pictures = sum(self.used["web"]), sum(len(each.pictures) for each in self.seen)
+        note = (f"{pictures / self.seconds:.0f} pictures a second; cores: web process {self.cores('web')}, "
+                f"workers {self.cores('workers')}, the clients themselves {self.own / self.seconds:.2f}")  # fmt: skip
+        return Row(f"{who}: web process, a delivered picture", 1e3 * web / pictures if pictures else math.inf,
                    "ms", 0.5, at_least=False, note=note)  # fmt: skip
 
 
+class House(Protocol):
+    """What serves a class."""
+
+    url: str
+
+    def parts(self) -> dict[str, list[int]]: ...
+
+
 @contextmanager
-def attended(
-    server: Server, pages: Sequence[str], *, count: int, watchers: int = 0, seconds: float
-) -> Iterator[Sitting]:
+def attended(house: House, pages: Sequence[str], *, count: int, watchers: int = 0, seconds: float) -> Iterator[Sitting]:
     """A class that has been looked on for `seconds`, and is still there."""
-    pids = [server.process.pid, *server.workers()]
-    request = {"url": server.url, "pages": pages, "count": count, "watchers": watchers, "pids": pids,
+    parts = house.parts()
+    pids = [pid for theirs in parts.values() for pid in theirs]
+    request = {"url": house.url, "pages": pages, "count": count, "watchers": watchers, "pids": pids,
                "ramp": max(2.0, count / 10), "settle": 4.0, "seconds": seconds}  # fmt: skip
     clients = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.clients"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -103,9 +116,10 @@ def attended(
     try:
         print(json.dumps(request), file=clients.stdin, flush=True)
         told = json.loads(clients.stdout.readline())
-        web, *workers = told["cpu"]
+        cpu = iter(told["cpu"])
+        used = {part: [next(cpu) for _ in theirs] for part, theirs in parts.items()}
         seen = [Seen(each, told["seconds"]) for each in told["clients"]]
-        yield Sitting(told["seconds"], web, workers, told["own_cpu"], seen)
+        yield Sitting(told["seconds"], used, told["own_cpu"], seen)
         clients.stdin.close()
         clients.wait(timeout=30)
     finally:
@@ -124,7 +138,8 @@ def _possible(sitting: Sitting, costs: Sequence[float]) -> dict[str, float]:
     return {"by the workers' time": time_for, "by the pace": len(sitting.seen) * sitting.seconds / pace}
 
 
-def _class(topic: Topic, who: str, sitting: Sitting, costs: Sequence[float]) -> None:
+def class_rows(topic: Topic, who: str, sitting: Sitting, costs: Sequence[float]) -> None:
+    """What each of a class got; `costs` is the processor time of a picture, bare, for each of them."""
     seen, count = sitting.seen, len(sitting.seen)
     firsts = [each.first for each in seen if each.first is not None]
     first = f"{statistics.median(firsts):.2g} s, at most {max(firsts):.2g}" if firsts else "never"
@@ -151,6 +166,20 @@ def _class(topic: Topic, who: str, sitting: Sitting, costs: Sequence[float]) -> 
     note = f"{page}: {min(same[page]):.3g} to {max(same[page]):.3g} steps a second"
     topic.add(Row(f"{who}: steps, the most over the fewest", apart[page], "", 1.5, at_least=False, note=note))
     topic.add(sitting.web_row(who))
+
+
+def bare_costs(topic: Topic, classes: Sequence[tuple[Sequence[str], int]]) -> dict[str, float]:
+    """Processor time of a picture, bare, of each lab in these classes."""
+    costs = {}
+    with Bare() as bare:
+        for slug in dict.fromkeys(slug for pages, _ in classes for slug in pages):
+            costs[slug] = bare.ask(slug, {}, pictures=PICTURES)["cpu"]
+            topic.add(Row(f"{slug}: processor time of a picture, bare", 1e3 * costs[slug], "ms"))
+    return costs
+
+
+def name(pages: Sequence[str], size: int) -> str:
+    return f"{pages[0] if len(pages) == 1 else 'five labs'}, {size} clients"
 
 
 # ------------------------------------------------------------ crowds and watchers
@@ -252,15 +281,11 @@ def measure(labs: Sequence[str], *, quick: bool) -> list[Topic]:
         "after the first one, which is whole.",
     )
     classes = [(pages, size) for pages in (ONE, MIXED) if set(pages) <= set(labs) for size in SIZES]
-    costs = {}
-    with Bare() as bare:
-        for slug in dict.fromkeys(slug for pages, _ in classes for slug in pages):
-            costs[slug] = bare.ask(slug, {}, pictures=PICTURES)["cpu"]
-            about.add(Row(f"{slug}: processor time of a picture, bare", 1e3 * costs[slug], "ms"))
+    costs = bare_costs(about, classes)
     for pages, size in classes:
-        who = f"{pages[0] if len(pages) == 1 else 'five labs'}, {size} clients"
+        who = name(pages, size)
         with Server(roomy=False) as server, attended(server, pages, count=size, seconds=seconds) as sitting:
-            _class(about, who, sitting, [costs[each.page] for each in sitting.seen])
+            class_rows(about, who, sitting, [costs[each.page] for each in sitting.seen])
             if (pages, size) == (ONE, SIZES[-1]):
                 about.add(Row(f"{who}: SIGTERM with sockets open, until no process is left", server.stop(), "s"))
     if set(ONE) <= set(labs):

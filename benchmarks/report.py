@@ -50,6 +50,7 @@ class Topic:
     title: str
     about: str
     rows: list[Row] = field(default_factory=list)
+    beside: str = ""  # the topic that it is read together with, and stands behind
 
     def add(self, row: Row) -> None:
         self.rows.append(row)
@@ -94,7 +95,11 @@ def page(machine: list[tuple[str, str]], topics: list[Topic], *, command: str, m
     sections = {part.partition("\n")[0]: f"## {part.rstrip()}\n" for part in before.split("\n## ")[1:]}
     kept = sections.keys() - {topic.title for topic in topics}
     sections |= {topic.title: _section(topic) for topic in topics}
-    text = "\n".join(sections.values())
+    titles = [*sections]
+    for topic in [topic for topic in topics if topic.beside in titles]:
+        titles.remove(topic.title)
+        titles.insert(titles.index(topic.beside) + 1, topic.title)
+    text = "\n".join(sections[title] for title in titles)
     met, missed = (text.count(f"| {word} |") for word in (YES, NO))
     older = f" Kept from the run before: {'; '.join(sorted(kept))}." if kept else ""
     lines = [

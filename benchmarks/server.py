@@ -21,10 +21,10 @@ class Server:
     """`streamlit run app.py` with its default number of workers; `ready` is how many seconds it took to answer.
 
     `root` is the tree that is served.  `roomy`: workers take any number of runs, since a hundred visits in a row leave
-    theirs behind.
+    theirs behind.  `asgi`: that app instead, by uvicorn, with the flags that docs/faults.md recommends.
     """
 
-    def __init__(self, root: Path = ROOT, *, roomy: bool = True) -> None:
+    def __init__(self, root: Path = ROOT, *, roomy: bool = True, asgi: str = "", **more: str) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
@@ -33,11 +33,16 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLAYGROUND_")}
         if roomy:
             environment["PLAYGROUND_RUNS_PER_WORKER"] = "1000"
+        if asgi:
+            command = ["uvicorn", asgi, f"--port={port}", "--host=127.0.0.1", "--ws-max-size=8388608",
+                       "--ws-per-message-deflate=false", "--no-access-log"]  # fmt: skip
+        else:
+            command = ["streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1",
+                       "--server.headless=true"]  # fmt: skip
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1",
-             "--server.headless=true"],
-            cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+            [sys.executable, "-m", *command],
+            cwd=root, env=environment | more, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.ready = self._wait()
 
@@ -51,7 +56,7 @@ class Server:
         """Seconds from SIGTERM until no process of the server is left; after `STOPPED` it is killed."""
         pids, began = [self.process.pid, *self.workers()], time.perf_counter()
         self.process.send_signal(signal.SIGTERM)
-        while any(map(_lives, pids)) and time.perf_counter() - began < STOPPED:
+        while any(map(lives, pids)) and time.perf_counter() - began < STOPPED:
             time.sleep(0.01)
         took = time.perf_counter() - began
         self.process.kill()
@@ -69,6 +74,10 @@ class Server:
         self.process.kill()
         self.log.seek(0)
         raise RuntimeError(f"The server did not start:\n{self.log.read().decode()}")
+
+    def parts(self) -> dict[str, list[int]]:
+        """Process ids of all that serves, by what they do."""
+        return {"web": [self.process.pid], "workers": self.workers()}
 
     def workers(self) -> list[int]:
         """Process ids of the worker processes."""
@@ -96,7 +105,7 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
     """Whether a process is there, and not only its exit status."""
     try:
         return _stat(pid)[0] != "Z"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import report
 from benchmarks.class_load import Seen
 from benchmarks.phenomena import PHENOMENA, Phenomenon
 from ui import shell
@@ -51,3 +52,17 @@ def test_gaps_are_those_between_stages_and_to_both_ends_of_the_time_that_counts(
 def test_steps_of_a_run_that_began_anew_go_on_counting() -> None:
     assert seen((1.0, 5), (2.0, 25), (3.0, 0), (6.0, 30)).rate == pytest.approx(10.0)
     assert seen((1.0, 5)).rate == 0.0
+
+
+def test_a_topic_stands_behind_the_one_that_it_is_read_with_and_what_was_not_measured_stays() -> None:
+    def page(*topics: report.Topic, before: str = "") -> str:
+        return report.page([], [*topics], command="", minutes=1.0, before=before)
+
+    first = page(report.Topic("A class", "Thirty."), report.Topic("A crowd", "Three hundred."))
+    both = page(report.Topic("A cluster", "Three machines.", beside="A class"), before=first)
+    assert [line for line in both.splitlines() if line.startswith("## ")] == [
+        "## A class",
+        "## A cluster",
+        "## A crowd",
+    ]
+    assert "Three hundred." in both and "Kept from the run before: A class; A crowd." in both
