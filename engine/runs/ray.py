@@ -76,6 +76,7 @@ class RayPool(Watching):
         self._looked_away: list[Sequence[str]] = []
         self._words: defaultdict[int, list[Words]] = defaultdict(list)
         self._saying = threading.Lock()
+        self._unsaid: defaultdict[int, asyncio.Queue[list[Words]]] = defaultdict(asyncio.Queue)
         self._seats: dict[int, Any] = {}
         self._answering = (0, 0.0)  # how many benches answer, and when that was said
         self.limits: Limits = self._do("bounds", timeout=limits.start_timeout)
@@ -281,7 +282,18 @@ class RayPool(Watching):
             if place not in self._seats:
                 self._seats[place] = ray.get_actor(f"bench-{place}", NAMESPACE)
                 self._tasks.append(self._loop.create_task(self._take_pictures(place)))
-            self._seats[place].hear.remote(said)
+                self._tasks.append(self._loop.create_task(self._say_to(place)))
+            self._unsaid[place].put_nowait(said)
+
+    async def _say_to(self, place: int) -> None:
+        """Send a bench what has been said, call after call: Ray keeps no order in calls to an actor of coroutines."""
+        unsaid = self._unsaid[place]
+        while True:
+            said = await unsaid.get()
+            while not unsaid.empty():
+                said = said + unsaid.get_nowait()
+            with contextlib.suppress(ray.exceptions.RayError):  # it is gone; where its runs go on, all say hello again
+                await self._seats[place].hear.remote(said)
 
     async def _take_pictures(self, place: int) -> None:
         """Wait for what a bench sends, again and again."""
