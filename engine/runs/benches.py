@@ -159,6 +159,8 @@ class Benches(Recovery):
                     self.sweep()
             except (PoolError, ray.exceptions.RayError) as error:
                 log.warning("A round met an obstacle: %s", error)
+            except Exception:  # without its rounds the desk would see no bench die: the next one may do better
+                log.exception("A round failed.")
             looked = now
 
     def _look_round(self, passed: float) -> None:
