@@ -1,29 +1,25 @@
 """Benches in actors of Ray: started wherever Ray has room for them, watched, and given their runs again.
 
 Ray places them, starts again what has died and says under which name each is found.  What it does not know is done
-here: that a bench hangs, which runs one had and what they were like.
+here: that a bench hangs, which runs one had and, in `engine.runs.keeping`, what they were like.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import logging
-import pickle
 import threading
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import ray
 
-from engine.runs.actor import LOST, State
+from engine.runs.actor import State
 from engine.runs.cluster import in_hand, seat, shares
+from engine.runs.keeping import Bench, Keeping
 from engine.runs.limits import Limits
-from engine.runs.pool import PoolError, WorkerLost
-from engine.runs.records import Away, Record
-from engine.runs.recovery import Ask, Recovery
+from engine.runs.pool import PoolError
+from engine.runs.records import Record
+from engine.runs.recovery import Ask
 from engine.runs.vitals import BenchVitals, Told
 from engine.runs.worker import WARMING, Silence
 
@@ -33,43 +29,12 @@ ROUND = 0.2  # seconds between two looks at the benches
 LOST_IT = "was lost"  # what happened to a bench that did not just stop answering
 
 
-class Bench:
-    """The desk's side of one bench, which may live several times."""
-
-    def __init__(self, place: int, seat: Any) -> None:
-        self.place, self.seat = place, seat
-        self.state: State | None = None  # what it said last in this life; None: it is not up
-        self.ready = threading.Event()
-        self.silence, self.asked = Silence(), None
-        self.lost_at, self.born, self.adopted = 0.0, "", ""
-        self.handing_over = threading.Lock()
-        self.told, self.ended = Told(), "lost"  # the last that it told of this life, and how it ended
-
-    def ask(self, born: str, verb: str, run_id: str, args: tuple[Any, ...], cards: dict[str, bytes],
-            timeout: float) -> Any:  # fmt: skip
-        """Do something in this life of it.  Raises what the bench raises, and `WorkerLost` if that has ended."""
-        try:
-            packed = ray.get(self.seat.ask.remote(born, verb, run_id, args, cards), timeout=timeout)
-        except ray.exceptions.GetTimeoutError:
-            raise PoolError("The worker is busy with one long step; this page goes on when it is done.") from None
-        except ray.exceptions.RayError:
-            raise WorkerLost(LOST) from None
-        _, ok, answer = pickle.loads(packed)
-        if ok:
-            return answer
-        raise answer
-
-
-class Benches(Recovery):
+class Benches(Keeping):
     """A pool over all machines of a cluster, as its desk has it.  Thread-safe."""
 
     def __init__(self, limits: Limits, device: str, audience: str, workers: int | None, gpus: float) -> None:
         super().__init__(limits)
         self._told, self._wanted, self._gpus = (limits, device, audience), workers, gpus
-        self._benches: list[Bench] = []
-        self._arrivals: dict[str, int] = {}  # see `engine.runs.desk.Known`
-        self._counted = itertools.count(time.time_ns())  # another desk after this one counts on
-        self._newest: dict[str, tuple[str, int]] = {}  # the copy that there is of a run: life of its bench, and number
         self._closing = threading.Event()
         self._recall(self._grow())
         threading.Thread(target=self._watch, name="desk-watcher", daemon=True).start()
@@ -119,22 +84,6 @@ class Benches(Recovery):
             if not bench.ready.wait(max(0.0, deadline - time.monotonic())):
                 raise PoolError(f"The workers were not ready within {timeout:.0f} seconds.")
 
-    def _greet(self, record: Record) -> None:
-        self._arrivals[record.run_id] = next(self._counted)
-
-    def _ended(self, run_id: str) -> None:
-        self._arrivals.pop(run_id, None)
-        self._newest.pop(run_id, None)
-
-    def keep(self, run_id: str, born: str, number: int, copy: bytes) -> None:
-        """The newest copy of a run, by a bench."""
-        with self._lock:
-            record = self._records.get(run_id)
-            if record is not None and record.place is not None and self._benches[record.place].born == born:
-                life, last = self._newest.get(run_id, ("", 0))
-                if life != born or number > last:
-                    self._newest[run_id], record.dump = (born, number), copy
-
     # ------------------------------------------------------------------ benches
 
     def _grow(self) -> list[Bench]:
@@ -159,6 +108,8 @@ class Benches(Recovery):
                     self.sweep()
             except (PoolError, ray.exceptions.RayError) as error:
                 log.warning("A round met an obstacle: %s", error)
+            except Exception:  # without its rounds the desk would see no bench die: the next one may do better
+                log.exception("A round failed.")
             looked = now
 
     def _look_round(self, passed: float) -> None:
@@ -253,77 +204,3 @@ class Benches(Recovery):
             resident_mb = state.resident_mb if state is not None else None
             found[bench.place] = BenchVitals(answers, silent, resident_mb, bench.told)
         return found
-
-    # ------------------------------------------------------------------ what is put away
-
-    def park(self, record: Record) -> bool:
-        """The same, and the desk's machine has what was put away: a bench may be lost."""
-        place, group = record.together[0].place, [*record.together]
-        if not super().park(record) or place is None:
-            return False
-        self._benches[place].seat.drop.remote([each.run_id for each in group])
-        for each in [each for each in group if each.away is not None and each.away.file is None]:
-            with contextlib.suppress(PoolError, KeyError):  # somebody has it again already, or it is as if it had died
-                packed: bytes = self.send(place, "parked", each.run_id, (), self.limits.start_timeout)
-                each.dump, file = packed, None
-                if self._files():
-                    file = self._file(each)
-                    file.write_bytes(packed)
-                each.away = Away(file, place) if file is not None else None
-                self.send(place, "unpark", each.run_id, (), 2.0)
-        return True
-
-    def unpack(self, record: Record) -> bytes | Path | None:
-        """The same as bytes: another machine may not have the file."""
-        packed = super().unpack(record)
-        return packed.read_bytes() if isinstance(packed, Path) else packed
-
-    # ------------------------------------------------------------------ what a desk after this one needs
-
-    def _cards(self, verb: str, run_id: str, args: tuple[Any, ...]) -> dict[str, bytes]:
-        """What a bench is to keep of its runs, by which another desk after this one knows them."""
-        if verb not in ("open", "adopt", "group", "branch"):
-            return {}
-        names = [run_id, *(args[:1] if verb == "branch" else ())]
-        with self._lock:
-            found = [record for name in names if (record := self._records.get(name)) is not None]
-            return {each.run_id: _card(each) for record in found for each in record.together}
-
-    def _recall(self, benches: Sequence[Bench]) -> None:
-        """Know the runs of benches that are there already: the desk before this one has ended without a word."""
-        asked = [bench.seat.roll.remote() for bench in benches]
-        if asked:
-            ray.wait(asked, num_returns=len(asked), timeout=self.limits.restart_timeout)
-        groups: list[list[str]] = []
-        for bench, answer in zip(benches, asked, strict=True):
-            try:
-                bench.born, cards = ray.get(answer, timeout=0)
-            except ray.exceptions.RayError as error:
-                log.warning("Bench %d does not say which runs it has: %s", bench.place, error)
-                continue
-            for packed in cards.values():
-                told = pickle.loads(packed)
-                groups.append(told.pop("group"))
-                record = self._records[told["run_id"]] = Record(place=bench.place, **told)
-                self._greet(record)
-        for names in groups:
-            there = [self._records[name] for name in names if name in self._records]
-            for record in there:
-                record.together = there
-        if self._records:
-            log.warning("The desk has started again, and has found %d runs.", len(self._records))
-            threading.Thread(target=self._copy_all, args=([*self._records.values()],), daemon=True).start()
-
-    def _copy_all(self, records: Sequence[Record]) -> None:
-        """Have a copy of each: what the desk before this one had is gone."""
-        for record in records:
-            with contextlib.suppress(PoolError, KeyError):
-                if record.place is not None and record.dump is None:
-                    told = self.send(record.place, "dump", record.run_id, (), 30.0)
-                    record.dump = record.dump or pickle.dumps(told, protocol=5)
-
-
-def _card(record: Record) -> bytes:
-    names = ("slug", "config", "owner", "key", "run_id", "crashes", "marches", "slide")
-    told = {name: getattr(record, name) for name in names}
-    return pickle.dumps({**told, "shown": True, "group": [each.run_id for each in record.together]})

@@ -146,6 +146,6 @@ class Desk(Benches):
 
     def _looked_away(self, group: Sequence[str]) -> None:
         """Nobody in one web process looks at these runs any more: unless somebody in another does, they are left."""
-        if not any(web.watches & set(group) for web in self._webs.values()):
+        if not any(web.watches & set(group) for web in [*self._webs.values()]):
             for record in [found for run_id in group if (found := self._records.get(run_id)) is not None]:
                 record.left = time.monotonic()

@@ -77,11 +77,15 @@ class Parking(Grouped):
                 parent = data_folder() / "parked"
                 parent.mkdir(parents=True, exist_ok=True)
                 _tidy(parent, time.time() - 2 * self.limits.drop_after - 3600)
-                self._folder = Path(tempfile.mkdtemp(prefix="pool-", dir=parent))
+                self._folder = self._made(parent)
             except OSError as error:
                 log.info("Runs are parked in memory: %s", error)
                 return ""
         return str(self._folder)
+
+    def _made(self, parent: Path) -> Path:
+        """A folder of this pool in that of all."""
+        return Path(tempfile.mkdtemp(prefix="pool-", dir=parent))
 
     def _file(self, record: Record) -> Path:
         return Path(self._files()) / record.run_id

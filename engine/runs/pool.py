@@ -198,7 +198,8 @@ class Pool(Quotas):
         try:
             look: Look = self.send(record.place, verb, record.run_id, args, 0.5)
         except PoolError as error:  # what was known last is shown until the bench answers again
-            return dataclasses.replace(record.look, message=str(error), busy=True)
+            known = record.look
+            return known if known.status == "lost" else dataclasses.replace(known, message=str(error), busy=True)
         except KeyError:
             return dataclasses.replace(record.look, busy=True)
         record.look = dataclasses.replace(look, stage=None, curves={})

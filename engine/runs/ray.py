@@ -17,7 +17,7 @@ import secrets
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -267,12 +267,18 @@ class RayPool(Watching):
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._tasks += [self._loop.create_task(each) for each in (self._keep_up(), self._keep_well())]
+        self._begin(self._keep_up())
+        self._begin(self._keep_well())
         self._loop.run_forever()
         for task in self._tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
         self._loop.close()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        task.add_done_callback(_say_why)
+        self._tasks.append(task)
 
     def _say(self) -> None:
         """Send on what has been said."""
@@ -281,8 +287,8 @@ class RayPool(Watching):
         for place, said in words.items():
             if place not in self._seats:
                 self._seats[place] = ray.get_actor(f"bench-{place}", NAMESPACE)
-                self._tasks.append(self._loop.create_task(self._take_pictures(place)))
-                self._tasks.append(self._loop.create_task(self._say_to(place)))
+                self._begin(self._take_pictures(place))
+                self._begin(self._say_to(place))
             self._unsaid[place].put_nowait(said)
 
     async def _say_to(self, place: int) -> None:
@@ -300,12 +306,14 @@ class RayPool(Watching):
         while True:
             try:
                 for viewers, payload in await self._seats[place].pictures.remote(self.number):
-                    self._deliver(viewers, payload)
+                    with contextlib.suppress(RuntimeError):  # the event loop of whoever watched has just been closed
+                        self._deliver(viewers, payload)
             except ray.exceptions.RayError:
                 await asyncio.sleep(AGAIN)
 
     async def _keep_up(self) -> None:
         """Tell the desk who looks at what, and know how that stands."""
+        lost = False
         while True:
             watches = {watch.run_id: False for watch in self._who()}
             watches |= {watch.run_id: True for watch in self._who() if watch.hello is not None}
@@ -314,12 +322,17 @@ class RayPool(Watching):
             left, self._looked_away = self._looked_away, []
             try:
                 fresh, told = await self._desk.exchange.remote(self.number, looked_at, left, watches)
-            except ray.exceptions.RayError:
+            except ray.exceptions.RayError as error:
+                if not lost:
+                    log.warning("The desk cannot be reached: %s", error)
+                lost = True
                 self._looked_at |= looked_at
                 self._looked_away += left
                 await asyncio.sleep(AGAIN)
                 continue
-            for run_id in [name for name in self._known if name not in watches and name not in asked]:
+            lost = False
+            needed = {*watches, *asked, *list(self._asked), *(watch.run_id for watch in self._who())}
+            for run_id in [name for name in list(self._known) if name not in needed]:
                 del self._known[run_id]
             for run_id, known in told.items():
                 self._learn(run_id, known, fresh)
@@ -339,3 +352,9 @@ class RayPool(Watching):
             self._say_ended(run_id)
         elif known.place is not None and (fresh or (before is not None and before.arrival != known.arrival)):
             self._say_hello(run_id, known.place)
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    """None of the tasks of a pool ends by itself."""
+    if not task.cancelled():
+        log.critical("A part of the pool has stopped.", exc_info=task.exception())

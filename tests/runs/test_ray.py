@@ -302,7 +302,7 @@ def test_a_desk_that_is_killed_knows_the_runs_again(pool: Bounded, faulty: type)
     assert look.step == step
 
 
-def test_what_is_parked_outlives_its_bench(pool: Bounded, faulty: type) -> None:
+def test_what_is_parked_outlives_its_bench_and_the_desk(pool: Bounded, faulty: type) -> None:
     pool.limits = dataclasses.replace(PATIENT, leave_after=0.1)
     run_of = pool.open("faulty", faulty(seed=3), ANNA)
     run_of.step(40)
@@ -314,6 +314,7 @@ def test_what_is_parked_outlives_its_bench(pool: Bounded, faulty: type) -> None:
     wait(lambda: pool._do("known", run_of.id).parked, "parked")
     pool.limits = PATIENT
     ray.kill(ray.get_actor(f"bench-{bench}", NAMESPACE), no_restart=False)
+    ray.kill(pool._desk, no_restart=False)
 
     def sought() -> bool:  # an act of its owner, which is refused until somebody has noticed
         with contextlib.suppress(PoolError):
@@ -324,6 +325,8 @@ def test_what_is_parked_outlives_its_bench(pool: Bounded, faulty: type) -> None:
     wait(sought, "an answer")
     look = until(run_of, lambda look: at_rest(look) and look.step == 30)
     assert look.last_step == 40
+    mine = pool.mine(run_of.id, ANNA)
+    assert mine is not None and mine.key == run_of.key
 
 
 def test_bytes_are_read_on_a_bench(pool: Bounded) -> None:
