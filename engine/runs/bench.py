@@ -87,8 +87,11 @@ class Bench:
         self._host(run_id, copies.adopt(told, self.limits))
 
     def _host(self, run_id: str, hosted: Timeline) -> None:
-        if run_id not in self.runs:
+        former = self.runs.get(run_id)
+        if former is None:
             self._turns.append(run_id)
+        elif group := self._groups.pop(former, None):
+            group.part(former)
         self.runs[run_id], hosted.clock = hosted, self.clock
 
     def _do_close(self, hosted: Timeline) -> None:

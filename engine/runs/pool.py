@@ -246,6 +246,7 @@ class Pool(Quotas):
                 self._regroup(record)
         except Exception:
             self._forget(record.run_id)
+            self._take_back(record)
             raise
         return self.handle(record, record.key)
 
@@ -261,12 +262,16 @@ class Pool(Quotas):
         for record in self._leaving(there) if there is not None else ():
             self._forget(record.run_id)
             self.discard(record)
-            if record.place is not None:
-                try:
-                    self.send(record.place, "close", record.run_id, (), 2.0)
-                except (PoolError, KeyError) as error:
-                    log.info("Run %s was gone before it was closed: %s", record.run_id, error)
+            self._take_back(record)
         self.admit()
+
+    def _take_back(self, record: Record) -> None:
+        """A run is here no more: its bench is told so, also one that was late with an answer and may yet begin it."""
+        if record.place is not None:
+            try:
+                self.send(record.place, "close", record.run_id, (), 2.0)
+            except (PoolError, KeyError) as error:
+                log.info("Run %s was gone before it was closed: %s", record.run_id, error)
 
     def sweep(self) -> None:
         """Park runs that nobody looks at for a while, close those left for long, let the next ones in."""
@@ -373,9 +378,16 @@ class Pool(Quotas):
                 if not started:
                     for each in records:
                         self._forget(each.run_id)
+                    self._take_back(record)
                     raise
                 log.warning("A run of %s could not start beside another one: %s", record.slug, error)
                 self._forget(record.run_id)
+                self._take_back(record)
+        for record in filter(self._closed, started):  # meanwhile, when there may have been no bench yet to tell
+            self._take_back(record)
+        started = [record for record in started if not self._closed(record)]
+        if not started:
+            return
         try:
             if len(started[0].together) > 1:
                 self._regroup(started[0])
@@ -384,6 +396,7 @@ class Pool(Quotas):
         except Exception:
             for record in started:
                 self._forget(record.run_id)
+                self._take_back(record)
             raise
 
     def _do_queued(self, record: Record) -> None:

@@ -212,24 +212,7 @@ class ProcessPool(WatchedPool, Recovery):
         """Carry answers from a worker to whoever waits for them, until it is gone."""
         try:
             while True:
-                message = worker.pipe.recv_bytes()
-                if message.startswith(PICTURE):
-                    self._deliver(*opened(message))
-                    continue
-                head, ok, answer = pickle.loads(message)
-                if head == "ready":
-                    self._failed_starts, worker.served = 0, True
-                    worker.ready.set()
-                elif head == "told":
-                    worker.told = answer
-                elif head == "copy":
-                    record = self._records.get(ok)
-                    if record is not None:
-                        record.dump = answer
-                else:
-                    future = worker.pending.pop(head, None)
-                    if future is not None:
-                        future.set_result(answer) if ok else future.set_exception(answer)
+                self._heard(worker, worker.pipe.recv_bytes())
         except (EOFError, OSError):
             pass  # it died or was killed: the watcher sees that too
         except Exception:  # what it sent cannot be read here, so nothing more would be: another one takes its place
@@ -239,6 +222,26 @@ class ProcessPool(WatchedPool, Recovery):
         for future in list(worker.pending.values()):
             future.set_exception(WorkerLost("The worker that trained this was lost; another one is taking over."))
         worker.pending.clear()
+
+    def _heard(self, worker: _Worker, message: bytes) -> None:
+        """Do what one message of a worker asks.  While its thread waits for the next one, nothing of this is held."""
+        if message.startswith(PICTURE):
+            self._deliver(*opened(message))
+            return
+        head, ok, answer = pickle.loads(message)
+        if head == "ready":
+            self._failed_starts, worker.served = 0, True
+            worker.ready.set()
+        elif head == "told":
+            worker.told = answer
+        elif head == "copy":
+            record = self._records.get(ok)
+            if record is not None:
+                record.dump = answer
+        else:
+            future = worker.pending.pop(head, None)
+            if future is not None:
+                future.set_result(answer) if ok else future.set_exception(answer)
 
     def _watch(self) -> None:
         looked = swept = time.monotonic()

@@ -126,6 +126,10 @@ class Records(abc.ABC):
                 raise PoolError(GONE)
             return self._records[run_id]
 
+    def _closed(self, record: Record) -> bool:
+        """Whether a run has been closed: somebody may have it in hand still."""
+        return self._records.get(record.run_id) is not record
+
     def _waiting(self) -> list[Record]:
         return [r for r in self._records.values() if r.place is None and not r.parked]
 

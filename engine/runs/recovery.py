@@ -50,6 +50,8 @@ class Recovery(Pool):
             self._lose(record, f"This run brought down its worker {record.crashes} times, so it was stopped. Reset, "
                                "and try smaller settings.")  # fmt: skip
             return
+        if self._closed(record):
+            return
         past, step = self.unpack(record), 0
         if past is None:
             ask("open", record.run_id, (record.slug, record.config))
@@ -57,6 +59,9 @@ class Recovery(Pool):
             step = pickle.loads(past if isinstance(past, bytes) else past.read_bytes())["step"]
             ask("adopt", record.run_id, (past,))
             self.discard(record)
+        if self._closed(record):  # meanwhile: whoever closed it may have found no worker yet to tell
+            ask("close", record.run_id, ())
+            return
         ask("note", record.run_id, (f"The worker that trained this {why}; the run went on in a new one from step "
                                     f"{step:,}.",))  # fmt: skip
         self._do_queued(record)

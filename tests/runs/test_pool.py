@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 import torch
 from cluster import ON_RAY
 from pools import SMALL, answered, at_rest, bare, drawn, home, pool_of, until
+from visitor import wait_until
 
 import engine
 from engine.contract.knobs import ConfigError
@@ -462,6 +465,62 @@ def test_a_killed_worker_is_replaced_and_the_run_goes_on(processes: ProcessPool,
     assert values.tolist() == [losses[s - 1] for s in steps]  # exactly as if nothing had happened
     np.testing.assert_array_equal(drawn(look).weights, weights)
     assert gone(killed)
+
+
+def test_of_a_run_that_is_closed_nothing_is_kept(processes: ProcessPool, faulty: type) -> None:
+    """Nor by whoever carried its last copy and waits for the next one."""
+    run = processes.open("faulty", faulty())
+    record = weakref.ref(processes._records[run.id])
+    run.step(5)
+    wait_until(lambda: record().dump is not None, "a copy of it")
+    run.close()
+    wait_until(lambda: gc.collect() >= 0 and record() is None, "its record to be gone")
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_run_that_is_closed_while_its_worker_is_replaced_is_not_taken_over(
+    processes: ProcessPool, faulty: type, when: str
+) -> None:
+    """Else it would train on where nobody could ever end it: who closed it found no worker to tell."""
+    run = processes.open("faulty", faulty())
+    record, asked = processes._records[run.id], []
+
+    def new_worker(verb: str, run_id: str, args: tuple[object, ...]) -> None:
+        asked.append(verb)
+        if verb in ("open", "adopt"):
+            processes.close_run(run_id)
+
+    if when == "before":
+        run.close()
+    processes.adopt([record], new_worker, "was lost")
+    assert asked in ([], ["open", "close"], ["adopt", "close"]) and bool(asked) == (when == "meanwhile")
+
+
+class Late(InlinePool):
+    """A bench that does what it is told, and is late with its answer."""
+
+    late = ""  # the verb
+
+    def send(self, place: int, verb: str, run_id: str, args: tuple[object, ...], timeout: float) -> object:
+        answer = super().send(place, verb, run_id, args, timeout)
+        if verb == self.late:
+            raise PoolError("The worker is busy.")
+        return answer
+
+
+def test_a_bench_that_answers_too_late_keeps_no_run_that_nobody_knows(faulty: type) -> None:
+    pool = Late(SMALL)
+    run = pool.open("faulty", faulty())
+    run.step(3)
+    until(run, lambda look: look.step == 3 and at_rest(look))
+    pool.late = "branch"
+    with pytest.raises(PoolError, match="busy"):
+        run.branch(2, faulty(), beside=True)
+    pool.late = "open"
+    with pytest.raises(PoolError, match="busy"):
+        pool.open("faulty", faulty())
+    assert pool.ids() == [run.id] and sum(pool.bench_vitals()[0].told.runs.values()) == 1
+    pool.close()
 
 
 def test_a_hanging_worker_is_found_and_replaced(processes: ProcessPool, faulty: type) -> None:
