@@ -25,6 +25,7 @@ os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTE
 import pytest
 from ray.cluster_utils import Cluster
 
+from benchmarks import desk
 from benchmarks.class_load import MIXED, ONE, Sitting, attended, bare_costs, class_rows, name
 from benchmarks.report import Row, Topic
 from benchmarks.server import ROOT, STOPPED, Server, descendants, lives, proportional_mb
@@ -140,11 +141,15 @@ def measure(labs: Sequence[str], *, quick: bool) -> list[Topic]:
         f"one with the benches, all on this machine. {seconds:g} s count, from 4 s after Play; each row has a cluster "
         "of its own with default limits. Clients, nginx, web processes and Ray's own share the cores with the benches: "
         "what they take is missing there, which it would not be on machines of their own. Possible is reckoned as "
-        "there. Memory is the proportional set size.",
+        f"there. Memory is the proportional set size. What a call costs the desk was measured before, with {desk.RUNS} "
+        f"runs of {desk.SLUG} that nobody plays.",
         beside="A class",
     )
     classes = [(ONE, SIZES[0])] if quick else [*((ONE, size) for size in SIZES), (MIXED, SIZES[-1])]
     classes = [(pages, size) for pages, size in classes if set(pages) <= set(labs)]
+    if desk.SLUG in labs:
+        with _cluster() as address:
+            desk.measure(topic, address, calls=400 if quick else 2_000)
     costs = bare_costs(topic, classes)
     for pages, size in classes:
         who = name(pages, size)
