@@ -39,7 +39,12 @@ def start(kind: str | None = None, limits: Limits | None = None) -> Pool:
     with _starting:
         if _current is None:
             module, name = KINDS[kind]  # only that one: an inline pool trains here, and needs torch
-            made: Callable[[Limits], Pool] = getattr(importlib.import_module(module), name)
+            try:
+                made: Callable[[Limits], Pool] = getattr(importlib.import_module(module), name)
+            except ModuleNotFoundError as error:
+                if error.name != "ray":
+                    raise
+                raise ValueError("The pool 'ray' needs what stands in requirements-ray.txt: pip installs it.") from None
             _current = made(limits or Limits.from_environment())
         return _current
 

@@ -368,3 +368,11 @@ def test_the_share_of_a_gpu_is_a_number() -> None:
     for wrong in ("much", "-1", "2", "nan"):
         with pytest.raises(ValueError, match=f"{SHARE}='{wrong}' is no number from 0"):
             share_of_a_gpu({SHARE: wrong})
+
+
+def test_a_server_without_ray_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "engine.runs.ray")
+    with pytest.raises(ValueError, match=r"requirements-ray\.txt"):
+        runs.start("ray")
+    assert runs.started() is None
