@@ -88,7 +88,8 @@ class Keeping(Recovery):
         place, group = record.together[0].place, [*record.together]
         if not super().park(record) or place is None:
             return False
-        self._benches[place].seat.drop.remote([each.run_id for each in group])
+        dropped = self._benches[place].seat.drop.remote([each.run_id for each in group])
+        ray.wait([dropped], timeout=2.0)  # before one of them comes back there: Ray keeps no order
         for each in group:
             with contextlib.suppress(PoolError, KeyError):  # somebody has it again already, or it is as if it had died
                 self._fetch(each, place)
