@@ -21,10 +21,10 @@ class Server:
     """`streamlit run app.py` with its default number of workers; `ready` is how many seconds it took to answer.
 
     `root` is the tree that is served.  `roomy`: workers take any number of runs, since a hundred visits in a row leave
-    theirs behind.
+    theirs behind.  `asgi`: that app instead, by uvicorn, with the flags that docs/faults.md recommends.
     """
 
-    def __init__(self, root: Path = ROOT, *, roomy: bool = True) -> None:
+    def __init__(self, root: Path = ROOT, *, roomy: bool = True, asgi: str = "", **more: str) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
@@ -33,11 +33,16 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLAYGROUND_")}
         if roomy:
             environment["PLAYGROUND_RUNS_PER_WORKER"] = "1000"
+        if asgi:
+            command = ["uvicorn", asgi, f"--port={port}", "--host=127.0.0.1", "--ws-max-size=8388608",
+                       "--ws-per-message-deflate=false", "--no-access-log"]  # fmt: skip
+        else:
+            command = ["streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1",
+                       "--server.headless=true"]  # fmt: skip
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1",
-             "--server.headless=true"],
-            cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+            [sys.executable, "-m", *command],
+            cwd=root, env=environment | more, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.ready = self._wait()
 
@@ -67,8 +72,12 @@ class Server:
             except OSError:
                 time.sleep(0.02)
         self.process.kill()
-        self.log.seek(0)
-        raise RuntimeError(f"The server did not start:\n{self.log.read().decode()}")
+        raise RuntimeError(f"The server did not start:\n{self.said()}")
+
+    def said(self) -> str:
+        """Its log.  Not by moving in the file: where the server goes on writing is shared with it."""
+        file = self.log.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
 
     def workers(self) -> list[int]:
         """Process ids of the worker processes."""
@@ -113,3 +122,9 @@ def proportional_mb(pid: int) -> float:
     """Memory of a process in MB; what it shares with others counts in parts."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process in MB, that counts which it shares with others too: read in no time."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -21,6 +21,8 @@ BEHIND = {
     ("tests/drive.py", "streamlit.proto.WidgetStates_pb2.WidgetState"),  # AppTest cannot fire a component's trigger
     ("benchmarks/clients.py", "streamlit.proto.BackMsg_pb2.BackMsg"),  # a class of clients without a browser speaks its
     ("benchmarks/clients.py", "streamlit.proto.ForwardMsg_pb2.ForwardMsg"),  # protocol: there is no other client
+    ("benchmarks/tab.py", "streamlit.proto.BackMsg_pb2.BackMsg"),  # and so does each guest of a soak
+    ("benchmarks/tab.py", "streamlit.proto.ForwardMsg_pb2.ForwardMsg"),
     ("tests/cases/test_link_steps.py",  # the length at which it drops an address: ours must stay below
      "streamlit.runtime.state.query_params.CLIENT_STATE_QUERY_STRING_MAX_LENGTH"),
 }  # fmt: skip
