@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.guests import Tally, stay
+from benchmarks.guests import PAGES, Tally, stay
 from benchmarks.server import Server, descendants, resident_mb
 from benchmarks.tab import Tab
 
@@ -71,6 +71,7 @@ def soak(minutes: float, *, guests: int = 10, seed: int = 1, kill_every: float =
     found = Found(minutes, guests, seed)
     with Server(asgi="benchmarks.lookout:app", roomy=False, **ENVIRONMENT) as server:
         # What is made once, by the first who needs it, is there before anything is counted; and so is a new worker.
+        asyncio.run(_first_visits(server))
         asyncio.run(_stay(server, Found(0.5, guests, seed - 1), kill_every=40.0))
         _rested(server)
         before = _counted(server)
@@ -79,6 +80,12 @@ def soak(minutes: float, *, guests: int = 10, seed: int = 1, kill_every: float =
         found.left = _left(server, before)
         found.log = server.said()
     return found
+
+
+async def _first_visits(server: Server) -> None:
+    for page in PAGES:
+        async with Tab(server.url, page).opened_at():
+            pass
 
 
 async def _stay(server: Server, found: Found, *, kill_every: float) -> None:

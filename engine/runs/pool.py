@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 LOOKS = ("weights", "story", "curves", "inside", "answer", "facts", "copy")  # verbs that change nothing
 ASKS = (*LOOKS, "branch")  # and want an answer at once, as this does
 
+ON_ITS_WAY = "This run is on its way to another worker. Please try again in a moment."
+
 
 class WorkerLost(PoolError):
     """The worker ended before it answered."""
@@ -123,10 +125,7 @@ class Pool(Quotas):
         elif source.place is None:  # it has no past yet, but what its link tells
             record.queued = [wish for wish in source.queued if wish[0] != "play"]
         else:
-            try:
-                packed: bytes | None = self.call("copy", run_id, timeout=30.0)
-            except KeyError:
-                raise PoolError("This run is on its way to another worker. Please try again in a moment.") from None
+            packed: bytes | None = self.call("copy", run_id, timeout=30.0)
             if packed is None:  # the lab's own state: the run has failed over it, and says so
                 raise PoolError("This run cannot be copied: its lab stopped with an error.")
             record.dump, record.config = packed, pickle.loads(packed)["config"]
@@ -161,7 +160,8 @@ class Pool(Quotas):
     def call(self, verb: str, run_id: str, *args: Any, key: str = "", timeout: float = 5.0) -> Any:
         """Do something to a run; see `engine.runs.bench.Bench` for the verbs.
 
-        What only looks (`LOOKS`) needs no key.  Raises `PoolError` for everything else without the right one.
+        What only looks (`LOOKS`) needs no key.  Raises `PoolError` for everything else without the right one, and for
+        a run that another worker is just about to take over.
         """
         if verb not in LOOKS:
             self.require(run_id, key)
@@ -174,7 +174,10 @@ class Pool(Quotas):
                     raise PoolError("This run has not started yet: it is waiting for a place.")
                 record.queued.append((verb, args))
                 return None
-        return self.send(record.place, verb, run_id, args, timeout)
+        try:
+            return self.send(record.place, verb, run_id, args, timeout)
+        except KeyError:  # its new worker is there, and has not got it yet
+            raise PoolError(ON_ITS_WAY) from None
 
     def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look:
         """Like `Run.peek`.  An unknown run gives status ``lost``."""
