@@ -21,7 +21,7 @@ test: $(if $(LAB),.venv/.installed-dev,lint chromium nginx) ## Lint, then every 
 	$(call several,not slow and not truths)
 	$(if $(LAB),,$(call browser,not slow and not truths))
 
-slow: .venv/.installed-dev chromium nginx ## The slow tests: what lessons claim; in a browser a lesson of each lab, and two pages as in a lecture hall
+slow: .venv/.installed-dev chromium nginx ## The slow tests: what lessons claim; in a browser a lesson of each lab, and two pages as in a lecture hall; a minute of the soak
 	$(call several,slow and not truths)
 	$(if $(LAB),,$(call browser,slow and not truths))
 

@@ -37,6 +37,9 @@ ENVIRONMENT = {
 }  # fmt: skip
 REST = 240.0  # seconds until what has not ended counts as left behind, on a busy machine too
 SAMPLED = 2.0  # seconds between two looks at memory
+SETTLED = (
+    10.0  # minutes from which on memory is judged: in the first ones pages that Streamlit keeps become more and more
+)
 GROWTH = 1.0  # percent in ten minutes that memory may grow by
 WRONG = re.compile(r"Traceback|\b(ERROR|CRITICAL)\b|Exception|never (awaited|retrieved)|Task was destroyed")
 
@@ -238,7 +241,8 @@ def main() -> None:
         print(found.log, file=sys.stderr)
     print("\n".join(found.faults) or "Nothing is left, and nothing went wrong.")
     print(row(found))
-    grew = [name for name, (slope, error, _) in found.slopes.items() if slope - 2 * error > GROWTH]
+    judged = found.slopes if found.minutes >= SETTLED else {}
+    grew = [name for name, (slope, error, _) in judged.items() if slope - 2 * error > GROWTH]
     if grew:
         print(f"More memory than there should be: {', '.join(grew)}.")
     sys.exit(bool(found.faults or grew))

@@ -21,6 +21,10 @@ from benchmarks.clients import PATIENCE, Client
 
 FORGERY = "_streamlit_xsrf"  # the cookie that says that an upload comes from a page of the server's
 
+# Streamlit (1.67) makes a file when its button is pressed, and takes it away when the script of any page ends before it
+# is fetched.  A visitor presses again.
+GONE = "A file that was made for a download was gone before it was fetched."
+
 
 class Trouble(Exception):
     """Something that must not happen to a visitor."""
@@ -170,7 +174,13 @@ class Tab(Client):
         if answer.error_msg:
             self.said.append(answer.error_msg)
             return b""
-        return await self.fetch(answer.deferred_file.url)
+        try:
+            return await self.fetch(answer.deferred_file.url)
+        except Trouble as trouble:
+            if not str(trouble).startswith("404"):
+                raise
+            self.said.append(GONE)
+            return b""
 
     async def upload(self, uploader: Any, name: str, data: bytes) -> None:
         """Choose a file in an uploader."""
