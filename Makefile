@@ -3,12 +3,13 @@
 PYTHON ?= python3
 PORT ?= 8501
 JOBS ?= 2
+MINUTES ?= 10
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test slow ci truths lint bench docker-lint chromium nginx clean
+.PHONY: help run test slow ci truths soak lint bench docker-lint chromium nginx clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +21,7 @@ test: $(if $(LAB),.venv/.installed-dev,lint chromium nginx) ## Lint, then every 
 	$(call several,not slow and not truths)
 	$(if $(LAB),,$(call browser,not slow and not truths))
 
-slow: .venv/.installed-dev chromium nginx ## The slow tests: what lessons claim; in a browser a lesson of each lab, and two pages as in a lecture hall
+slow: .venv/.installed-dev chromium nginx ## The slow tests: what lessons claim; in a browser a lesson of each lab, and two pages as in a lecture hall; a minute of the soak
 	$(call several,slow and not truths)
 	$(if $(LAB),,$(call browser,slow and not truths))
 
@@ -36,6 +37,9 @@ truths: .venv/.installed-dev chromium ## The long claims, before a release: more
 # One process for each core; those with a browser one by one, since a browser and a server already share the cores.
 several = $(BIN)/python -m pytest -m "($(1)) and not browser" -n $(JOBS) --dist loadgroup -q $(LAB:%=--lab %)
 browser = $(BIN)/python -m pytest -m "($(1)) and browser" -q
+
+soak: .venv/.installed-dev ## Guests come and go for MINUTES (10), a worker is killed every minute, and nothing may be left; the result belongs in docs/soak.md
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 lint: .venv/.installed-dev ## Ruff on everything, mypy on the engine
 	$(BIN)/ruff check .

@@ -58,7 +58,7 @@ class Client:
     async def visit(self) -> None:
         """Open the page as Streamlit's own script in the browser does, and keep it open."""
         with self._troubles():
-            async with self._socket("_stcore/stream", subprotocols=["streamlit"]) as socket:
+            async with self.socket("_stcore/stream", subprotocols=["streamlit"]) as socket:
                 await socket.send(self._first())
                 hearing = asyncio.create_task(self._hear(socket))
                 await self._end.wait()
@@ -95,7 +95,7 @@ class Client:
     async def watch(self, *, play: bool) -> None:
         """Watch the run, and begin it with `play`: once its bench has answered, as a page does."""
         with self._troubles():
-            async with self._socket(f"live/{self.run}") as socket:
+            async with self.socket(f"live/{self.run}") as socket:
                 hello = {"type": "hello", "key": self.key, "parts": ["stage", "curves"], "panels": None}
                 await socket.send(json.dumps(hello | {"beside": False}))
                 following = asyncio.create_task(self._follow(socket, play=play))
@@ -124,7 +124,7 @@ class Client:
         await socket.send(json.dumps({"type": "do", "id": secrets.token_urlsafe(12), "verb": verb, "value": None}))
 
     @asynccontextmanager
-    async def _socket(self, path: str, **more: Any) -> AsyncIterator[ClientConnection]:
+    async def socket(self, path: str, **more: Any) -> AsyncIterator[ClientConnection]:
         address, where = f"{self.url.replace('http', 'ws', 1)}/{path}", urlsplit(self.url)
         origin = f"{where.scheme}://{where.netloc}"
         async with connect(address, additional_headers=self._headers, origin=origin, max_size=None, proxy=None,

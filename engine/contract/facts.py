@@ -15,6 +15,8 @@ import string
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from engine.contract import syntax
+
 Fact = float | str
 Facts = Mapping[str, Fact]
 
@@ -83,7 +85,7 @@ def _pieces(text: str) -> Iterator[tuple[str, str, str]]:
 def _parsed(condition: str) -> ast.expr:
     """The tree of a condition, of which every node is known."""
     try:
-        tree = ast.parse(condition.strip(), mode="eval").body
+        tree = syntax.condition(condition.strip())
     except (SyntaxError, ValueError):  # ValueError: a zero byte
         raise _strange(condition) from None
     _require_condition(tree, condition)

@@ -20,6 +20,7 @@ from typing import Any
 from engine.contract import registry
 from engine.contract.knobs import Config, ConfigError
 from engine.contract.lesson import lessons
+from engine.contract.syntax import parsed
 
 LONGEST = 150  # lines
 STEPS = 20  # in which its metrics are compared with the lab's
@@ -115,14 +116,14 @@ def wrong(slug: str) -> Iterator[str]:
 
 def _untold(source: str) -> list[str]:
     """What its docstring says that it does not know, word by word."""
-    told = re.search(r"Does not know: ([^.]*)\.", ast.get_docstring(ast.parse(source)) or "")
+    told = re.search(r"Does not know: ([^.]*)\.", ast.get_docstring(parsed(source)) or "")
     return told[1].replace(",", " ").split() if told else []
 
 
 def _assigned(source: str) -> dict[str, ast.expr]:
     """Each constant and where its value stands."""
     found: dict[str, ast.expr] = {}
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
         target = node.target if isinstance(node, ast.AnnAssign) else target
         if isinstance(target, ast.Name) and target.id.isupper() and isinstance(node, (ast.Assign, ast.AnnAssign)):
@@ -139,7 +140,7 @@ def _form(source: str, config_class: type[Config]) -> Iterator[str]:
     """What can be seen without running it."""
     if (count := len(source.splitlines())) > LONGEST:
         yield f"it has {count} lines; {LONGEST} are the most"
-    tree = ast.parse(source)
+    tree = parsed(source)
     for node in ast.walk(tree):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names = [f"{'.' * node.level}{node.module or ''}"] if isinstance(node, ast.ImportFrom) else names

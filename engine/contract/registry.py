@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from engine.contract.card import Card, CardError, read
+from engine.contract.syntax import parsed
 
 PARTS = ("config", "experiment", "frame")  # where a lab's public names stand
 _NAME = re.compile(r"[\w-]{1,100}")  # of a lab, and no path: it may come from an address
@@ -100,7 +101,7 @@ def draws(slug: str, name: str) -> bool:
 @cache
 def _public(file: Path) -> frozenset[str]:
     """The names of the functions in a file, its own and imported ones."""
-    body = ast.parse(file.read_text(encoding="utf-8"), file.name).body
+    body = parsed(file.read_text(encoding="utf-8")).body
     imported = {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
     return frozenset(imported | {node.name for node in body if isinstance(node, ast.FunctionDef)})
 

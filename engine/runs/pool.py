@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 LOOKS = ("weights", "story", "curves", "inside", "answer", "facts", "copy")  # verbs that change nothing
 ASKS = (*LOOKS, "branch")  # and want an answer at once, as this does
 
+ON_ITS_WAY = "This run is on its way to another worker. Please try again in a moment."
+
 
 class WorkerLost(PoolError):
     """The worker ended before it answered."""
@@ -158,7 +160,8 @@ class Pool(Quotas):
     def call(self, verb: str, run_id: str, *args: Any, key: str = "", timeout: float = 5.0) -> Any:
         """Do something to a run; see `engine.runs.bench.Bench` for the verbs.
 
-        What only looks (`LOOKS`) needs no key.  Raises `PoolError` for everything else without the right one.
+        What only looks (`LOOKS`) needs no key.  Raises `PoolError` for everything else without the right one, and for
+        a run that another worker is just about to take over.
         """
         if verb not in LOOKS:
             self.require(run_id, key)
@@ -173,8 +176,8 @@ class Pool(Quotas):
                 return None
         try:
             return self.send(record.place, verb, run_id, args, timeout)
-        except KeyError:
-            raise PoolError("This run is on its way to another worker. Please try again in a moment.") from None
+        except KeyError:  # its new worker is there, and has not got it yet
+            raise PoolError(ON_ITS_WAY) from None
 
     def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look:
         """Like `Run.peek`.  An unknown run gives status ``lost``."""

@@ -37,6 +37,8 @@ class Recovery(Pool):
             except WorkerLost:
                 return
             except Exception as error:
+                if self._closed(record):  # meanwhile
+                    continue
                 log.warning("Run %s could not be taken over: %s", record.run_id, error)
                 self._lose(record, "The worker that trained this was lost, and the run with it. Reset starts it again.")
         for leader in [record for record in records if record.together[0] is record and len(record.together) > 1]:

@@ -496,6 +496,15 @@ def test_a_run_that_is_closed_while_its_worker_is_replaced_is_not_taken_over(
     assert asked in ([], ["open", "close"], ["adopt", "close"]) and bool(asked) == (when == "meanwhile")
 
 
+def test_a_run_that_its_new_worker_has_not_got_yet_says_so(processes: ProcessPool, faulty: type) -> None:
+    """It is no error: a page that asks in this moment shows a sentence."""
+    run = processes.open("faulty", faulty())
+    processes.send(processes._records[run.id].place, "close", run.id, (), 5.0)
+    for ask in (run.story, run.curves, run.play, lambda: processes.copy(run.id, "somebody")):
+        with pytest.raises(PoolError, match="on its way to another worker"):
+            ask()
+
+
 class Late(InlinePool):
     """A bench that does what it is told, and is late with its answer."""
 
