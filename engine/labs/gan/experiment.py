@@ -137,7 +137,8 @@ class Experiment:
         return self._gradients(LOSSES[self.config.loss].generator(d_fake).mean((1, 2)).sum(), "generator")
 
     def _gradients(self, value: Tensor, player: str) -> list[Tensor]:
-        return list(torch.autograd.grad(value, self.trained[player]))
+        # A penalty gives transposed gradients, and the fused Adam of torch 2.13 reads these in the wrong order.
+        return [gradient.contiguous() for gradient in torch.autograd.grad(value, self.trained[player])]
 
     @torch.no_grad()
     def _apply(self, player: str, gradients: list[Tensor]) -> None:

@@ -267,7 +267,7 @@ def _descend(losses: Tensor, optimiser: Optimizer, parameters: Iterable[nn.Param
     """Step down the sum of the losses (S,), which do not touch each other; what has no gradient stands still."""
     chosen = [p for p in parameters if p.requires_grad]
     for parameter, gradient in zip(chosen, torch.autograd.grad(losses.sum(), chosen), strict=True):
-        parameter.grad = gradient
+        parameter.grad = gradient.contiguous()  # torch's fused Adam (2.13, CPU) reads others in the wrong order
     optimiser.step()
     optimiser.zero_grad()
     return losses.detach()

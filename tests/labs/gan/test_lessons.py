@@ -57,9 +57,9 @@ def test_wasserstein_covers_several_times_as_many(seed: int) -> None:
     left, of_left = run("wasserstein", seed=seed)
     right, of_right = run("wasserstein", beside=True, seed=seed)
     covered, few = (np.array(e.measures["modes"]) for e in (left, right))
-    assert 4 <= covered.mean() <= 6.5 and covered.min() >= 2
+    assert 6 <= covered.mean() < 7.6 and covered.min() >= 3 and np.mean(covered >= 5) >= 0.75
     assert few.mean() <= 1.5 and np.median(few) <= 1
-    assert of_right[-1]["energy"] > 10 * of_left[-1]["energy"]
+    assert of_right[-1]["energy"] > 20 * of_left[-1]["energy"]
 
 
 @pytest.mark.slow

@@ -185,6 +185,22 @@ def test_a_stage_changes_what_it_names_and_is_shown() -> None:
     assert frame.batch_real.shape == frame.batch_fake.shape == (32, 2)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_update_is_that_of_adam_as_torch_writes_it_out(loss: str) -> None:
+    """Its fused Adam (2.13, CPU) takes a transposed gradient, such as that of a penalty, for another one."""
+    penalty = 10.0 if loss == "wasserstein" else 0.0
+    mine, plain = (Experiment(Config(**SMALL, loss=loss, penalty=penalty)) for _ in range(2))
+    for player, optimiser in plain.optimisers.items():
+        group = optimiser.param_groups[0]
+        plain.optimisers[player] = torch.optim.Adam(
+            plain.trained[player], lr=group["lr"], betas=group["betas"], eps=group["eps"], foreach=False
+        )
+    mine.step(), plain.step()
+    for player in ("discriminator", "generator"):
+        for here, there in zip(weights(mine, player), weights(plain, player), strict=True):
+            torch.testing.assert_close(here, there, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_who_does_not_learn_stands_still(player: str) -> None:
     experiment = Experiment(Config(**SMALL))

@@ -308,7 +308,8 @@ def test_four_bargains(seed: int) -> None:
     strays = taught("bargains", seed=seed, seeds=5)["strays"]
     assert strays["diffusion"].max() <= 0.4
     assert strays["flow"].min() >= 0.43 and strays["flow"].max() <= 0.8
-    assert strays["gan"].min() >= 0.55 and strays["gan"].max() <= 0.9
+    assert strays["gan"].min() >= 0.35 and strays["gan"].max() <= 0.85
+    assert (strays["gan"] > strays["diffusion"]).all()
     assert strays["vae"].min() > 0.78
 
 
@@ -430,3 +431,14 @@ def test_a_code_that_says_nothing(seed: int) -> None:
     assert ignored["kl"]["vae"].max() < 0.05 and used["kl"]["vae"].min() > 1.4
     assert np.abs(ignored["log_likelihood"]["vae"] + 1.70).max() < 0.1
     assert used["log_likelihood"]["vae"].min() > ignored["log_likelihood"]["vae"].max() + 0.1
+
+
+def test_an_update_is_that_of_adam_as_torch_writes_it_out() -> None:
+    """Its fused Adam (2.13, CPU) takes a transposed gradient, such as that of a penalty, for another one."""
+    mine, plain = (Experiment(Config(**SMALL, seeds=2)) for _ in range(2))
+    for name in plain.trained:
+        groups = plain.optimisers[name].param_groups
+        plain.optimisers[name] = torch.optim.Adam([dict(group, fused=False, foreach=False) for group in groups])
+    mine.step(), plain.step()
+    for here, there in zip(mine.trained.parameters(), plain.trained.parameters(), strict=True):
+        torch.testing.assert_close(here, there, rtol=0, atol=1e-6)
