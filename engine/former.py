@@ -134,6 +134,7 @@ MOVED = {  # a former module's name, and where what it meant is today
     "tokens.TRAIN_SHARE": "data.text.TRAIN_SHARE",
     "tokens.normalised": "labs.moe_routing.model.normalised",
     "transformer.milliseconds": "nets.transformer_cost.milliseconds",
+    "worker.resident_mb": "runs.memory.resident_mb",
 }
 SPLIT = {name.partition(".")[0] for name in MOVED}
 

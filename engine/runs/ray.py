@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 EVERY = 0.25  # seconds between two exchanges with the desk
 WELL = 1.0  # and between two questions whether a bench answers
+GATHERS = 0.02  # seconds between two calls to a bench: one that brings several pictures, or words, costs as much
 AGAIN = 0.2  # seconds until what could not be reached is tried again
 PATIENCE = 15.0  # seconds in which a desk that has died is back
 CALLS = 256  # that the desk has in hand at a time
@@ -300,6 +301,7 @@ class RayPool(Watching):
                 said = said + unsaid.get_nowait()
             with contextlib.suppress(ray.exceptions.RayError):  # it is gone; where its runs go on, all say hello again
                 await self._seats[place].hear.remote(said)
+            await asyncio.sleep(GATHERS)
 
     async def _take_pictures(self, place: int) -> None:
         """Wait for what a bench sends, again and again."""
@@ -308,6 +310,7 @@ class RayPool(Watching):
                 for viewers, payload in await self._seats[place].pictures.remote(self.number):
                     with contextlib.suppress(RuntimeError):  # the event loop of whoever watched has just been closed
                         self._deliver(viewers, payload)
+                await asyncio.sleep(GATHERS)
             except ray.exceptions.RayError:
                 await asyncio.sleep(AGAIN)
 

@@ -297,7 +297,7 @@ def health(server: Server) -> int:
         return error.code
 
 
-def test_a_worker_that_is_killed_is_seen_by_all_who_watch(server: Server) -> None:
+def test_a_worker_that_is_killed_is_seen_by_all_who_watch_and_stands_in_the_log(server: Server) -> None:
     [worker] = server.workers()
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: health(server) == 503, "the server to notice")
@@ -306,14 +306,12 @@ def test_a_worker_that_is_killed_is_seen_by_all_who_watch(server: Server) -> Non
     wait_until(lambda: health(server) == 200, "another worker", 120)
     assert scraped(server)["playground_worker_restarts_total", "lost", "0"] == 1
 
-
-def test_every_line_of_its_log_is_an_object_and_none_has_a_secret(server: Server) -> None:
     _, key = opened(server.address, SLUG)
     asked = urllib.request.Request(f"{server.address}/", headers={"Cookie": f"playground={COOKIE}"})
     urllib.request.urlopen(asked, timeout=60).close()
     server.stop()
     text = server.log.read_text(encoding="utf-8")
-    lines = [json.loads(line) for line in text.splitlines()]
+    lines = [json.loads(line) for line in text.splitlines()]  # each is an object, and none has a secret
     assert any(line["process"] == "web" and "was lost" in line["message"] for line in lines)
     assert all({"time", "level", "logger", "process", "pid", "message"} <= set(line) for line in lines)
     assert key not in text and COOKIE not in text and SECRET not in text
