@@ -32,21 +32,27 @@ def counted(**runs: int) -> Counter[tuple[str, str]]:
     return Counter({(LAB, status): count for status, count in runs.items()})
 
 
+def rested(pool: Pool | Bounded) -> None:
+    """Wait until benches have told of the end of all that was there before: they do so once a second."""
+    wait_until(lambda: not pool.vitals().runs, "the runs of other tests to be told of no more")
+
+
 def test_runs_are_counted_by_what_they_do(anywhere: Pool, faulty: type) -> None:
+    rested(anywhere)
     before = anywhere.vitals().work.steps[LAB]
-    rested, ends, fails, plays = (
+    stays, ends, fails, plays = (
         anywhere.open(LAB, faulty(**how))
         for how in ({}, {"fault": "nan", "at": 3}, {"fault": "raise", "at": 4}, {"seed": 2})
     )
     waits = anywhere.open(LAB, faulty())
-    rested.step(5)
+    stays.step(5)
     for run in (ends, fails):
         run.play()
         until(run, at_rest)
-    until(rested, at_rest)
-    rested.seek(2)
-    rested.seek(5)
-    until(rested, at_rest)
+    until(stays, at_rest)
+    stays.seek(2)
+    stays.seek(5)
+    until(stays, at_rest)
     wait_until(
         lambda: anywhere.vitals().runs == counted(paused=2, diverged=1, failed=1, waiting=1),
         "the statuses of five runs",
@@ -60,7 +66,7 @@ def test_runs_are_counted_by_what_they_do(anywhere: Pool, faulty: type) -> None:
     wait_until(lambda: anywhere.vitals().runs[LAB, "running"] == 1, "a run that plays")
     plays.pause()
     waits.close()
-    rested.close()
+    stays.close()
     wait_until(lambda: anywhere.vitals().runs == counted(paused=1, diverged=1, failed=1), "two runs less")
 
 
@@ -119,6 +125,7 @@ def test_workers_that_die_or_hang_are_counted_and_nothing_falls(processes: Proce
 @pytest.mark.timeout(300)
 def test_a_bench_of_a_cluster_that_dies_is_counted_and_nothing_falls(rays: Bounded, faulty: type) -> None:
     rays.wait_ready(120.0)
+    rested(rays)
     run = rays.open(LAB, faulty(seed=1))
     run.play()
     until(run, lambda look: look.step > 50)
