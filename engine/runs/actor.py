@@ -25,7 +25,7 @@ import ray
 
 from engine.runs import logs
 from engine.runs.limits import Limits
-from engine.runs.pool import WorkerLost
+from engine.runs.pool import LOST, WorkerLost
 from engine.runs.vitals import Told
 from engine.runs.worker import PULSE, Pulse, work
 
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 NAMESPACE, DESK = "playground", "desk"  # where the actors are found, and the name of one
 UNHEARD = 10_000  # messages of those who watch that wait for a bench at most; beyond that they are lost
 WAITS = 10.0  # seconds that a web process waits for pictures until it is told that there are none
-LOST = "The worker that trained this was lost; another one is taking over."
 
 Payload = tuple[Sequence[int], bytes | str]  # for which viewers, and what
 Words = tuple[int, str, Mapping[str, Any]]  # viewer, run, message

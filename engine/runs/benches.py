@@ -69,9 +69,7 @@ class Benches(Keeping):
 
     def warm(self) -> None:
         deadline = time.monotonic() + self.limits.start_timeout
-        for bench in self._benches:
-            if not bench.ready.wait(max(0.0, deadline - time.monotonic())):
-                raise PoolError(f"The workers were not ready within {self.limits.start_timeout:.0f} seconds.")
+        self.wait_ready(self.limits.start_timeout)
         asked = [bench.seat.ask.remote(bench.born, "warm", "", (), {}) for bench in self._benches]
         _, late = ray.wait(asked, num_returns=len(asked), timeout=max(0.0, deadline - time.monotonic()))
         if late:

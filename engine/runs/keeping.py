@@ -15,9 +15,9 @@ from typing import Any
 
 import ray
 
-from engine.runs.actor import LOST, State
+from engine.runs.actor import State
 from engine.runs.limits import Limits
-from engine.runs.pool import PoolError, WorkerLost
+from engine.runs.pool import LOST, PoolError, WorkerLost
 from engine.runs.records import Away, Record
 from engine.runs.recovery import Recovery
 from engine.runs.vitals import Told

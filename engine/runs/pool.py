@@ -40,6 +40,7 @@ LOOKS = ("weights", "story", "curves", "inside", "answer", "facts", "copy")  # v
 ASKS = (*LOOKS, "branch")  # and want an answer at once, as this does
 
 ON_ITS_WAY = "This run is on its way to another worker. Please try again in a moment."
+LOST = "The worker that trained this was lost; another one is taking over."
 
 
 class WorkerLost(PoolError):

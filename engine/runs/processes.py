@@ -27,7 +27,7 @@ from typing import IO, Any
 
 from engine.runs.audience import PICTURE, WATCHING, opened
 from engine.runs.limits import Limits
-from engine.runs.pool import PoolError, WorkerLost
+from engine.runs.pool import LOST, PoolError, WorkerLost
 from engine.runs.recovery import Recovery
 from engine.runs.vitals import BenchVitals, Told
 from engine.runs.watching import WatchedPool
@@ -86,7 +86,7 @@ class _Worker:
                 self.pipe.send((number, verb, run_id, args))
             except (OSError, ValueError):
                 self.pending.pop(number, None)
-                raise WorkerLost("The worker that trained this was lost; another one is taking over.") from None
+                raise WorkerLost(LOST) from None
         return future
 
     def tell(self, number: int, run_id: str, message: Mapping[str, Any]) -> None:
@@ -220,7 +220,7 @@ class ProcessPool(WatchedPool, Recovery):
             worker.process.kill()
         worker.ready.clear()
         for future in list(worker.pending.values()):
-            future.set_exception(WorkerLost("The worker that trained this was lost; another one is taking over."))
+            future.set_exception(WorkerLost(LOST))
         worker.pending.clear()
 
     def _heard(self, worker: _Worker, message: bytes) -> None:
