@@ -2,14 +2,15 @@
 
 PYTHON ?= python3
 PORT ?= 8501
-JOBS ?= 2
+JOBS ?= $(if $(LAB),2,3)
+BROWSERS ?= 2
 MINUTES ?= 10
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test slow ci truths soak lint bench docker-lint chromium nginx clean
+.PHONY: help run test slow ci truths soak lint bench pictures docker-lint chromium nginx clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,11 +18,11 @@ help: ## List these commands
 run: .venv/.installed ## Install what is missing and start the playground on PORT (8501)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: $(if $(LAB),.venv/.installed-dev,lint chromium nginx) ## Lint, then every test that is not slow, JOBS (2) at a time; LAB=gan: only what concerns that lab, without a browser
+test: $(if $(LAB),.venv/.installed-dev,lint chromium nginx) ## Lint, then every test that is not slow, JOBS (3) at a time, BROWSERS (2) in browsers; LAB=gan: only what concerns that lab, without a browser
 	$(call several,not slow and not truths)
 	$(if $(LAB),,$(call browser,not slow and not truths))
 
-slow: .venv/.installed-dev chromium nginx ## The slow tests: what lessons claim; in a browser a lesson of each lab, and two pages as in a lecture hall; a minute of the soak
+slow: .venv/.installed-dev chromium nginx ## The slow tests: what lessons claim; in a browser a lesson of each lab, and two pages as in a lecture hall, a minute of the soak
 	$(call several,slow and not truths)
 	$(if $(LAB),,$(call browser,slow and not truths))
 
@@ -34,9 +35,12 @@ truths: .venv/.installed-dev chromium ## The long claims, before a release: more
 	HYPOTHESIS_PROFILE=truths $(call several,truths or hypothesis)
 	$(if $(LAB),,$(call browser,truths))
 
-# One process for each core; those with a browser one by one, since a browser and a server already share the cores.
-several = $(BIN)/python -m pytest -m "($(1)) and not browser" -n $(JOBS) --dist loadgroup -q $(LAB:%=--lab %)
-browser = $(BIN)/python -m pytest -m "($(1)) and browser" -q
+# On two cores three processes, since one of them mostly waits (for a cluster, a lease, a process that ends); two with a
+# browser, each of which has a server and a worker beside it.  What tests/conftest.py puts first is begun first.
+# Python keeps what it has compiled, whatever the environment says: each process else compiles all tests anew.
+pytest = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --dist loadgroup --no-loadscope-reorder
+several = $(pytest) -m "($(1)) and not browser" -n $(JOBS) $(LAB:%=--lab %)
+browser = $(pytest) -m "($(1)) and browser" -n $(BROWSERS)
 
 soak: .venv/.installed-dev ## Guests come and go for MINUTES (10), a worker is killed every minute, and nothing may be left; the result belongs in docs/soak.md
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
@@ -51,6 +55,9 @@ docker-lint: .venv/.installed-dev ## Hadolint on the Dockerfile
 
 bench: .venv/.installed-dev chromium nginx ## Run the benchmarks and print their tables
 	$(BIN)/python -m benchmarks
+
+pictures: .venv/.installed-dev chromium ## Draw the pictures of the home page and the README anew; LAB=gan: of one lab
+	$(BIN)/python -m pictures $(LAB)
 
 clean: ## Remove the virtual environment and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,8 +16,10 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
+from engine import runs
 from engine.runs import logs, token
-from ui import crowds, embed, ending, headers, live, monitor, owner, serving
+from engine.runs.limits import Limits
+from ui import absent, crowds, embed, ending, headers, live, monitor, owner, serving, takehome, teach
 from ui.inputs import data_set
 from ui.scene import version
 
@@ -31,11 +33,11 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 
     Until then nobody is answered, health included: docs/decisions/ready-before-healthy.md.
     """
-    from engine import runs
     from engine.runs.pool import PoolError
     from ui import imports
 
     pool = runs.start()  # first: its workers import while this process does
+    serving.log_once()
     try:
         imports.import_pages()
         try:
@@ -65,6 +67,8 @@ def on_script_error(error: Exception) -> bool:
 try:
     logs.begin("web")
     token.token()
+    runs.wanted()
+    Limits.from_environment()
 except ValueError as error:
     raise SystemExit(f"The playground cannot start. {error}") from None
 serving.room_for_sockets()
@@ -78,10 +82,17 @@ app = st.App(
         live.watch,
         embed.embed,
         embed.opening,
+        takehome.taking,
+        teach.notes,
         data_set.progress,
         monitor.health,
         monitor.metrics,
     ),
-    middleware=[Middleware(headers.Guarded), Middleware(crowds.Crowds), Middleware(owner.Named)],
+    middleware=[
+        Middleware(headers.Guarded),
+        Middleware(crowds.Crowds),
+        Middleware(owner.Named),
+        Middleware(absent.Answered),
+    ],
     on_script_error=on_script_error,
 )

@@ -19,6 +19,7 @@ const alone = () => Boolean(panel) || small.matches;
 const stage = new Stage({ stage: part("stage"), curves: part("curves") }, run, {
   chosen: (key) => !alone() || !stage.panels.some(([other]) => other === shown) || key === shown,
   height: (which) => (alone() || which === "stage" ? screen.clientHeight : undefined),
+  arrange: () => ({ fitted: alone() }),
 });
 
 status(part("told"), run, { unit, said });

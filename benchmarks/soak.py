@@ -225,12 +225,22 @@ def row(found: Found) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
+def _around(log: str, lines: int = 40) -> str:
+    """What is wrong in the server's log, each with `lines` from there on; the rest is who came and went."""
+    told, shown = log.splitlines(), set[int]()
+    for number, line in enumerate(told):
+        if WRONG.search(line):
+            shown |= set(range(max(0, number - 2), min(len(told), number + lines)))
+    return "\n".join(told[number] for number in sorted(shown))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--guests", type=int, default=10, help="how many are there at once")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="of what they do")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # and the server is stopped on the way out
     found = soak(args.minutes, guests=args.guests, seed=args.seed)
     print(f"seed {found.seed}; acts: {dict(found.tally.acts.most_common())}")
     for sentence, count in found.tally.said.most_common():
@@ -238,7 +248,7 @@ def main() -> None:
     for name, (slope, error, mean) in found.slopes.items():
         print(f"memory of the {name}: {mean:.0f} MB, {slope:+.2f} ± {error:.2f} % in ten minutes")
     if found.faults:
-        print(found.log, file=sys.stderr)
+        print(_around(found.log), file=sys.stderr)
     print("\n".join(found.faults) or "Nothing is left, and nothing went wrong.")
     print(row(found))
     judged = found.slopes if found.minutes >= SETTLED else {}

@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("list", help="every lab with the question it asks")
     commands.add_parser("doctor", help="whether this host is healthy, and why not")  # engine/doctor: it needs no torch
     fetch = commands.add_parser("fetch", help="fetch a data set now, for when there is no network later")
-    fetch.add_argument("data", choices=[name for name in images.DATASETS if name != "digits"])
+    fetch.add_argument("data", choices=[name for name in images.DATASETS if name not in images.HERE])
     check = commands.add_parser("check", help="whether a lab keeps the whole contract; ends with 1 if it does not")
     check.add_argument("lab")
     check.add_argument("--quick", action="store_true", help="leave out what trains for longer")

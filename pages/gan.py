@@ -39,4 +39,8 @@ def _suit(player: Player) -> None:
     player.turn(**FOR_DIGITS)
 
 
-lab_page(SLUG, extra=extra)
+def unit(config: Any) -> str:
+    return "Stage" if config.slow_motion else "Round"
+
+
+lab_page(SLUG, extra=extra, unit=unit)

@@ -140,6 +140,7 @@ CI_SEEDS = 2  # of a slow claim over seeds; the others belong to `make truths`
 BUDGET = 25.0  # CPU seconds of a lab's tests that are fast, and as many again of its slow ones
 SPENT = pytest.StashKey[dict[tuple[str, str], float]]()
 BEGAN = pytest.StashKey[float]()
+LABS = frozenset(engine.labs())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -151,15 +152,24 @@ def _lab(item: pytest.Item) -> str:
     if item.path.parent.parent == ROOT / "tests" / "labs":
         return item.path.parent.name
     values = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
-    return next((v for v in values if isinstance(v, str) and v in engine.labs()), "")
+    return next((v for v in values if isinstance(v, str) and v in LABS), "")
+
+
+def _waits(item: pytest.Item) -> bool:
+    """Whether it waits more than it computes: for a cluster, or for guests to have come and gone."""
+    return item.get_closest_marker("xdist_group") is not None or item.path.name == "test_soak.py"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of one file, and of one lab in a file over all labs, run in one process: they share what was trained."""
+    """Tests of one file, and of one lab in a file over all labs, run in one process: they share what was trained.
+
+    Those that mostly wait begin first, while others have something to do, and not one core alone at the end.
+    """
+    items.sort(key=_waits, reverse=True)
     if wanted := config.getoption("--lab"):
-        if wanted not in engine.labs():
-            raise pytest.UsageError(f"--lab {wanted}: there is no such lab; choose one of {', '.join(engine.labs())}")
+        if wanted not in LABS:
+            raise pytest.UsageError(f"--lab {wanted}: there is no such lab; choose one of {', '.join(sorted(LABS))}")
         others = [item for item in items if _lab(item) != wanted]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if _lab(item) == wanted]

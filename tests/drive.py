@@ -120,6 +120,13 @@ def reset(app: AppTest, slug: str) -> AppTest:
     return act(app, slug, lambda run: run.reset())
 
 
+def turn(app: AppTest, slug: str) -> AppTest:
+    """Turn a live knob, a number, as far as it goes."""
+    knobs = player(app, slug).config.knobs().values()
+    knob = next(spec for spec in knobs if spec.live and spec.kind == "float")
+    return act(app, slug, lambda run: run.update({knob.name: knob.high}))
+
+
 def play(app: AppTest, slug: str) -> None:
     """Play; a run that is before the step that the transport was told as the end of a lesson stops there."""
     run, [transport] = run_of(app, slug), told(app, "transport")

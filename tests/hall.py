@@ -43,7 +43,7 @@ class Hall:
     def ack(self, viewer: int, n: int, run: str = "run0") -> None:
         self.viewers.hear(viewer, "run0", {"type": "ack", "n": n, "run": run})
 
-    def act(self, viewer: int, kind: str, **told: Any) -> dict[str, Any]:
+    def act(self, viewer: int, kind: str, /, **told: Any) -> dict[str, Any]:
         """Somebody does something to the first run; what is answered, to whoever did it."""
         told = {"id": f"act-{next(self.ids):08}", **told}
         self.viewers.hear(viewer, "run0", {"type": kind, **told})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 import engine
+from engine.contract.facts import Facts
 from ui.lesson import Lesson, lessons
 
 
@@ -33,3 +34,25 @@ def config(slug: str, name: str, *, beside: bool = False, **knobs: Any) -> Any:
     found = chosen.compared(config_class) if beside else chosen.config(config_class)
     assert found is not None, f"the lesson {name} has no second run"
     return dataclasses.replace(found, **knobs)
+
+
+def happens(
+    chosen: Lesson, facts: Callable[..., dict[str, Any]], seed: int
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The facts of both runs of a lesson, of which what happened must be true, in two paragraphs.
+
+    `facts(name, seed=, beside=)` are those of one of them; without a second run there are none of it.
+    """
+    here = facts(chosen.slug, seed=seed)
+    there = None if chosen.beside is None else facts(chosen.slug, beside=True, seed=seed)
+    assert chosen.holds(here, there), (here, there)
+    assert chosen.said(here, there).count("\n\n") == 1
+    return here, there
+
+
+def otherwise(chosen: Lesson, here: Facts, there: Facts | None = None, *, never: str) -> str:
+    """What is told of a run in which it did not happen: what it did (its fact `told`), and `never` those words."""
+    assert not chosen.holds(here, there)
+    said = chosen.said(here, there)
+    assert never not in said and str(here["told"]) in said
+    return said

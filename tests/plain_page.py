@@ -22,8 +22,8 @@ HOME = "http://plain.test/"  # nobody answers there but `_answer`
 PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><style>
 @font-face { font-family: Inter; src: url(assets/fonts/inter-latin.woff2); font-weight: 100 900 }
 body { margin: 0; padding: 16px; background: var(--st-background-color) }
-@media (min-width: 640px) { main { width: 64% } .beside { width: 50% } }
-</style><main></main><script type="module">
+@media (min-width: 640px) { main { width: 64% } .beside { width: max(50%, min(100%, 300px)) } }
+</style><main></main><script src="tests/misprints.js"></script><script type="module">
 const { mount } = await import("./assets/scene.js");
 const main = document.querySelector("main"), shown = new Map(), ends = new Map();
 const moment = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -49,7 +49,8 @@ window.clear = () => {
   ends.clear();
 };
 
-const seen = ":not(.spoken, .spoken *, .words *)"; // words scroll in their panel
+// Words scroll in their panel, and on a phone a legend does.
+const seen = () => `:not(.spoken, .spoken *, .words *${innerWidth > 640 ? "" : ", .legend *"})`;
 const right = (element) => element.getBoundingClientRect().right;
 const colours = (canvas) => {
   const { width, height } = canvas;
@@ -57,14 +58,15 @@ const colours = (canvas) => {
   return new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer)).size;
 };
 
-// For every panel: its title, its words, how far it reaches beyond the window, and how many colours are on each canvas.
+// For every panel: its title, its words, how far it reaches beyond the window, the colours on each canvas, misprints.
 window.look = async () => {
   await moment();
   return [...shown].flatMap(([scene, root]) => [...root.querySelectorAll("section.panel")].map((panel) => ({
     scene,
     title: panel.querySelector("h3").innerText.trim(),
     words: panel.querySelector(".words")?.innerText.trim() ?? null,
-    beyond: Math.max(...[panel, ...panel.querySelectorAll(seen)].map(right)) - innerWidth,
+    misprints: [...panel.querySelectorAll("canvas")].flatMap(window.misprints),
+    beyond: Math.max(...[panel, ...panel.querySelectorAll(seen())].map(right)) - innerWidth,
     colours: [...panel.querySelectorAll("canvas")].map(colours),
   })));
 };
@@ -104,7 +106,8 @@ class PlainPage:
         self.page.evaluate("([scenes, theme]) => draw(scenes, theme)", [packed, themes()[mode]])
 
     def look(self) -> list[dict[str, Any]]:
-        """Of every panel: `scene`, `title`, `words`, `beyond` (px beyond the window), `colours` (on each canvas).
+        """Of every panel: `scene`, `title`, `words`, `beyond` (px beyond the window), `colours` (on each canvas),
+        `misprints` (see tests/misprints.js).
 
         `words` is None for what is drawn; a table that is too wide for its panel scrolls in it.
         """
@@ -123,7 +126,7 @@ def _answer(route: Route) -> None:
     name = route.request.url.removeprefix(HOME).partition("?")[0]
     if not name:
         route.fulfill(body=PAGE, content_type="text/html")
-    elif name.startswith("assets/") and (ROOT / name).is_file():
+    elif (name.startswith("assets/") or name == "tests/misprints.js") and (ROOT / name).is_file():
         route.fulfill(path=ROOT / name, content_type=mimetypes.guess_type(name)[0] or "application/octet-stream")
     else:
         route.fulfill(status=404)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,6 +60,80 @@ def home(request: pytest.FixtureRequest) -> Iterator[Pool]:
     yield pool
     for run_id in pool.ids():
         pool.close_run(run_id)
+
+
+def within(pool: Pool, act: Callable[[Any], Any]) -> Any:
+    """Do something where the runs are known: to the pool itself, or to the desk of its cluster.
+
+    Give a lambda, or a function within a function: such travel as they are, others by name.  Answers must travel too.
+    """
+    desk = getattr(pool, "_desk", None)
+    if desk is None:
+        return act(pool)
+    import ray
+
+    return ray.get(desk.__ray_call__.remote(act), timeout=60.0)
+
+
+@contextlib.contextmanager
+def keeping_in(pool: Pool, folder: Path) -> Iterator[None]:
+    """What the pool puts away lies in a new place below this folder meanwhile."""
+
+    def set_to(data: str | None, folder: Path | None = None) -> tuple[str | None, Path | None]:
+        def act(there: Any) -> tuple[str | None, Path | None]:
+            before = os.environ.pop("PLAYGROUND_DATA", None), there._folder
+            os.environ.update({} if data is None else {"PLAYGROUND_DATA": data})
+            there._folder = folder
+            return before
+
+        before: tuple[str | None, Path | None] = within(pool, act)
+        return before
+
+    before = set_to(str(folder))
+    yield
+    set_to(*before)
+
+
+@contextlib.contextmanager
+def read_by(pool: Pool, kind: str, reader: str) -> Iterator[None]:
+    """What is of this kind is read by another reader meanwhile."""
+
+    def set_to(reader: str | None) -> str | None:
+        def act(there: Any) -> str | None:
+            before: str | None = there.readers.pop(kind, None)
+            there.readers.update({} if reader is None else {kind: reader})
+            return before
+
+        before: str | None = within(pool, act)
+        return before
+
+    before = set_to(reader)
+    yield
+    set_to(before)
+
+
+def parked(pool: Pool, *runs: Run) -> bool:
+    """Whether all of these are put away."""
+    ids = [run.id for run in runs]
+    return bool(within(pool, lambda there: all(there._records[run_id].parked for run_id in ids)))
+
+
+def places(pool: Pool, *runs: Run) -> list[int | None]:
+    """The benches of these."""
+    ids = [run.id for run in runs]
+    found: list[int | None] = within(pool, lambda there: [there._records[run_id].place for run_id in ids])
+    return found
+
+
+def later(pool: Pool, *runs: Run, seconds: float) -> None:
+    """So many seconds have passed since somebody asked for these, and those beside them, or left them."""
+    ids = [run.id for run in runs]
+
+    def act(there: Any) -> None:
+        for record in {each for run_id in ids for each in there._records[run_id].together}:
+            record.asked, record.left = record.asked - seconds, record.left - seconds
+
+    within(pool, act)
 
 
 def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 30.0) -> Look:

@@ -22,15 +22,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from playwright.sync_api import Browser, Locator, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parent.parent
 START = 120.0  # seconds until a server answers: it imports all labs first, here and in its workers
 PATIENCE = 40.0  # seconds until something that must happen counts as not happening, on a busy machine too
 VIEWPORT: ViewportSize = {"width": 1400, "height": 1000}
-PROBES = re.compile(
-    r"/[a-z_]+/_stcore/(health|host-config)$"
-)  # Streamlit's own, below a deep link: refused, then right
+# Below a deep link Streamlit's script asks first beside the page where its server is, is refused, and then asks above.
+PROBES = re.compile(r"/[a-z_]+/_stcore/(health|host-config)$")
+# What a console says that is not ours, each with whose it is.
+FOREIGN = (
+    # Plotly's, of its own canvas.
+    re.compile(r"^Canvas2D: Multiple readback operations using getImageData"),
+    # Chromium's, where it has no graphics card.
+    re.compile(r"^\[\.WebGL-\w+\]\s?GL Driver Message .* GPU stall due to ReadPixels"),
+)
 # What hover draws and what a visitor picks must not be in a picture that is compared.
 PICTURES = """(canvases) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
   done(canvases.map((canvas) => `${canvas.width}x${canvas.height} ${canvas.toDataURL()}`)))))"""
@@ -43,6 +49,10 @@ VALUES = """(knobs) => [...knobs.querySelectorAll('[role=slider], input, [aria-c
 # What the policy of a page does not allow it to load or to run.
 REFUSED = """addEventListener('securitypolicyviolation', (event) => console.error(
   `The policy of ${event.documentURI} refuses ${event.blockedURI} as ${event.effectiveDirective}: ${event.sample}`))"""
+# As if the tab had been here before, and "All" of the pictures had been pressed: see assets/live/front.js.
+UNFOLDED = """try { sessionStorage.setItem('playground.tabs', JSON.stringify({ [location.pathname]: ['*'] })) }
+  catch { /* a frame that may keep nothing */ }"""
+ICON = re.compile(r"[a-z_]+")  # the name of a symbol, which a font draws
 T = TypeVar("T")
 
 
@@ -52,11 +62,11 @@ def described(panel: Locator) -> str:
 
 
 class Visitor:
-    """One browser tab.  `problems` holds what went wrong in its console, what the policy of a page refused, and who
-    else was asked for something; `close` ends its whole browser context.
+    """One browser tab.  `problems` holds errors and warnings in its console, what the policy of a page refused, and
+    who else was asked for something.
     """
 
-    def __init__(self, page: Page, address: str) -> None:
+    def __init__(self, page: Page, address: str, *, folded: bool = False) -> None:
         self.page, self.address, self.slug = page, address, ""
         self.problems: list[str] = []
         page.set_default_timeout(PATIENCE * 1000)
@@ -66,10 +76,12 @@ class Visitor:
         page.on("request", lambda asked: self._asked(asked.url))
         page.on("websocket", lambda socket: self._asked(socket.url))
         page.add_init_script(REFUSED)
+        if not folded:
+            page.add_init_script(UNFOLDED)
 
     def _said(self, kind: str, text: str, url: str) -> None:
-        if kind == "error" and not PROBES.search(url):
-            self.problems.append(f"{text} ({url})")
+        if kind in ("error", "warning") and not PROBES.search(url) and not any(known.search(text) for known in FOREIGN):
+            self.problems.append(f"{kind}: {text} ({url})")
 
     def _answered(self, status: int, url: str) -> None:
         if status >= 400 and not PROBES.search(url):
@@ -114,7 +126,8 @@ class Visitor:
         return self.page.locator("section.panel", has_text=title).first
 
     def button(self, label: str) -> Locator:
-        return self.page.get_by_role("button", name=re.compile(rf"(^|\s){re.escape(label)}(\s|$)"))
+        end = "$" if label in ("Play", "Step") else r"(\s|$)"  # others are "Play to the moment", "Step D"
+        return self.page.get_by_role("button", name=re.compile(rf"(^|\s){re.escape(label)}{end}"))
 
     # ----------------------------------------------------------------- the player
 
@@ -199,10 +212,11 @@ class Visitor:
         return found
 
     def notices(self) -> list[str]:
-        """Every sentence in a coloured box, but for the hint where curves will be, and below the timeline."""
+        """Every line in a coloured box, but for the hint where curves will be, and below the timeline."""
         boxes = self.page.get_by_test_id("stAlert").filter(has_not_text="Press Play: ")
         said = self.page.locator(".live .notice").all_inner_texts()
-        return [text.rpartition("\n")[2] for text in boxes.all_inner_texts()] + [text for text in said if text]
+        lines = [line for text in boxes.all_inner_texts() for line in text.splitlines()]
+        return [line for line in lines if line and not ICON.fullmatch(line)] + [text for text in said if text]
 
     def tracebacks(self) -> int:
         return self.page.get_by_test_id("stException").count()
@@ -282,16 +296,44 @@ def part(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def visit(browser: Browser, address: str, **context: Any) -> Iterator[Visitor]:
-    """A visitor with a browser context of their own.  At the end their console must be free of errors.
+def visit(browser: Browser, address: str, *, folded: bool = False, **context: Any) -> Iterator[Visitor]:
+    """A visitor with a profile of their own.  At the end their console must be free of errors.
 
+    They have opened every picture of a stage, unless they come for the first time: `folded`.
     They ask for reduced motion: what would move by itself stands still, so that pictures can be compared.
     """
     wishes = {"viewport": VIEWPORT, "color_scheme": "light", "reduced_motion": "reduce", **context}
-    with contextlib.closing(browser.new_context(**wishes)) as own:
-        visitor = Visitor(own.new_page(), address)
+    with _profile(browser, address, wishes) as own:
+        visitor = Visitor(own.new_page(), address, folded=folded)
         yield visitor
         assert visitor.problems == [], visitor.problems
+
+
+_FREE: dict[str, list[BrowserContext]] = {}  # contexts in which nobody is, by what was wished of them
+
+
+@contextlib.contextmanager
+def _profile(browser: Browser, address: str, wishes: dict[str, Any]) -> Iterator[BrowserContext]:
+    """A browser context without cookies, storage or tabs; of those before it has only what Chromium had fetched and
+    compiled, since that is more than half of the work of a first page.
+    """
+    free = _FREE.setdefault(repr(sorted(wishes.items())), [])
+    own = free.pop() if free else browser.new_context(**wishes)
+    try:
+        yield own
+        tab = own.new_page()
+        for page in own.pages:
+            if page is not tab:
+                page.close()
+        own.clear_cookies()
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(address))
+        wipe = own.new_cdp_session(tab)
+        wipe.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+        tab.close()
+    except BaseException:
+        own.close()
+        raise
+    free.append(own)
 
 
 # --------------------------------------------------------------------- a server of one's own

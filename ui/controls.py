@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,7 +24,9 @@ __all__ = ["controls", "set_config", "share_url", "undo"]
 C = TypeVar("C", bound=Config)
 
 LONG = 200  # more whole numbers than this are typed and not slid
+WIDE = 70  # pixels of a box for a number of two or three digits
 FEW = 5  # choices that fit side by side
+LINES = "  \n"  # between the sentences of one box
 
 
 def controls(
@@ -34,15 +37,20 @@ def controls(
     hidden: Collection[str] = (),
     disabled: Collection[str] = (),
     show: Collection[str] = (),
+    first: Collection[str] = (),
+    opened: Collection[str] = (),
+    above: AbstractContextManager[Any] | None = None,
     notices: AbstractContextManager[Any] | None = None,
 ) -> C:
     """Draw the knobs of `config_class` where the script stands, and return what they are set to.
 
     `groups` maps titles to knobs, in order; without it each knob's own `group` is used.  `hidden` are not drawn (nor
     are those that the link hides), `disabled` are drawn but cannot be turned; a knob that holds text is drawn only if
-    `show` names it.  What was turned brings along what `Config.settle` says.  If the settings do not go together, a
-    sentence says so and the last Config that did is returned.
-    What is wrong with the link is said in the container `notices`, or above the knobs.
+    `show` names it.  Above the groups, in the container `above` if there is one, stand those in `opened`, which a
+    lesson is about, and without a lesson those in `first`, which the page's question is about.  What was turned brings
+    along what `Config.settle` says.  If the settings do not go together, a sentence says so and the last Config that
+    did is returned.
+    What is wrong with the link, or still to be given, is said in the container `notices`, or above the knobs.
     """
     here = settings(slug, config_class)
     knobs = config_class.knobs()
@@ -70,36 +78,50 @@ def controls(
     except ConfigError as error:
         text = error.knob in knobs and knobs[error.knob].kind == "text"
         if text or isinstance(error, StillMissing):  # nothing is wrong: something is still to be given
-            missing = f"{error.allowed}. Until then the run keeps what it has."
+            missing = f"Still to be given: {error.allowed}. Until then Play trains with what the run had before."
         else:
             refused = f"{error} The run keeps the last settings that go together."
 
     with notices or st.container():
-        for sentence in here.notices:
-            st.warning(plain(sentence), icon=":material/link_off:")
-    if missing:
-        st.info(plain(missing), icon=":material/edit:")
+        if here.notices:  # one box, a line for each
+            st.warning(LINES.join(map(plain, here.notices)), icon=":material/link_off:")
+        if missing:  # beside Play, which would train on with what the run has
+            st.info(plain(missing), icon=":material/edit:")
     if refused:
         st.error(plain(refused), icon=":material/block:")
         st.button("Back to those settings", key=f"{slug}.back", on_click=whole(_show), args=(here,))
-    _toolbar(slug, config_class, here)
     out_of_sight = {
         *hidden,
         *theme.hidden_knobs(),
         *(n for n, k in knobs.items() if k.kind == "text" and n not in show),
     }
+
+    def draw(names: Sequence[str], *, alone: bool = False) -> None:
+        for spec in [knobs[name] for name in names]:
+            if alone and spec.called:  # not under the title of its group
+                spec = dataclasses.replace(spec, label=capital(spec.called))
+            _draw(_key(slug, spec), spec, value=values[spec.name], disabled=spec.name in disabled)
+
+    applying = [n for n, k in knobs.items() if n not in out_of_sight and _applies(k, knobs=knobs, values=values)]
+    tried = [name for name in opened if name in applying] or [name for name in first if name in applying]
+    further = [name for name in show if name in applying and name not in tried]
+    with above or st.container(), st.container(key="lesson_knobs" if opened else "try"):
+        _toolbar(slug, config_class, here, title="Try this" if tried else "")
+        draw(tried, alone=True)
+    with above or st.container():
+        draw(further, alone=True)
     for place, (title, names) in enumerate(_grouped(knobs, groups).items()):
-        seen = [knobs[n] for n in names if n not in out_of_sight and _applies(knobs[n], knobs=knobs, values=values)]
+        seen = [name for name in names if name in applying and name not in (*tried, *further)]
         if not seen:
             continue
         if not title:
             box, open_ = st.container(), True
         else:  # what is folded away is not drawn: every widget on the page costs time in every frame
-            box = st.expander(title, expanded=place < 1, key=f"{slug}.group.{place}", on_change="rerun")
+            box = st.expander(title, expanded=not tried and place < 1, key=f"{slug}.group.{place}", on_change="rerun")
             open_ = box.open
         with box:
-            for spec in seen if open_ else ():
-                _draw(_key(slug, spec), spec, value=values[spec.name], disabled=spec.name in disabled)
+            if open_:
+                draw(seen)
     if any(spec.live for spec in knobs.values()):
         st.caption(":primary[●] changes at once, while it trains. Any other change restarts the run.")
     write_link(here)
@@ -120,8 +142,10 @@ def unread(slug: str, here: Settings) -> dict[str, Value]:
     return {} if here.stale else {name: value for name, value in turned.items() if not here.echoes(name, value)}
 
 
-def _toolbar(slug: str, config_class: type[Config], here: Settings) -> None:
-    with st.container(horizontal=True, key=f"{slug}.toolbar", gap="small"):
+def _toolbar(slug: str, config_class: type[Config], here: Settings, *, title: str) -> None:
+    with st.container(horizontal=True, key=f"{slug}.toolbar", gap="small", vertical_alignment="center"):
+        if title:
+            st.markdown(f"**{title}**", width="stretch")
         st.button(
             "Undo", key=f"{slug}.undo", icon=":material/undo:", type="tertiary",
             disabled=not here.past, on_click=whole(undo), args=(slug,),
@@ -239,14 +263,14 @@ def _layers(label: str, spec: Knob, *, key: str, help: str, disabled: bool) -> N
                 "", key=f"{key}.more", icon=":material/add:", help="Add one", on_click=whole(_more), args=(key, spec),
                 disabled=disabled or len(sizes) >= spec.length[1],
             )  # fmt: skip
-        with st.container(horizontal=True, gap="small"):
+        with st.container(horizontal=True, gap="xsmall"):
             for place, size in enumerate(sizes):
                 cell = f"{key}.{place}"
                 if cell not in st.session_state:
                     st.session_state[cell] = size
                 st.number_input(
                     f"{label} {place + 1}", min_value=int(spec.low or 0), max_value=int(spec.high or 0), step=1,
-                    value=st.session_state[cell], key=cell, label_visibility="collapsed", width=104, disabled=disabled,
+                    value=st.session_state[cell], key=cell, label_visibility="collapsed", width=WIDE, disabled=disabled,
                     on_change=whole(_resize), args=(key, place),
                 )  # fmt: skip
 

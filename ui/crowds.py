@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine import runs
+from engine.live import protocol
 from engine.runs.limits import Limits
 from ui import monitor
 from ui.owner import is_bare, name_of
@@ -55,6 +56,12 @@ def _full(sentence: str) -> Response:
     return HTMLResponse(
         _FULL.format(sentence=sentence), status_code=503, headers={"Retry-After": "60", "Cache-Control": "no-store"}
     )
+
+
+def _tell(browser: str, sentence: str) -> None:
+    """Say something on the pages of a browser: the uploader (Streamlit 1.67) shows of an answer its number alone."""
+    for watch in runs.current().watches(browser):
+        watch.deliver(protocol.status({"refused": sentence}))
 
 
 @contextlib.contextmanager
@@ -127,6 +134,7 @@ class Crowds:
             answer = None
         if answer is not None:
             monitor.refused("upload", answer.status_code)
+            _tell(name, f"The file was not uploaded. {bytes(answer.body).decode()}")
             await answer(scope, receive, send)
             return
         self.uploaded.setdefault(name, deque()).append((time.monotonic(), megabytes))

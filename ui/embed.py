@@ -21,9 +21,9 @@ from engine.contract.knobs import Knob, Value
 from engine.runs.pool import Crowded, PoolError
 from ui import headers, monitor
 from ui.controls import LONG, applies_to, grid, number
+from ui.head import head, script
 from ui.link import RESERVED, read_params
-from ui.live import ASSETS, HEAD, from_here
-from ui.scene import version
+from ui.live import ASSETS, from_here
 from ui.words import capital
 
 LARGEST = 64 * 1024  # bytes of what is posted
@@ -57,17 +57,11 @@ def iframe(base: str, slug: str, config: Config) -> str:
 
 # ---------------------------------------------------------------------- the page
 
-_PAGE = (
-    HEAD
-    + """\
-<link rel="stylesheet" href="assets/embed.css?v={version}">
-<script type="application/json" id="lab">{lab}</script>
-<script type="module" src="assets/embed.js?v={version}"></script>
-</head>
+_BODY = """\
 <body>
 <main class="embed">
 <div class="heading"><h1>{title}</h1><select class="panels" aria-label="Panel" hidden></select></div>
-<div class="screen">{still}<div class="stage"></div><div class="curves"></div></div>
+<div class="screen"><h2 class="spoken">Its pictures</h2>{still}<div class="stage"></div><div class="curves"></div></div>
 <div class="bar"><div class="transport"></div><div class="timeline"></div></div>
 <div class="told"></div>
 <div class="knobs"></div>
@@ -75,18 +69,8 @@ _PAGE = (
 </body>
 </html>
 """
-)
 _GONE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Nothing to show</title>
-<base href="../">
-<link rel="stylesheet" href="assets/live.css?v={version}">
-</head>
-<body><main><h1>Nothing to show</h1><p>There is no lab here that can be shown. The gallery has those that there are.</p>
+<body><main><h1>Nothing to show</h1><p>There is no lab here that can be shown. Home has those that there are.</p>
 </main></body>
 </html>
 """
@@ -100,13 +84,11 @@ def _page(request: Request) -> Response:
     try:
         card, config_class = registry.card(slug), engine.lab(slug).Config
     except (KeyError, CardError):
-        return HTMLResponse(_GONE.format(version=version()), status_code=404, headers=policy)
-    lab = _lab(card, config_class, dict(request.query_params))
-    page = _PAGE.format(
-        title=html.escape(card.question), version=version(), lab=json.dumps(lab).replace("<", "\\u003c"),
-        still=_still(card),
-    )  # fmt: skip
-    return HTMLResponse(page, headers=policy)
+        return HTMLResponse(head("Nothing to show") + _GONE, status_code=404, headers=policy)
+    lab = json.dumps(_lab(card, config_class, dict(request.query_params))).replace("<", "\\u003c")
+    more = f'<script type="application/json" id="lab">{lab}</script>\n{script("embed.js")}'
+    begun = head(card.question, "live/controls.css", "embed.css", more=more)
+    return HTMLResponse(begun + _BODY.format(title=html.escape(card.question), still=_still(card)), headers=policy)
 
 
 def _still(card: Card) -> str:

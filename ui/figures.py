@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ FONT = "Inter, sans-serif"
 DESK, HALL = 14, 19  # pixels of the text in a figure
 LETTER = 0.56  # of the size of the type is as wide as a letter of a title, on average
 LABELS = 60  # pixels on the left of the axes, above which a title stands too
+HEADING = re.compile(r"^#+ ", re.MULTILINE)  # whatever its level in a lab: the next below that of a panel
 Picked = Callable[[dict[str, Any]], None]
 
 
@@ -59,8 +61,10 @@ def _draw(figure: Figure, key: str, picked: Picked) -> None:
             config = _config()
             spec = _themed(figure.spec, _colours()) | {"config": config, "usermeta": _CANVAS}
             spec["title"] = spec["title"] | {"text": _in_lines(spec["title"]["text"], config["title"]["fontSize"])}
-            rows = pd.DataFrame(dict(figure.data))
-            st.vega_lite_chart(rows, spec, key=f"{key}.{figure.key}", theme=None, width="stretch", height=figure.height)
+            # By name, and not as the chart's own: those Streamlit gives it only when it has been drawn once, and Vega
+            # warns that an axis of nothing has no extent.
+            spec["datasets"] = {spec["data"]["name"]: pd.DataFrame(dict(figure.data))}
+            st.vega_lite_chart(spec=spec, key=f"{key}.{figure.key}", theme=None, width="stretch", height=figure.height)
         case Table():
             st.markdown(_table(figure))
         case Text(tone="hint"):
@@ -68,7 +72,7 @@ def _draw(figure: Figure, key: str, picked: Picked) -> None:
         case Text(tone="note"):
             st.caption(figure.text)
         case Text():
-            st.markdown(figure.text)
+            st.markdown(HEADING.sub("#### ", figure.text))
         case Formula():
             st.latex(figure.latex)
         case Picture():
@@ -90,7 +94,7 @@ def _in_lines(title: str, size: int) -> str | dict[str, str]:
 def _table(table: Table) -> str:
     rule = [":--", *["--:"] * (len(table.header) - 1)]
     lines = [f"| {' | '.join(map(minus, row))} |" for row in (table.header, rule, *table.rows)]
-    return "\n".join(([f"##### {table.title}", ""] if table.title else []) + lines)
+    return "\n".join(([f"#### {table.title}", ""] if table.title else []) + lines)
 
 
 _CANVAS = {"embedOptions": {"renderer": "canvas"}}  # half the work of SVG when the data change often

@@ -14,14 +14,14 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
-from engine import Config
+from engine import Config, ConfigError
 
 RESERVED = frozenset(
     {"run", "step", "did", "at", "view", "hide", "lesson", "compare"}
 )  # keys of a link that are not knobs
 BACK = "shell.back"  # the address is one that the browser has gone back or forward to, and nobody has read it yet
 STRANGERS = 3  # names in a link that are no knobs and get a sentence each
-ECHO = 1.0  # seconds in which a message may still bring what a knob showed before it was changed for the visitor
+ECHO = 3.0  # seconds in which a message may still bring what a knob showed before it was changed for the visitor
 KEPT = 20  # earlier Configs that Undo can bring back
 
 
@@ -37,6 +37,7 @@ class Settings:
     lesson_due: bool = False  # the link names a lesson and no knob: the lesson's own settings are wanted
     visit: int = -1
     replaced: tuple[float, Config] | None = None  # when the knobs were last changed for the visitor, and from what
+    left: tuple[float, str | None] | None = None  # when the lesson was changed for the visitor, and from which
     links: deque[frozenset[tuple[str, str]]] = field(default_factory=lambda: deque(maxlen=50))
 
     def echoes(self, name: str, value: object) -> bool:
@@ -44,6 +45,15 @@ class Settings:
         if self.replaced is None or time.monotonic() - self.replaced[0] > ECHO:
             return False
         return bool(value == getattr(self.replaced[1], name))
+
+    def go_to(self, lesson: str | None) -> None:
+        """Put another lesson in force than its row of choices says."""
+        if lesson != self.lesson:
+            self.left, self.lesson = (time.monotonic(), self.lesson), lesson
+
+    def lags(self, lesson: str | None) -> bool:
+        """Whether the row of lessons may say `lesson` only because it was in force until a moment ago."""
+        return self.left is not None and lesson == self.left[1] and time.monotonic() - self.left[0] <= ECHO
 
     def replace(self, config: Config) -> None:
         """Put `config` in force, and remember the one before it."""
@@ -69,7 +79,8 @@ def settings(slug: str, config_class: type[Config]) -> Settings:
     lesson, link = query.get("lesson"), _asked(query)
     visit = st.session_state.get("shell.visit", 0)
     back = st.session_state.pop(BACK, False)  # last: what ends this run ends it before anything has changed
-    if here.visit != visit:
+    arrived = here.visit != visit
+    if arrived:
         here.visit, new = visit, bool(link)
     elif back:
         new = not here.links or link != here.links[-1]
@@ -77,7 +88,11 @@ def settings(slug: str, config_class: type[Config]) -> Settings:
         new = bool(link) and link not in here.links
     if new:
         here.links.append(link)
-        here.lesson, here.lesson_due = lesson, lesson is not None and not params
+        if arrived:  # no row of lessons has been seen yet that could say another
+            here.lesson = lesson
+        else:
+            here.go_to(lesson)
+        here.lesson_due = lesson is not None and not params
         if not here.lesson_due:
             before = here.config
             _take(here, config_class, params)
@@ -156,13 +171,17 @@ def read_params(config_class: type[Config], params: Mapping[str, str]) -> tuple[
     knobs = config_class.knobs()
     strangers = [name for name in params if name not in knobs]
     config, errors = config_class.salvage({name: text for name, text in params.items() if name in knobs})
-    said = []
+    said, told = [], set()
     for error in errors:
         if error.knob not in params:  # what the link does say needs what it does not say
             said.append(f"This link is not complete: {error.allowed}. Its settings are left out.")
+        elif error.knob in told:  # the default that took its place clashes with the others
+            said.append(f"What else the link sets does not go with that: {error.allowed}. It is left out.")
         else:
+            told.add(error.knob)
             used = knobs[error.knob].format(getattr(config, error.knob))
-            said.append(f"In the link, {error} {f'Using {used} instead' if used else 'It is left out'}.")
+            asked = ConfigError(error.knob, params[error.knob], error.allowed)  # in the link's own words
+            said.append(f"In the link, {asked} {f'Using {used} instead' if used else 'It is left out'}.")
     for name in strangers[:STRANGERS]:
         close = difflib.get_close_matches(name[:40], knobs, n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""

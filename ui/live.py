@@ -19,8 +19,8 @@ from engine.contract import registry
 from engine.live import protocol
 from engine.live.relay import Closed, goodbye, relay
 from ui import headers, monitor
+from ui.head import head, script
 from ui.owner import name_of
-from ui.scene import version
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -79,29 +79,12 @@ def from_here(asked: HTTPConnection) -> bool:
     return origin != "null" and urlsplit(origin).netloc in (asked.headers.get("host", ""), *allowed)
 
 
-# How each page without Streamlit begins.
-HEAD = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<base href="../">
-<link rel="icon" href="assets/favicon.svg">
-<link rel="stylesheet" href="assets/live.css?v={version}">
-<link rel="stylesheet" href="assets/live/controls.css?v={version}">
-"""
-_PAGE = (
-    HEAD
-    + """\
-<script type="application/json" id="lab">{labels}</script>
-<script type="module" src="assets/live.js?v={version}"></script>
-</head>
+_BODY = """\
 <body>
 <main data-run="{run}">
 <h1>{title}</h1>
 <div class="told"><p role="status">{status}</p></div>
+<h2 class="spoken">Its pictures</h2>
 <div class="stage"></div>
 <div class="curves"></div>
 <dl class="settings" aria-label="Settings"></dl>
@@ -109,7 +92,6 @@ _PAGE = (
 </body>
 </html>
 """
-)
 
 
 def _page(request: Request) -> Response:
@@ -122,12 +104,13 @@ def _page(request: Request) -> Response:
     policy = headers.own(request.headers.get("host", ""))
     if run is None:
         said = "This run is not here any more. Ask whoever sent you the address for a new one."
-        page = _PAGE.format(title="Nothing to watch", version=version(), run="", status=said, labels="{}")
-        return HTMLResponse(page, status_code=404, headers=policy)
-    title = html.escape(registry.card(run.slug).question)
+        return HTMLResponse(_watched("Nothing to watch", "", said, {}), status_code=404, headers=policy)
     labels = {name: knob.label for name, knob in engine.lab(run.slug).Config.knobs().items()}
-    page = _PAGE.format(
-        title=title, version=version(), run=run_id, status="Connecting …",
-        labels=json.dumps(labels).replace("<", "\\u003c"),
-    )  # fmt: skip
-    return HTMLResponse(page, headers=policy)
+    return HTMLResponse(_watched(registry.card(run.slug).question, run_id, "Connecting …", labels), headers=policy)
+
+
+def _watched(title: str, run_id: str, status: str, labels: dict[str, str]) -> str:
+    said = json.dumps(labels).replace("<", "\\u003c")
+    more = f'<script type="application/json" id="lab">{said}</script>\n{script("live.js")}'
+    body = _BODY.format(title=html.escape(title), run=run_id, status=status)
+    return head(title, "live/controls.css", more=more) + body

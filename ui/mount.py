@@ -17,6 +17,9 @@ _mount = st.components.v2.component("playground_live", html=_HTML, js=_LOADER, i
 # The step is text of the page itself, where whoever checks a page from outside reads it.
 _STEP = ".live.step { min-height: 1.2em; font-weight: 600; line-height: normal; font-variant-numeric: tabular-nums; }"
 _step = st.components.v2.component("playground_step", html=_HTML, css=_STEP, js=_LOADER, isolate_styles=False)
+_take_home = st.components.v2.component(
+    "playground_takehome", html=_HTML, js=loader("live/takehome.js"), isolate_styles=True
+)
 
 
 def place(
@@ -39,6 +42,11 @@ def place(
     told = {"part": part, "run": run.id, "key": run.key, "alive": alive, **data}
     mount = _step if part == "step" else _mount
     mount(key=key, data=told, on_nudge_change=nudged or _nothing, on_back_change=back or _nothing, width=width)
+
+
+def take_home(run: Run, *, key: str) -> None:
+    """A button that saves a run as one page of HTML, with how far that is: see assets/live/takehome.js."""
+    _take_home(key=key, data={"run": run.id}, width="stretch")
 
 
 def _nothing() -> None:

@@ -15,7 +15,7 @@ from ui import serving
 COOKIE = "playground"
 YEAR = 365 * 24 * 3600  # seconds
 NAME = re.compile(r"[A-Za-z0-9_-]{12,64}")
-BARE = ("/watch/", "/embed/")  # pages that steer nothing, or by a key of their own: they need nobody's name
+BARE = ("/watch/", "/embed/", "/teach/")  # pages that steer nothing, or by a key of their own: they need nobody's name
 
 
 def owner() -> str:

@@ -17,7 +17,6 @@ import streamlit as st
 
 from engine import Config, ConfigError, runs
 from engine.contract.described import describe as describe
-from engine.contract.facts import Facts
 from engine.runs import story
 from engine.runs.history import Look
 from engine.runs.pool import PoolError
@@ -28,6 +27,11 @@ from ui.watched import Watched
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "5 steps/s": 5.0, "30 steps/s": 30.0, "100 steps/s": 100.0,
                                    "full speed": None}  # fmt: skip
+
+ALIKE = (
+    "With nothing turned the second future would be the first once more. Turn a knob marked ● and press Branch again, "
+    "or press Play to go on from here."
+)
 
 
 @dataclass
@@ -143,11 +147,6 @@ class Player:
         if not turned:
             here.notices = said  # about the link: they stay until the visitor turns something
 
-    def begun(self) -> bool:
-        """Whether the run on stage has trained, or does; it is asked anew."""
-        look = self.on_stage.peek() if self.on_stage is not None else None
-        return look is not None and (look.last_step > 0 or look.status == "running")
-
     @property
     def side_by_side(self) -> bool:
         """Whether the first compared run stands beside the one on stage."""
@@ -161,24 +160,6 @@ class Player:
                 found += [other.run.id for other in self.compared if other.run.marches]
         return found
 
-    def facts(self, now: bool) -> tuple[Facts, Facts | None] | None:
-        """What texts may name of the run on stage, and of the one beside it.  Raises `PoolError`.
-
-        Those of the moment at which Play was to stop; if there is none, those of this moment if `now`, and else None.
-        """
-        assert self.on_stage is not None
-        first, *others = [self.on_stage, *self.compared[:1]]
-        looks = [first.look, *(other.look for other in others)]
-        if looks[0].facts is not None:
-            if any(look.facts is None and look.active for look in looks):
-                raise PoolError("The run beside this one is still on its way.")
-            now = now or all(look.facts is not None for look in looks)
-        if not now:
-            return None
-        found = [look.facts if look.facts is not None else each.run.facts()
-                 for each, look in zip((first, *others), looks, strict=True)]  # fmt: skip
-        return found[0], found[1] if others else None
-
     # ------------------------------------------------------------ what a page does to it
 
     @contextlib.contextmanager
@@ -189,6 +170,11 @@ class Player:
             yield
         except (PoolError, ConfigError) as error:
             self.error = str(error)
+
+    def play_to(self, step: int) -> None:
+        """As fast as it goes to `step`."""
+        self.set_speed("full speed")
+        self._all(lambda run: run.play(step))
 
     def _all(self, act: Callable[[Run], None]) -> None:
         """Do something to the run, and with it to those that march with it."""
@@ -257,6 +243,9 @@ class Player:
         if not self.rewound:  # a press that came twice
             return
         with self.refusals_shown():
+            if not self.config.changed(self.wanted):
+                self.error = ALIKE
+                return
             old = self._make_room()
             run = old.run.branch(old.look.step, self.wanted, beside=True)
             old.label = describe(self.config, self.wanted) or f"first run, to step {old.look.last_step:,}"

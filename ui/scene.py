@@ -50,7 +50,7 @@ def _nothing() -> None:
 def version() -> str:
     """A name for what the browser loads, so that it never draws with the assets of an older release."""
     folder = Path(__file__).resolve().parent.parent / "assets"
-    names = ("*.js", "*.css", "palette.json", "scene/*.js", "live/*")
+    names = ("*.js", "*.css", "*.json", "scene/*.js", "live/*")
     files = [file for name in names for file in sorted(folder.glob(name))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 

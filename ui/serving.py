@@ -118,6 +118,11 @@ class Assets(StaticFiles):
         return response
 
 
+def log_once() -> None:
+    """Let each request stand in the log once: Streamlit (1.67) gives uvicorn's loggers a handler beside their own."""
+    del logging.getLogger("uvicorn.access").handlers[1:]
+
+
 def room_for_sockets() -> None:
     """Let this process have as many files open as the system allows it: each socket is one, and 1,024 are usual."""
     if sys.platform == "win32":

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -11,10 +14,14 @@ from engine import Config
 from engine.contract import plain as forms
 from engine.runs import export, story
 from engine.runs.pool import PoolError
+from engine.runs.run import Run
 from ui.embed import iframe
 from ui.link import home
+from ui.mount import take_home
 from ui.plain import plain
 from ui.player import Player
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ def share(player: Player) -> None:
                                "slide plays a run of their own.")  # fmt: skip
     if shown and on_a_slide:
         st.code(on_a_slide, language="html", wrap_lines=True)
+    take_home(run, key=f"{slug}.takehome")
     config, steps, did = told["config"], told["step"], told["interventions"]
     name = f"{slug}-seed{config.seed}-step{steps}"
     form = python(slug, config, changed=bool(did))
@@ -81,8 +89,8 @@ def share(player: Player) -> None:
              lambda: export.script(slug, config, steps=steps, interventions=did)),
             ("Notebook", "ipynb", "application/x-ipynb+json",
              lambda: export.notebook(slug, config, steps=steps, interventions=did)),
-            ("Metrics", "csv", "text/csv", lambda: export.table(run.peek(-1).curves)),
-            ("Weights", "safetensors", "application/octet-stream", run.weights),
+            ("Metrics", "csv", "text/csv", lambda: patiently(lambda: export.table(measured(run)))),
+            ("Weights", "safetensors", "application/octet-stream", lambda: patiently(run.weights)),
             ("Settings", "json", "application/json", lambda: json.dumps(config.to_params(), indent=1)),
         ):  # fmt: skip
             st.download_button(label, data=make, file_name=f"{name}.{suffix}", mime=mime, on_click="ignore",
@@ -92,4 +100,24 @@ def share(player: Player) -> None:
             f"**Python.** {form.said} **Python, to the digit** drives this playground's own code and repeats the run "
             "exactly, with everything that you did on the way."
         )
-    st.caption("Pictures: PNG on each panel of the stage, and the three dots on each chart, save what you see.")
+    st.caption("Pictures: PNG, Slide and Film on each panel, and the three dots on each chart, save what you see.")
+
+
+def measured(run: Run) -> Mapping[str, Any]:
+    """The metrics of a run, whole.  Raises `PoolError` when its worker cannot be reached."""
+    look = run.peek(-1)
+    if look.last_step and not look.curves:
+        raise PoolError(look.message or "This run cannot be reached just now. Please try again in a moment.")
+    return look.curves
+
+
+def patiently(make: Callable[[], Made], seconds: float = 45.0) -> Made:
+    """What `make` gives; while a worker is being replaced it is asked again.  Raises `PoolError` after `seconds`."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return make()
+        except PoolError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)

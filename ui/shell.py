@@ -11,14 +11,18 @@ from streamlit.errors import StreamlitAPIException
 
 from engine.contract import registry
 from engine.contract.card import Card
-from ui import theme
+from ui import course, terms, theme
 from ui.page import lab_page
 from ui.plain import plain
 from ui.press import carry_out
+from ui.scene import loader
 
 HOME = "home"
 FOLDER = Path(__file__).resolve().parent.parent / "pages"
 log = logging.getLogger(__name__)
+_menu = st.components.v2.component(
+    "playground_menu", html="<span></span>", js=loader("live/menu.js"), isolate_styles=True
+)
 
 
 def file(slug: str) -> Path:
@@ -55,6 +59,17 @@ def picture(card: Card, mode: str) -> str:
     return place if (FOLDER.parent / place).exists() else ""
 
 
+def notes(card: Card) -> Path | None:
+    """The teacher's notes of a lab; None for one that has none."""
+    file = registry.folder(card.slug) / "teaching.md"
+    return file if file.exists() else None
+
+
+def sheet(name: str) -> None:
+    """Put one of our style sheets, for one page, into that page."""
+    st.html(FOLDER.parent / "assets" / f"{name}.css")
+
+
 def page(card: Card) -> st.Page:
     """Streamlit's own page object, for navigation and links; a lab from outside brings no file for it."""
 
@@ -81,15 +96,19 @@ def main() -> None:
         initial_sidebar_state="collapsed",
     )
     theme.apply()
-    gallery = st.Page(file(HOME), title="Gallery", icon=":material/grid_view:", url_path=HOME, default=True)
+    gallery = st.Page(file(HOME), title="Home", icon=":material/home:", url_path=HOME, default=True)
     groups: dict[str, list[st.Page]] = {"": [gallery]}
-    for card in labs():
-        groups.setdefault(card.group, []).append(page(card))
+    known = st.session_state["shell.pages"] = {card.slug: page(card) for card in labs()}
+    for card in course.in_order(labs()):
+        groups.setdefault(card.group, []).append(known[card.slug])
     here = st.navigation(groups, position="top")
     if st.session_state.get("shell.page") != here.url_path:
         # Controls read the link again when a visitor arrives at a page, and only then.
         st.session_state["shell.page"] = here.url_path
         st.session_state["shell.visit"] = st.session_state.get("shell.visit", 0) + 1
+    with st.container(key="terms"):  # what takes no room on a page
+        terms.told()
+        _menu(key="menu.mount")
     here.run()
 
 

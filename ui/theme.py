@@ -34,8 +34,16 @@ def read_link() -> None:
         st.session_state["shell.hide"] = frozenset(name.strip() for name in names if name.strip())
 
 
+def present(there: bool) -> None:
+    """Go to the view for a lecture hall, or leave it; the address says so too."""
+    st.session_state["shell.lecture"] = there
+    if there:
+        st.query_params["view"] = "lecture"
+    else:
+        st.query_params.pop("view", None)
+
+
 def apply() -> None:
-    """Put the app's own style sheet, and that of the lecture view, into the page."""
-    st.html(CSS)
-    if lecture():
-        st.html(CSS.with_name("lecture.css"))
+    """Put the app's own style sheet, and that of the lecture view, into the page: one place, so that nothing moves."""
+    sheets = [CSS, CSS.with_name("lecture.css")] if lecture() else [CSS]
+    st.html("<style>" + "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets) + "</style>")

@@ -13,3 +13,11 @@ export function write(node, text) {
 }
 
 export const count = (number) => number.toLocaleString("en");
+
+// For `onwheel` of a row that scrolls sideways: a mouse has no other way to what is out of sight.
+export function sideways(event) {
+  const row = event.currentTarget, before = row.scrollLeft;
+  if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.ctrlKey || event.metaKey) return;
+  row.scrollLeft += event.deltaY;
+  if (row.scrollLeft !== before) event.preventDefault();
+}

@@ -9,16 +9,16 @@
 // Another, progress, tells it when the browser has gone back or forward: the trigger `back`.
 
 const version = new URL(import.meta.url).search;
-const [{ LiveRun }, { Stage }, { counted, counter, status }, { transport }, { timeline }, { element, write }] = await Promise.all(
-  ["run", "stage", "status", "transport", "timeline", "element"].map((name) => import(`./${name}.js${version}`)),
+const [{ LiveRun }, { Stage }, { counted, counter, status }, { transport }, { timeline }, { element, write }, { Front }, { posture, sheet }, { tick }, { back }] = await Promise.all(
+  ["run", "stage", "status", "transport", "timeline", "element", "front", "posture", "ticks", "back"].map((name) => import(`./${name}.js${version}`)),
 );
+const { remembering } = await import(`./memory.js${version}`);
 
 const LINGERS = 500; // milliseconds for which a run that no place shows keeps its socket: the page may be drawn anew
 const SOON = 50; // and until it says what is in sight: where the page is drawn anew, places go and come
 const ANSWERED = 3000; // and after which a nudge counts as answered, whatever the page says
 const JITTER = 3000; // within which a class whose server was started again comes back
 const LONGEST = 30000, TRIES = 30; // between two times that the page is asked for another run, and how often it is
-const TALLER = 1.25; // curves in the view for a lecture hall, where their type is larger
 const HINT = "Press Play: what is measured is drawn here, step by step.";
 const runs = new Map(); // by id
 const places = new WeakMap(); // by the element that Streamlit gives
@@ -46,8 +46,10 @@ class Shared {
     this.id = run;
     this.shown = new Map(); // part -> how many places show it
     this.beside = 0; // places that show another run of its group
+    this.lines = new Set(); // above pictures: which run each is
     this.run = new LiveRun({ open: async () => ({ run, key }), parts: [], may: key ? "steer" : "watch", alive });
-    this.stage = new Stage({}, this.run);
+    this.front = new Front(() => this.stage.redraw());
+    this.stage = new Stage({}, this.run, { arrange: (header, place) => (header.part === "stage" ? this.front.arrange(header, place) : {}) });
     this.stage.load();
     this.run.begin();
   }
@@ -60,8 +62,25 @@ class Shared {
     if ([...this.shown.values()].some(Boolean)) return;
     this.timer = setTimeout(() => {
       runs.delete(this.id);
+      this.front.close();
       this.run.close();
     }, LINGERS);
+  }
+
+  // Lines above two pictures are as high as each other; returns what ends it.
+  even(line) {
+    const { lines, front } = this;
+    const watch = new ResizeObserver(() => {
+      const high = Math.max(...[...lines].map((each) => each.firstChild.offsetHeight));
+      for (const each of lines) each.style.setProperty("--even", `${high}px`);
+      front.changed();
+    });
+    lines.add(line);
+    watch.observe(line.firstChild);
+    return () => {
+      watch.disconnect();
+      lines.delete(line);
+    };
   }
 
   look() {
@@ -69,6 +88,14 @@ class Shared {
     const wanted = { parts, beside: this.beside > 0 };
     if (`${parts}` !== `${this.run.hello.parts}` || wanted.beside !== this.run.hello.beside) this.run.look(wanted);
   }
+}
+
+// Brings the knobs where they have no place of their own.
+function opener() {
+  const button = element("button", "opener", "Knobs");
+  Object.assign(button, { type: "button", title: "Knobs (K)" });
+  button.addEventListener("click", sheet);
+  return button;
 }
 
 class Place {
@@ -80,6 +107,7 @@ class Place {
     this.root.classList.add(data.part);
     if (data.part !== "step" && !parentElement.querySelector("link")) {
       const style = element("link");
+      style.addEventListener("load", () => this.shared.front.changed()); // what stands above the picture has its size now
       Object.assign(style, { rel: "stylesheet", href: new URL(`assets/live/controls.css${version}`, document.baseURI) });
       this.root.before(style);
     }
@@ -113,6 +141,7 @@ class Place {
 
   transport() {
     const { run } = this.shared;
+    posture();
     const until = () => this.component.data.until;
     let pace, nudges, beside;
     this.changed = (data) => {
@@ -123,13 +152,17 @@ class Place {
         requestAnimationFrame(() => this.answered());
       }
       nudges = data.nudges;
+      memory.again();
       if (data.pace === pace) return this.behind();
       pace = data.pace;
       this.buttons?.();
       this.buttons = transport(this.root, run, { pace, keys: document, until, beside: () => this.component.data.beside });
+      this.root.append(opener());
       this.behind();
     };
     this.ends.push(() => this.buttons?.(), () => clearTimeout(this.pending), () => clearTimeout(this.asks));
+    const memory = remembering(run, this.shared.stage, () => this.component.data.known[0] === run.told.version && this.component.data.memory);
+    this.ends.push(memory.end);
     this.said = "";
     for (const kind of ["reached", "rested"]) this.on(kind, ({ detail }) => this.nudge(kind, detail.version, detail.step));
     this.on("knobs", ({ detail }) => this.nudge("turned", detail.version ?? run.told.version, null));
@@ -204,45 +237,53 @@ class Place {
     this.ends.push(timeline(this.root, this.shared.run));
   }
 
-  progress() {
-    this.ends.push(status(this.root, this.shared.run, { unit: "" }));
-    // The page could not tell by the address: a message with an older one may also be merely late.  Streamlit hears of the
-    // same event, and must have taken the address over before this is sent.
-    const back = () => setTimeout(() => this.component.setTriggerValue("back", true));
-    addEventListener("popstate", back);
-    this.ends.push(() => removeEventListener("popstate", back));
+  progress({ unit }) {
+    this.shared.front.watch.observe(this.root); // a sentence may take two lines
+    this.ends.push(status(this.root, this.shared.run, { unit, elsewhere: true }));
+    // The page could not tell by the address: a message with an older one may also be merely late.
+    this.ends.push(back(() => this.component.setTriggerValue("back", true)));
+    this.changed = tick;
+    tick(this.component.data);
   }
 
   // Of the run `data.of`, which may stand beside ours; then each has its name and its own step above it.
-  stage({ run, of, title, unit }) {
+  stage({ run, of, title, unit, hero, alone }) {
     const other = of !== run;
+    this.shared.front.show({ hero, alone });
     if (other) {
       this.shared.beside += 1;
       this.ends.push(() => (this.shared.beside -= 1));
     }
     if (title) {
-      const line = this.root.appendChild(element("p", "counter"));
-      const tell = (told) => write(line, `${title} · ${counted(told, unit)}`);
+      const line = this.root.appendChild(element("p", "counter")), both = line.appendChild(element("span"));
+      both.append(title);
+      const moment = both.appendChild(element("i"));
+      this.ends.push(this.shared.even(line));
+      const tell = (told) => write(moment, counted(told, unit));
       if (other) this.on("beside", ({ detail }) => detail.run === of && tell(detail));
       else this.on("told", () => tell(this.shared.run.told));
       tell((other ? this.shared.stage.headers[`stage ${of}`] : this.shared.run.told) ?? {});
     }
+    this.changed = ({ point, hero, alone }) => {
+      const { front, stage } = this.shared;
+      front.show({ hero, alone, point: point?.panel });
+      if (JSON.stringify(point) === JSON.stringify(stage.point)) return;
+      stage.point = point;
+      stage.redraw();
+    };
     this.draw(other ? `stage ${of}` : "stage");
   }
 
   curves() {
     const hint = element("p", "hint", HINT);
     const look = () => {
-      hint.hidden = Boolean(this.shared.stage.headers.curves?.rows.flat().some(({ kind }) => kind === "curves"));
+      const drawn = this.shared.stage.headers.curves?.rows.flat().some(({ kind }) => kind === "curves");
+      hint.hidden = Boolean(drawn || this.shared.run.told.last_step);
     };
     this.root.append(hint);
     look();
     this.on("drawn", look);
     this.draw("curves");
-    this.changed = ({ lecture }) => {
-      if (lecture !== this.lecture) this.shared.stage.height = (part) => (lecture && part === "curves" ? TALLER * (this.shared.stage.headers.curves?.height ?? 0) || undefined : undefined);
-      this.lecture = lecture;
-    };
   }
 
   draw(name) {

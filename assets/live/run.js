@@ -43,7 +43,7 @@ export class LiveRun extends EventTarget {
       received: (data) => this.receive(data),
       lost: (seconds, code) => {
         if (seconds === null) this.end(`${this.told.message || "This run cannot be watched any more."} ${code === UNKNOWN ? this.gone : ""}`.trim());
-        else this.leave("The connection is lost; this page tries to come back.");
+        else this.leave("The connection is lost. This page comes back by itself; if it does not, look after the network and load it again.");
       },
     });
     this.pulse = setInterval(() => this.seen(!document.hidden), 1000 * this.alive);

@@ -5,10 +5,11 @@ const HELD = 40; // milliseconds between two places of a drag that are told: a s
 
 // `places` holds an element for each part; for those of a run that stands beside it by part and id, "stage Ab3…".
 // `chosen(key)` says which panels are seen, `height(part)` how high a picture is to be (undefined: as high as it asks).
+// `arrange(header, place)` says what of the rows is seen, and what stands between the first of them and the others.
 // What is picked in one is passed on if the page may steer.
 export class Stage {
-  constructor(places, run, { chosen = () => true, height = () => undefined } = {}) {
-    Object.assign(this, { places, run, chosen, height, headers: {} });
+  constructor(places, run, { chosen = () => true, height = () => undefined, arrange = () => ({}) } = {}) {
+    Object.assign(this, { places, run, chosen, height, arrange, headers: {}, point: undefined }); // what is pointed at in the stages
     run.addEventListener("picture", ({ detail }) => this.receive(detail));
     run.addEventListener("welcome", () => {
       this.restarting = false;
@@ -65,18 +66,28 @@ export class Stage {
     place.hidden = !rows.length;
     const high = this.height(header.part) ?? header.height;
     const setTriggerValue = (_, pick) => this.pick(header.run, pick);
-    mount({ parentElement: place, data: { ...header, rows, height: high }, setTriggerValue, holds: this.run.may === "steer" });
+    const point = header.part === "stage" ? this.point : undefined;
+    const data = { ...header, rows, height: high };
+    Object.assign(data, this.arrange(data, place));
+    mount({ parentElement: place, data, point, setTriggerValue, holds: this.run.may === "steer" });
   }
 
   redraw() {
     for (const header of Object.values(this.headers)) this.draw(header);
   }
 
-  pick(run, { id, ...pick }) {
-    if (this.run.may !== "steer") return;
+  // Promises that it has been answered: with null, or with the sentence with which it was refused.
+  pick(run, { id, step, ...pick }) {
+    if (this.run.may !== "steer") return undefined;
+    if (step) return this.turnAndStep({ ...pick, run });
     this.dragged = pick.held ? { ...pick, run } : undefined; // where it ends, what was on its way is wanted no more
-    if (pick.held) this.drag();
-    else this.run.pick({ ...pick, run });
+    return pick.held ? this.drag() : this.run.pick({ ...pick, run });
+  }
+
+  async turnAndStep(pick) {
+    const refused = await this.run.pick(pick);
+    if (!refused) this.run.do("step", 1);
+    return refused;
   }
 
   // While something is dragged: one question at a time, and then the newest.

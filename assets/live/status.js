@@ -28,24 +28,39 @@ export function counter(root, run, unit) {
   };
 }
 
-// Draws into `root`; without `unit` the step stands elsewhere.  Returns what takes it away again.
-export function status(root, run, { unit = "Step", said = "" } = {}) {
-  let notice = said, timer, was = "";
+// Draws into `root`; with `elsewhere` the step stands in another place.  Returns what takes it away again.
+export function status(root, run, { unit = "Step", elsewhere = false, said = "" } = {}) {
+  let notice = said, timer, was = "", stood = "", moment = null;
   const line = element("p", "status"), note = element("span", "notice");
-  const step = unit ? line.appendChild(element("span", "counter")) : null;
+  const step = !elsewhere ? line.appendChild(element("span", "counter")) : null;
   line.setAttribute("role", "status");
   line.ariaLive = "off"; // a number that runs is not read out: `say` and what happens are
   note.ariaLive = "polite";
   line.append(note);
   const say = element("p", "say");
   say.ariaLive = "polite";
-  root.replaceChildren(line, say);
+  const spoken = element("p", "spoken"); // for those who do not see that it has come to rest
+  spoken.ariaLive = "polite";
+  root.replaceChildren(line, say, spoken);
+  // Who looks at something further down, or has pressed a key there, is told at the edge of the window.
+  const sight = new IntersectionObserver(([{ isIntersecting }]) => line.classList.toggle("afar", !isIntersecting));
+  sight.observe(root);
 
   function show() {
     const { message = "", say: sentence = "" } = run.told;
     write(note, run.away || notice || message);
     note.classList.toggle("away", Boolean(run.away));
     write(say, sentence);
+    announce();
+  }
+  // Where it stands, each time that it has come to rest; of what moves only that it does.
+  function announce() {
+    const { status: state, step: at, busy } = run.told;
+    if (!state || busy) return;
+    const explained = at === moment ? ". What happened and why stands above." : "";
+    const stands = state === "running" ? "running" : counted(run.told, unit) + explained;
+    if (stood) write(spoken, stands); // not on arriving: that is read as it stands
+    stood = stands;
   }
   const notify = (sentence, milliseconds) => {
     clearTimeout(timer);
@@ -63,6 +78,10 @@ export function status(root, run, { unit = "Step", said = "" } = {}) {
     refused: ({ detail }) => notify(detail, READ),
     beside: ({ detail }) => detail.status === "lost" && notify(`A run beside this one: ${detail.message}`),
     over: ({ detail }) => notify(detail),
+    reached({ detail }) {
+      moment = detail.step; // where a lesson's text speaks
+      announce();
+    },
     begun: () => notify(""),
   };
   for (const [name, act] of Object.entries(on)) run.addEventListener(name, act);
@@ -71,6 +90,7 @@ export function status(root, run, { unit = "Step", said = "" } = {}) {
   return () => {
     end?.();
     clearTimeout(timer);
+    sight.disconnect();
     for (const [name, act] of Object.entries(on)) run.removeEventListener(name, act);
   };
 }

@@ -3,10 +3,11 @@
 const version = new URL(import.meta.url).search;
 const { element } = await import(`./element.js${version}`);
 
-const PACES = [["1 step/s", 1], ["5 steps/s", 5], ["30 steps/s", 30], ["100 steps/s", 100], ["full speed", null]];
+const PACES = [["1 step/s", 1, "1/s"], ["5 steps/s", 5, "5/s"], ["30 steps/s", 30, "30/s"], ["100 steps/s", 100, "100/s"], ["full speed", null, "full"]];
+const NARROW = matchMedia("(max-width: 640px)"); // there the row of signs has room for a short name
 const SHAPES = { Play: "M5 3l8 5-8 5z", Pause: "M4 3h3v10H4zM9 3h3v10H9z", Step: "M3 3l6 5-6 5zM11 3h2v10h-2z", Reset: "M8 3V0.5L4 4l4 3.500V5a3.500 3.500 0 1 1-3.500 3.500H3A5 5 0 1 0 8 3z" };
 const KEYS = { " ": "play", s: "step", Home: "reset" };
-const TYPES = "input, textarea, select, [contenteditable], [role=slider], [role=textbox]";
+export const TYPES = "input, textarea, select, [contenteditable], [role=slider], [role=textbox]";
 
 // Draws into `root`.  `run` steers (see run.js); `pace` names the one that the run has; `keys` is where keys are heard;
 // `until()` is the step where Play stops while the run is before it, or null; `beside()` are the ids of those who do what
@@ -44,6 +45,9 @@ export function transport(root, run, { pace = "full speed", keys = root, until =
   const speed = element("select", "pace");
   speed.ariaLabel = "Speed";
   speed.append(...PACES.map(([text]) => new Option(text, text, false, text === pace)));
+  const named = () => PACES.forEach(([text, , short], k) => (speed.options[k].label = NARROW.matches ? short : text));
+  NARROW.addEventListener("change", named);
+  named();
   const hurry = () => run.do("speed", PACES[speed.selectedIndex][1]);
   const begin = () => opens && hurry();
   speed.addEventListener("change", () => (run.beginning || !opens) && hurry());
@@ -76,6 +80,7 @@ export function transport(root, run, { pace = "full speed", keys = root, until =
   for (const type of ["told", "beside", "over"]) run.addEventListener(type, show);
   show();
   return () => {
+    NARROW.removeEventListener("change", named);
     keys.removeEventListener("keydown", press);
     run.removeEventListener("beginning", begin);
     for (const type of ["told", "beside", "over"]) run.removeEventListener(type, show);

@@ -2,7 +2,7 @@
 
 const version = new URL(import.meta.url).search;
 const { decades, format, ticks } = await import(`./theme.js${version}`);
-const { line } = await import(`./marks.js${version}`);
+const { fitted, line } = await import(`./marks.js${version}`);
 
 const superscript = (k) => String(k).replace("-", "⁻").replace(/[0-9]/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]);
 const minus = (text) => text.replace("-", "−");
@@ -24,7 +24,10 @@ export function yAxis(spec, low, high, room) {
   const pad = Math.max(0.05 * (high - low), high === low ? 0.5 : 0.02);
   [low, high] = [low - pad, high + pad];
   const count = Math.max(2, Math.floor(room / 1.3));
-  return { low, high, ...(spec.scale === "log" ? logTicks(low, high, count) : symlogTicks(low, high, count, spec.linear)) };
+  const found = spec.scale === "log" ? logTicks(low, high, count) : symlogTicks(low, high, count, spec.linear);
+  const floor = spec.clip ? Math.log10(spec.floor) : -Infinity;
+  if (floor > low && floor < low + 2 * pad) found.named = [{ at: floor, text: "≈ 0" }, ...found.named.filter(({ at }) => at > floor + 1e-6)];
+  return { low, high, ...found };
 }
 
 function linearAxis(low, high, count) {
@@ -163,12 +166,6 @@ export function drawAxes(context, { box, axis, steps, hints, spec, type, X }, wi
   context.textAlign = "right";
   context.fillText(spec.x_label, width - 2, below + (spec.log_x ? size * 1.3 : 0));
   context.textAlign = "left";
-  context.fillText(fitted(context, spec.y_label, width - 4), 3, 2); // off the round corner
-}
-
-function fitted(context, text, width) {
-  if (context.measureText(text).width <= width) return text;
-  let kept = text.length;
-  while (kept > 1 && context.measureText(`${text.slice(0, kept)}…`).width > width) kept--;
-  return `${text.slice(0, kept)}…`;
+  const measure = (text) => context.measureText(text).width;
+  context.fillText(fitted(spec.y_label, width - 4, measure), 3, 3); // off the round corner
 }

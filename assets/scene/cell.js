@@ -202,16 +202,20 @@ export class Cell {
     context.font = theme.fontOf(12);
     context.fillStyle = theme.colour("neutral");
     const here = this.column(this.t).x + unit / 2;
+    const number = (text, x) => {
+      const half = context.measureText(text).width / 2; // the last one stays within the strip
+      context.fillText(text, Math.min(x, strip.x + strip.w - half), strip.y + strip.h / 2);
+    };
     for (let t = 9; t < this.steps; t += 10) {
       const x = this.column(t).x + unit / 2;
-      if (Math.abs(x - here) > 34) context.fillText(String(t + 1), x, strip.y + strip.h / 2);
+      if (Math.abs(x - here) > 34) number(String(t + 1), x);
     }
     context.textAlign = "right";
     context.fillText("step", strip.x - 10, strip.y + strip.h / 2);
     context.textAlign = "center";
     context.font = theme.fontOf(13, 700);
     context.fillStyle = theme.text;
-    context.fillText(String(this.t + 1), here, strip.y + strip.h / 2);
+    number(String(this.t + 1), here);
   }
 
   drawBands(context, theme) {
@@ -314,10 +318,11 @@ export class Cell {
       context.fillStyle = strong !== theme.dark ? (strong ? "#ffffff" : theme.text) : strong ? "#10151c" : theme.text;
       context.textAlign = "center";
       context.textBaseline = "middle";
-      context.font = theme.fontOf(13, 600);
-      context.fillText(label, X(a), Y(b) - box.h * 0.2, box.w - 6);
-      context.font = theme.fontOf(14, 700);
-      context.fillText(n(number), X(a), Y(b) + box.h * 0.22, box.w - 6);
+      const size = (most) => Math.min(most, (box.h * 0.4) / (theme.size(14) / 14)); // two lines, one above the other
+      context.font = theme.fontOf(size(13), 600);
+      context.fillText(label, X(a), Y(b) - box.h * 0.22, box.w - 6);
+      context.font = theme.fontOf(size(14), 700);
+      context.fillText(n(number), X(a), Y(b) + box.h * 0.24, box.w - 6);
     };
     const act = (a, b, sign) => {
       context.fillStyle = theme.background;

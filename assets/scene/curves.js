@@ -6,10 +6,11 @@ const { drawMarker, line } = await import(`./marks.js${version}`);
 const { drawAxes, logSteps, scale, spelt, stepTicks, yAxis } = await import(`./axes.js${version}`);
 const { closest, csv, together } = await import(`./curve_table.js${version}`);
 const { drawRule, writeRules } = await import(`./rules.js${version}`);
+const { writeEnds } = await import(`./ends.js${version}`);
 const { print, sign } = await import(`./curve_legend.js${version}`);
 
 const COMPARED = "compared run";
-const GHOST = [5, 4];
+const PALE = 0.5; // opacity of a compared run
 const DOT = 3.4;
 const ROWS = 16; // of a tooltip; beyond, compared runs are left out
 
@@ -38,11 +39,11 @@ export class Curves {
       const [x, y] = rows(index);
       return { ...about, x, y };
     };
-    const several = new Set(spec.ghosts.map((ghost) => ghost.run)).size > 1;
+    this.runs = named(spec);
     this.series = spec.series.map((each) => made(each, each.xy));
     this.ghosts = spec.ghosts.map(({ of, run, xy }) => {
-      const { name, colour, calculated } = spec.series[of];
-      return made({ name: `${COMPARED}${several ? ` ${run}` : ""}`, of: name, colour, calculated }, xy);
+      const { name, colour, dash, calculated } = spec.series[of];
+      return made({ name: this.runs.get(run), of: name, colour, dash, calculated }, xy);
     });
     this.bands = spec.bands.map(({ of, xy }) => ({ of: this.series[of], edges: rows(xy) }));
     this.place = scale(spec);
@@ -53,8 +54,8 @@ export class Curves {
   }
 
   get legend() {
-    const compared = { name: COMPARED, kind: "curve", colour: "neutral", dash: GHOST };
-    return [...this.spec.series, ...(this.spec.ghosts.length ? [compared] : [])];
+    const compared = [...this.runs.values()].map((name) => ({ name, kind: "curve", colour: "neutral", dash: [], alpha: PALE }));
+    return [...this.spec.series, ...compared];
   }
 
   swatches(entry, theme) {
@@ -67,7 +68,7 @@ export class Curves {
   }
 
   shown() {
-    const ghosts = this.hidden.has(COMPARED) ? [] : this.ghosts.filter((ghost) => !this.hidden.has(ghost.of));
+    const ghosts = this.ghosts.filter((ghost) => !this.hidden.has(ghost.name) && !this.hidden.has(ghost.of));
     return { ghosts, series: this.series.filter((each) => !this.hidden.has(each.name)) };
   }
 
@@ -144,7 +145,7 @@ export class Curves {
     context.clip();
     context.lineJoin = "round";
     for (const band of this.shownBands) this.drawBand(context, band, theme);
-    for (const ghost of ghosts) this.drawLine(context, ghost, theme, { width: 1.8, dash: GHOST, alpha: 0.6 });
+    for (const ghost of ghosts) this.drawLine(context, ghost, theme, { width: 1.8, dash: ghost.dash, alpha: PALE });
     for (const each of series) this.drawLine(context, each, theme, { width: 2.4, dash: each.dash, alpha: 1 });
     for (const each of series.filter(({ calculated }) => !calculated)) {
       if (this.spec.dots) this.drawDots(context, each, theme);
@@ -154,8 +155,17 @@ export class Curves {
     for (const rule of rules) if (rule.solid) drawRule(context, this.box, rule, theme);
     const covers = (...place) => [...ghosts, ...series].some((each) => this.meets(each, ...place));
     writeRules(context, this.box, rules, theme, this.type, covers);
+    writeEnds(context, this.box, this.ends(ghosts), theme, this.type, covers);
     this.follow(pointer);
     if (this.step !== null) this.drawHere(context, [...ghosts, ...series], theme);
+  }
+
+  // Where the curves of compared runs end.
+  ends(ghosts) {
+    return ghosts.flatMap((each) => {
+      const at = end(each, this.place);
+      return at < 0 ? [] : [{ called: each.name, colour: each.colour, x: this.X(each.x[at]), y: this.Y(each.y[at]) }];
+    });
   }
 
   // Whether a curve goes through a rectangle.
@@ -301,6 +311,19 @@ export class Curves {
     for (const { of, edges: [x, ...sides] } of this.bands) sides.forEach((y, k) => columns.push({ name: `${of.name}, ${["low", "high"][k]}`, x, y }));
     return csv(this.spec.x_label, columns);
   }
+}
+
+// What each compared run is called, by its number: what sets it apart, told from the curves and from each other.
+function named({ ghosts, series }) {
+  const found = new Map(), taken = new Set(series.map(({ name }) => name));
+  for (const { run, called } of ghosts) {
+    if (found.has(run)) continue;
+    let name = called || COMPARED;
+    for (let further = 2; taken.has(name); further++) name = `${called || COMPARED} ${further}`;
+    taken.add(name);
+    found.set(run, name);
+  }
+  return found;
 }
 
 // Those that were measured; all, if none was yet.

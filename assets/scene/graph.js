@@ -3,19 +3,27 @@
 const version = new URL(import.meta.url).search;
 const { format } = await import(`./theme.js${version}`);
 const { Atlas } = await import(`./heat.js${version}`);
+const { layout } = await import(`./graph_layout.js${version}`);
+const { Steppers } = await import(`./steppers.js${version}`);
 
 const WIDTHS = 8; // edges are drawn in so many widths, each one path
 const SMALL = 16; // pixels below which a node has no round frame and no label
+const FEW = 8; // so many small nodes of a column stand far enough apart for their names
+const DOTS = 60; // pixels from which a node shows the points too
 
 export class Graph {
   constructor() {
     this.atlases = [];
     this.pannable = false;
     this.legend = [
-      { name: "Negative weight", kind: "line", colour: "negative" },
-      { name: "Positive weight", kind: "line", colour: "positive" },
+      { name: "Weight < 0", kind: "line", colour: "negative" },
+      { name: "Weight > 0", kind: "line", colour: "positive" },
     ];
     this.cursor = "default";
+  }
+
+  attach(panel) {
+    this.panel = panel;
   }
 
   update(spec, arrays, theme) {
@@ -26,6 +34,7 @@ export class Graph {
     this.weights = arrays[spec.weights].data;
     this.dense = this.weights.length > 600;
     this.strongest = this.weights.length ? Math.abs(this.weights[this.weights.length - 1]) || 1 : 1; // weakest first
+    if (spec.steppers) (this.steppers ??= new Steppers(this.panel)).update(spec.steppers, Boolean(this.panel.scene.component.holds));
     spec.columns.forEach((column, c) => {
       if (column.values === undefined) return;
       this.atlases[c] ??= new Atlas();
@@ -34,24 +43,12 @@ export class Graph {
   }
 
   layout(width, height, theme, context) {
-    const { columns } = this.spec;
-    const head = columns.some((column) => column.title) ? theme.size(14) + 14 : 6;
-    const room = height - head - 8;
-    context.font = theme.fontOf(14);
-    const measure = (labels) => Math.min(90, Math.max(0, ...labels.map((label) => context.measureText(label).width)) + 10);
-    const left = measure(columns[0].labels), right = columns.length > 1 ? measure(columns.at(-1).labels) : 0;
-    const pitch = (width - left - right - 8) / columns.length;
-    this.nodes = [];
-    columns.forEach((column, c) => {
-      const count = column.labels.length;
-      const slot = Math.min(room / count, 128);
-      const size = Math.max(3, Math.min(slot * 0.82, pitch * 0.5, 92));
-      const x = left + 4 + pitch * (c + 0.5);
-      const top = head + (room - slot * count) / 2;
-      column.labels.forEach((label, index) => this.nodes.push({ c, index, label, x, y: top + slot * (index + 0.5), size }));
-    });
-    this.head = head;
-    this.pitch = pitch;
+    context.font = theme.fontOf(14, 600);
+    const settings = { measure: (text) => context.measureText(text).width, size: (pixels) => theme.size(pixels), buttons: Boolean(this.steppers?.mayTurn) };
+    Object.assign(this, layout(this.spec.columns, width, height, settings));
+    this.steppers?.place(this.spots);
+    // A single picture at the end leaves room below itself for what the colours mean.
+    this.panel?.frame.classList.toggle("aside", Boolean(this.steppers) && this.single);
   }
 
   draw(context, width, height, theme, { hidden, pointer }) {
@@ -63,17 +60,20 @@ export class Graph {
     context.textBaseline = "middle";
     for (let i = 0; i < this.nodes.length; i++) this.drawNode(context, theme, i);
     context.font = theme.fontOf(14, 600);
-    context.fillStyle = theme.colour("neutral");
-    context.textAlign = "center";
     context.textBaseline = "top";
-    // Where columns stand close, "Layer 3" is written "3".
-    const close = this.spec.columns.some(({ title }) => title && context.measureText(title).width > this.pitch - 6);
-    let first = 0;
-    for (const column of this.spec.columns) {
-      const title = close ? column.title?.split(" ").at(-1) : column.title;
-      if (title) context.fillText(title, this.nodes[first].x, 2);
-      first += column.labels.length;
+    context.lineJoin = "round";
+    for (const title of this.titles) if (title) this.drawTitle(context, theme, title);
+  }
+
+  drawTitle(context, theme, { text, x, y, align }) {
+    context.textAlign = align;
+    if (this.down) { // weights run behind it
+      context.strokeStyle = theme.background;
+      context.lineWidth = 4;
+      context.strokeText(text, x, y);
     }
+    context.fillStyle = theme.colour("neutral");
+    context.fillText(text, x, y);
   }
 
   drawEdges(context, theme) {
@@ -83,7 +83,7 @@ export class Graph {
     const bright = [new Path2D(), new Path2D()];
     for (let e = 0; e < this.weights.length; e++) {
       const sign = this.weights[e] < 0 ? 0 : 1;
-      if (!this.signs[sign]) continue;
+      if (!this.signs[sign] || this.weights[e] === 0) continue; // a weight of zero carries nothing
       if (this.source[e] === touching || this.target[e] === touching) this.curve(bright[sign], e);
       else {
         const bucket = Math.min(WIDTHS - 1, Math.floor((Math.abs(this.weights[e]) / this.strongest) * WIDTHS));
@@ -119,17 +119,18 @@ export class Graph {
     }
   }
 
+  // Where an edge begins and ends: along the network, and across it.
   ends(e) {
     const a = this.nodes[this.source[e]], b = this.nodes[this.target[e]];
-    return [a.x + a.size / 2, a.y, b.x - b.size / 2, b.y];
+    return [a.u + a.size / 2, a.v, b.u - b.size / 2, b.v];
   }
 
   curve(path, e) {
-    const [x0, y0, x1, y1] = this.ends(e);
-    const middle = (x0 + x1) / 2;
-    path.moveTo(x0, y0);
-    if (this.dense) path.lineTo(x1, y1); // thousands of curves would cost too many frames
-    else path.bezierCurveTo(middle, y0, middle, y1, x1, y1);
+    const [u0, v0, u1, v1] = this.ends(e);
+    const middle = (u0 + u1) / 2, at = this.down ? (u, v) => [v, u] : (u, v) => [u, v];
+    path.moveTo(...at(u0, v0));
+    if (this.dense) path.lineTo(...at(u1, v1)); // thousands of curves would cost too many frames
+    else path.bezierCurveTo(...at(middle, v0), ...at(middle, v1), ...at(u1, v1));
   }
 
   drawNode(context, theme, i) {
@@ -144,26 +145,56 @@ export class Graph {
       else context.fillRect(left, top, size, size);
       context.lineWidth = chosen ? 3 : 0.5;
       context.strokeRect(left, top, size, size);
+      if (this.spec.columns[node.c].labels.length <= FEW) this.drawLabel(context, theme, node);
       return;
     }
+    const frame = new Path2D();
+    frame.roundRect(left, top, size, size, Math.min(8, size / 5));
     context.save();
-    context.beginPath();
-    context.roundRect(left, top, size, size, Math.min(8, size / 5));
     context.fillStyle = theme.background;
-    context.fill();
-    context.clip();
+    context.fill(frame);
+    context.clip(frame);
     if (atlas) atlas.draw(context, node.index, left, top, size, size, theme);
+    if (size >= DOTS) this.drawDots(context, theme, node);
     context.restore();
     context.lineWidth = chosen ? 3 : 1.5;
     context.strokeStyle = chosen ? theme.text : theme.colour("neutral");
-    context.stroke();
+    context.stroke(frame);
+    this.drawLabel(context, theme, node);
+  }
+
+  // The points that are learned from, over what the network makes of their plane.
+  drawDots(context, theme, { c, x, y, size }) {
+    const { dots } = this.spec.columns[c];
+    if (!dots) return;
+    const { data } = this.arrays[dots.xy], group = this.arrays[dots.group].data, radius = Math.max(1.2, size / 70);
+    const inside = (place) => (place / 255 - 0.5) * size;
+    for (const k of new Set(group)) {
+      context.beginPath();
+      for (let i = 0; i < group.length; i++) {
+        if (group[i] !== k) continue;
+        const px = x + inside(data[2 * i]), py = y - inside(data[2 * i + 1]);
+        context.moveTo(px + radius, py);
+        context.arc(px, py, radius, 0, 2 * Math.PI);
+      }
+      context.fillStyle = theme.classColour(k);
+      context.fill();
+    }
+  }
+
+  // The names of inputs and outputs.
+  drawLabel(context, theme, { c, label, x, y, size }) {
     context.font = theme.fontOf(14);
     context.fillStyle = theme.text;
-    const last = node.c === this.spec.columns.length - 1 && node.c > 0;
-    if (node.c === 0 || last) {
-      context.textAlign = last ? "left" : "right";
-      context.fillText(node.label, last ? x + size / 2 + 7 : left - 7, y, 90);
+    const last = c === this.spec.columns.length - 1 && c > 0;
+    if (c > 0 && !last) return;
+    if (this.down) {
+      context.textAlign = "center";
+      context.fillText(label, x, last ? y + size / 2 + 11 : y - size / 2 - 11, size * 1.3);
+      return;
     }
+    context.textAlign = last ? "left" : "right";
+    context.fillText(label, last ? x + size / 2 + 7 : x - size / 2 - 7, y, 90);
   }
 
   // The node or edge under the pointer.
@@ -173,13 +204,14 @@ export class Graph {
       const half = size / 2 + 2;
       if (Math.abs(px - x) <= half && Math.abs(py - y) <= half) return { node: i };
     }
+    const [u, v] = this.down ? [py, px] : [px, py];
     let found = null, closest = 7;
     for (let e = this.weights.length - 1; e >= 0; e--) {
       if (!this.signs[this.weights[e] < 0 ? 0 : 1]) continue;
-      const [x0, y0, x1, y1] = this.ends(e);
-      if (px < x0 || px > x1) continue;
-      const [rise, slope] = this.dense ? [(px - x0) / (x1 - x0), 1] : curveAt((px - x0) / (x1 - x0));
-      const distance = Math.abs(y0 + (y1 - y0) * rise - py) / Math.hypot(1, (slope * (y1 - y0)) / (x1 - x0));
+      const [u0, v0, u1, v1] = this.ends(e);
+      if (u < u0 || u > u1) continue;
+      const [rise, slope] = this.dense ? [(u - u0) / (u1 - u0), 1] : curveAt((u - u0) / (u1 - u0));
+      const distance = Math.abs(v0 + (v1 - v0) * rise - v) / Math.hypot(1, (slope * (v1 - v0)) / (u1 - u0));
       if (distance < closest) {
         closest = distance;
         found = { edge: e };

@@ -3,9 +3,12 @@
 const version = new URL(import.meta.url).search;
 const { css, format, STEPS } = await import(`./theme.js${version}`);
 const { Atlas } = await import(`./heat.js${version}`);
+const { halo } = await import(`./marks.js${version}`);
 
 const GAP = 8;
 const FRAME = 3.5; // width of a frame that says something
+const LARGE = 10.5; // pixels of a cell from which its name is as large as other text
+const LEGIBLE = 5.6; // pixels of a cell from which its name can stand beside it
 
 export class Grid {
   constructor() {
@@ -27,20 +30,87 @@ export class Grid {
   // As many columns as make the pictures largest.
   layout(width, height, theme) {
     const { count, rows, columns } = this.atlas;
-    const caption = this.spec.captions.length ? theme.size(13) + 6 : 0;
-    const fit = (across) => {
+    const lines = Math.max(0, ...this.spec.captions.map((text) => text.split("\n").length));
+    const caption = lines ? theme.size(13) + 6 + (lines - 1) * theme.size(16) : 0;
+    const bracket = this.spec.groups?.length ? theme.size(13) + 10 : 0;
+    const fit = (across, margin) => {
       const down = Math.ceil(count / across);
-      return Math.min((width - 4 - GAP * (across - 1)) / across / columns, (height - 4 - (GAP + caption) * down) / down / rows);
+      const w = (width - 4 - GAP * (across - 1) - margin * across) / across;
+      return Math.min(w / columns, (height - 4 - (GAP + caption + bracket + margin) * down) / down / rows);
     };
-    let across = this.spec.columns || 1;
-    if (!this.spec.columns) for (let n = 2; n <= count; n++) if (fit(n) > fit(across)) across = n;
-    const scale = Math.max(0.2, fit(across));
-    const w = scale * columns, h = scale * rows;
-    const left = (width - across * w - (across - 1) * GAP) / 2;
-    const top = Math.max(2, (height - Math.ceil(count / across) * (h + GAP + caption) + GAP) / 2);
+    const edge = this.spec.axes?.length ? theme.size(13) + 6 : 0; // what rows and columns are
+    let across = this.spec.columns || 1, margin = (this.spec.names ? theme.size(10) + 4 : 0) + edge;
+    if (!this.spec.columns) for (let n = 2; n <= count; n++) if (fit(n, margin) > fit(across, margin)) across = n;
+    if (this.spec.names && fit(across, margin) > LARGE) margin += theme.size(5); // so are the names
+    if (fit(across, margin) < LEGIBLE) margin = edge;
+    const scale = Math.max(0.2, fit(across, margin));
+    const w = scale * columns, h = scale * rows, wide = margin + w + GAP, tall = bracket + margin + h + GAP + caption;
+    const left = (width - across * wide + GAP) / 2 + margin;
+    const top = Math.max(2, (height - Math.ceil(count / across) * tall + GAP) / 2) + bracket + margin;
     this.cells = Array.from({ length: count }, (_, i) => ({
-      x: left + (i % across) * (w + GAP), y: top + Math.floor(i / across) * (h + GAP + caption), w, h,
+      x: left + (i % across) * wide, y: top + Math.floor(i / across) * tall, w, h,
     }));
+    this.edge = edge;
+    Object.assign(this, { across, margin });
+  }
+
+  // The names of columns and rows, at the top and on the left.
+  drawNames(context, { x, y }, scale, theme) {
+    context.save();
+    const margin = this.margin - this.edge;
+    context.font = theme.fontOf(Math.min(scale > LARGE ? 17 : 13, Math.max(8, scale * 1.25)) / theme.size(1));
+    context.textBaseline = "middle";
+    this.spec.names.forEach((name, i) => {
+      context.textAlign = "center";
+      context.fillText(name, x + (i + 0.5) * scale, y - margin / 2, scale * 1.6);
+      context.textAlign = "right";
+      context.fillText(name, x - 3, y + (i + 0.5) * scale, margin - 2);
+    });
+    context.restore();
+  }
+
+  // What columns and rows are, further out.
+  drawAxes(context, { x, y, w, h }, theme) {
+    const [rows, columns] = this.spec.axes, far = this.margin - this.edge / 2;
+    context.save();
+    context.font = theme.fontOf(13);
+    context.fillStyle = theme.colour("neutral");
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(`${columns} →`, x + w / 2, y - far, w);
+    context.translate(x - far, y + h / 2);
+    context.rotate(-Math.PI / 2);
+    context.fillText(`← ${rows}`, 0, 0, h);
+    context.restore();
+  }
+
+  // A line around cells on a diagonal, for each that is told.
+  drawOutlines(context, scale, theme) {
+    for (const [n, c0, r0, c1, r1, colour] of this.spec.outlines) {
+      const { x, y } = this.cells[n], far = scale * Math.hypot(c1 - c0, r1 - r0), half = Math.max(4, scale);
+      context.save();
+      context.translate(x + (c0 + 0.5) * scale, y + (r0 + 0.5) * scale);
+      context.rotate(Math.atan2(r1 - r0, c1 - c0));
+      context.beginPath();
+      context.roundRect(-half, -half, far + 2 * half, 2 * half, half);
+      halo(context, theme, 2.2, theme.colour(colour));
+      context.restore();
+    }
+  }
+
+  // What pictures that stand side by side have in common, above each row of them.
+  drawGroups(context, theme) {
+    for (let row = 0; row < this.cells.length; row += this.across)
+      for (const [first, last, words] of this.spec.groups) {
+        const from = this.cells[row + first], to = this.cells[Math.min(row + last, this.cells.length - 1)];
+        const y = from.y - this.margin - 3, end = to.x + to.w;
+        context.fillStyle = context.strokeStyle = theme.text;
+        context.lineWidth = 1.5;
+        context.beginPath();
+        for (const [x, at] of [[from.x, y], [from.x, y - 4], [end, y - 4], [end, y]]) context.lineTo(x, at);
+        context.stroke();
+        context.fillText(words, (from.x + end) / 2, y - theme.size(13) - 6, end - from.x);
+      }
   }
 
   draw(context, width, height, theme, { pointer, hidden }) {
@@ -63,8 +133,16 @@ export class Grid {
         context.strokeRect(x - FRAME / 2, y - FRAME / 2, w + FRAME, h + FRAME);
       }
       context.fillStyle = theme.text;
-      if (this.spec.captions[i]) context.fillText(this.spec.captions[i], x + w / 2, y + h + 4, w + GAP);
+      if (this.margin > this.edge) this.drawNames(context, { x, y }, w / this.atlas.columns, theme);
+      if (this.edge) this.drawAxes(context, { x, y, w, h }, theme);
+      const room = w + (this.margin ? GAP + this.margin - 4 : 0);
+      this.spec.captions[i]?.split("\n").forEach((text, n) => {
+        if (this.edge) context.font = theme.fontOf(13, n ? 400 : 600); // the first line says what it is
+        context.fillText(text, x + (w - this.margin) / 2, y + h + 4 + n * theme.size(16), room);
+      });
     });
+    if (this.spec.groups) this.drawGroups(context, theme);
+    if (this.spec.outlines?.length) this.drawOutlines(context, this.cells[0].w / this.atlas.columns, theme);
   }
 
   find(px, py) {
@@ -82,12 +160,13 @@ export class Grid {
     const value = this.atlas.at(index, row, column, this.low[index], this.high[index]);
     const { atlas, frames } = this;
     const said = frames ? [[frames.name, format(frames.low + (frames.steps[index] / STEPS) * (frames.high - frames.low))]] : [];
+    const named = (n) => (this.spec.names ? `“${this.spec.names[n]}” at ${n}` : String(n));
     const unit = 1 / Math.max(atlas.rows, atlas.columns);
     const picture = (context, size, theme) =>
       atlas.draw(context, index, 0, 0, size * unit * atlas.columns, size * unit * atlas.rows, theme);
     return {
-      title: this.spec.captions[index] || `Picture ${index}`,
-      rows: [["column", String(column)], ["row", String(row)], ["value", format(value)], ...said],
+      title: this.spec.captions[index]?.replaceAll("\n", ", ") || `Picture ${index}`,
+      rows: [["column", named(column)], ["row", named(row)], ["value", format(value)], ...said],
       picture,
       discrete: this.spec.discrete,
     };

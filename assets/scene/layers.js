@@ -2,7 +2,7 @@
 
 const version = new URL(import.meta.url).search;
 const { css, STEPS } = await import(`./theme.js${version}`);
-const { drawMarker, halo, line } = await import(`./marks.js${version}`);
+const { drawMarker, fitted, halo, line } = await import(`./marks.js${version}`);
 
 export const DRAW = {
   points(context, layer, plane, theme) {
@@ -17,11 +17,13 @@ export const DRAW = {
       if (!buckets.has(key)) buckets.set(key, []);
       buckets.get(key).push(i);
     }
-    const dense = group.length > 1500;
+    const plain = layer.faint || group.length > 1500;
+    context.globalAlpha = layer.faint ? 0.4 : 1;
     for (const [key, indices] of buckets) {
       const colour = values ? css(lut[key]) : groupColour(layer, key, theme);
-      drawMarker(context, layer.shape, layer.size, indices, (i) => plane.X(data[2 * i]), (i) => plane.Y(data[2 * i + 1]), colour, dense ? null : theme);
+      drawMarker(context, layer.shape, layer.size, indices, (i) => plane.X(data[2 * i]), (i) => plane.Y(data[2 * i + 1]), colour, plain ? null : theme);
     }
+    context.globalAlpha = 1;
   },
 
   path(context, layer, plane, theme) {
@@ -80,25 +82,58 @@ export const DRAW = {
     context.stroke();
   },
 
+  // A text below or above a chart, a letter at each of its steps.
+  letters(context, layer, plane, theme) {
+    const { data } = plane.arrays[layer.xy], between = data.length > 2 ? Math.abs(plane.X(data[2]) - plane.X(data[0])) : Infinity;
+    context.font = theme.fontOf(Math.min(18, (1.5 * between) / theme.size(1)), 600);
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillStyle = theme.colour(layer.colour);
+    layer.letters.forEach((letter, i) => {
+      const x = plane.X(data[2 * i]), y = plane.Y(data[2 * i + 1]);
+      if (plane.inside(x, y)) context.fillText(letter, x, y);
+    });
+  },
+
   text(context, layer, plane, theme) {
     const x = plane.X(layer.x), y = plane.Y(layer.y);
     const colour = theme.colour(layer.colour);
     if (layer.mark) drawMarker(context, "cross", 6, [0], () => x, () => y, colour, theme);
     context.font = theme.fontOf(14, 600);
-    const { width } = context.measureText(layer.text);
-    const right = x + 12 + width < plane.box.x + plane.box.w;
-    const beside = right ? x + 10 : Math.max(plane.box.x + 4, x - 10 - width); // on a phone it may fit on neither side
-    const [left, middle] = layer.centred ? [x - width / 2, y] : [beside, y - 12];
+    const measure = (words) => context.measureText(words).width;
+    const text = fitted(layer.text, plane.box.w - 8, measure);
+    const place = placed(plane, measure(text), theme.size(14), x, y, layer);
+    if (!place) return; // there is no room for it
+    const [left, middle] = place;
     context.textAlign = "left";
     context.textBaseline = "middle";
     context.lineJoin = "round";
     context.strokeStyle = theme.background;
     context.lineWidth = 4;
-    context.strokeText(layer.text, left, middle);
+    context.strokeText(text, left, middle);
     context.fillStyle = colour;
-    context.fillText(layer.text, left, middle);
+    context.fillText(text, left, middle);
   },
 };
+
+// Where a text of some width and height goes, at its place or beside it: never over another one nor across the frame.
+function placed(plane, width, height, x, y, { centred, before }) {
+  const { box, words } = plane, line = height * 1.2;
+  if (!plane.inside(x, y)) return null;
+  const low = box.x + 4, high = Math.max(low, box.x + box.w - 4 - width), within = (left) => Math.max(low, Math.min(high, left));
+  const tops = centred ? [0, -line, line] : [-12, 12 + height / 2, -12 - line, 12 + height / 2 + line];
+  const sides = centred ? [x - width / 2] : before && x - 10 - width > low ? [x - 10 - width, x + 10] : x + 12 + width < box.x + box.w ? [x + 10, x - 10 - width] : [x - 10 - width];
+  for (const top of tops) {
+    for (const left of sides.map(within)) {
+      const middle = Math.max(box.y + line / 2, Math.min(box.y + box.h - line / 2, y + top));
+      const meets = (each) => left < each.left + each.width + 3 && each.left < left + width + 3 && Math.abs(middle - each.middle) < line;
+      if (words.some(meets)) continue;
+      words.push({ left, width, middle });
+      return [left, middle];
+    }
+  }
+  return null;
+}
 
 // The marker at the end of a path.
 export function drawHead(context, layer, plane, theme) {

@@ -5,6 +5,14 @@ export function line(context, x0, y0, x1, y1) {
   context.lineTo(x1, y1);
 }
 
+// `text` as far as `width` has room for it.
+export function fitted(text, width, measure) {
+  if (measure(text) <= width) return text;
+  let kept = text.length;
+  while (kept > 1 && measure(`${text.slice(0, kept).trimEnd()}…`) > width) kept--;
+  return `${text.slice(0, kept).trimEnd()}…`;
+}
+
 // Stroke the current path in `colour`, with a thin seam of background around it.
 export function halo(context, theme, width, colour) {
   context.strokeStyle = theme.background;

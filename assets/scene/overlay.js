@@ -47,15 +47,21 @@ export class Tooltip {
   }
 
   place(canvas, x, y) {
-    const root = this.root.getBoundingClientRect(), area = canvas.getBoundingClientRect();
-    const px = area.left - root.left + x, py = area.top - root.top + y;
+    const root = inside(this.root, this.root), area = inside(canvas, this.root);
+    const px = area.left + x, py = area.top + y;
     const { offsetWidth: w, offsetHeight: h } = this.box;
     const left = px + 16 + w < root.width ? px + 16 : Math.max(2, px - 16 - w);
     // Below the panel where it would hide what it tells of: on a phone it fits on neither side.
     const below = this.rows.classList.contains("coloured") && px + 16 + w >= root.width && px - 16 - w < 0;
-    const top = below ? area.bottom - root.top + 4 : Math.max(2, Math.min(py + 16, root.height - h - 2));
+    const top = below ? area.bottom + 4 : Math.max(2, Math.min(py + 16, root.height - h - 2));
     this.box.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
   }
+}
+
+// Where `element` lies in `root`, in pixels of `root`, which may be zoomed.
+function inside(element, root) {
+  const outer = root.getBoundingClientRect(), area = element.getBoundingClientRect(), zoom = root.currentCSSZoom ?? 1;
+  return { left: (area.left - outer.left) / zoom, top: (area.top - outer.top) / zoom, bottom: (area.bottom - outer.top) / zoom, width: area.width / zoom, height: area.height / zoom };
 }
 
 // Ask for a number at a place.  Enter answers, Escape or clicking elsewhere does not.
@@ -67,9 +73,9 @@ export function askNumber(root, { label, value, canvas, at, answer }) {
   const input = element("input");
   name.append(`New weight, ${label}`, input);
   Object.assign(input, { type: "text", inputMode: "decimal", value: format(value).replace("−", "-"), autocomplete: "off" });
-  const outer = root.getBoundingClientRect(), area = canvas.getBoundingClientRect();
-  form.style.left = `${Math.max(4, Math.min(area.left - outer.left + at.x - 90, outer.width - 200))}px`;
-  form.style.top = `${Math.max(4, Math.min(area.top - outer.top + at.y + 14, outer.height - 80))}px`;
+  const outer = inside(root, root), area = inside(canvas, root);
+  form.style.left = `${Math.max(4, Math.min(area.left + at.x - 90, outer.width - 200))}px`;
+  form.style.top = `${Math.max(4, Math.min(area.top + at.y + 14, outer.height - 80))}px`;
   const close = () => form.isConnected && form.remove();
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -1,5 +1,11 @@
 // One panel: its frame, title, legend and canvas, and what mouse, fingers and keys do on it.
 
+const version = new URL(import.meta.url).search;
+const { settle, toolbar } = await import(`./toolbar.js${version}`);
+const { Buttons, Rail } = await import(`./rail.js${version}`);
+const { Meters } = await import(`./meter.js${version}`);
+const { Saving } = await import(`./saving.js${version}`);
+
 const CLICK = 5; // pixels a pointer may move and still click
 const DOUBLE = 280; // milliseconds in which a second click makes a double click
 
@@ -18,6 +24,8 @@ export class Panel {
     this.note = this.frame.appendChild(element("p", "note"));
     this.context = this.canvas.getContext("2d");
     content.attach?.(this); // for content with controls of its own
+    toolbar(this.tools, "Tools");
+    toolbar(this.legend, "Shown");
     this.addTools();
     this.listen();
     this.observer = new ResizeObserver(() => this.redraw());
@@ -29,13 +37,34 @@ export class Panel {
     this.spec = spec;
     this.content.update(spec, arrays, theme);
     setText(this.title, spec.title);
+    setAttribute(this.tools, "aria-label", `Tools: ${spec.title}`);
+    setAttribute(this.legend, "aria-label", `Shown: ${spec.title}`);
     setText(this.note, spec.note || "");
     const names = this.content.legend.map((layer) => layer.name);
     setAttribute(this.canvas, "aria-label", names.length ? `${spec.title}. Shown: ${names.join(", ")}.` : spec.title);
     this.frame.style.flexGrow = spec.weight;
     this.frame.style.setProperty("--aspect", aspect(spec));
     this.updateLegend(theme);
+    this.updateKnobs(arrays, theme);
+    this.saving.moved();
     this.redraw();
+  }
+
+  // Knobs of the run that stand in this panel; whoever only watches sees how they are set.
+  updateKnobs(arrays, theme) {
+    const { rail, buttons, meters } = this.spec, mayTurn = Boolean(this.scene.component.holds);
+    const send = (pick, how) => this.scene.send({ panel: this.key, ...pick }, how);
+    if (rail) (this.rail ??= new Rail(this, send)).update(rail, mayTurn);
+    if (this.rail) this.rail.row.hidden = !rail;
+    if (meters || this.meters) (this.meters ??= new Meters(this)).update(meters ?? [], theme);
+    if (buttons || this.buttons) (this.buttons ??= new Buttons(this, send)).update(buttons ?? [], arrays, theme, mayTurn);
+  }
+
+  // A lesson points at one panel, and perhaps at one of its layers: {panel, layer}, or nothing.
+  point(at) {
+    const here = at?.panel === this.key;
+    this.frame.classList.toggle("pointed", here);
+    this.content.legend.forEach(({ name }, i) => this.legend.children[i]?.classList.toggle("pointed", here && name === at.layer));
   }
 
   redraw() {
@@ -47,18 +76,27 @@ export class Panel {
     this.dirty = false;
     const width = this.body.clientWidth, height = this.body.clientHeight;
     if (!width || !height) return; // in a tab that is not shown
-    const ratio = window.devicePixelRatio || 1;
+    const { ratio } = this;
     const w = Math.round(width * ratio), h = Math.round(height * ratio);
     if (this.canvas.width !== w || this.canvas.height !== h) Object.assign(this.canvas, { width: w, height: h });
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.context.clearRect(0, 0, width, height);
     this.content.draw(this.context, width, height, theme, { hidden: this.hidden, pointer: this.pointer });
+    this.saving.draw();
     if (this.content.said !== undefined) setAttribute(this.canvas, "aria-description", this.content.said);
     const zoomed = Boolean(this.content.view);
-    if (this.reset) this.reset.hidden = !zoomed;
+    if (this.reset && this.reset.hidden === zoomed) {
+      this.reset.hidden = !zoomed;
+      settle(this.tools);
+    }
     this.canvas.style.touchAction = zoomed || this.spec.draw ? "none" : "pan-y";
-    this.canvas.style.cursor = this.drag ? "grabbing" : this.content.cursor;
+    this.canvas.style.cursor = this.drag ? "grabbing" : !zoomed && this.scene.stops.slides(this.key) ? "ew-resize" : this.content.cursor;
     if (this.pointer) this.tell();
+  }
+
+  // Pixels of the canvas for each of CSS.
+  get ratio() {
+    return (window.devicePixelRatio || 1) * this.scene.zoom;
   }
 
   tell() {
@@ -72,6 +110,7 @@ export class Panel {
     if (made === this.legendMade) return;
     this.legendMade = made;
     this.legend.replaceChildren(...layers.map((layer) => this.legendEntry(layer, theme)));
+    settle(this.legend);
   }
 
   legendEntry(layer, theme) {
@@ -91,7 +130,8 @@ export class Panel {
   addTools() {
     const tool = (text, label, action) => {
       const button = this.tools.appendChild(element("button"));
-      Object.assign(button, { type: "button", textContent: text, title: label, ariaLabel: label });
+      // A name begins with what is written there: who steers by voice says that.
+      Object.assign(button, { type: "button", textContent: text, title: label, ariaLabel: /\w/.test(text) && text !== label ? `${text}: ${label}` : label });
       button.addEventListener("click", () => {
         action();
         this.redraw();
@@ -99,42 +139,15 @@ export class Panel {
       return button;
     };
     const { content } = this;
-    tool("PNG", "Save this picture", () => this.save());
-    if (content.csv) tool("CSV", "Save these numbers as CSV", () => this.saveTable());
-    if (!content.pannable) return;
+    this.saving = new Saving(this, tool);
+    if (!content.pannable) return settle(this.tools);
     const middle = () => [content.box.x + content.box.w / 2, content.box.y + content.box.h / 2];
     this.reset = tool("Reset view", "Show everything again", () => (content.view = null));
+    this.reset.className = "lasting"; // seen for as long as there is something to go back from
     this.reset.hidden = true;
     tool("−", "Zoom out", () => content.zoom(...middle(), 1.4));
     tool("+", "Zoom in", () => content.zoom(...middle(), 1 / 1.4));
-  }
-
-  // The picture with its title, on the page's own background.
-  save() {
-    const { content, scene: { theme } } = this;
-    const ratio = window.devicePixelRatio || 1, width = this.canvas.width / ratio, top = 40;
-    const sheet = document.createElement("canvas"), context = sheet.getContext("2d");
-    const named = { x: 14, y: top, width: width - 28, theme };
-    const below = top + (content.printLegend?.(context, named) || 0);
-    Object.assign(sheet, { width: this.canvas.width, height: this.canvas.height + below * ratio });
-    const style = getComputedStyle(this.frame);
-    context.fillStyle = style.getPropertyValue("--st-background-color") || "white";
-    context.fillRect(0, 0, sheet.width, sheet.height);
-    context.scale(ratio, ratio);
-    content.printLegend?.(context, { ...named, write: true });
-    context.fillStyle = style.color;
-    context.font = `600 17px ${style.fontFamily}`;
-    context.textAlign = "left";
-    context.textBaseline = "middle";
-    context.fillText(this.spec.title, 14, top / 2);
-    context.drawImage(this.canvas, 0, below, width, this.canvas.height / ratio);
-    download(`${this.key}.png`, sheet.toDataURL("image/png"));
-  }
-
-  saveTable() {
-    const address = URL.createObjectURL(new Blob([this.content.csv()], { type: "text/csv" }));
-    download(`${this.key}.csv`, address);
-    setTimeout(() => URL.revokeObjectURL(address));
+    settle(this.tools);
   }
 
   listen() {
@@ -152,8 +165,8 @@ export class Panel {
 
   // Where an event happened, in CSS pixels of the canvas.
   place(event) {
-    const area = this.canvas.getBoundingClientRect();
-    return { x: event.clientX - area.left, y: event.clientY - area.top };
+    const area = this.canvas.getBoundingClientRect(), { zoom } = this.scene;
+    return { x: (event.clientX - area.left) / zoom, y: (event.clientY - area.top) / zoom };
   }
 
   down(event) {
@@ -178,6 +191,10 @@ export class Panel {
       else if (this.content.ink) {
         this.content.ink.push(this.dataAt(at));
         if (this.content.grasped) this.scene.send({ panel: this.key, ...this.content.grasped() }, { held: true });
+      }
+      else if (this.pressed.moved && !this.content.view && this.scene.stops.slides(this.key)) {
+        this.drag = true;
+        this.scene.stops.takes(this.key, this.content.toX(at.x));
       }
       else if (this.content.pannable && this.pressed.moved && (event.pointerType === "mouse" || this.content.view)) {
         this.drag = true;
@@ -285,6 +302,7 @@ export class Panel {
 
   remove() {
     this.observer.disconnect();
+    this.saving.end();
     clearTimeout(this.waiting);
     this.content.remove?.();
     this.frame.remove();
@@ -299,12 +317,6 @@ function aspect(spec) {
   if (spec.kind === "pen") return 0.5; // the pad, and the small picture beside it
   if (spec.kind === "plane" && spec.equal) return Math.min(1.3, Math.max(0.5, Math.abs((spec.y[1] - spec.y[0]) / (spec.x[1] - spec.x[0]))));
   return { slide: 1.75, cell: 2.1, head: 1.1, curves: 0.5 }[spec.kind] || 0.85;
-}
-
-function download(name, address) {
-  const link = document.createElement("a");
-  Object.assign(link, { download: name, href: address });
-  link.click();
 }
 
 export function element(name, className = "") {

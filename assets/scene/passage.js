@@ -16,6 +16,8 @@ export class Passage {
     this.strength = arrays[spec.strength].data;
     this.crossed = arrays[spec.crossed].data;
     this.characters = Array.from(spec.text);
+    // Colours repeat after ten: more groups have their names under the pointer only.
+    this.legend = spec.names.length > 10 ? [] : spec.names.map((name, k) => ({ kind: "path", name, colour: `class_${k}` }));
   }
 
   // The largest type in which all characters fit.
@@ -35,7 +37,7 @@ export class Passage {
     return [4 + (i % this.across) * this.wide, 4 + Math.floor(i / this.across) * this.high];
   }
 
-  draw(context, width, height, theme, { pointer }) {
+  draw(context, width, height, theme, { pointer, hidden }) {
     this.layout(width, height, theme);
     const over = pointer ? this.find(pointer.x, pointer.y) : null;
     context.textAlign = "center";
@@ -44,9 +46,10 @@ export class Passage {
     this.characters.forEach((character, i) => {
       const [x, y] = this.place(i);
       const apart = over !== null && this.group[i] !== this.group[over];
+      const plain = hidden.has(this.spec.names[this.group[i]]); // taken out by its name in the legend
       context.globalAlpha = (apart ? 0.12 : 1) * (0.2 + (0.4 * this.strength[i]) / 254);
       context.fillStyle = theme.classColour(this.group[i]);
-      context.fillRect(x, y + 1, this.wide, this.high - 2);
+      if (!plain) context.fillRect(x, y + 1, this.wide, this.high - 2);
       context.globalAlpha = apart ? 0.35 : 1;
       context.fillStyle = theme.text;
       context.fillText(character, x + this.wide / 2, y + this.high / 2);

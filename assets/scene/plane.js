@@ -3,7 +3,7 @@
 const version = new URL(import.meta.url).search;
 const { decades, format, ticks } = await import(`./theme.js${version}`);
 const { Heat, same } = await import(`./heat.js${version}`);
-const { halo, hatching, line } = await import(`./marks.js${version}`);
+const { fitted, halo, hatching, line } = await import(`./marks.js${version}`);
 const { DRAW, drawHead } = await import(`./layers.js${version}`);
 
 const NEAR = 14; // pixels within which the pointer finds a point or a path
@@ -42,9 +42,16 @@ export class Plane {
     const { spec } = this;
     const line = theme.size(14) + 6;
     context.font = theme.fontOf(14);
-    const named = Math.max(0, ...spec.y_names.map((name) => context.measureText(name).width));
-    const left = (spec.y_names.length ? named + 10 : theme.size(14) * 3.1) + (spec.y_label ? line : 0);
-    const room = { x: left, y: 8, w: Math.max(20, width - left - 14), h: Math.max(20, height - 8 - line - (spec.x_label ? line : 0)) };
+    const widest = (texts) => Math.max(0, ...texts.map((text) => context.measureText(text).width));
+    this.box = { h: height - 8 - line - (spec.x_label ? line : 0) };
+    const named = widest(spec.y_names.length ? spec.y_names : this.ticksOf("y").map(({ text }) => text)) + 10;
+    const left = (spec.y_names.length ? named : Math.max(named, theme.size(14) * 3.1)) + (spec.y_label ? line : 0);
+    const room = { x: left, y: 8, w: Math.max(20, width - left - 14), h: Math.max(20, this.box.h) };
+    this.lines = 1; // of names below the x axis, in turn: those that do not fit beside each other
+    this.column = widest(spec.x_names) + 6;
+    const span = Math.abs((this.view ?? spec).x[1] - (this.view ?? spec).x[0]);
+    if (spec.x_names.length && !spec.equal && (this.column * span) / room.w > 1) [this.lines, room.h] = [2, Math.max(20, room.h - line)];
+    this.line = line;
     if (spec.equal) {
       const unit = Math.min(room.w / Math.abs(spec.x[1] - spec.x[0]), room.h / Math.abs(spec.y[1] - spec.y[0]));
       const w = unit * Math.abs(spec.x[1] - spec.x[0]);
@@ -74,6 +81,7 @@ export class Plane {
     this.hidden = hidden;
     const { box } = this;
     const shown = this.spec.layers.filter((layer) => this.shows(layer));
+    this.words = []; // where texts stand, so that none comes over another
     context.save();
     context.beginPath();
     context.roundRect(box.x, box.y, box.w, box.h, 8);
@@ -93,7 +101,7 @@ export class Plane {
     context.beginPath();
     context.roundRect(box.x, box.y, box.w, box.h, 8);
     context.stroke();
-    this.drawAxes(context, theme);
+    this.drawAxes(context, width, height, theme);
   }
 
   // What takes many strokes and seldom changes is kept as a picture, until `serial`, the view or the theme changes.
@@ -174,10 +182,16 @@ export class Plane {
     const [low, high] = this.view ? this.view[axis] : spec[axis];
     const names = spec[`${axis}_names`];
     const length = axis === "x" ? box.w : box.h;
-    if (spec[`${axis}_log`]) return decades(low, high, length / (axis === "x" ? 60 : 26));
-    if (!names.length) return ticks(low, high, length / (axis === "x" ? 75 : 55)).map((at) => ({ at, text: format(at) }));
+    if (spec[`${axis}_log`]) {
+      const found = decades(low, high, length / (axis === "x" ? 60 : 26));
+      return axis === "y" && spec.y_least && low === spec.y[0] ? [{ at: low, text: "≈ 0" }, ...found.filter(({ at }) => at > low + 1e-6)] : found;
+    }
+    if (!names.length) {
+      const found = ticks(low, high, length / (axis === "x" ? 75 : 55)); // one alone says nothing of the scale
+      return (found.length > 1 || length < 60 ? found : ticks(low, high, 3)).map((at) => ({ at, text: format(at) }));
+    }
     const [a, b] = low < high ? [low, high] : [high, low];
-    const skip = Math.ceil(((b - a) * (axis === "x" ? 22 : 17)) / length);
+    const skip = Math.ceil(((b - a) * (axis === "x" ? this.column / this.lines : 17)) / length);
     return names.map((text, at) => ({ at, text })).filter(({ at }) => at >= a && at <= b && at % skip === 0);
   }
 
@@ -194,7 +208,7 @@ export class Plane {
     context.globalAlpha = 1;
   }
 
-  drawAxes(context, theme) {
+  drawAxes(context, width, height, theme) {
     const { box, spec } = this;
     const size = theme.size(14);
     context.font = theme.fontOf(14);
@@ -202,7 +216,8 @@ export class Plane {
     context.globalAlpha = 0.85;
     context.textAlign = "center";
     context.textBaseline = "top";
-    for (const { at, text } of this.ticksOf("x")) context.fillText(text, this.X(at), box.y + box.h + 5);
+    const measure = (text) => context.measureText(text).width, below = this.ticksOf("x");
+    below.forEach(({ at, text }, i) => context.fillText(text, this.X(at), box.y + box.h + 5 + (i % this.lines) * this.line));
     context.textAlign = "right";
     context.textBaseline = "middle";
     for (const { at, text } of this.ticksOf("y")) context.fillText(text, box.x - 7, Math.max(size / 2, this.Y(at)));
@@ -210,7 +225,10 @@ export class Plane {
     context.font = theme.fontOf(14, 600);
     context.textAlign = "center";
     context.textBaseline = "top";
-    if (spec.x_label) context.fillText(spec.x_label, box.x + box.w / 2, box.y + box.h + size + 9);
+    if (spec.x_label) {
+      const text = fitted(spec.x_label, width - 6, measure), half = measure(text) / 2;
+      context.fillText(text, Math.max(half + 3, Math.min(width - half - 3, box.x + box.w / 2)), box.y + box.h + size + 9 + (this.lines - 1) * this.line);
+    }
     if (spec.y_label) {
       context.save();
       context.font = theme.fontOf(14);
@@ -219,7 +237,7 @@ export class Plane {
       context.translate(box.x - widest - 12, box.y + box.h / 2);
       context.rotate(-Math.PI / 2);
       context.textBaseline = "bottom";
-      context.fillText(spec.y_label, 0, 0);
+      context.fillText(fitted(spec.y_label, height - 6, measure), 0, 0);
       context.restore();
     }
   }
@@ -271,7 +289,8 @@ export class Plane {
     const { spec } = this;
     const near = this.nearest(px, py);
     const x = near ? near.x : this.toX(px), y = near ? near.y : this.toY(py);
-    const named = (axis, value) => spec[`${axis}_names`][Math.round(value)] ?? format(spec[`${axis}_log`] ? 10 ** value : value);
+    const least = (axis, value) => (axis === "y" && spec.y_least && value <= spec.y[0] + 1e-6 ? "≤ " : "");
+    const named = (axis, value) => spec[`${axis}_names`][Math.round(value)] ?? least(axis, value) + format(spec[`${axis}_log`] ? 10 ** value : value);
     const rows = [[spec.x_label || "x", named("x", x)], [spec.y_label || "y", named("y", y)]];
     for (const layer of spec.layers) {
       if (!layer.heat || !this.shows(layer)) continue;

@@ -1,26 +1,41 @@
 // A slider through time, from data to noise and back from noise to samples, over moments that have all come already.
-// It runs by itself when asked to; nothing goes to the server.
+// From noise to samples it runs by itself, again and again, until a visitor takes hold of it; all of it is drawn from
+// what has come, so it moves as smoothly as the screen does, and nothing goes to the server.
 
 const version = new URL(import.meta.url).search;
 const { element } = await import(`./panel.js${version}`);
 
-const SECONDS = 7; // from one end to the other
+const SECONDS = 8; // from one end to the other, and half of it back from noise
+const REST = 1800; // milliseconds for which samples are looked at before noise comes again
+const NOISE = 1500; // and for which noise is, before it becomes samples by itself
 
 export class Reel {
   // `shown` is called whenever the moment changes.
   constructor(panel, shown) {
     this.shown = shown;
     this.held = null; // what the visitor chose; until then the newest samples
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    this.asked = false; // whether the visitor has taken hold of the time
     const row = element("div", "stops reel");
     panel.frame.insertBefore(row, panel.note);
     this.button = row.appendChild(element("button"));
     this.button.type = "button";
-    this.input = row.appendChild(element("input"));
+    this.name = row.appendChild(element("span", "way"));
+    const bar = row.appendChild(element("div", "bar"));
+    this.input = bar.appendChild(element("input"));
+    const stations = bar.appendChild(element("div", "stations"));
+    stations.ariaHidden = "true";
+    for (const word of ["real", "noise", "drawn"]) stations.appendChild(element("span")).textContent = word;
     Object.assign(this.input, { type: "range", min: 0, max: 2, step: 0.005, ariaLabel: "Time: to noise, and back" });
     this.text = row.appendChild(element("output"));
-    this.button.addEventListener("click", () => (this.running ? this.stop() : this.run()));
+    this.button.addEventListener("click", () => {
+      this.asked = true;
+      if (this.running) this.stop();
+      else this.run(this.at >= 2 ? 0 : this.at);
+    });
     this.input.addEventListener("input", () => {
       const at = Number(this.input.value); // before stop() writes the old moment there
+      this.asked = true;
       this.stop();
       this.choose(at);
     });
@@ -29,8 +44,17 @@ export class Reel {
   }
 
   // Moments `times` of `count` values each: `forward` from 0 to 1, `back` from 1 towards 0.
-  update({ forward, back, count }) {
-    Object.assign(this, { forward, back, count });
+  update(moments) {
+    const drawn = moments.back.times.length > 1; // there are samples
+    // Other samples begin in other noise: those on their way arrive before they are seen.
+    if (this.running && drawn && this.back?.times.length > 1 && !sameStart(this.back, moments.back, moments.count)) this.next = moments;
+    else this.take(moments);
+    if (drawn && !this.asked && !this.running && !this.still.matches) this.run(1);
+  }
+
+  take(moments) {
+    Object.assign(this, moments);
+    this.next = undefined;
     this.label();
   }
 
@@ -52,22 +76,30 @@ export class Reel {
   label() {
     this.input.value = this.at;
     const time = `t = ${this.time.toFixed(2)}`;
-    this.said = this.at === 0 ? "the data" : this.at >= 2 ? "the samples" : this.at <= 1 ? `${time}, adding noise` : `${time}, removing noise`;
-    this.text.textContent = this.said;
+    this.said = this.at === 0 ? "the data" : this.at >= 2 ? "the samples" : this.at === 1 ? "pure noise" : this.at < 1 ? `${time}, adding noise` : `${time}, removing noise`;
+    this.text.textContent = this.said.split(", ")[0]; // which way is told by the name
+    this.name.textContent = this.at < 1 ? "From picture to noise" : "From noise to picture";
     this.input.setAttribute("aria-valuetext", this.said);
     this.button.textContent = this.running ? "❚❚" : "▶";
     this.button.title = this.button.ariaLabel = this.running ? "Stop the time" : "Run through the time";
   }
 
-  run() {
-    let last = performance.now();
-    if (this.at >= 2) this.held = 0;
+  // From `at` to the samples, and once they were looked at, from noise to the next ones.
+  run(at) {
+    let last = performance.now(), arrived = 0, waits = at === 1 ? NOISE : 0;
+    this.held = at;
     const tick = (now) => {
       this.running = requestAnimationFrame(tick);
-      const next = this.at + (2 * (now - last)) / (1000 * SECONDS);
+      const passed = now - last;
       last = now;
-      if (next >= 2) this.stop();
-      this.choose(Math.min(2, next));
+      if (waits > 0) return void (waits -= passed);
+      if (this.at < 2) return this.choose(Math.min(2, this.at + (2 * passed) / (1000 * SECONDS)));
+      arrived += passed;
+      if (arrived < REST) return;
+      arrived = 0;
+      if (this.next) this.take(this.next);
+      waits = NOISE;
+      this.choose(1);
     };
     this.running = requestAnimationFrame(tick);
     this.label();
@@ -76,6 +108,7 @@ export class Reel {
   stop() {
     cancelAnimationFrame(this.running);
     this.running = undefined;
+    if (this.next) this.take(this.next);
     this.label();
   }
 
@@ -96,4 +129,9 @@ export function between(times, data, count, time) {
   const mixed = new Float32Array(count);
   for (let k = 0; k < count; k++) mixed[k] = data[i * count + k] * (1 - share) + data[j * count + k] * share;
   return mixed;
+}
+
+function sameStart(one, other, count) {
+  for (let i = 0; i < count; i++) if (one.data[i] !== other.data[i]) return false;
+  return true;
 }

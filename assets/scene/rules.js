@@ -1,7 +1,7 @@
 // Vertical rules of a chart, {x, text, colour, solid}, x in pixels, and the words beside them.
 
 const version = new URL(import.meta.url).search;
-const { halo, line } = await import(`./marks.js${version}`);
+const { fitted, halo, line } = await import(`./marks.js${version}`);
 
 const DASH = [4, 4];
 const GAP = 6; // between a rule and its words
@@ -57,11 +57,4 @@ export function arranged(box, rules, height, measure, covers = () => false) {
     if (found) taken.push({ rule, text, width, left: found.left, row: found.row });
   }
   return taken.map((each) => ({ ...each, top: topOf(each.row) }));
-}
-
-function fitted(text, width, measure) {
-  if (measure(text) <= width) return text;
-  let kept = text.length;
-  while (kept > 1 && measure(`${text.slice(0, kept)}…`) > width) kept--;
-  return `${text.slice(0, kept)}…`;
 }

@@ -5,6 +5,8 @@
 const version = new URL(import.meta.url).search;
 const { css, format, STEPS } = await import(`./theme.js${version}`);
 const { hatching } = await import(`./marks.js${version}`);
+const { colourKey } = await import(`./colour_key.js${version}`);
+const { bars } = await import(`./bars.js${version}`);
 const { POOL, between, bounds, short, story, strongest, taps } = await import(`./kernel.js${version}`);
 
 const PACE = 170; // milliseconds from place to place
@@ -61,7 +63,7 @@ export class Slide {
     const caption = theme.size(13) + 8, line = theme.size(16) + 8, narrow = width < 620;
     const band = narrow ? 5 * line : 2 * line;
     const deep = this.spec.deep;
-    const tall = height - band - 4;
+    const tall = height - band - line - 4;
     const place = (x, y, side) => ({ x, y: y + caption, side });
     this.caption = caption;
     this.boxes = {};
@@ -77,11 +79,14 @@ export class Slide {
       const bars = y + small + caption + 6;
       this.boxes.classes = { x: 0, y: bars + caption, w: width, h: tall - bars - caption };
     } else {
-      const small = Math.max(40, (tall - 2 * caption - 10) / 2);
+      const small = Math.max(40, Math.min((tall - 2 * caption - 10) / 2, width * 0.15));
       const classes = Math.max(120, width * 0.17);
-      const big = Math.min(tall - caption, (width - classes - 2 * small - (deep ? small + GAP : 0) - 4 * GAP) / 2);
+      const wide = (beside) => Math.min(tall - caption, (width - classes - 2 * small - beside - 4 * GAP) / 2);
+      const below = tall - wide(0) - 2 * caption - 10; // what is left below the input, where the picture may stand
+      const stacked = deep && below >= 80, big = wide(deep && !stacked ? small + GAP : 0);
       let x = 0;
-      if (deep) [this.boxes.picture, x] = [place(0, 0, small), small + GAP];
+      if (stacked) this.boxes.picture = place(0, big + caption + 10, Math.min(big, below));
+      else if (deep) [this.boxes.picture, x] = [place(0, 0, small), small + GAP];
       this.boxes.inputs = place(x, 0, big);
       this.boxes.products = place(x + big + GAP, 0, big);
       x += 2 * (big + GAP);
@@ -92,6 +97,7 @@ export class Slide {
       this.boxes.classes = { x, y: caption, w: width - x, h: tall - caption };
     }
     this.bandAt = { y: tall + 6, line, width };
+    this.keyAt = tall + 6 + band + 4;
   }
 
   cell(box, rows, columns, r, c) {
@@ -125,6 +131,9 @@ export class Slide {
     else this.drawMap(context, theme, "pooled", "no pooling: goes on", "sequential", filled);
     this.drawClasses(context, theme);
     this.drawBand(context, theme, at);
+    const short = width < 620;
+    colourKey(context, theme, 0, this.keyAt, short ? [["−", "diverging", "+"], ["0", "sequential", "much"]]
+      : [["product or sum: takes away", "diverging", "adds"], ["map: not found here", "sequential", "found"]]);
   }
 
   label(context, theme, box, text) {
@@ -255,27 +264,9 @@ export class Slide {
   }
 
   drawClasses(context, theme) {
-    const { x, y, w, h } = this.boxes.classes, { classes, answer, truth } = this.spec;
-    const line = Math.min(h / classes.length, theme.size(26));
+    const { classes, answer, truth } = this.spec;
     this.label(context, theme, this.boxes.classes, "class, probability");
-    context.font = theme.fontOf(13);
-    const names = Math.min(w * 0.45, Math.max(...classes.map((name) => context.measureText(name).width)) + 22);
-    const room = Math.max(10, w - names - theme.size(46));
-    classes.forEach((name, k) => {
-      const p = this.probabilities.data[k], top = y + k * line;
-      context.font = theme.fontOf(13, k === answer ? 700 : 400);
-      context.fillStyle = theme.text;
-      context.textBaseline = "middle";
-      context.textAlign = "left";
-      context.fillText((k === truth ? "✓ " : "") + name, x + (k === truth ? 0 : 14), top + line / 2, names - 4);
-      context.fillStyle = theme.colour(k === answer ? "positive" : "neutral");
-      context.fillRect(x + names, top + line * 0.2, Math.max(1.5, room * p), line * 0.6);
-      if (p >= 0.005) {
-        context.fillStyle = theme.text;
-        context.fillText(p > 0.995 && p < 1 ? "> 99 %" : `${(100 * p).toFixed(0)} %`, x + names + room * p + 5, top + line / 2);
-      }
-    });
-    this.classLine = line;
+    bars(context, theme, { ...this.boxes.classes, classes, probabilities: this.probabilities.data, answer, truth });
   }
 
   drawBand(context, theme, at) {

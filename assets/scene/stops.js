@@ -3,7 +3,7 @@
 
 export class Stops {
   constructor(root, changed) {
-    this.changed = changed;
+    Object.assign(this, { root, changed });
     this.row = root.appendChild(document.createElement("label"));
     this.row.className = "stops";
     this.name = this.row.appendChild(document.createElement("span"));
@@ -16,9 +16,12 @@ export class Stops {
     this.input.addEventListener("keydown", (event) => event.stopPropagation()); // arrows move the slider, space plays
   }
 
-  // `spec` is null, or {label, texts, panel, at}: one text a stop, and where each stands on the x axis of `panel`.
-  update(spec) {
+  // `spec` is null, or {label, texts, panel, at}: one text a stop, and where each stands on the x axis of `panel`, below
+  // whose picture the slider stands if that is shown: `panels` by key.
+  update(spec, panels) {
     this.spec = spec;
+    const panel = panels.get(spec?.panel), place = panel?.frame ?? this.root;
+    if (this.row.parentNode !== place) place.insertBefore(this.row, panel?.note ?? null);
     const count = spec ? spec.texts.length : 0;
     this.row.hidden = !spec;
     if (!count || (this.count > count && this.held >= count)) this.held = null;
@@ -45,6 +48,11 @@ export class Stops {
     this.held = stop === this.count - 1 ? null : stop; // at the end it goes along with what is new
     this.show();
     this.changed();
+  }
+
+  // Whether a drag over that panel moves the slider.
+  slides(panel) {
+    return Boolean(this.count > 1 && this.spec.panel === panel && this.spec.at.length);
   }
 
   // A click at x on the panel that the stops belong to chooses the nearest; whether that was so.

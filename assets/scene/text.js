@@ -42,11 +42,15 @@ export class Text {
       this.panel.redraw();
       return;
     }
-    const table = element("table");
+    const table = element("table"), cornered = !spec.rows[0]?.[0]?.some(({ text }) => text);
+    if (spec.title) table.ariaLabel = spec.title;
     spec.rows.forEach((cells, row) => {
       const line = table.insertRow();
       cells.forEach((spans, column) => {
-        const cell = line.appendChild(element(spec.header && row === 0 ? "th" : "td"));
+        const heads = spec.header && row === 0 && spans.some(({ text }) => text); // an empty corner heads nothing,
+        const named = spec.header && row > 0 && column === 0 && cornered; // and below it stand the names of the rows
+        const cell = line.appendChild(element(heads || named ? "th" : "td"));
+        if (heads || named) cell.scope = heads ? "col" : "row";
         if (column >= spec.left) cell.className = "number";
         else if (spans.reduce((sum, { text }) => sum + text.length, 0) > LONG) cell.className = "sentence";
         fill(cell, spans, theme);

@@ -8,31 +8,42 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+PREFIX = "PLAYGROUND_"
+MOST = {"workers": 256}  # by name: a slip of the keys is not to start thousands of processes
+MOST_OF_ALL = 1e9  # of anything else; Python waits for no more seconds than that
 LEAST = 0.75  # of what a lab allows its step: with less some would refuse what they begin with
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Numbers greater than 0, by name.  Raises `ValueError` for others."""
+    """Numbers greater than 0, by name.  Raises `ValueError`, a sentence with the variable, for others."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            if not getattr(self, field.name) > 0:
-                raise ValueError(f"{field.name} must be greater than 0, not {getattr(self, field.name)!r}.")
+            value, most = getattr(self, field.name), _most(field.name)
+            if not 0 < value <= most:
+                raise ValueError(f"{PREFIX}{field.name.upper()}={value!r}: give more than 0, and at most {most:,.10g}.")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Bounds with what the environment sets.  Raises `ValueError`, naming a variable that is no number."""
+        """Bounds with what the environment sets; a variable that is empty sets nothing.
+
+        Raises `ValueError`, naming a variable that is no such number.
+        """
         given: dict[str, int | float] = {}
         for field in dataclasses.fields(cls):
-            variable = f"PLAYGROUND_{field.name.upper()}"
-            if variable in environment:
-                number = int if field.type == "int" else float
+            variable = f"{PREFIX}{field.name.upper()}"
+            if said := environment.get(variable, "").strip():
+                number, kind = (int, "whole number") if field.type == "int" else (float, "number")
                 try:
-                    given[field.name] = number(environment[variable])
+                    given[field.name] = number(said)
                 except ValueError:
-                    raise ValueError(f"{variable}={environment[variable]!r} is not {number.__name__}.") from None
+                    raise ValueError(f"{variable}={said!r} is no {kind}.") from None
         return cls(**given)
+
+
+def _most(name: str) -> float:
+    return 1.0 if name.endswith("_share") and name != "step_share" else MOST.get(name, MOST_OF_ALL)
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class CostBounds(Bounds):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.step_share < LEAST:
-            raise ValueError(f"step_share must be at least {LEAST:g}, not {self.step_share!r}: labs need that.")
+            raise ValueError(f"{PREFIX}STEP_SHARE={self.step_share!r}: give at least {LEAST:g}; labs need that.")
 
 
 def patience(milliseconds: float) -> float:

@@ -98,23 +98,44 @@ def frames(slug: str) -> Iterator[str]:
 
 
 def drawn(slug: str) -> Iterator[str]:
-    """The view draws the beginning and what comes after, alone and beside another run, without touching anything."""
+    """The view draws the beginning and what comes after, alone and beside another run, without touching anything.
+
+    A visitor who presses Step sees that something has happened.
+    """
     _, experiment = made(slug)
     views = registry.view(slug)
-    for moment in moments(experiment, 2):
+    earlier = b""
+    for moment in moments(experiment, 8):
         for beside in (False, True):
             view = dataclasses.replace(moment, beside=beside)
             packed = views.stage(view).to_bytes()
             if packed != views.stage(view).to_bytes():
                 yield "view.py: stage draws another picture when it is asked again."
+            if not beside and packed == earlier:
+                yield f"view.py: step {view.step} leaves the whole stage as it was; each step must be seen."
+            earlier = earlier if beside else packed
             if len(packed) > LARGEST:
                 yield f"view.py: the stage of step {view.step} takes {len(packed):,} bytes; {LARGEST:,} is the most."
             for kind in ("node", "point", "nothing"):
                 views.answer(view, {"panel": "nowhere", "kind": kind, "index": 0, "x": 0.0, "y": 0.0})
+            yield from _turning(views.stage(view), view.config)
             if hasattr(views, "curves") and view.curves:
                 views.curves(view).to_bytes()
             if hasattr(views, "inside"):
                 views.inside(view)
+
+
+def _turning(scene: Any, config: Config) -> Iterator[str]:
+    """Rails and buttons in a picture turn knobs that there are, to values that they take."""
+    for panel in [panel for row in getattr(scene, "rows", ()) for panel in row]:
+        wanted = [choice["knobs"] for group in panel.get("buttons", ()) for choice in group["choices"]]
+        if rail := panel.get("rail"):
+            wanted += [{rail["knob"]: str(rail[end])} for end in ("low", "value", "high")]
+        for knobs in wanted:
+            try:
+                config.parsed(knobs)
+            except ConfigError as error:
+                yield f"view.py: the panel {panel['key']} turns knobs: {error}"
 
 
 def looked(slug: str) -> Iterator[str]:

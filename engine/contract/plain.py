@@ -3,7 +3,8 @@
 It is a script of at most `LONGEST` lines that imports nothing of ours.  Knobs are constants named as in the Config, in
 capitals: ``LEARNING_RATE = 0.1``.  ``train(steps)`` gives the metrics of one step after another, a mapping each, under
 the names that the lab gives them.  Run as a script it trains and draws.  What it does not know stands in its
-docstring, knobs and single choices of others: ``Does not know: dropout, seeds, optimiser=lion|nadam.``
+docstring, knobs and single choices of others: ``Does not know: dropout, seeds, optimiser=lion|nadam.``  A lab that
+opens with what no plain script has, such as a stored network, is repeated from others: ``Begins with: start=scratch.``
 """
 
 from __future__ import annotations
@@ -50,14 +51,22 @@ def untaken(source: str) -> dict[str, tuple[str, ...]]:
     return {name: tuple(values.split("|")) for name, values in pairs}
 
 
+def begins(source: str, config_class: type[Config]) -> Config:
+    """The Config that it repeats as it stands: the defaults, but for what its docstring says that it begins with.
+
+    Raises `ConfigError` if that is no knob, or is not accepted.
+    """
+    return config_class.from_params(dict(word.split("=", 1) for word in _told(source, "Begins with") if "=" in word))
+
+
 def lost(source: str, config: Config) -> dict[str, tuple[str, ...]]:
     """The knobs of `config` that it cannot repeat: for each the choices that it does not take, () for all of the knob.
 
-    Those that are as by default, and those that change only what is looked at, are not asked for.
+    Those that are as it begins with, and those that change only what is looked at, are not asked for.
     """
     known, choices, knobs = constants(source), untaken(source), config.knobs()
     found: dict[str, tuple[str, ...]] = {}
-    for name in config.changed(type(config)()):
+    for name in config.changed(begins(source, type(config))):
         value = getattr(config, name)
         chosen = value if isinstance(value, tuple) else (value,)
         missed = tuple(each for each in chosen if each in choices.get(name, ()))
@@ -79,7 +88,7 @@ def with_constants(source: str, values: Mapping[str, Any]) -> str:
 
 
 def with_config(source: str, config: Config) -> str:
-    """`source` with the knobs that it knows set as in `config`; with a choice that it does not take, as by default."""
+    """`source` with the knobs that it knows set as in `config`; with a choice that it does not take, as it stands."""
     known = constants(source).keys() - {name.upper() for name in lost(source, config)}
     return with_constants(
         source, {name.upper(): getattr(config, name) for name in config.knobs() if name.upper() in known}
@@ -116,7 +125,12 @@ def wrong(slug: str) -> Iterator[str]:
 
 def _untold(source: str) -> list[str]:
     """What its docstring says that it does not know, word by word."""
-    told = re.search(r"Does not know: ([^.]*)\.", ast.get_docstring(parsed(source)) or "")
+    return _told(source, "Does not know")
+
+
+def _told(source: str, what: str) -> list[str]:
+    """The words behind `what` and a colon in its docstring, up to the full stop."""
+    told = re.search(rf"{what}: ([^.]*)\.", ast.get_docstring(parsed(source)) or "")
     return told[1].replace(",", " ").split() if told else []
 
 
@@ -150,6 +164,11 @@ def _form(source: str, config_class: type[Config]) -> Iterator[str]:
     if not any(isinstance(node, ast.FunctionDef) and node.name == "train" for node in tree.body):
         yield "it lacks train(steps), which gives the metrics of one step after another"
     known, untold, knobs = constants(source), unknown(source), config_class.knobs()
+    try:
+        first = begins(source, config_class)
+    except ConfigError as error:
+        yield f"it begins with what the lab does not take: {error}"
+        return
     for name in untold:
         if name not in knobs:
             yield f"it does not know {name}, which is no knob"
@@ -160,16 +179,16 @@ def _form(source: str, config_class: type[Config]) -> Iterator[str]:
             if name.upper() not in known or name not in knobs or value not in knobs[name].choices:
                 yield f"it does not know {name}={value}, which is no choice of a knob that it has"
     for name, spec in knobs.items():
-        if name.upper() in known and known[name.upper()] != spec.default:
-            yield f"{name.upper()} is {known[name.upper()]!r}, and by default the knob is {spec.default!r}"
+        if name.upper() in known and known[name.upper()] != getattr(first, name):
+            yield f"{name.upper()} is {known[name.upper()]!r}, and by default the knob is {getattr(first, name)!r}"
         if name.upper() not in known and name not in untold and not spec.look:
             yield f"{name} is neither a constant nor under 'Does not know: …' in the docstring"
 
 
 def _repeats(slug: str, source: str) -> Iterator[str]:
-    """Whether its metrics are the lab's: at the defaults, and in the first lessons whose knobs it knows."""
+    """Whether its metrics are the lab's: with what it begins with, and in the first lessons whose knobs it knows."""
     lab = registry.lab(slug)
-    configs: dict[str, Config] = {"at the defaults": lab.Config()}
+    configs: dict[str, Config] = {"at the defaults": begins(source, lab.Config)}
     for lesson in lessons(slug):
         try:
             config = lesson.config(lab.Config)

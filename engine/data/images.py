@@ -1,7 +1,8 @@
-"""Labelled pictures: scikit-learn's handwritten digits, and MNIST and Fashion-MNIST on demand.
+"""Labelled pictures: scikit-learn's handwritten digits, 2,000 of MNIST, and all of MNIST and Fashion-MNIST on demand.
 
-The digits come with scikit-learn.  The other two are fetched from OpenML once, checked, and kept under the data folder
-(see `engine.contract.folder.data_folder`), from where every process maps the same memory.
+The digits of 8 x 8 come with scikit-learn, those of 28 x 28 with this package (see ``stored/README.md``).  The other
+two are fetched from OpenML once, checked, and kept under the data folder (see `engine.contract.folder.data_folder`),
+from where every process maps the same memory.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from engine.data.uploads import read_upload
 __all__ = ["DATASETS", "TITLES", "ImageError", "Images", "fetch", "fetched", "load", "pack", "rasterise",
            "read_upload", "require", "side", "unpack"]  # fmt: skip
 
-DATASETS = ("digits", "mnist", "fashion_mnist")
-TITLES = ("Digits", "MNIST", "Fashion-MNIST")
+DATASETS = ("digits", "digits_28", "mnist", "fashion_mnist")
+TITLES = ("Digits", "Digits 28×28", "MNIST", "Fashion-MNIST")
+HERE = ("digits", "digits_28")  # these need no network
+STORED, STORED_TEST = Path(__file__).parent / "stored" / "digits_28.npz", 500  # the last so many are for tests
 TRAIN, TEST, SIDE = 60_000, 10_000, 28  # of those on demand
 _SIZES = {"pictures.npy": 128 + (TRAIN + TEST) * SIDE**2 * 4, "labels.npy": 128 + (TRAIN + TEST) * 8}  # bytes
 
@@ -55,6 +58,8 @@ def load(name: str) -> Images:
     """
     if name == "digits":
         return _digits()
+    if name == "digits_28":
+        return _digits_28()
     folder = _folder(name)
     if not fetched(name):
         raise ImageError(f"{_title(name)} is not on this server yet; fetch it first, or choose the digits.")
@@ -77,6 +82,14 @@ def _digits() -> Images:
     y = given.target.astype(np.int64)
     train_x, test_x, train_y, test_y = train_test_split(x, y, test_size=500, stratify=y, random_state=0)
     return Images("digits", train_x, train_y, test_x, test_y, _NUMBERS, 8)
+
+
+def _digits_28() -> Images:
+    with np.load(STORED) as stored:
+        x = (stored["pictures"][:, None] / np.float32(255)).astype(np.float32)  # (2000, 1, 28, 28)
+        y = stored["labels"].astype(np.int64)
+    train = len(x) - STORED_TEST
+    return Images("digits_28", x[:train], y[:train], x[train:], y[train:], _NUMBERS, SIDE)
 
 
 def check(x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
@@ -115,7 +128,7 @@ def require(data: str, picture: str = "") -> None:
 def fetched(name: str) -> bool:
     """Whether `name` is on this machine, as large as it must be."""
     folder = _folder(name)
-    if name == "digits":
+    if name in HERE:
         return True
     try:
         return all((folder / file).stat().st_size == size for file, size in _SIZES.items())
@@ -130,7 +143,7 @@ def fetch(name: str, report: Callable[[str], None]) -> None:
     minutes.  Raises `ImageError` if it does not work, for instance offline.
     """
     folder, began = _folder(name), time.monotonic()
-    if name == "digits":
+    if name in HERE:
         return
     command = [sys.executable, "-m", "engine.data.openml", name, str(folder)]
     try:

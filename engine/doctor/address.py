@@ -229,6 +229,11 @@ def _metrics(url: str) -> Iterator[Finding]:
         )
     elif streamlits.status == 200 and not streamlits.html:
         said = f"Everybody can read {url}/_stcore/metrics, which says how much memory Streamlit's caches take."
-        yield Finding("metrics", WARNING, said, "Let the proxy keep it to itself: see deploy/README.md.")
+        yield Finding(
+            "metrics",
+            WARNING,
+            said,
+            "This playground keeps it closed: see what else answers there.",
+        )
     else:
         yield Finding("metrics", OK, f"{url}/metrics tells nothing to who does not know the token.")

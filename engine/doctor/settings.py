@@ -53,15 +53,11 @@ def _misspelt(given: list[str]) -> Iterator[Finding]:
 
 
 def _values(environment: Mapping[str, str]) -> Iterator[Finding]:
-    for read in (Limits.from_environment, logs.form, token.token):
+    for read in (Limits.from_environment, logs.form, token.token, runs.wanted):
         try:
             read(environment)
         except ValueError as error:
             yield Finding("environment", WRONG, str(error), "The server does not start with it.")
-    pool = environment.get("PLAYGROUND_POOL")
-    if pool is not None and pool not in runs.KINDS:
-        said = f"PLAYGROUND_POOL={pool!r} is no pool; the pools are {', '.join(runs.KINDS)}."
-        yield Finding("environment", WRONG, said, "The server does not start with it.")
     for folder in environment.get("PLAYGROUND_LABS", "").split(os.pathsep):
         if folder and not Path(folder).is_dir():
             yield Finding("environment", WRONG, f"PLAYGROUND_LABS names {folder}, which is no folder.", "Correct it.")

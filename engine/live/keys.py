@@ -65,6 +65,11 @@ class Keys:
         return now - min(self.since.values()) < min(LONGEST, LATE * trip)
 
 
+def difference(scene: Scene, told: Mapping[str, Any], key: Arrays | None) -> bytes:
+    """The message for a picture as a difference to a `key`, or whole.  `told` is all that its header says besides."""
+    return _message(scene, told, _same(scene.arrays, key))
+
+
 def _same(arrays: Arrays, key: Arrays | None) -> Sequence[bool]:
     """Which arrays are what the array of the same number in a key picture is."""
     if key is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
+from engine.contract.described import describe
 from engine.contract.view import View
 from engine.live.protocol import Scene
 from engine.runs.bench import Bench
@@ -37,7 +38,8 @@ class Pictures:
         if scene is None or not others or (part == "stage" and not narrow):
             return scene
         if part == "curves":
-            scene.beside([theirs for each in others if (theirs := self._ghost(each)) is not None])
+            known = [(each, theirs) for each in others if (theirs := self._ghost(each)) is not None]
+            scene.beside([(describe(self.bench.runs[each].config, timeline.config), theirs) for each, theirs in known])
         else:
             self._axes[run_id] = scene.axes()
             scene.beside(axes=[self._axes[each] for each in others if each in self._axes])

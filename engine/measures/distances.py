@@ -71,17 +71,22 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     return max(0.0, float(gap + cov_a.trace() + cov_b.trace() - 2 * overlap))
 
 
-def modes_covered(samples: Tensor, centres: Tensor, sigma: float) -> int:
-    """How many of the `centres` (K, 2) have at least 1 % of the `samples` (N, 2) within three `sigma`.
+def covered_modes(samples: Tensor, centres: Tensor, sigma: float) -> Tensor:
+    """Which of the `centres` (K, 2) have at least 1 % of the `samples` (N, 2) within three `sigma`, bool (K,).
 
     A sample counts for its nearest centre only.  Samples that are not finite count for none.
     """
     samples = samples[torch.isfinite(samples).all(1)] if len(samples) else samples
-    if not len(samples):
-        return 0
+    if not len(samples) or not len(centres):
+        return torch.zeros(len(centres), dtype=torch.bool, device=centres.device)
     distance, nearest = torch.cdist(samples, centres).min(dim=1)  # (N,)
     counts = torch.bincount(nearest[distance <= RADIUS * sigma], minlength=len(centres))
-    return int((counts >= SHARE * len(samples)).sum())
+    return counts >= SHARE * len(samples)
+
+
+def modes_covered(samples: Tensor, centres: Tensor, sigma: float) -> int:
+    """How many `covered_modes` there are."""
+    return int(covered_modes(samples, centres, sigma).sum())
 
 
 def js_divergence(a: Tensor, b: Tensor, extent: tuple[float, float, float, float], cells: int) -> float:

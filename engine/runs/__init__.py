@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.runs.limits import Limits
@@ -26,6 +26,14 @@ _current: Pool | None = None
 _starting = threading.Lock()
 
 
+def wanted(environment: Mapping[str, str] = os.environ) -> str:
+    """Which kind of pool the environment asks for.  Raises `ValueError`, a sentence, for one that there is not."""
+    kind = environment.get("PLAYGROUND_POOL") or ("ray" if environment.get("RAY_ADDRESS") else "processes")
+    if kind not in KINDS:
+        raise ValueError(f"PLAYGROUND_POOL={kind!r} is no pool; the pools are {', '.join(KINDS)}.")
+    return kind
+
+
 def start(kind: str | None = None, limits: Limits | None = None) -> Pool:
     """Start the pool of this process.
 
@@ -33,9 +41,7 @@ def start(kind: str | None = None, limits: Limits | None = None) -> Pool:
     else processes.
     """
     global _current
-    kind = kind or os.environ.get("PLAYGROUND_POOL") or ("ray" if os.environ.get("RAY_ADDRESS") else "processes")
-    if kind not in KINDS:
-        raise ValueError(f"There is no pool '{kind}'; the pools are {', '.join(KINDS)}.")
+    kind = kind or wanted()
     with _starting:
         if _current is None:
             module, name = KINDS[kind]  # only that one: an inline pool trains here, and needs torch

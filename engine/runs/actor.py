@@ -15,6 +15,7 @@ import pickle
 import secrets
 import tempfile
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from typing import Any
 import ray
 
 from engine.runs import logs
+from engine.runs.audience import UNHEARD
 from engine.runs.limits import Limits
 from engine.runs.pool import LOST, WorkerLost
 from engine.runs.vitals import Told
@@ -32,7 +34,8 @@ from engine.runs.worker import PULSE, Pulse, work
 log = logging.getLogger(__name__)
 
 NAMESPACE, DESK = "playground", "desk"  # where the actors are found, and the name of one
-UNHEARD = 10_000  # messages of those who watch that wait for a bench at most; beyond that they are lost
+LAST_WORDS = "playground-bench-"  # how the name of a file begins that tells what a bench has in hand
+ASKED_WITHIN = 3_600.0  # seconds after which nobody asks for them any more
 WAITS = 10.0  # seconds that a web process waits for pictures until it is told that there are none
 
 Payload = tuple[Sequence[int], bytes | str]  # for which viewers, and what
@@ -140,10 +143,10 @@ class Seat:
     """One bench.  Every method but the first is a coroutine, so that none waits for another."""
 
     def __init__(self, limits: Limits, device: str, audience: str) -> None:
-        if not logs.begin("bench", logging.INFO):
-            logging.basicConfig(level=logging.INFO, format="%(asctime)s bench %(process)d %(levelname)s %(message)s")
+        logs.begin_ours("bench")
         self.born, self._told = secrets.token_hex(8), (limits, device, audience)
-        file, self._last_words = tempfile.mkstemp(prefix="playground-bench-")
+        _tidy()
+        file, self._last_words = tempfile.mkstemp(prefix=f"{LAST_WORDS}{os.getpid()}-")
         os.truncate(file, PULSE.size)
         self._pulse = Pulse(file)
         os.close(file)
@@ -249,6 +252,15 @@ class Seat:
 def web_of(viewer: int) -> int:
     """The web process that a viewer is in, which is part of the viewer's number."""
     return viewer >> 32
+
+
+def _tidy() -> None:
+    """Take away what benches of this machine have left and nobody asked for: their cluster ended without a word."""
+    for path in Path(tempfile.gettempdir()).glob(f"{LAST_WORDS}*"):
+        pid = path.name.removeprefix(LAST_WORDS).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if not Path(f"/proc/{pid}").exists() and time.time() - path.stat().st_mtime > ASKED_WITHIN:
+                path.unlink()
 
 
 def last_words(file: str) -> str:

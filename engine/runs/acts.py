@@ -43,7 +43,9 @@ def turn(hosted: Timeline, changes: Mapping[str, Any], group: Group, *, held: bo
 
 
 def answer(hosted: Timeline, pick: Mapping[str, Any]) -> Answer:
-    """What the lab answers to a pick in the picture of this moment."""
+    """What is answered to a pick in the picture of this moment: to a rail or a button by us, to all else by the lab."""
+    if pick.get("kind") == "turn":
+        return Turn(_texts(pick.get("knobs")))
     answer: Answer = hosted.views.answer(hosted.view(), pick) if hasattr(hosted.views, "answer") else None
     if not isinstance(answer, Answer):
         raise TypeError(f"answer in view.py must return Turn, Edit or None, and no {type(answer).__name__}")
@@ -65,7 +67,15 @@ def pick(hosted: Timeline, picked: Mapping[str, Any], group: Group, held: bool =
             hosted.let_go()
 
 
+def _texts(knobs: object) -> Mapping[str, str]:
+    if not isinstance(knobs, Mapping) or not all(isinstance(each, str) for pair in knobs.items() for each in pair):
+        raise PoolError("Knobs are turned by name, each to a text as in a link.")
+    return knobs
+
+
 def _pick(hosted: Timeline, picked: Mapping[str, Any], group: Group, held: bool) -> tuple[str, ...]:
+    if picked.get("kind") == "turn":
+        return _slid(hosted, _texts(picked.get("knobs")), group, held)
     if hosted.target is not None:
         raise PoolError("The run is on its way to another step: pick again when it is there.")
     hosted.view()  # a frame that cannot be made is no fault of the pick
@@ -79,6 +89,15 @@ def _pick(hosted: Timeline, picked: Mapping[str, Any], group: Group, held: bool)
     if isinstance(found, Edit):
         _edit(hosted, found.change, held)
     return ()
+
+
+def _slid(hosted: Timeline, knobs: Mapping[str, str], group: Group, held: bool) -> tuple[str, ...]:
+    """A rail or a button turns knobs.  One that restarts the run waits until it is let go."""
+    before, known = hosted.wanted, hosted.config.knobs()
+    changed = before.changed(before.turned(**before.parsed(knobs)))
+    if held and not all(known[name].live or known[name].look for name in changed):
+        return ()
+    return turn(hosted, knobs, group, held=held)
 
 
 def _edit(hosted: Timeline, change: Mapping[str, Any], held: bool) -> None:

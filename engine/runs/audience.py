@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.runs.bench import Bench  # which needs torch
 
 WATCHING = "engine.live.viewer:Viewers"  # the audience of a worker, unless it is told another
+UNHEARD = 10_000  # messages of those who watch that wait for a bench at most; beyond that they are lost
 Send = Callable[[Sequence[int], bytes | str], None]  # to which viewers, and what
 
 

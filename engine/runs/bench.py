@@ -20,7 +20,7 @@ from engine.contract import weights
 from engine.contract.figure import Figure
 from engine.contract.knobs import Config, ConfigError
 from engine.contract.view import Answer
-from engine.runs import acts, copies, memory, retelling
+from engine.runs import acts, copies, memory, moments, retelling
 from engine.runs.groups import Group
 from engine.runs.history import Intervention, Look
 from engine.runs.limits import Limits
@@ -239,6 +239,16 @@ class Bench:
     def _do_facts(self, hosted: Timeline) -> dict[str, float | str]:
         hosted.arrive()
         return hosted.measured()
+
+    def _do_moments(self, hosted: Timeline, most: int) -> list[int]:
+        """The steps of a recording of so many moments at most: see `engine.runs.moments`."""
+        return moments.steps(hosted, most)
+
+    def _do_moment(self, hosted: Timeline, step: int) -> moments.Moment | None:
+        """The moment after `step` with its pictures; None while the run is on its way there."""
+        if hosted.target is None and hosted.experiment.step_count != step:
+            hosted.seek(step)
+        return moments.moment(hosted) if hosted.target is None else None
 
     def _do_dump(self, hosted: Timeline) -> dict[str, Any]:
         return copies.dump(hosted)

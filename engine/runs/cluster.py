@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -16,16 +17,27 @@ from engine.runs.limits import Limits
 from engine.runs.processes import ENVIRONMENT, ROOT, UNLESS_SET
 from engine.runs.run import PoolError
 
+log = logging.getLogger(__name__)
+SILENT = (
+    10.0  # seconds after which it is said that there is no answer: Ray asks for minutes, and says it in its own words
+)
+
 
 def connect() -> None:
     """Belong to the cluster that $RAY_ADDRESS names, or to the one that this machine is in.  Raises `PoolError`."""
     if ray.is_initialized():
         return
     ends = signal.getsignal(signal.SIGTERM)
+    where = os.environ.get("RAY_ADDRESS", "this machine")
+    silent = threading.Timer(SILENT, log.warning, ("The Ray cluster of %s does not answer. It is asked again.", where))
+    silent.daemon = True
+    silent.start()
     try:
         ray.init(address="auto", namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise PoolError(f"The playground cannot reach its Ray cluster: {error}") from error
+    finally:
+        silent.cancel()
     if ends is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, ends)  # how a server ends is for itself to say, and Ray has said something else
 

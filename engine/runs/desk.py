@@ -6,7 +6,6 @@ places the benches and starts again what has died; the desk gives a bench its ru
 
 from __future__ import annotations
 
-import logging
 import pickle
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -60,8 +59,7 @@ class Desk(Benches):
     """The pool of a cluster.  Thread-safe."""
 
     def __init__(self, limits: Limits, device: str, audience: str, workers: int | None, gpus: float) -> None:
-        if not logs.begin("desk", logging.INFO):
-            logging.basicConfig(level=logging.INFO, format="%(asctime)s desk %(process)d %(levelname)s %(message)s")
+        logs.begin_ours("desk")
         self._webs: dict[int, Web] = {}
         super().__init__(limits, device, audience, workers, gpus)
 

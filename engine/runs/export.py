@@ -66,16 +66,16 @@ def script(
     return "\n".join(lines)
 
 
-# Altair refuses more than 5,000 rows.
+# Altair refuses more than 5,000 rows.  No metric can be called what the columns are: it is one word.
 _DRAW = """\
 import altair as alt
 import pandas as pd
 
-table = pd.DataFrame(history or [{"step": 0}]).melt("step", var_name="metric").dropna()
-values = table.groupby("metric")["value"]
+table = pd.DataFrame(history or [{"step": 0}]).melt("step", var_name="the metric", value_name="its value").dropna()
+values = table.groupby("the metric")["its value"]
 every = values.transform("size") // (5_000 // max(1, len(values))) + 1  # of a long curve, as many as can be drawn
 table = table[values.cumcount(ascending=False) % every == 0]  # the last one is among them
-alt.Chart(table).mark_line().encode(x="step:Q", y="value:Q", color="metric:N")"""
+alt.Chart(table).mark_line().encode(x="step:Q", y="its value:Q", color="the metric:N")"""
 
 
 def notebook(slug: str, config: Config, *, steps: int, interventions: Sequence[Intervention] = ()) -> str:

@@ -38,6 +38,11 @@ def pause(hosted: Timeline, message: str = "") -> None:
         hosted.save()
 
 
+def _going(hosted: Timeline) -> int:
+    """The step where it is, or will be when it has made those that were asked for a moment ago."""
+    return hosted.here + (hosted.to_do or 0 if hosted.playing else 0)
+
+
 class Group:
     """Runs on one bench that are shown together: `runs`, the leader first, and those of them that were `kept`."""
 
@@ -90,16 +95,16 @@ class Group:
     # ------------------------------------------------------------------ verbs
 
     def play(self, run: Timeline, steps: int | None = None, until: int | None = None) -> None:
-        """Train `steps` more than where `run` is, or to the step `until`, or on and on."""
+        """Train `steps` more than where `run` is going, or to the step `until`, or on and on."""
         marching = self.marching(run)
         ready = [each for each in marching if _ready(each)]
-        ahead = [each.here for each in ready if each.playing or (run.playing and self._moved(each))]
+        ahead = [_going(each) for each in ready if each.playing or (run.playing and self._moved(each))]
         for each in marching:
             if not each.playing:
                 self._since[each] = each.here
         goal = until
         if steps is not None and ready:
-            from_here = run.here if run in ready else min(each.here for each in ready)
+            from_here = _going(run) if run in ready else min(each.here for each in ready)
             goal = max([from_here, *ahead]) + steps  # also for one that is just catching up
 
         def go(each: Timeline) -> None:

@@ -26,6 +26,7 @@ from engine.runs.worker import Silence
 log = logging.getLogger(__name__)
 
 CARD = ".card"  # the ending of a file that tells of another one
+WAITS = ".waits"  # and of one that tells of a run that waits
 
 
 class Bench:
@@ -64,13 +65,16 @@ class Keeping(Recovery):
         self._arrivals: dict[str, int] = {}  # see `engine.runs.desk.Known`
         self._counted = itertools.count(time.time_ns())  # another desk after this one counts on
         self._newest: dict[str, tuple[str, int]] = {}  # the copy that there is of a run: life of its bench, and number
+        self._noted: dict[str, tuple[int, tuple[object, ...]]] = {}  # of who waits: since when, and what is written
 
     def _greet(self, record: Record) -> None:
         self._arrivals[record.run_id] = next(self._counted)
+        self._strike_out(record.run_id)
 
     def _ended(self, run_id: str) -> None:
         self._arrivals.pop(run_id, None)
         self._newest.pop(run_id, None)
+        self._strike_out(run_id)
 
     def keep(self, run_id: str, born: str, number: int, copy: bytes) -> None:
         """The newest copy of a run, by a bench."""
@@ -149,6 +153,27 @@ class Keeping(Recovery):
             found = [record for name in names if (record := self._records.get(name)) is not None]
             return {each.run_id: _card(each) for record in found for each in record.together}
 
+    def sweep(self) -> None:
+        """The same, and write down who waits.  What was parked before has its file until it has a place."""
+        super().sweep()
+        with self._lock:
+            waiting = [record for record in self._waiting() if record.away is None] if self._files() else []
+            for record in waiting:
+                since, written = self._noted.get(record.run_id, (0, ()))
+                group = [each.run_id for each in record.together]
+                now = (len(record.queued), record.marches, *group)
+                if now != written:
+                    self._noted[record.run_id] = since, _ = since or next(self._counted), now
+                    told = pickle.dumps((since, _card(record), record.look, record.queued, record.dump), protocol=5)
+                    with contextlib.suppress(OSError):  # a full disk
+                        self._file(record).with_suffix(WAITS).write_bytes(told)
+
+    def _strike_out(self, run_id: str) -> None:
+        """A run waits no longer."""
+        if self._noted.pop(run_id, None) is not None:
+            with contextlib.suppress(OSError):
+                (Path(self._files()) / run_id).with_suffix(WAITS).unlink(missing_ok=True)
+
     def _recall(self, benches: Sequence[Bench]) -> None:
         """Know the runs of benches that are there already: the desk before this one has ended without a word."""
         asked = [bench.seat.roll.remote() for bench in benches]
@@ -166,7 +191,7 @@ class Keeping(Recovery):
                 groups.append(told.pop("group"))
                 record = self._records[told["run_id"]] = Record(place=bench.place, **told)
                 self._greet(record)
-        groups += self._recall_parked()
+        groups += self._recall_parked() + self._recall_waiting()
         for names in groups:
             there = [self._records[name] for name in names if name in self._records]
             for record in there:
@@ -191,6 +216,25 @@ class Keeping(Recovery):
                 record = Record(look=look, parked=True, away=Away(file, 0, megabytes), **told)
                 record.asked -= seconds
                 self._records[record.run_id] = record
+        return groups
+
+    def _recall_waiting(self) -> list[list[str]]:
+        """The same of those that wait, in their order."""
+        found, groups = [], []
+        for path in Path(self._files()).glob(f"*{WAITS}") if self._files() else ():
+            try:
+                found.append(pickle.loads(path.read_bytes()))
+            except Exception as error:
+                log.warning("A run that waits cannot be known again: %s", error)
+        for since, card, look, queued, dump in sorted(found, key=lambda told: told[0]):
+            told = pickle.loads(card)
+            self._noted[told["run_id"]] = since, ()
+            if told["run_id"] in self._records:
+                self._strike_out(told["run_id"])
+                continue
+            groups.append(told.pop("group"))
+            record = Record(look=look, queued=queued, dump=dump, **told)
+            self._records[record.run_id] = record
         return groups
 
     def _copy_all(self, records: Sequence[Record]) -> None:

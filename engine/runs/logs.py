@@ -81,6 +81,13 @@ def begin(process: str, level: int = logging.WARNING) -> bool:
     return True
 
 
+def begin_ours(process: str) -> None:
+    """Write the log of a process that is no server, which brings no form of its own: lines of JSON, or of text."""
+    if not begin(process, logging.INFO):
+        text = f"%(asctime)s {process} %(process)d %(levelname)s %(message)s"
+        logging.basicConfig(level=logging.INFO, format=text)
+
+
 def _died(error: BaseException | None, thread: threading.Thread | None = None) -> None:
     """What Python writes itself where nobody has caught an exception."""
     if isinstance(error, SystemExit):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import logging
+import math
 import pickle
 import shutil
 import tempfile
@@ -98,7 +99,7 @@ class Parking(Grouped):
             if not record.parked:
                 return False
             for each in record.together:
-                each.parked, each.asked = False, time.monotonic()
+                each.parked, each.asked, each.left = False, time.monotonic(), math.inf  # somebody wants it
                 self._records[each.run_id] = self._records.pop(each.run_id)  # behind those who wait already
         return True
 

@@ -36,8 +36,8 @@ from engine.runs.vitals import BenchVitals, Vitals, Work, fares
 log = logging.getLogger(__name__)
 
 
-LOOKS = ("weights", "story", "curves", "inside", "answer", "facts", "copy")  # verbs that change nothing
-ASKS = (*LOOKS, "branch")  # and want an answer at once, as this does
+LOOKS = ("weights", "story", "curves", "inside", "answer", "facts", "copy", "moments")  # verbs that change nothing
+ASKS = (*LOOKS, "branch", "moment")  # and want an answer at once, as these do
 
 ON_ITS_WAY = "This run is on its way to another worker. Please try again in a moment."
 LOST = "The worker that trained this was lost; another one is taking over."

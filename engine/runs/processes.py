@@ -25,7 +25,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import IO, Any
 
-from engine.runs.audience import PICTURE, WATCHING, opened
+from engine.runs.audience import PICTURE, UNHEARD, WATCHING, opened
 from engine.runs.limits import Limits
 from engine.runs.pool import LOST, PoolError, WorkerLost
 from engine.runs.recovery import Recovery
@@ -41,7 +41,6 @@ ENVIRONMENT = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, which pandas imports: see `worker._die_with_parent`
 }
 UNLESS_SET = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # docs/decisions/huge-pages-in-a-worker.md
-UNHEARD = 10_000  # messages of those who watch that wait for a worker at most; beyond that they are lost
 HEAVY = 65_536  # bytes: a pipe takes so many while the worker is busy, and whoever sends more waits
 
 

@@ -55,9 +55,9 @@ class Run:
     def _act(self, verb: str, *args: Any) -> Any:
         return self.pool.call(verb, self.id, *args, key=self.key)
 
-    def play(self) -> None:
-        """Train until paused, done or diverged.  After a rewind this goes on from the moment on screen."""
-        self._act("play")
+    def play(self, until: int | None = None) -> None:
+        """Train to the step `until`, or until paused, done or diverged; after a rewind from the moment on screen."""
+        self._act("play", None, until)
 
     def pause(self) -> None:
         self._act("pause")

@@ -141,12 +141,20 @@ class Timeline:
         if telling:  # a link's story: what comes after `step` is known only when it has been told to its end
             self.back_to = step if step < self.last_step else None
         elif not rough:
-            self.restore(step)
+            if whole and self._leads_to(step):
+                self.target, self.version = step, self.version + 1
+            else:
+                self.restore(step)
         else:
             step = min([0, *(c.step for c in self.checkpoints)], key=lambda known: abs(known - step))
             if not whole or step != self.experiment.step_count:
                 self.restore(step)
                 self.arrive()
+
+    def _leads_to(self, step: int) -> bool:
+        """Whether no checkpoint is nearer to a later step than this moment is."""
+        here = self.experiment.step_count
+        return here <= step and not any(here < c.step <= step for c in self.checkpoints)
 
     def _leave(self) -> None:
         """Before another moment is shown: the way back to the end is to be short."""

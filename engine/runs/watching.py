@@ -79,7 +79,7 @@ class Watching(abc.ABC):
         """
         self.standing(run_id)
         with self._counting:
-            theirs = sum(watch.owner == owner for watch in self._who()) if owner else 0
+            theirs = len(self.watches(owner))
             if theirs >= self.limits.viewers_per_owner:
                 raise PoolFull(
                     f"One browser may show {theirs} pages of this server at once, and yours does. Close another tab of "
@@ -130,6 +130,10 @@ class Watching(abc.ABC):
             self.looked_away(run.group)
         if run.place is not None:
             self.hear(run.place, watch.number, watch.run_id, {"type": "leave"})
+
+    def watches(self, owner: str) -> list[Watch]:
+        """Where the browser `owner` watches in this process."""
+        return [watch for watch in self._who() if owner and watch.owner == owner]
 
     def viewers(self) -> Counter[str]:
         """How many in this process have said hello, by what they may do: steer, watch."""

@@ -33,8 +33,8 @@ from engine.runs.vitals import TOLD_EVERY, Told
 PULSE = struct.Struct("dd24s")  # time of the last sign of life, resident MB, id of the run in hand
 WARMING, READING = "warming up", "reading a file"  # in place of a run's id
 # A run is as it was after these.
-READS = ("peek", "report", "read", "warm", *LOOKS)
-DRAWS = ("peek", "curves", "inside", "answer", "facts")  # and what these take counts as drawing
+READS = ("peek", "report", "read", "warm", "moment", *LOOKS)  # or as easily come to again
+DRAWS = ("peek", "curves", "inside", "answer", "facts", "moment")  # and what these take counts as drawing
 SERVED_EVERY = 0.01  # seconds between two looks at who wants a picture, while something trains
 MEASURED_EVERY = 0.25  # seconds between two measurements of the resident memory
 
@@ -154,8 +154,7 @@ def main(pipe_fd: int, pulse_fd: int, lifeline_fd: int) -> None:
     for unwanted in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent decides
         signal.signal(unwanted, signal.SIG_IGN)
     _die_with_parent(lifeline_fd)
-    if not logs.begin("worker", logging.INFO):
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(process)d %(levelname)s %(message)s")
+    logs.begin_ours("worker")
     pulse, pipe = Pulse(pulse_fd), _Pipe(pipe_fd)
     pulse.beat()
     work(pipe, pulse, *pipe.recv())

@@ -39,6 +39,7 @@ def curves(
     calculated: Sequence[str] = (),
     ghosts: Sequence[History] = (),
     marker: int | None = None,
+    note: str = "",
     weight: float = 1.0,
 ) -> None:
     """Add a panel with a curve for each of `series`, which maps a metric of `history` to its label and colour.
@@ -46,7 +47,8 @@ def curves(
     `bands` maps a metric among `series` to the metrics below and above it.  `rules` are places on the x axis, each
     with the words beside it; one that is not finite is left out.  With `dots` every point has one, but for the metrics
     in `calculated`, which were not measured and at whose points the pointer does not stop either.  `ghosts` are
-    histories of other runs, drawn behind, thin and dashed.  `marker` is a step that a vertical rule stands at.
+    histories of other runs, drawn behind, thin and pale.  `marker` is a step that a vertical rule stands at.  `note`
+    stands below.
 
     With `log_x` the x axis is logarithmic: what stands at zero or below has no place there and is left out.  With
     `log_y` only values above `floor` are drawn, or, if one of them is below zero, all on a symmetric logarithmic axis.
@@ -70,7 +72,7 @@ def curves(
     ]  # fmt: skip
     places = {name: place for place, name in enumerate(series)}
     past = [
-        {"of": places[name], "run": number, "xy": send(thinned(*points[name]))}
+        {"of": places[name], "run": number, "called": "", "xy": send(thinned(*points[name]))}
         for number, points in enumerate(runs[1:], start=1)
         for name in series
         if name in points
@@ -86,7 +88,7 @@ def curves(
         "curves", key, title, weight, x_label=x_title, y_label=y_title, series=drawn, ghosts=past, bands=between,
         rules=[[float(x), words] for words, x in (rules or {}).items() if math.isfinite(x) and x > seen],
         marker=None if marker is None or marker <= seen else int(marker), dots=dots, log_x=log_x, floor=float(floor),
-        log=log_y, clip=clip, **scale(values, log_y, clip),
+        log=log_y, clip=clip, **scale(values, log_y, clip), **({"note": note} if note else {}),
     )  # fmt: skip
 
 

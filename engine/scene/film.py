@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 
 from engine.scene import palette as _palette
 from engine.scene.arrays import quantise
+from engine.scene.panel import Panel
 from engine.scene.particles import _moving
 from engine.scene.scene import Scene
 
@@ -24,18 +25,21 @@ def film(
     columns: int,
     palette: str = "sequential",
     weight: float = 1.0,
-) -> None:
-    """Add a sheet of n pictures (…, n, H, W) with a slider of time below it; times as in `particles`.
+) -> Panel:
+    """Add a sheet of n pictures (…, n, H, W) with a slider of time below it, and return it; times as in `particles`.
 
-    `low` and `high` bound the colours, `columns` are the pictures in a row.
+    `low` and `high` bound the colours, `columns` are the pictures in a row.  In the browser it runs by itself, from
+    noise to samples and again, until a visitor takes hold of the time.
     """
     there, here = _moving(forward, forward_times, "forward"), _moving(back, back_times, "back")
     if there[0].ndim != 4 or there[0].shape[1:] != here[0].shape[1:]:
         raise ValueError(f"A film takes pictures (T, n, H, W), not arrays of shape {there[0].shape} and "
                          f"{here[0].shape}.")  # fmt: skip
-    panel = scene.panel(key, title=title, aspect=1.0, weight=weight)
+    rows = -(-there[0].shape[1] // columns)
+    panel = scene.panel(key, title=title, aspect=max(0.4, rows / columns), weight=weight)
     panel.extend(
         "film", captions=[], discrete=True, chosen=None, columns=columns, palette=_palette.known_map(palette), low=low,
         high=high, forward=quantise(there[0], low, high), forward_times=there[1], back=quantise(here[0], low, high),
         back_times=here[1],
     )  # fmt: skip
+    return panel

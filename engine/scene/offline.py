@@ -14,39 +14,38 @@ from functools import cache
 
 from engine.scene.assets import asset
 
-# The colours of .streamlit/config.toml, by what scene.css calls them.
-LIGHT = {"background-color": "#fdfcf9", "secondary-background-color": "#f4f1ea", "text-color": "#1d232c",
-         "primary-color": "#1f5a94"}  # fmt: skip
-DARK = {"background-color": "#13171c", "secondary-background-color": "#1d232b", "text-color": "#e9e6df",
-        "primary-color": "#86b8ea"}  # fmt: skip
-FONTS = ("inter-latin", "inter-greek")
 MARGIN = 8  # CSS pixels around the panels
 
-_IMPORT = re.compile(r"import\(`\./(?:scene/)?(?:\$\{(\w+)\}|(\w+))\.js\$\{version\}`\)")
+_IMPORT = re.compile(r"import\(`(?:\./|\.\./(?=scene[./]))(?:scene/)?(?:\$\{(\w+)\}|(\w+))\.js\$\{version\}`\)")
+_FONT = re.compile(r"url\((fonts/[\w-]+\.woff2)\)")
 _FETCH = "fetch(new URL(name + version, import.meta.url))"
 
-_PAGE = """\
+# What a page of ours begins with: each module becomes a blob with an address when it is asked for.
+BLOBS = """\
+const { modules, files } = JSON.parse(document.getElementById("parts").textContent);
+const made = {};
+globalThis.offline = {
+  file: (name) => new Response(files[name]),
+  address: (name) => (made[name] ??= URL.createObjectURL(new Blob([modules[name]], { type: "text/javascript" }))),
+};"""
+
+_HEAD = """\
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-{fonts}
-:root {{ color-scheme: light dark; --st-font: Inter, sans-serif; --st-base-font-size: 16px; {light} }}
-@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}
-body {{ margin: 0; padding: {margin}px; background: var(--st-background-color); color: var(--st-text-color);
-  font: 16px var(--st-font); }}
+{styles}
 </style>
-<div id="stage"></div>
+"""
+_BODY = """\
+<div id="stage" style="padding: {margin}px"></div>
 <script type="application/json" id="parts">{parts}</script>
+<script type="application/json" id="scene">{scene}</script>
 <script type="module">
-const {{ scene, modules, files }} = JSON.parse(document.getElementById("parts").textContent);
-const made = {{}};
-globalThis.offline = {{
-  file: (name) => new Response(files[name]),
-  address: (name) => (made[name] ??= URL.createObjectURL(new Blob([modules[name]], {{ type: "text/javascript" }}))),
-}};
+{blobs}
+const scene = JSON.parse(document.getElementById("scene").textContent);
 const data = Uint8Array.from(atob(scene), (letter) => letter.charCodeAt(0));
 const stage = document.getElementById("stage");
 await document.fonts.load("16px Inter", "a\\u03c3"); // what is written on a canvas is not written anew
@@ -56,19 +55,28 @@ draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 // In a notebook the page stands in a frame, which becomes as tall as what is in it.
 const frame = window.frameElement;
-if (frame) new ResizeObserver(() => (frame.style.height = `${{stage.offsetHeight + 2 * {margin}}}px`)).observe(stage);
+if (frame) new ResizeObserver(() => (frame.style.height = `${{stage.offsetHeight}}px`)).observe(stage);
 </script>
 """
 
 
 def page(scene: bytes, *, title: str) -> str:
     """A whole HTML page that draws the bytes of a scene.  Raises FileNotFoundError if the assets are not there."""
-    modules, files, fonts = _assets()
-    parts = {"scene": base64.b64encode(scene).decode(), "modules": modules, "files": files}
-    return _PAGE.format(
-        title=html.escape(title), fonts=fonts, light=_rules(LIGHT), dark=_rules(DARK), margin=MARGIN,
-        parts=json.dumps(parts).replace("<", "\\u003c"),  # no text may end the script
+    modules, files = assets()
+    return head(title, styles("live.css")) + _BODY.format(
+        margin=MARGIN, blobs=BLOBS, parts=embedded({"modules": modules, "files": files}),
+        scene=embedded(base64.b64encode(scene).decode()),
     )  # fmt: skip
+
+
+def head(title: str, sheets: str) -> str:
+    """How a page that needs no server begins, with the texts of its style sheets."""
+    return _HEAD.format(title=html.escape(title), styles=sheets)
+
+
+def embedded(value: object) -> str:
+    """Plain values as JSON that stands in a script of a page: no text in it may end that."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def iframe(scene: bytes, *, title: str, height: int) -> str:
@@ -91,20 +99,20 @@ def rewritten(name: str, source: str) -> str:
 
 
 @cache
-def _assets() -> tuple[dict[str, str], dict[str, str], str]:
-    """Modules by name, files by name, and the rules for the fonts."""
+def assets() -> tuple[dict[str, str], dict[str, str]]:
+    """Modules by name, and files by name."""
     scripts = [asset("scene.js"), *sorted(asset("scene").glob("*.js"))]
     modules = {script.stem: rewritten(script.name, script.read_text(encoding="utf-8")) for script in scripts}
     files = {name: asset(name).read_text(encoding="utf-8") for name in ("palette.json", "scene.css")}
-    return modules, files, "\n".join(_font(name) for name in FONTS)
+    return modules, files
 
 
-def _font(name: str) -> str:
-    letters = base64.b64encode(asset(f"fonts/{name}.woff2").read_bytes()).decode()
-    only = " unicode-range: U+0370-03FF;" if name.endswith("greek") else ""
-    source = f"url(data:font/woff2;base64,{letters})"
-    return f"@font-face {{ font-family: Inter; font-weight: 100 900; src: {source};{only} }}"
+@cache
+def styles(*names: str) -> str:
+    """Style sheets of ``assets/`` as one text, which has its fonts in it."""
+    sheets = "\n".join(asset(name).read_text(encoding="utf-8") for name in names)
+    return _FONT.sub(lambda found: f"url(data:font/woff2;base64,{_letters(found[1])})", sheets)
 
 
-def _rules(colours: dict[str, str]) -> str:
-    return " ".join(f"--st-{name}: {colour};" for name, colour in colours.items())
+def _letters(name: str) -> str:
+    return base64.b64encode(asset(name).read_bytes()).decode()

@@ -12,18 +12,19 @@ from numpy.typing import ArrayLike
 
 from engine.scene import palette as _palette
 from engine.scene.arrays import Array, Arrays, bounds, contour_levels, matrix, pairs, quantise, span
+from engine.scene.rail import Rails
 
 SHAPES = ("circle", "ring", "square", "triangle", "cross")
 
 
-class Panel:
+class Panel(Rails):
     """A plane with axes.  Made by `Scene.panel`; layers are drawn in the order in which they are added.
 
     A layer with a `name` stands in the legend, where the visitor can hide it.  Colours are names from the palette.
     """
 
     def __init__(self, spec: dict[str, Any], arrays: Arrays) -> None:
-        self._spec, self._arrays = spec, arrays
+        super().__init__(spec, arrays)
         self._stop: int | None = None
 
     @contextmanager
@@ -130,13 +131,14 @@ class Panel:
         shape: str = "circle",
         labels: Sequence[str] = (),
         pickable: bool = False,
+        faint: bool = False,
         name: str = "",
     ) -> None:
         """Points at `xy` (N, 2), of radius `size` in pixels.
 
         `group` (N,) holds 0, 1, …: group k has the colour `colours[k]`, or "class_k", and is called `names[k]`.
         `values` (N,) colours the points by a colour map from `low` to `high` instead.  `labels` (N) are shown on
-        hover.  A `pickable` point can be clicked: kind "point", with its index.
+        hover.  A `pickable` point can be clicked: kind "point", with its index.  `faint` ones are pale.
         """
         place = pairs(xy, "points")
         count = len(place)
@@ -153,7 +155,7 @@ class Panel:
             "points", name, xy=self._arrays.add(place), group=self._arrays.add(groups, "u1"), colours=tokens,
             names=list(names), size=size, shape=shape, labels=list(labels), pickable=pickable,
             values=None if values is None else self._arrays.add(values), low=low, high=high,
-            palette=_palette.known_map(palette),
+            palette=_palette.known_map(palette), **({"faint": True} if faint else {}),
         )  # fmt: skip
 
     def path(
@@ -201,14 +203,28 @@ class Panel:
         )  # fmt: skip
 
     def text(
-        self, x: float, y: float, text: str, *, colour: str = "text", mark: bool = True, centred: bool = False
-    ) -> None:
-        """Write `text` beside the point (x, y), which carries a small marker if `mark`; or right on it if `centred`."""
+        self, x: float, y: float, text: str, *, colour: str = "text", mark: bool = True, centred: bool = False,
+        before: bool = False,
+    ) -> None:  # fmt: skip
+        """Write `text` beside the point (x, y), on its left rather than its right if `before`; or on it if `centred`.
+
+        Beside it the point carries a small marker if `mark`.
+        """
         if math.isfinite(x) and math.isfinite(y):
             self._layer(
                 "text", "", x=float(x), y=float(y), text=text, colour=_palette.known_colour(colour),
-                mark=mark and not centred, **({"centred": True} if centred else {}),
+                mark=mark and not centred, **({"centred": True} if centred else {"before": True} if before else {}),
             )  # fmt: skip
+
+    def letters(self, x: ArrayLike, y: float, letters: Sequence[str], *, colour: str = "text") -> None:
+        """Write one of `letters` at each of `x` (N,), on the height `y`, as large as there is room for them."""
+        places = np.asarray(x, dtype=np.float32)
+        if places.shape != (len(letters),):
+            raise ValueError(f"There are {len(letters)} letters and {places.size} places for them.")
+        self._layer(
+            "letters", "", xy=self._arrays.add(np.column_stack([places, np.full_like(places, y)])),
+            letters=list(letters), colour=_palette.known_colour(colour),
+        )  # fmt: skip
 
     def _extent(self, extent: tuple[float, float, float, float] | None) -> list[float]:
         if extent is None:

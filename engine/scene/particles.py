@@ -33,7 +33,8 @@ def particles(
 
     `forward` (F, N, 2) are their places at `forward_times` (F,), from 0 to 1, and `back` (B, N, 2) those at
     `back_times` (B,), from 1 down to 0.  Arrows `field` (K, G, 2) stand at `grid` (G, 2) and belong to `field_times`
-    (K,), which fall.  Between two moments the browser interpolates; nothing is sent back.  Particles of `groups` (N,)
+    (K,), which fall.  Between two moments the browser interpolates; nothing is sent back.  It runs by itself, as a
+    `film` does.  Particles of `groups` (N,)
     k = 0, 1, … have the colour "class_k".
     """
     there, here = _moving(forward, forward_times, "forward"), _moving(back, back_times, "back")

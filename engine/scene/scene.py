@@ -18,7 +18,6 @@ import json
 import math
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +27,12 @@ from numpy.typing import ArrayLike
 from engine.scene import ghosts, offline, scales
 from engine.scene import palette as _palette
 from engine.scene.arrays import Arrays, Span, pairs, quantise, span, strongest
+from engine.scene.column import Column
 from engine.scene.panel import Panel
+from engine.scene.rail import Rails
+from engine.scene.steppers import Steppers
 
 MAGIC = b"SCN1"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of nodes in a graph: `labels` (n), a heatmap `heat` (n, R, R) for each, and their `bias` (n).
-
-    Row 0 of a heatmap is its lowest y.  `low` and `high` bound the colours, for all nodes or (n,) for each.
-    """
-
-    labels: Sequence[str]
-    heat: ArrayLike | None = None
-    low: ArrayLike = -1.0
-    high: ArrayLike = 1.0
-    title: str = ""
-    bias: ArrayLike | None = None
-    palette: str = "diverging"
 
 
 class Scene:
@@ -95,24 +81,28 @@ class Scene:
         equal: bool = True,
         x_log: bool = False,
         y_log: bool = False,
+        y_least: bool = False,
         pick: str | None = None,
         draw: bool = False,
         aspect: float | None = None,
+        note: str = "",
     ) -> Panel:
         """Add a plane that shows `x` and `y` (low, high), in a share of the row that grows with `weight`.
 
         Give (high, low) to turn an axis round, as for a matrix.  `x_names` stand at 0, 1, … in place of numbers.
         With `x_log` or `y_log` positions are decimal logarithms, and the axis says the numbers themselves.
+        With `y_least` as well, what is less than the lowest y is drawn there, and the axis says so.
         With `equal`, one unit is equally long on both axes.  With `pick="plane"` a click is sent as kind "plane", with
         x and y.  With `draw` the visitor draws with the mouse or a finger: kind "draw", with `points` (list of [x, y]).
-        `aspect` is height over width where panels stand below each other.
+        `aspect` is height over width where panels stand below each other.  `note` stands below the picture.
         """
         if pick not in (None, "plane"):
             raise ValueError(f"pick is None or 'plane', not {pick!r}.")
         spec = self.add(
             "plane", key, title, weight, x=span(x, "x"), y=span(y, "y"), x_label=x_label, y_label=y_label,
             x_names=list(x_names), y_names=list(y_names), equal=equal, pick=pick, draw=draw, layers=[],
-            x_log=x_log, y_log=y_log, **({} if aspect is None else {"aspect": aspect}),
+            x_log=x_log, y_log=y_log, **({"y_least": True} if y_least and y_log else {}),
+            **({} if aspect is None else {"aspect": aspect}), **({"note": note} if note else {}),
         )  # fmt: skip
         return Panel(spec, self.arrays)
 
@@ -125,12 +115,15 @@ class Scene:
         weights: Sequence[ArrayLike],
         weight: float = 1.0,
         editable: bool = False,
-    ) -> None:
+        steppers: Steppers | None = None,
+        aspect: float | None = None,
+    ) -> Rails:
         """Add a network: `columns` of nodes, and between each and the next the `weights`, each (inputs, outputs).
 
         Only the 2,000 strongest weights are drawn, and a note says so.  A click sends kind "node" (layer = column,
         index) or "edge" (layer, source, target, weight).  With `editable` a click on an edge asks for a number, sent
-        as the same pick with `value`.
+        as the same pick with `value`.  With `steppers` the hidden layers have buttons that change their sizes.
+        `aspect` is height over width where panels stand below each other.
         """
         if len(weights) != len(columns) - 1:
             raise ValueError(f"{len(columns)} columns need {len(columns) - 1} matrices of weights, not {len(weights)}.")
@@ -141,12 +134,15 @@ class Scene:
                 raise ValueError(f"Weights {i} have shape {matrix.shape}; their columns need {sizes[i], sizes[i + 1]}.")
         edges, note = strongest(matrices)
         starts = np.concatenate([[0], np.cumsum(sizes)])
-        self.add(
-            "graph", key, title, weight, columns=[self._column(column) for column in columns], editable=editable,
+        spec = self.add(
+            "graph", key, title, weight, columns=[column.spec(self.arrays) for column in columns], editable=editable,
             source=self.arrays.add(starts[edges["layer"]] + edges["source"], "<u2"),
             target=self.arrays.add(starts[edges["layer"] + 1] + edges["target"], "<u2"),
             weights=self.arrays.add(edges["weight"]), note=note,
+            **({} if steppers is None else {"steppers": steppers.spec(len(columns))}),
+            **({} if aspect is None else {"aspect": aspect}),
         )  # fmt: skip
+        return Rails(spec, self.arrays)
 
     def heat_grid(
         self,
@@ -165,7 +161,7 @@ class Scene:
         frames_name: str = "",
         frames_range: Span = (0.0, 1.0),
         weight: float = 1.0,
-    ) -> None:
+    ) -> Rails:
         """Add a sheet of `images` (n, H, W) with `captions` (n): filters, feature maps, digits.  Row 0 is on top.
 
         `low` and `high` bound the colours, for all or (n,) for each.  `columns` fixes the images in a row, and
@@ -195,10 +191,11 @@ class Scene:
             values = self.arrays.add(quantise(told, bottom, top), "u1")
             framed["frames"] = {"values": values, "name": frames_name, "low": bottom, "high": top,
                                 "palette": _palette.known_map("diverging")}  # fmt: skip
-        self.add(
+        spec = self.add(
             "grid", key, title, weight, captions=list(captions), palette=_palette.known_map(palette), columns=columns,
             discrete=discrete, chosen=chosen, **framed, **self.arrays.images(array, low=low, high=high),
         )  # fmt: skip
+        return Rails(spec, self.arrays)
 
     def pen(
         self,
@@ -212,7 +209,7 @@ class Scene:
         width: float = 0.08,
         palette: str = "sequential",
         weight: float = 1.0,
-    ) -> None:
+    ) -> Rails:
         """Add a pad to draw on, and beside it the `picture` (H, W) in [0, 1] that becomes of the drawing.
 
         `strokes`, each (T, 2) in [0, 1]^2 with y up, are taken over when `revision` is another than before; between
@@ -223,17 +220,18 @@ class Scene:
         if cells.ndim != 2 or 0 in cells.shape:
             raise ValueError(f"A pad shows one picture (H, W), not an array of shape {cells.shape}.")
         drawn = [pairs(stroke, "a stroke").astype(np.float64).round(3).tolist() for stroke in strokes]
-        self.add(
+        spec = self.add(
             "pen", key, title, weight, strokes=drawn, revision=revision, caption=list(caption), width=width, draw=True,
             palette=_palette.known_map(palette), **self.arrays.images(cells[None], low=0.0, high=1.0),
         )  # fmt: skip
+        return Rails(spec, self.arrays)
 
     def axes(self) -> scales.Axes:
         """What the planes show, for `beside` of another scene."""
         return scales.axes(self.rows)
 
-    def beside(self, others: Sequence[Scene] = (), axes: Iterable[scales.Axes] = ()) -> None:
-        """Stand beside `others`: their curves are drawn into this scene, and planes reach as far as all of `axes`."""
+    def beside(self, others: Sequence[tuple[str, Scene]] = (), axes: Iterable[scales.Axes] = ()) -> None:
+        """Stand beside `others`, by name: their curves are drawn in here, and planes reach as far as all of `axes`."""
         ghosts.beside(self, others)
         scales.share(self.rows, axes)
 
@@ -274,20 +272,4 @@ class Scene:
         if self._share != 1:
             spec["share"] = self._share
         self.rows[-1].append(spec)
-        return spec
-
-    def _column(self, column: Column) -> dict[str, Any]:
-        count = len(column.labels)
-        spec: dict[str, Any] = {"labels": list(column.labels), "title": column.title}
-        spec["palette"] = _palette.known_map(column.palette)
-        if column.heat is not None:
-            heat = np.asarray(column.heat, dtype=np.float32)
-            if heat.ndim != 3 or len(heat) != count or 0 in heat.shape:
-                raise ValueError(f"A column of {count} nodes takes heatmaps ({count}, R, R), not {heat.shape}.")
-            spec |= self.arrays.images(heat, low=column.low, high=column.high)
-        if column.bias is not None:
-            bias = np.asarray(column.bias, dtype=np.float32)
-            if bias.shape != (count,):
-                raise ValueError(f"A column of {count} nodes takes {count} biases, not {bias.shape}.")
-            spec["bias"] = self.arrays.add(bias)
         return spec

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.scene.rail import Rails
 from engine.scene.scene import Scene
 
 
@@ -32,7 +33,7 @@ def sliding_kernel(
     last: bool = True,
     truth: int = -1,
     weight: float = 1.0,
-) -> None:
+) -> Rails:
     """Add one kernel of a convolution that slides over its input, with every product, to the class.
 
     `kernel` (I, k, k) and `bias` slide over `inputs` (I, h, w), of which the map `source` is drawn; `window` is
@@ -60,9 +61,10 @@ def sliding_kernel(
     sees, jump, start = field
     arrays = {"picture": pixels, "inputs": maps_in, "kernel": taps, "sums": sums, "normed": normed,
               "active": active, "pooled": pooled, "towards": slopes, "probabilities": chances}  # fmt: skip
-    scene.add(
+    spec = scene.add(
         "slide", key, title, weight, bias=float(bias), stride=stride, padding=padding, dilation=dilation,
         sees=sees, jump=jump, start=start, source=source, deep=not np.array_equal(maps_in, pixels[None]), pool=pool,
         norm=norm, skips=skips, last=last, classes=list(classes), answer=int(chances.argmax()), truth=truth,
         **{name: scene.arrays.add(values) for name, values in arrays.items()},
     )  # fmt: skip
+    return Rails(spec, scene.arrays)

@@ -103,9 +103,9 @@ def test_open_tabs_come_back_when_their_server_was_started_again(browser: Browse
             page.on("load", lambda page: loaded.append(page.url))
 
         server.stop()
-        expect(visitor.page.locator(".live .notice").first).to_contain_text("tries to come back")
+        expect(visitor.page.locator(".live .notice").first).to_contain_text("comes back by itself")
         for page in (watch, slide):
-            expect(page.get_by_role("status")).to_contain_text("tries to come back")
+            expect(page.get_by_role("status")).to_contain_text("comes back by itself")
         visitor.page.locator(".stDialog").wait_for(state="attached")  # Streamlit says it too, over all that is there
         assert not visitor.page.locator(".stDialog").is_visible()
         server.start()

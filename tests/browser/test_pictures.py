@@ -68,6 +68,7 @@ def look(plain: PlainPage, drawn: Iterable[str], where: str) -> None:
             assert panel["colours"] and min(panel["colours"]) > 2, f"{what} has a canvas that is empty"
         else:
             assert panel["words"], f"{what} says nothing"
+        assert not panel["misprints"], f"{what}: {'; '.join(panel['misprints'][:8])}"
         assert panel["beyond"] <= 0, f"{what} is {panel['beyond']:.0f} px wider than the window"
     beyond = plain.page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
     assert beyond <= 0, f"{where}: the page is {beyond} px wider than the window"

@@ -129,6 +129,9 @@ def test_under_a_base_path_a_page_draws_its_stage(browser: Browser, tmp_path: Pa
         answer = connection.getresponse()
         answer.read()
         assert f"; Path={where.path}; " in answer.headers["set-cookie"]
+        connection.request("GET", f"{where.path}/no/such", headers={"accept": "text/html"})
+        answer = connection.getresponse()
+        assert answer.status == 404 and '<base href="../">' in answer.read().decode()
         connection.close()
         found = look_around(browser, server.address, server.address)
         assert [url for url in found if not urlsplit(url).path.startswith(where.path)] == []

@@ -15,6 +15,7 @@ from engine import ConfigError, runs
 from engine.runs import story
 from engine.runs.history import Intervention
 from ui import link
+from ui.controls import LINES
 
 DIGITS = "9" * 5_000  # more than Python converts
 DEEP = "[" * 10_000 + "]" * 10_000
@@ -39,7 +40,7 @@ def arrive(slug: str, **params: str) -> AppTest:
 
 
 def notices(app: AppTest) -> list[str]:
-    return [warning.value for warning in app.warning]
+    return [line for warning in app.warning for line in warning.value.split(LINES)]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_after_two_tables_undo_and_back_bring_the_first_one_and_it_stays(browser
     with visit(browser, server) as visitor:
         visitor.open("neural_network")
         visitor.key("data").get_by_role("combobox").click()
-        visitor.page.get_by_role("option", name="csv", exact=True).click()
+        visitor.page.get_by_role("option", name="CSV", exact=True).click()
         seen: list[str] = []
         for shift in (3, -3):
             file = {"name": f"{shift}.csv", "mimeType": "text/csv", "buffer": table(shift)}
@@ -51,7 +51,7 @@ def test_back_after_undo_brings_the_table_with_its_notes(browser: Browser, serve
     with visit(browser, server) as visitor:
         visitor.open("neural_network")
         visitor.key("data").get_by_role("combobox").click()
-        visitor.page.get_by_role("option", name="csv", exact=True).click()
+        visitor.page.get_by_role("option", name="CSV", exact=True).click()
         file = {"name": "a.csv", "mimeType": "text/csv", "buffer": table(3)}
         visitor.page.locator("input[type=file]").set_input_files(file)
         visitor.until(lambda: visitor.link.get("points", "") != "", "the table in the link")

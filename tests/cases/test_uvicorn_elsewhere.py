@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -79,6 +80,8 @@ def test_the_folder_that_is_made_for_a_process_goes_with_it(tmp_path: Path) -> N
         assert len(list(temporary.glob("playground.*"))) == 1
         server.stop()
     assert list(temporary.glob("playground.*")) == []
+    asked = re.findall(r'127\.0\.0\.1:\d+ - "GET', (tmp_path / "log.txt").read_text(encoding="utf-8"))
+    assert len(asked) == len(set(asked)) > 0  # each request, known by its port, stands in the log once
 
 
 def test_what_an_administrator_sets_by_variable_wins(tmp_path: Path) -> None:
@@ -104,7 +107,12 @@ def test_the_flags_of_streamlit_run_win(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "seven"), ("STREAMLIT_SERVER_HEADLESS", "perhaps")]
+    ("name", "value"),
+    [
+        ("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "seven"),
+        ("STREAMLIT_SERVER_HEADLESS", "perhaps"),
+        ("PLAYGROUND_WORKERS", "seven"),
+    ],
 )
 def test_a_variable_that_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path, name: str, value: str) -> None:
     done = start(tmp_path, **{name: value})

@@ -240,7 +240,8 @@ def test_a_drawn_distribution_is_tested_on_samples_of_its_own() -> None:
 @pytest.mark.parametrize("slug", ["cnn_filters", "adversarial_examples", "vae"])
 def test_a_picture_of_ones_own_is_looked_at_and_not_learned(slug: str) -> None:
     lab = engine.lab(slug)
-    stroke = images.pack(images.rasterise([np.array([[0.3, 0.2], [0.6, 0.8]])], 8))
+    side = images.side(lab.Config().data)
+    stroke = images.pack(images.rasterise([np.array([[0.3, 0.2], [0.6, 0.8]])], side))
     one, two = lab.Experiment(lab.Config()), lab.Experiment(lab.Config(picture=stroke))
     assert [one.step() for _ in range(3)] == [two.step() for _ in range(3)]
     for a, b in pairwise([one.model.state_dict(), two.model.state_dict()]):

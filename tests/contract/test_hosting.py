@@ -18,6 +18,7 @@ from engine.runs.limits import Limits
 ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| `(PLAYGROUND_[A-Z_]+)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 BOUNDS = {f"PLAYGROUND_{field.name.upper()}": field for field in dataclasses.fields(Limits)}
+SHARES = {"PLAYGROUND_SLIDES_SHARE", "PLAYGROUND_DRAWING_SHARE"}  # of a whole
 FOUND_OUT = {"PLAYGROUND_WORKERS", "PLAYGROUND_WORKER_MEMORY_MB"}  # defaults that depend on the machine
 
 
@@ -52,15 +53,17 @@ def test_the_defaults_are_those_of_the_code() -> None:
 @pytest.mark.parametrize("name", BOUNDS)
 def test_each_bound_is_taken_from_its_variable(name: str) -> None:
     field = BOUNDS[name]
-    assert getattr(Limits.from_environment({name: "7"}), field.name) == 7
-    for wrong in ("0", "-1", "many", ""):
-        with pytest.raises(ValueError, match=rf"{name}|{field.name}"):
+    good = "1" if name.endswith("_SHARE") else "7"
+    assert getattr(Limits.from_environment({name: f" {good}"}), field.name) == int(good)
+    assert Limits.from_environment({name: ""}) == Limits()  # as Compose passes on what is not set
+    for wrong in ("0", "-1", "many", "nan", "inf", "1e400", "9" * 20, "1.01" if name in SHARES else "-.5"):
+        with pytest.raises(ValueError, match=rf"^{name}=.*(give|is no).*\.$"):
             Limits.from_environment({name: wrong})
 
 
 def test_a_share_of_a_step_with_which_no_lesson_could_begin_is_refused() -> None:
     assert CostBounds.from_environment({"PLAYGROUND_STEP_SHARE": f"{LEAST}"}).step_share == LEAST
-    with pytest.raises(ValueError, match=r"step_share must be at least 0\.75"):
+    with pytest.raises(ValueError, match=r"^PLAYGROUND_STEP_SHARE=0\.7: give at least 0\.75"):
         CostBounds.from_environment({"PLAYGROUND_STEP_SHARE": "0.7"})
 
 

@@ -27,6 +27,7 @@ from engine.labs.vae.frame import axes_of
 # Which one: a picture, a step, a head, a layer, a channel, a network, a class, a dimension.
 INDICES = {
     "adversarial_examples": ("example", "target"),
+    "alignment": ("shown",),
     "attention_heads": ("shown", "off"),
     "cnn_filters": ("example", "layer", "channel", "source"),
     "diffusion": (),
@@ -38,6 +39,8 @@ INDICES = {
     "lstm_gates": ("example", "span_start", "span_stop"),
     "moe_routing": (),
     "neural_network": ("shown", "follow"),
+    "state_space": ("shown", "head", "place"),
+    "translation": ("shown", "look_at"),
     "vae": ("example", "shown", "start", "end", "across", "up"),
 }
 # How many at most, or how far: no index, but it too may be more than there is.
@@ -45,10 +48,12 @@ REACHES = {
     "attention_heads": ("window",),
     "cnn_filters": ("shift_x", "shift_y"),
     "diffusion": ("sampling_steps",),
+    "translation": ("written", "beam"),
 }
 # How many, or a seed: of these something is made, so there is nothing for them to be behind the end of.
 AMOUNTS = {
     "adversarial_examples": ("steps", "restarts", "training_steps"),
+    "alignment": ("comparisons", "epochs", "candidates", "batch_size", "seeds"),
     "attention_heads": ("length", "layers", "heads", "width", "batch_size"),
     "cnn_filters": ("channels", "depth", "kernel", "stride", "padding", "dilation", "batch_size"),
     "diffusion": ("steps",),
@@ -60,6 +65,8 @@ AMOUNTS = {
     "lstm_gates": ("length", "hidden"),
     "moe_routing": ("clusters", "experts", "top_k", "width", "shared"),
     "neural_network": ("samples", "data_seed", "hidden", "batch_size", "seeds"),
+    "state_space": ("length", "kept", "layers", "width", "heads", "state", "batch_size", "memory"),
+    "translation": ("clauses", "vocabulary", "width", "heads", "layers", "batch_size"),
     "vae": ("warm_up", "latent", "hidden", "width", "seeds", "draw"),
 }
 TEXT = shelf.KEY.pattern  # stands for the key of a text of the visitor's own, as short as one may be
@@ -68,6 +75,10 @@ FOUR = plane.encode_points([(-1, -1), (-2, -1), (1, 1), (2, 1)], [0, 0, 1, 1])
 # What can shrink, at its smallest.
 SMALL: dict[str, list[dict[str, Any]]] = {
     "adversarial_examples": [{"training_steps": 50, "model": model} for model in ("linear", "cnn")],
+    "alignment": [
+        {"comparisons": 20, "batch_size": 8, **more}
+        for more in ({}, {"method": "dpo"}, {"method": "best_of_n"}, {"taste": "yours", "choices": "L"})
+    ],
     "attention_heads": [
         {"length": 12, "layers": 1, "heads": 1, "width": 16, **more}
         for more in (
@@ -84,8 +95,8 @@ SMALL: dict[str, list[dict[str, Any]]] = {
         {"channels": (1, 1), "depth": 2, "kernel": 7, "padding": 3, "residual": True},
     ],
     "diffusion": [
-        {"steps": 10, "size": "small"},
-        {"steps": 10, "size": "small", "sampler": "heun"},
+        {"steps": 10, "size": "small", "data": "ring"},
+        {"steps": 10, "size": "small", "data": "ring", "sampler": "heun"},
         {"steps": 10, "size": "small", "data": "drawn", "points": CLOUD, "objective": "flow"},
         {"steps": 10, "size": "small", "data": "digits", "sampler": "ddpm"},
     ],
@@ -124,6 +135,25 @@ SMALL: dict[str, list[dict[str, Any]]] = {
         {"samples": 20, "hidden": ()},
         {"samples": 20, "hidden": (1,), "data": "regression_plane"},
         {"data": "drawn", "points": FOUR, "hidden": (1,)},
+    ],
+    "state_space": [
+        {"length": 8, "kept": 1, "layers": 1, "width": 16, "heads": 1, "state": 2, "batch_size": 8, **more}
+        for more in (
+            {},
+            {"layer": "s6", "control": "gru"},
+            {"layer": "s4d", "control": "attention"},
+            {"tokens": "a"},
+            {"task": "digits", "control": "none"},
+        )
+    ],
+    "translation": [
+        {"vocabulary": 8, "width": 16, "heads": 1, "layers": 1, "batch_size": 4, **more}
+        for more in (
+            {},
+            {"models": "transformer", "sentence": "a"},
+            {"pair": "numbers", "sentence": "two"},
+            {"pair": "own", "grammar": "N: a = b; N = N", "decoding": "beam"},
+        )
     ],
     "vae": [
         {"latent": latent, "hidden": 0, "width": 16, "data": name}

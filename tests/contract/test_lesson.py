@@ -11,6 +11,13 @@ from engine.contract import lesson, registry
 from ui.player import SPEEDS
 
 GOOD = "[[lesson]]\nslug='a'\ntitle='A'\npredict='?'\n"
+FIRST = dataclasses.replace(
+    lesson.lessons("gradient_descent")[0],
+    explain="Since it is so.\n\nAnd that is why.",
+    happened="",
+    otherwise="",
+    when="",
+)
 SLUGS = [card.slug for card in registry.cards()[0]]
 
 
@@ -111,11 +118,24 @@ def page() -> None:
     from ui.lesson import lesson_bar
 
     config_class = engine.lab("gradient_descent").Config
-    measured, step = st.session_state.get("facts", {}), st.session_state.get("now", 0)
-    st.session_state["lesson"] = lesson_bar(
-        "gradient_descent", config_class, step=step, facts=lambda now: (measured, None) if now else None,
-        begun=lambda: step > 0,
-    )  # fmt: skip
+    step = st.session_state.get("now", 0)
+
+    class Runs:
+        ended = st.session_state.get("ended", False)
+
+        def begun(self) -> bool:
+            return step > 0
+
+        def facts(self, now: bool) -> tuple[dict[str, float | str], None] | None:
+            return (st.session_state.get("facts", {}), None) if now else None
+
+        def strays(self, lesson: object) -> str:
+            return st.session_state.get("strays", "")
+
+        def play_to(self, step: int) -> None:
+            st.session_state["now"] = step
+
+    st.session_state["lesson"] = lesson_bar("gradient_descent", config_class, Runs(), step=step)
     st.session_state["result"] = controls("gradient_descent", config_class)
 
 
@@ -131,8 +151,26 @@ def texts(app: AppTest) -> str:
     return "\n".join(block.value for block in app.markdown)
 
 
-FIRST = lesson.lessons("gradient_descent")[0]
 CONFIG = engine.lab("gradient_descent").Config
+TOLD = dataclasses.replace(
+    FIRST, explain="", when="loss < 1", happened="It fell to {loss:.2f}.", otherwise="It stayed at {loss:.2f}."
+)
+HAPPENED, _, WHY = FIRST.explain.strip().partition("\n\n")
+ANSWER = f"gradient_descent.lesson.{FIRST.slug}.answer"
+ASK = f"gradient_descent.lesson.{FIRST.slug}.shown.ask"
+
+
+@pytest.fixture(autouse=True)
+def one_lesson(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.lesson.lessons", lambda slug: (FIRST,))
+
+
+def tell_of_the_run(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page in a lesson whose text speaks of the run."""
+    monkeypatch.setattr("ui.lesson.lessons", lambda slug: (TOLD,))
+    app = open_page(lesson=TOLD.slug)
+    app.session_state["facts"] = {"loss": 0.25}
+    return app
 
 
 def test_choosing_a_lesson_sets_its_config_and_the_link() -> None:
@@ -165,38 +203,84 @@ def test_an_unknown_lesson_is_told() -> None:
 
 def test_the_explanation_appears_when_the_run_got_there_and_remembers_the_prediction() -> None:
     app = open_page(lesson=FIRST.slug)
-    app.radio(key=f"gradient_descent.lesson.{FIRST.slug}.answer").set_value(FIRST.answers[0]).run()
-    assert FIRST.explain not in texts(app)
+    app.radio(key=ANSWER).set_value(FIRST.answers[0]).run()
+    assert HAPPENED not in texts(app)
     app.session_state["now"] = FIRST.runs_to
     app.run()
-    assert FIRST.explain in texts(app)
-    assert f"You said: *{FIRST.answers[0]}*" in texts(app)
+    assert f"**Not what you predicted.** {HAPPENED}" in texts(app) and WHY not in texts(app)
+    assert f":material/check: **{FIRST.answers[FIRST.right or 0]}**" in app.radio(key=ANSWER).options
+    app.button(key=f"gradient_descent.lesson.{FIRST.slug}.shown.unfold").click().run()
+    assert WHY in texts(app) and FIRST.predict in app.caption[0].value
+    app.button(key=f"gradient_descent.lesson.{FIRST.slug}.shown.unfold").click().run()
+    assert WHY not in texts(app)
+
+
+def test_a_prediction_that_came_true_is_said() -> None:
+    app = open_page(lesson=FIRST.slug)
+    app.radio(key=ANSWER).set_value(FIRST.answers[FIRST.right or 0]).run()
+    app.session_state["now"] = FIRST.runs_to
+    assert f"**You predicted it.** {HAPPENED}" in texts(app.run())
+
+
+def test_the_next_lesson_is_one_press_away_and_the_last_one_says_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    second = dataclasses.replace(FIRST, slug="another", title="Another one")
+    monkeypatch.setattr("ui.lesson.lessons", lambda slug: (FIRST, second))
+    app = open_page(lesson=FIRST.slug)
+    app.session_state["now"] = FIRST.runs_to
+    following = next(each for each in app.run().button if each.label == "Next: Another one")
+    app.session_state["now"] = 0
+    following.click().run()
+    assert app.session_state["lesson"] == second and "lesson" in app.query_params
+    assert not [each for each in app.button if each.label.startswith("Next")]
 
 
 def test_an_answer_counts_only_before_the_run_begins() -> None:
     app = open_page(lesson=FIRST.slug)
-    answer = f"gradient_descent.lesson.{FIRST.slug}.answer"
-    app.radio(key=answer).set_value(FIRST.answers[0]).run()
+    app.radio(key=ANSWER).set_value(FIRST.answers[0]).run()
     app.session_state["now"] = 1
     app.run()
-    assert app.radio(key=answer).disabled and app.radio(key=answer).value == FIRST.answers[0]
+    assert app.radio(key=ANSWER).disabled and app.radio(key=ANSWER).value == FIRST.answers[0]
     app.session_state["now"] = FIRST.runs_to
-    assert f"*{FIRST.answers[0]}*" in texts(app.run())
+    assert "**Not what you predicted.**" in texts(app.run())
 
 
 def test_the_explanation_can_be_asked_for() -> None:
     app = open_page(lesson=FIRST.slug)
-    app.button(key=f"gradient_descent.lesson.{FIRST.slug}.shown.ask").click().run()
-    assert FIRST.explain in texts(app)
+    app.button(key=ASK).click().run()
+    assert f"**What happened.** {HAPPENED}" in texts(app)
+
+
+def test_a_text_about_the_run_waits_for_it_and_the_button_plays(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = tell_of_the_run(monkeypatch)
+    assert "It fell" not in texts(app)
+    app.button(key=ASK).click().run()
+    assert app.session_state["now"] == TOLD.at and "It fell to 0.25." in texts(app)
+    assert app.radio(key=ANSWER).disabled and not [each for each in app.button if each.key == ASK]
+
+
+def test_of_a_run_that_goes_no_further_it_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = tell_of_the_run(monkeypatch)
+    app.session_state["now"] = 1
+    assert "It fell" not in texts(app.run())
+    app.session_state["ended"] = True
+    assert "It fell to 0.25." in texts(app.run())
+
+
+def test_of_a_run_that_is_no_longer_the_lessons_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = tell_of_the_run(monkeypatch)
+    app.session_state["strays"], app.session_state["now"] = "it has momentum 0.9", TOLD.at
+    app.run()
+    assert "no longer the run that the lesson is about: it has momentum 0.9." in texts(app)
+    assert "It fell" not in texts(app)
+    app.session_state["strays"] = ""
+    assert "It fell to 0.25." in texts(app.run())
+    app.session_state["strays"] = "it has momentum 0.9"
+    assert "It fell to 0.25." in texts(app.run())  # what it has been told stays true of that moment
 
 
 def test_the_numbers_of_the_run_stand_in_the_text_and_stay_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = dataclasses.replace(
-        FIRST, explain="", when="loss < 1", happened="It fell to {loss:.2f}.", otherwise="It stayed at {loss:.2f}."
-    )
-    monkeypatch.setattr("ui.lesson.lessons", lambda slug: (told,))
-    app = open_page(lesson=told.slug)
-    app.session_state["now"] = told.at
+    app = tell_of_the_run(monkeypatch)
+    app.session_state["facts"], app.session_state["now"] = {}, TOLD.at
     app.run()
     assert "cannot be told yet: lesson" in texts(app) and "there is no fact loss" in texts(app)
     for loss, said in ((0.25, "It fell to 0.25."), (3.0, "It fell to 0.25.")):
@@ -204,5 +288,5 @@ def test_the_numbers_of_the_run_stand_in_the_text_and_stay_while_it_is_read(monk
         assert said in texts(app.run())
     app.session_state["now"] = 0  # it begins anew
     app.run()
-    app.session_state["now"] = told.at
+    app.session_state["now"] = TOLD.at
     assert "It stayed at 3.00." in texts(app.run())

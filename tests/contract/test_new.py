@@ -123,7 +123,7 @@ SETTLE = "    def settle(self, turned: str) -> BaseConfig:\n        return Confi
         ("lessons.toml", "at = 20\n", "", "too_fast: it says no step at which the run stops"),
         ("lessons.toml", 'knobs = ["learning_rate"]', 'knobs = ["rate"]', "there is no knob rate, under knobs"),
         ("lessons.toml", 'panel = "plane"', 'panel = "map"', "no panel map on its stage; there are plane"),
-        ("lessons.toml", EXPLAIN, 'happened = "{modes:.1f}"', "no fact modes; the facts are least, loss"),
+        ("lessons.toml", EXPLAIN, 'happened = "{modes:.1f}"', "no fact modes; the facts are astray, least"),
         ("lessons.toml", EXPLAIN, 'happened = "{beside.loss:.1f}"', "no fact beside.loss; there are no facts"),
         ("lessons.toml", EXPLAIN, 'happened = "{loss:d}"', "cannot be written as {loss:d}"),
         ("lessons.toml", EXPLAIN, f'happened = "."\n{OTHERWISE}"loss > \'a\'"', "one is a text, the other a number"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -68,13 +70,24 @@ def test_single_choices_may_be_unknown() -> None:
     assert plain.lost(SOURCE, config) == {"decay": ()}
 
 
+def test_what_is_chosen_by_default_may_be_unknown() -> None:
+    """Then it stands for another choice, and says of the defaults that it does not know them."""
+    source = SOURCE.replace("limit,\nclip.", "shape=ring,\nclip.  Begins with: shape=moons.")
+    source = source.replace('SHAPE = "ring"', 'SHAPE = "moons"')
+    assert plain.begins(source, Small) == Small(shape="moons") and plain.begins(SOURCE, Small) == Small()
+    assert plain.lost(source, Small()) == {"shape": ("ring",)} and plain.lost(source, Small(shape="moons")) == {}
+    assert plain.constants(plain.with_config(source, Small()))["SHAPE"] == "moons"
+
+
 @pytest.mark.parametrize("slug", [slug for slug in engine.labs() if plain.file(slug).exists()])
 def test_every_choice_that_a_plain_form_does_not_deny_is_that_of_the_lab(slug: str) -> None:
     lab, source = engine.lab(slug), plain.file(slug).read_text(encoding="utf-8")
+    first = plain.begins(source, lab.Config)
     for name, spec in lab.Config.knobs().items():
         for choice in spec.choices:
             try:
-                config = lab.Config(**{name: (choice,) if spec.kind == "choices" else choice}).settle(name)
+                chosen = (choice,) if spec.kind == "choices" else choice
+                config = dataclasses.replace(first, **{name: chosen}).settle(name)
             except ConfigError:  # it needs another knob, or data
                 continue
             if plain.lost(source, config):

@@ -224,7 +224,7 @@ def light(*slugs: str, **environment: str) -> tuple[dict[str, list[str]], list[s
     command = [sys.executable, "-c", LIGHT, *slugs]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLAYGROUND_DATA", folder)
-        made = Architecture(side=8, classes=10, channels=(3, 5), norm="batch")
+        made = Architecture(side=28, classes=10, channels=(3, 5), norm="batch")
         told = {"lab": "cnn_filters", "architecture": made.to_json()}
         patch.setenv("SHELVED", shelf.keep(weights.write(ConvNet(made, generator(0, "weights")), told)))
         done = subprocess.run(

@@ -54,6 +54,21 @@ def test_the_digits_are_scikit_learns_each_once_in_a_fixed_stratified_split() ->
     assert images.load("digits") is digits
 
 
+def test_the_stored_digits_are_mnists_in_a_balanced_split() -> None:
+    stored = images.load("digits_28")
+    assert stored.train_x.shape == (1500, 1, 28, 28) and stored.test_x.shape == (500, 1, 28, 28) and stored.side == 28
+    assert stored.train_x.dtype == np.float32 and (stored.train_x.min(), stored.train_x.max()) == (0, 1)
+    assert np.bincount(stored.train_y).tolist() == [150] * 10 and np.bincount(stored.test_y).tolist() == [50] * 10
+    every = np.concatenate([stored.train_x, stored.test_x])
+    assert len(np.unique(every, axis=0)) == len(every)  # no picture is learned from and tested on
+    mass = every[:, 0].sum((1, 2))
+    middles = [(every[:, 0].sum(axis) @ np.arange(28)) / mass for axis in (1, 2)]
+    assert np.abs(np.stack(middles) - 13.5).max() < 1.2  # as MNIST was centred
+    nearest = sklearn.neighbors.KNeighborsClassifier(1).fit(stored.train_x.reshape(1500, -1), stored.train_y)
+    assert 0.88 < nearest.score(stored.test_x.reshape(500, -1), stored.test_y) < 0.96
+    assert images.STORED.stat().st_size < 400_000 and images.fetched("digits_28")
+
+
 def test_what_has_come_so_far_is_told_while_files_come_and_go(folder: Path) -> None:
     """OpenML's client moves and removes files while they are counted."""
     place, stop = folder / "images" / "mnist", threading.Event()
@@ -77,7 +92,7 @@ def test_a_set_that_is_not_there_is_a_sentence_and_so_is_one_that_does_not_exist
     assert images.fetched("digits") and not images.fetched("mnist")
     with pytest.raises(ImageError, match="MNIST is not on this server yet"):
         images.load("mnist")
-    with pytest.raises(ImageError, match="choose one of digits, mnist, fashion_mnist"):
+    with pytest.raises(ImageError, match="choose one of digits, digits_28, mnist, fashion_mnist"):
         images.load("../etc")
     with pytest.raises(StillMissing, match="Fashion-MNIST is not on this server yet; fetch it, or choose the digits"):
         images.require("fashion_mnist")
@@ -200,7 +215,7 @@ def test_drawn_digits_are_taken_for_what_they_are_by_the_nearest_of_the_data() -
 @pytest.mark.parametrize("seed", range(3))
 def test_a_network_that_learned_the_data_reads_what_is_drawn_and_photographed(seed: int) -> None:
     lab = engine.lab("cnn_filters")
-    experiment = lab.Experiment(lab.Config(seed=seed))
+    experiment = lab.Experiment(lab.Config(data="digits", start="scratch", channels=(16, 32), seed=seed))
     for _ in engine.train(experiment, 200):
         pass
     for made in (

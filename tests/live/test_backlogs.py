@@ -12,7 +12,7 @@ from sockets import run
 
 from engine.live import relay as relays
 from engine.live.relay import Outbox, relay
-from engine.runs import processes
+from engine.runs import audience
 from engine.runs.processes import ProcessPool
 
 HELLO = {"type": "hello", "key": None, "parts": [], "panels": None, "beside": False}
@@ -29,10 +29,10 @@ def test_a_worker_that_takes_nothing_keeps_nobody_waiting(faulty: type) -> None:
         pool.tell(watch, HELLO)
         os.kill(worker.process.pid, signal.SIGSTOP)
         try:
-            for _ in range(2 * processes.UNHEARD):
+            for _ in range(2 * audience.UNHEARD):
                 pool.tell(watch, {"type": "seen", "value": True})
             assert pool._workers[place] is worker  # nobody waited until it was replaced
-            assert 0 < len(worker._words) <= processes.UNHEARD
+            assert 0 < len(worker._words) <= audience.UNHEARD
         finally:
             os.kill(worker.process.pid, signal.SIGCONT)
         run_of.step(3)  # it goes on where it stood

@@ -96,7 +96,7 @@ def test_curves_are_one_scene_of_all(hall: Hall) -> None:
         scene: Scene = timeline.views.curves(timeline.view())
         return copy.deepcopy(scene)
 
-    header, values = decode(ghosts.beside(own("run0"), [own("run1"), own("run2")]).to_bytes())
+    header, values = decode(ghosts.beside(own("run0"), [("seed 1", own("run1")), ("seed 2", own("run2"))]).to_bytes())
     (picture,) = hall.pictures(1, "curves")
     assert picture["run"] == "run0" and picture["rows"] == header["rows"]
     assert len(picture["values"]) == len(values) == 3

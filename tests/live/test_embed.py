@@ -92,12 +92,12 @@ def test_a_lab_is_played_rewound_and_turned_on_somebody_elses_slide(browser: Bro
         timeline.press("ArrowLeft")
         expect(frame.locator(".counter")).to_have_text(f"Step {wanted - 1} of {last} · looking back")
 
-        knob = frame.get_by_role("slider", name="Condition")
+        knob = frame.get_by_role("slider", name="Condition L/m")
         knob.press("ArrowRight")
         wait_until(lambda: page.wait_for_timeout(20) or
-                   next((s for s in told if s.get("config", {}).get("condition") == "20.0"), None),
+                   next((s for s in told if s.get("config", {}).get("condition") == "30.0"), None),
                    "a status that has the knob")  # fmt: skip
-        expect(knob).to_have_attribute("aria-valuetext", "20")
+        expect(knob).to_have_attribute("aria-valuetext", "30")
         expect(frame.locator(".counter")).to_contain_text("Step 0")
         assert all(each["config"]["seed"] == "3" for each in told if "config" in each)
         knob.press("s")  # a key in the frame, and not in a box
@@ -159,7 +159,7 @@ def test_what_was_asked_while_the_connection_was_lost_is_done_once_it_is_back(br
     expect(page.locator(".counter")).to_contain_text("paused")
     stood = page.locator(".counter").inner_text()
     page.get_by_role("button", name="Step", exact=True).click()
-    expect(page.get_by_role("status")).to_contain_text("tries to come back")
+    expect(page.get_by_role("status")).to_contain_text("comes back by itself")
     expect(page.get_by_role("status")).to_contain_text("Back again.")
     number = int(re.sub(r"\D", "", stood)) + 1
     expect(page.locator(".counter")).to_have_text(f"Step {number:,} · paused")
@@ -187,5 +187,5 @@ def test_it_fits_its_frame_and_can_be_used_without_a_mouse(
         box = page.get_by_role("button", name=name, exact=True).bounding_box()
         assert box is not None and box["height"] >= 32 and box["y"] + box["height"] <= size[1]
     page.keyboard.press("Home")
-    expect(page.locator(".counter")).to_contain_text("Step 0")
+    expect(page.locator(".counter")).to_contain_text("Round 0")
     page.close()

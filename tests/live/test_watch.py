@@ -103,7 +103,7 @@ def test_a_tab_whose_network_fails_says_so_and_comes_back(browser: Browser, serv
         expect(student.locator(".stage canvas").first).to_be_visible()
         before = step(student)
         sockets[0].close(code=1012)
-        expect(student.get_by_role("status")).to_contain_text("tries to come back")
+        expect(student.get_by_role("status")).to_contain_text("comes back by itself")
         lecturer.page.get_by_role("button", name="Step", exact=True).click()
         lecturer.until(lambda: "Step" in student.get_by_role("status").inner_text() and step(student) > before,
                        "the student to be back")  # fmt: skip

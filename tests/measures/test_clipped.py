@@ -34,7 +34,7 @@ def test_pixels_are_counted() -> None:
     ("knobs", "many"), [({}, True), ({"objective": "flow"}, False), ({"sampling_steps": 20}, False)]
 )
 def test_one_step_of_noise_prediction_is_explained_and_other_ways_are_not(knobs: dict[str, object], many: bool) -> None:
-    experiment = Experiment(Config(**{"size": "small", "sampling_steps": 1} | knobs))
+    experiment = Experiment(Config(**{"data": "ring", "size": "small", "sampling_steps": 1} | knobs))
     for _ in range(60):
         experiment.step()
     frame = experiment.frame()
@@ -50,19 +50,19 @@ def test_betas_that_a_short_linear_schedule_cannot_have_are_counted(steps: int) 
     wanted = np.linspace(1e-4, 0.02, steps) * 1000 / steps
     held = Schedule("linear", steps).held
     assert held == (wanted > 0.999).sum() and (held > 0) is (steps <= 20)
-    frame = Experiment(Config(schedule="linear", steps=steps, size="small")).frame()
+    frame = Experiment(Config(data="ring", schedule="linear", steps=steps, size="small")).frame()
     assert frame.held == held
 
 
 def test_the_first_look_is_marked_as_clipped_and_is_part_of_the_state() -> None:
-    experiment = Experiment(Config(size="small"))
+    experiment = Experiment(Config(data="ring", size="small"))
     for _ in range(60):
         experiment.step()
     assert (experiment.few.clipped[:, 0] > 0.75).all() and (experiment.few.clipped[:, 2:] < 0.5).all()
-    again = Experiment(Config(size="small"))
+    again = Experiment(Config(data="ring", size="small"))
     again.load_state_dict(experiment.state_dict())
     assert np.array_equal(again.frame().clipped, experiment.frame().clipped)
-    flow = Experiment(Config(size="small", objective="flow"))
+    flow = Experiment(Config(data="ring", size="small", objective="flow"))
     for _ in range(60):
         flow.step()
     assert (flow.few.clipped < 0.5).all()
@@ -78,9 +78,10 @@ def said_below(slug: str, **knobs: object) -> str:
 
 
 def test_both_stages_say_why_samples_lie_in_corners() -> None:
-    assert "of 512 samples lie" in said_below("diffusion", size="small", sampling_steps=1)
-    assert "of 512 samples lie" not in said_below("diffusion", size="small", sampling_steps=1, objective="flow")
-    short = said_below("diffusion", size="small", schedule="linear", steps=10)
+    assert "of 512 samples lie" in said_below("diffusion", data="ring", size="small", sampling_steps=1)
+    flow = said_below("diffusion", data="ring", size="small", sampling_steps=1, objective="flow")
+    assert "of 512 samples lie" not in flow
+    short = said_below("diffusion", data="ring", size="small", schedule="linear", steps=10)
     assert "asks for a β of 1 or more in the last 5" in short
     families = said_below("generative_families", families=("diffusion",), sampling_steps=1)
     assert "of 300 samples lie" in families and "flow matching divides by nothing" in families.lower()

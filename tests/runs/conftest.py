@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from cluster import Machines
+from cluster import ON_RAY, Machines
 from pools import home, misbehaving, pool_of
 
 from engine.runs.pool import Pool
@@ -40,7 +40,7 @@ def rays(cluster: Machines) -> Iterator[RayPool]:
         yield pool
 
 
-@pytest.fixture(params=["inline", "processes"])
+@pytest.fixture(params=["inline", "processes", pytest.param("ray", marks=ON_RAY)])
 def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
     yield from home(request)
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from pools import SMALL, at_rest, bare, drawn, pool_of, until
+from pools import SMALL, at_rest, bare, drawn, pool_of, read_by, until
 
 from engine.contract.reading import ReadError
 from engine.runs import memory
@@ -91,10 +91,10 @@ def test_a_file_that_is_too_large_is_refused_before_a_worker_gets_it(
     pool: Pool, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(pool, "limits", dataclasses.replace(pool.limits, **{f"{kind}_mb": 0.5}))
-    monkeypatch.setitem(pool.readers, kind, "engine.labs.faulty:misread")
-    with pytest.raises(ReadError, match=r"^The file has 0\.6 MB; at most 0\.5 MB are accepted\.$"):
-        pool.read(kind, bytes(600_000))
-    assert pool.read(kind, bytes(500_000))["length"] == 500_000
+    with read_by(pool, kind, "engine.labs.faulty:misread"):
+        with pytest.raises(ReadError, match=r"^The file has 0\.6 MB; at most 0\.5 MB are accepted\.$"):
+            pool.read(kind, bytes(600_000))
+        assert pool.read(kind, bytes(500_000))["length"] == 500_000
 
 
 def test_a_browser_has_so_many_files_read_at_once_and_others_have_theirs(faulty: type) -> None:

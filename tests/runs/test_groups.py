@@ -9,7 +9,8 @@ import signal
 from collections.abc import Iterator, Mapping
 
 import pytest
-from pools import SMALL, at_rest, drawn, pool_of, until
+from cluster import ON_RAY, PATIENT
+from pools import SMALL, at_rest, drawn, places, pool_of, until
 
 from engine.contract.knobs import ConfigError
 from engine.runs.bench import Bench
@@ -143,6 +144,20 @@ def test_one_that_ended_before_the_step_where_the_others_stop_has_its_facts_kept
     assert [bench.call("report", run_id).facts for run_id in bench.runs] == [
         bench.call("facts", run_id) for run_id in bench.runs
     ]
+
+
+def test_steps_that_are_asked_for_faster_than_they_are_made_are_all_made(bench: Uneven) -> None:
+    for _ in range(9):
+        bench.call("play", "run0", 1)
+        bench.tick()
+    bench.settle()
+    assert bench.steps == [9, 9]
+    bench.call("play", "run0")
+    bench.ticks(6)
+    stood = max(bench.steps)
+    bench.call("play", "run0", 1)  # Step while it plays: one more, and it stops
+    bench.settle()
+    assert bench.steps == [stood + 1] * 2
 
 
 @pytest.mark.parametrize("told", ["run0", "run1"])
@@ -287,10 +302,20 @@ def test_who_cannot_be_kept_does_not_keep_the_others_from_pausing(faulty: type, 
 # ------------------------------------------------------------------ in a pool
 
 
-@pytest.fixture(params=["inline", "processes"])
+@pytest.fixture(params=["inline", "processes", pytest.param("ray", marks=ON_RAY)])
 def roomy(request: pytest.FixtureRequest, faulty: type) -> Pool:
-    pool: Pool = request.getfixturevalue("at_hand" if request.param == "inline" else "elsewhere")
+    names = {"inline": "at_hand", "processes": "elsewhere", "ray": "in_a_cluster"}
+    pool: Pool = request.getfixturevalue(names[request.param])
     return pool
+
+
+@pytest.fixture
+def in_a_cluster(rays: Pool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+    rays.wait_ready(120.0)
+    monkeypatch.setattr(rays, "limits", dataclasses.replace(PATIENT, runs_per_worker=ROOM.runs_per_worker))
+    yield rays
+    for run_id in rays.ids():
+        rays.close_run(run_id)
 
 
 @pytest.fixture
@@ -323,7 +348,7 @@ def test_a_group_acts_as_one_wherever_it_is(roomy: Pool, faulty: type) -> None:
     kept = roomy.open("faulty", faulty(seed=2), "me", beside=leader, marches=False)
     assert ids(leader.group()) == [leader.id, other.id, kept.id] == ids(kept.group())
     assert [run.marches for run in leader.group()] == [True, True, False]
-    assert len({roomy._records[run.id].place for run in (leader, other, kept)}) == 1
+    assert len(set(places(roomy, leader, other, kept))) == 1
     leader.step(30)
     assert [until(run, at_rest).step for run in (leader, other, kept)] == [30, 30, 0]
     leader.play()
@@ -358,7 +383,7 @@ def test_four_stand_together_and_a_fifth_is_refused_with_a_sentence(roomy: Pool,
     ):
         with pytest.raises(PoolFull, match=r"^4 runs stand beside each other at most.*\.$"):
             refused()
-    assert len(leader.group()) == 4 and len(roomy._records) == 4
+    assert len(leader.group()) == 4 and len(roomy.ids()) == 4
     last.close()
     assert len(roomy.open("faulty", faulty(), beside=leader).group()) == 4
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pools import SMALL, at_rest, drawn, pool_of, until
+from pools import SMALL, at_rest, drawn, keeping_in, later, parked, pool_of, until, within
 
 from engine.runs.inline import InlinePool
 from engine.runs.pool import Pool, PoolError
@@ -23,30 +23,17 @@ SENTENCE = "Paused because nobody was watching. Press Play to go on."
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path / "data"))
-    return tmp_path / "data"
-
-
-@pytest.fixture(autouse=True)
-def fresh(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+def folder(pool: Pool, tmp_path: Path) -> Iterator[Path]:
     """Another folder in every test."""
-    monkeypatch.setattr(pool, "_folder", None)
-
-
-def swept(pool: Pool, *runs: Run) -> bool:
-    """Whether a sweep has left all of these parked."""
-    pool.sweep()
-    return all(pool._records[run.id].parked for run in runs)
+    with keeping_in(pool, tmp_path / "data"):
+        yield tmp_path / "data"
 
 
 def park(pool: Pool, *runs: Run) -> None:
     """Let nobody have looked at these for long enough, and wait until they are put away."""
-    for run in runs:
-        for each in pool._records[run.id].together:
-            each.asked -= pool.limits.pause_after + 1
+    later(pool, *runs, seconds=pool.limits.pause_after + 1)
     deadline = time.monotonic() + 60
-    while not swept(pool, *runs):
+    while pool.sweep() or not parked(pool, *runs):
         assert time.monotonic() < deadline, "not parked"
         if isinstance(pool, InlinePool):
             pool._bench.tick()  # they go to the step where all of them stop
@@ -56,8 +43,8 @@ def park(pool: Pool, *runs: Run) -> None:
 
 def whole(run: Run) -> dict[str, Any]:
     """All that there is of a run on its bench, but for the number of its version."""
-    place = run.pool._records[run.id].place  # type: ignore[attr-defined]
-    told = run.pool.send(place, "dump", run.id, (), 10.0)  # type: ignore[attr-defined]
+    run_id = run.id
+    told = within(run.pool, lambda there: there.send(there._records[run_id].place, "dump", run_id, (), 10.0))
     history = told.pop("history")
     told.pop("version"), told.pop("message"), told.pop("reached")
     return {**told, "steps": history.steps, "rows": history.rows, "last": history.last}
@@ -131,7 +118,7 @@ def test_whatever_needs_a_bench_brings_it_back(pool: Pool, faulty: type, ask: Ca
     until(run, at_rest)
     park(pool, run)
     assert ask(run) is not None or pool.stats()["runs"] == 1
-    assert pool.stats()["runs"] >= 1 and not pool._records[run.id].parked
+    assert pool.stats()["runs"] >= 1 and not parked(pool, run)
 
 
 def test_where_the_bench_is_full_it_waits_with_a_place(pool: Pool, faulty: type) -> None:
@@ -152,7 +139,7 @@ def test_a_group_is_parked_and_comes_back_as_one(pool: Pool, faulty: type) -> No
     leader.play()
     until(leader, lambda look: look.step > 30)
     park(pool, leader)
-    assert pool._records[other.id].parked and pool.stats()["runs"] == 0
+    assert parked(pool, other) and pool.stats()["runs"] == 0
     steps = [leader.report().step, other.report().step]
     assert steps[0] == steps[1]
     other.step(3)
@@ -161,48 +148,67 @@ def test_a_group_is_parked_and_comes_back_as_one(pool: Pool, faulty: type) -> No
     assert [each.id for each in leader.group()] == [leader.id, other.id] and pool.stats()["runs"] == 2
 
 
+def test_one_that_is_wanted_again_is_not_put_away_by_the_next_sweep(pool: Pool, faulty: type) -> None:
+    run = pool.open("faulty", faulty(), ANNA)
+    run.leave()
+    park(pool, run)
+    pool.bring_back(run.id)  # in a cluster the desk hears of it before it hears that somebody looks
+    run_id, deadline = run.id, time.monotonic() + 60
+
+    def there_again(there: Any) -> bool:  # to ask the run itself would be to look at it
+        place = there._records[run_id].place
+        try:
+            return place is not None and bool(there.send(place, "report", run_id, (), 1.0))
+        except (KeyError, PoolError):
+            return False
+
+    while not within(pool, there_again):
+        assert time.monotonic() < deadline, "not brought back"
+        time.sleep(0.02)
+    pool.sweep()
+    assert not parked(pool, run)
+
+
 def test_a_copy_of_a_parked_run_has_its_past(pool: Pool, faulty: type) -> None:
     run = lived(pool, faulty)
     park(pool, run)
     copy = pool.copy(run.id, "b" * 22)
     look = until(copy, at_rest)
-    assert (look.step, look.last_step, look.message) == (150, 200, "") and pool._records[run.id].parked
+    assert (look.step, look.last_step, look.message) == (150, 200, "") and parked(pool, run)
     assert copy.story() == run.story()
 
 
 def test_it_is_known_until_it_is_dropped(pool: Pool, faulty: type, folder: Path) -> None:
     run = lived(pool, faulty)
     park(pool, run)
-    pool._records[run.id].asked = time.monotonic() - pool.limits.drop_after + 60
+    later(pool, run, seconds=pool.limits.drop_after - pool.limits.pause_after - 60)
     pool.sweep()
     assert pool.mine(run.id, ANNA) is not None
-    pool._records[run.id].asked -= 61
+    later(pool, run, seconds=61)
     pool.sweep()
     assert pool.mine(run.id, ANNA) is None and not list(folder.rglob(run.id))
     with pytest.raises(PoolError, match="put away"):
         run.play()
 
 
-def test_where_nothing_can_be_written_it_stays_in_memory(
-    pool: Pool, faulty: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_nothing_can_be_written_it_stays_in_memory(pool: Pool, faulty: type, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path / "file" / "data"))
-    run = lived(pool, faulty)
-    before = whole(run)
-    park(pool, run)
-    assert pool.stats()["runs"] == 0
-    run.speed(None)
-    until(run, at_rest)
-    assert whole(run) == before
+    with keeping_in(pool, tmp_path / "file" / "data"):
+        run = lived(pool, faulty)
+        before = whole(run)
+        park(pool, run)
+        assert pool.stats()["runs"] == 0
+        run.speed(None)
+        until(run, at_rest)
+        assert whole(run) == before
 
 
 def test_only_so_many_are_kept(pool: Pool, faulty: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "limits", dataclasses.replace(pool.limits, parked=1))
     first, second = pool.open("faulty", faulty(), ANNA), pool.open("faulty", faulty(), ANNA)
-    pool._records[first.id].asked -= 5
+    later(pool, first, seconds=5)
     park(pool, second)
-    pool._records[first.id].asked -= pool.limits.pause_after + 10
+    later(pool, first, seconds=pool.limits.pause_after + 10)
     pool.sweep()
     pool.sweep()
     assert pool.mine(first.id, ANNA) is None and pool.mine(second.id, ANNA) is not None
@@ -218,6 +224,7 @@ def test_one_that_has_failed_says_so_when_it_comes_back(pool: Pool, faulty: type
     assert (look.status, look.message) == ("failed", failed.message)
 
 
+@pytest.mark.parametrize("pool", ["inline"], indirect=True)  # of no use here: it has one of its own
 def test_memory_that_is_lost_with_its_worker_leaves_the_newest_copy(
     faulty: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,12 +6,13 @@ import dataclasses
 import importlib
 import os
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pools import SMALL, answered, at_rest, pool_of, until
+from pools import SMALL, answered, at_rest, pool_of, read_by, until
 
 import engine
 from engine.contract import weights
@@ -27,9 +28,9 @@ POINTS = b"x,y,kind\n" + b"".join(b"%d,%d,%s\n" % (i * 7 % 11, i * 5 % 13, b"ab"
 
 
 @pytest.fixture
-def pool(pool: Pool) -> Pool:
-    pool.readers["misread"] = MISREAD
-    return pool
+def pool(pool: Pool) -> Iterator[Pool]:
+    with read_by(pool, "misread", MISREAD):
+        yield pool
 
 
 @pytest.fixture

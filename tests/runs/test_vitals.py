@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import ray
 from cluster import ON_RAY, Bounded
-from pools import at_rest, home, until
+from pools import at_rest, home, read_by, until, within
 from visitor import wait_until
 
 from engine.contract.reading import ReadError
@@ -71,20 +71,22 @@ def test_runs_are_counted_by_what_they_do(anywhere: Pool, faulty: type) -> None:
 
 
 def test_a_parked_run_is_counted_as_one(pool: Pool, faulty: type) -> None:
+    rested(pool)
     run = pool.open(LAB, faulty())
     until(run, at_rest)
-    wait_until(lambda: pool.park(pool._records[run.id]), "the run to be parked")
+    run_id = run.id
+    wait_until(lambda: within(pool, lambda there: bool(there.park(there._records[run_id]))), "the run to be parked")
     wait_until(lambda: pool.vitals().runs == counted(parked=1), "one parked run")
     assert pool.vitals().taken == 0
 
 
 def test_what_is_read_is_counted_by_what_became_of_it(pool: Pool) -> None:
-    pool.readers["misread"] = "engine.labs.faulty:misread"
-    before = pool.vitals().reads
-    pool.read("misread", b"abcd")
-    for how in ("refuse", "raise"):
-        with pytest.raises(ReadError):
-            pool.read("misread", b"abc", how=how)
+    with read_by(pool, "misread", "engine.labs.faulty:misread"):
+        before = pool.vitals().reads
+        pool.read("misread", b"abcd")
+        for how in ("refuse", "raise"):
+            with pytest.raises(ReadError):
+                pool.read("misread", b"abc", how=how)
     assert pool.vitals().reads - before == Counter({("misread", "read"): 1, ("misread", "refused"): 2})
 
 

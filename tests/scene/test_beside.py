@@ -56,6 +56,7 @@ def test_curves_are_drawn_into_those_beside() -> None:
         return scene
 
     one, other = drawn(5), drawn(3)
-    wanted = ghosts.beside(copy.deepcopy(one), [other]).to_bytes()
-    one.beside([other])
-    assert one.to_bytes() == wanted and one.rows[0][0]["ghosts"][0]["run"] == 1
+    wanted = ghosts.beside(copy.deepcopy(one), [("seed 1", other)]).to_bytes()
+    one.beside([("seed 1", other)])
+    ghost = one.rows[0][0]["ghosts"][0]
+    assert one.to_bytes() == wanted and (ghost["run"], ghost["called"]) == (1, "seed 1")

@@ -142,9 +142,9 @@ def test_runs_beside_a_sweep_bring_what_they_measured_and_leave_the_axis_as_it_i
     for scene, values in zip(scenes, ([1.0, 2.0], [-1.0, 3.0]), strict=True):
         curves(scene, "c", history={"train": ([1, 10], values), "test": ([1, 10], [1, 1])}, series=SERIES, title="T",
                y_title="loss", log_x=True, log_y=True, floor=0.1, clip=True, calculated=["test"])  # fmt: skip
-    header, arrays = decode(beside(scenes[0], scenes[1:]).to_bytes())
+    header, arrays = decode(beside(scenes[0], [("ridge 0.1", scenes[1])]).to_bytes())
     [[panel]] = header["rows"]
-    assert [(ghost["of"], ghost["run"]) for ghost in panel["ghosts"]] == [(0, 1)]
+    assert [(ghost["of"], ghost["run"], ghost["called"]) for ghost in panel["ghosts"]] == [(0, 1, "ridge 0.1")]
     assert arrays[panel["ghosts"][0]["xy"]].tolist() == [[1, 10], [-1, 3]]
     assert panel["scale"] == "log"
 
@@ -192,7 +192,7 @@ def test_every_kind_of_panel_is_known_on_both_sides() -> None:
     python = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "engine" / "scene").glob("*.py"))
     drawn = (ROOT / "assets" / "scene.js").read_text(encoding="utf-8")
     ours = set(re.findall(r'\b(?:add|extend)\(\s*"(\w+)", ', python))
-    theirs = set(re.findall(r"(\w+): \w+", re.search(r"const CONTENT = \{(.*?)\}", drawn, re.DOTALL)[1]))  # type: ignore[index]
+    theirs = set(re.findall(r'"(\w+)"', re.search(r"const KINDS = \[(.*?)\]", drawn, re.DOTALL)[1]))  # type: ignore[index]
     assert "curves" in ours and ours == theirs
 
 
@@ -219,7 +219,7 @@ def live():
     loss, other = Scene(height=300), Scene()
     curves(loss, "loss", history=past, series=SERIES, title="Loss", y_title="loss", log_y=True, marker=40)
     curves(other, "loss", history=GHOST, series=SERIES, title="Loss", y_title="loss", log_y=True)
-    show(beside(loss, [other]), key="loss")
+    show(beside(loss, [("rate 0.5", other)]), key="loss")
     grown = t[: 2 + st.session_state.runs % 90]
     growing, empty = Scene(height=300), Scene(height=300)
     curves(growing, "growing", history={"test": (grown, 0.003 + 1e-4 * grown)}, series={"test": ("test", "test")},
@@ -327,7 +327,7 @@ def test_hover_tells_every_value_at_the_nearest_step(page: Page) -> None:
         at = int(name.removeprefix("test, at ")) if name != "test" else step
         assert at % 10 == 0 and abs(at - step) <= 5
         assert value == f"{2 / at:.4g}"
-        assert rows["compared run"] == (f"{3 / step:.4g}" if step <= 50 else "–")
+        assert rows["rate 0.5"] == (f"{3 / step:.4g}" if step <= 50 else "–")
     page.mouse.move(2, 2)
     expect(page.locator(".tooltip:not([hidden])")).to_have_count(0)
 
@@ -351,7 +351,7 @@ def test_keys_go_from_step_to_step_and_say_what_is_there(page: Page) -> None:
 @pytest.mark.browser
 def test_the_description_says_title_names_and_last_values(page: Page) -> None:
     canvas = loss(page)
-    assert canvas.get_attribute("aria-label") == "Loss. Shown: training, by hand, test, compared run."
+    assert canvas.get_attribute("aria-label") == "Loss. Shown: training, by hand, test, rate 0.5."
     assert canvas.get_attribute("aria-description") == "step 100: training, by hand 0.01, test 0.02"
     assert page.get_by_role("img", name="Nothing yet").get_attribute("aria-description") == ""
 
@@ -374,21 +374,21 @@ def test_the_legend_switches_a_curve_off_while_data_change(page: Page) -> None:
 
 @pytest.mark.browser
 def test_the_table_holds_every_curve_as_it_was_sent(page: Page, tmp_path: Path) -> None:
-    panel = page.locator("section.curves", has_text="compared run")
+    panel = page.locator("section.curves", has_text="rate 0.5")
     panel.hover()
     with page.expect_download() as coming:
         panel.get_by_role("button", name="CSV").click()
     assert coming.value.suggested_filename == "loss.csv"
     coming.value.save_as(tmp_path / "loss.csv")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "loss.csv").read_text(encoding="utf-8"))))
-    assert list(rows[0]) == ["step", "training, by hand", "test", "training, by hand, compared run"]
+    assert list(rows[0]) == ["step", "training, by hand", "test", "training, by hand, rate 0.5"]
     t = np.arange(1, 101)
     assert [int(row["step"]) for row in rows] == t.tolist()
     np.testing.assert_array_equal(
         np.array([row["training, by hand"] for row in rows], np.float32), (1 / t).astype("f4")
     )
     assert [i + 1 for i, row in enumerate(rows) if row["test"]] == list(range(10, 101, 10))
-    assert [row["training, by hand, compared run"] != "" for row in rows] == [step <= 50 for step in t]
+    assert [row["training, by hand, rate 0.5"] != "" for row in rows] == [step <= 50 for step in t]
     with page.expect_download() as coming:
         panel.get_by_role("button", name="Save this picture").click()
     assert coming.value.suggested_filename == "loss.png"

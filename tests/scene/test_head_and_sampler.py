@@ -119,10 +119,10 @@ def test_sliders_answer_in_the_browser_and_a_drawn_token_is_appended(browser: Br
 def test_a_head_is_chosen_and_switched_off(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open(SLUG)
-        maps = visitor.panel("Every head").locator("canvas")
+        maps = visitor.panel("Each row is a token").locator("canvas")
         box = maps.bounding_box()
         assert box is not None
-        maps.click(position={"x": box["width"] * 0.4, "y": box["height"] * 0.25})  # the upper left of four
+        maps.click(position={"x": box["width"] * 0.3, "y": box["height"] * 0.5})  # the left one of two
         expect(visitor.panel("Head 1.1, stage by stage")).to_be_visible()
         visitor.page.get_by_test_id("stButtonGroup").get_by_text("1.1", exact=True).click()
         expect(visitor.panel("Without 1.1 the loss is")).to_be_visible()

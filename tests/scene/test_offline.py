@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 from visitor import ROOT, wait_until
+from without_network import without_network
 
 import engine
-from engine.scene import assets, offline
+from engine.scene import assets, offline, recorded
 from engine.scene.curves import curves
 from engine.scene.scene import Scene
 
@@ -50,8 +51,10 @@ def small(title: str = "Loss") -> Scene:
 
 
 def test_every_module_finds_what_it_loads_in_its_page() -> None:
-    modules, files, fonts = offline._assets()
-    assert set(files) == {"palette.json", "scene.css"} and fonts.count("@font-face") == 2
+    modules, files = offline.assets()
+    styles = offline.styles("live.css")
+    assert set(files) == {"palette.json", "scene.css"} and styles.count("@font-face") == styles.count("url(data:") == 2
+    assert styles.count("url(") == 2
     for name, source in modules.items():
         for other in re.findall(r"offline\.address\('(\w+)'\)", source):
             assert other in modules, name
@@ -76,8 +79,13 @@ def test_a_module_that_loads_in_another_way_is_refused(line: str) -> None:
 
 def test_colours_are_those_of_the_playground() -> None:
     theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
-    for name, ours in (("light", offline.LIGHT), ("dark", offline.DARK)):
-        for rule, colour in ours.items():
+    rules = (ROOT / "assets" / "live.css").read_text(encoding="utf-8")
+    light, dark = (
+        re.findall(r"--st-([a-z-]+): (#\w+);", block) for block in re.findall(r":root \{(.*?)\}", rules, re.DOTALL)
+    )
+    assert len(light) == len(dark) == 5
+    for name, ours in (("light", light), ("dark", dark)):
+        for rule, colour in ours:
             first, *more = rule.split("-")
             assert theme[name][first + "".join(word.title() for word in more)] == colour
 
@@ -87,16 +95,18 @@ def test_a_frame_is_as_tall_as_the_scene_and_no_title_ends_it() -> None:
     assert frame["title"] == '</script><b>"Loss"'
     assert "height: 336px" in frame["style"]
     inside = frame["srcdoc"]
-    assert inside.startswith("<!doctype html>") and inside.count("</script>") == 2 and "<b>" not in inside
+    assert inside.startswith("<!doctype html>") and inside.count("</script>") == 3 and "<b>" not in inside
 
 
 def test_without_the_assets_a_sentence_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(assets, "ASSETS", tmp_path)
-    offline._assets.cache_clear()
+    offline.assets.cache_clear()
+    offline.styles.cache_clear()
     with pytest.raises(FileNotFoundError, match="folder 'assets', which lies beside the package 'engine'"):
         small().save(tmp_path / "picture.html")
     assert not (tmp_path / "picture.html").exists()
-    offline._assets.cache_clear()
+    offline.assets.cache_clear()
+    offline.styles.cache_clear()
 
 
 @pytest.mark.parametrize("slug", engine.labs())
@@ -128,17 +138,8 @@ INK = "() => getComputedStyle(document.querySelector('.scene')).getPropertyValue
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A browser without network, which counts every word of complaint and every request as a failure."""
-    context = browser.new_context(viewport={"width": 1200, "height": 1300}, color_scheme="light", offline=True)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    local = ("file:", "data:", "blob:", "about:")
-    page.on("request", lambda request: None if request.url.startswith(local) else wrong.append(request.url))
-    yield page
-    context.close()
-    assert wrong == []
+    with without_network(browser, height=1300) as page:
+        yield page
 
 
 @pytest.mark.browser
@@ -167,3 +168,13 @@ def test_a_frame_in_a_notebook_draws_answers_the_pointer_and_follows_the_theme(p
     page.set_viewport_size({"width": 420, "height": 900})  # panels below each other: the frame grows with them
     sizes = "() => [document.documentElement.scrollHeight, frameElement.clientHeight]"
     wait_until(lambda: np.ptp(frame.evaluate(sizes)) == 0 and frame.evaluate(sizes)[0] > 700, "a taller frame")
+
+
+def test_no_text_on_a_recorded_page_ends_a_script_or_becomes_html() -> None:
+    bad = '</script><b onclick="x()">&'
+    about = recorded.About(title=bad, question=bad, unit=bad, name=bad, settings=[(bad, bad)], recorded=bad, link=bad)
+    page = recorded.page(
+        {"shots": [{"say": bad}], "marks": [[0, bad]], "last_step": 0, "ended": {"message": bad}}, about
+    )
+    assert "<b" not in page.replace("<body", "") and page.count("</script>") == 4
+    assert len(page.encode()) < recorded.LARGEST - recorded.room() * 4 // 3, "what is not a picture has its room"

@@ -63,4 +63,12 @@ def test_the_slider_shows_the_fit_at_another_width_without_the_server(browser: B
         panel.click(position={"x": box["width"] - 40, "y": box["height"] / 2})  # right of the newest width
         visitor.until(lambda: visitor.pictures() != earlier, "the fit at the newest width")
         assert int(slider.input_value()) == last
+        at = (box["x"] + box["width"] - 40, box["y"] + box["height"] / 2)  # the curve itself is dragged
+        visitor.page.mouse.move(*at)
+        visitor.page.mouse.down()
+        visitor.page.mouse.move(box["x"] + 80, at[1], steps=5)
+        assert int(slider.input_value()) == 0
+        visitor.page.mouse.move(*at, steps=5)
+        visitor.page.mouse.up()
+        assert int(slider.input_value()) == last
         assert len(sent) == before > 0

@@ -17,8 +17,8 @@ from visitor import ROOT, visit
 from engine.contract import registry
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]  # with a browser: there the server is running already
-PLACES = ("/", "/assets/", "/embed/", "/watch/", "/fetching/", "/live/", "/runs/", "/media/", "/component/", "/static/",
-          "/_stcore/bidi-components/", "/app/static/", "/gan/", "//", "///")  # fmt: skip
+PLACES = ("/", "/assets/", "/embed/", "/watch/", "/teach/", "/fetching/", "/live/", "/runs/", "/media/", "/component/",
+          "/static/", "/_stcore/bidi-components/", "/app/static/", "/gan/", "//", "///")  # fmt: skip
 TRICKS = (
     "../app.py", "..%2fapp.py", "%2e%2e/app.py", "%2e%2e%2fapp.py", "..%5capp.py", "..\\app.py", "....//app.py",
     "%252e%252e%252fapp.py", "..;/app.py", "%c0%ae%c0%ae/app.py", ".%00./app.py", "app.py", "scene/../../app.py",

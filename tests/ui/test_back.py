@@ -57,6 +57,18 @@ def test_an_address_that_the_browser_has_gone_back_to_counts() -> None:
     assert app.number_input(key=f"{SLUG}.seed").value == int(SEEDS[-1])
 
 
+def test_a_row_of_lessons_that_is_older_than_the_address_chooses_nothing() -> None:
+    app = arrive()
+    key = f"{SLUG}.lesson"
+    for lesson in ("ravine", "saddle"):
+        drive.sound(app.button_group(key=key).set_value(lesson).run())
+        assert app.query_params["lesson"] in (lesson, [lesson])
+    drive.sound(drive.back(app, lesson="ravine", condition="100.0", angle="30.0"))
+    assert app.session_state[key] == "ravine"
+    drive.sound(app.button_group(key=key).set_value("saddle").run())  # a message that was on its way
+    assert app.session_state[key] == "ravine"
+
+
 @pytest.mark.browser
 def test_back_and_forward_bring_the_knobs_of_their_address(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine import Config, knob
 from ui import controls, link
+from ui.controls import LINES
 
 
 def page() -> None:
@@ -131,7 +132,8 @@ def test_widgets_hold_any_config_from_a_link_exactly(config: Small) -> None:
 def test_bad_values_keep_their_default_and_are_told_until_a_setting_changes() -> None:
     app = open_page(rate="fast", width="12", colour="red")
     assert result(app) == Small(width=12)
-    said = [w.value for w in app.warning]
+    [box] = app.warning  # one for the whole link, a line for each thing
+    said = box.value.split(LINES)
     assert len(said) == 2
     assert "rate = 'fast' is not accepted: give a number from 1e-05 to 10. Using 0.01 instead." in "".join(said)
     assert "colour is not a knob of this page" in "".join(said)

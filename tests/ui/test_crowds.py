@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from pools import SMALL, pool_of
 from sockets import run
 from starlette.types import Message, Receive, Scope, Send
 
+import engine
 from engine import runs
 from ui import crowds, monitor
 
@@ -153,8 +155,15 @@ def test_one_browser_uploads_so_much_at_once_and_within_an_hour(monkeypatch: pyt
         async with door() as visit:
             there = [await upload(visit, ANNA, 1.0) for _ in range(2)]
             assert [each.status for each in there] == [0, 0]
+            told: list[str] = []
+            pool = runs.current()
+            run_id = pool.open("gradient_descent", engine.lab("gradient_descent").Config(), ANNA).id
+            for owner in (ANNA, BERT, ""):
+                pool.watch(run_id, lambda payload, owner=owner: told.append(f"{owner[:1]} {payload}"), owner)
             said = await upload(visit, ANNA, 1.0)
             assert said.status == 429 and "Too many files are on their way" in said.text
+            assert [each[:2] for each in told] == ["a "]  # its page says what the uploader does not
+            assert "The file was not uploaded. Too many files" in json.loads(told[0][2:])["refused"]
             assert (await upload(visit, BERT, 1.0)).status == 0
             assert (await upload(visit, "c" * 22, 1.0)).status == 429  # three are in all
             await there[0].leave()

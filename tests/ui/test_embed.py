@@ -147,4 +147,4 @@ def test_the_text_for_a_slide_has_the_settings_and_no_sandbox() -> None:
     text = embed.iframe("https://play.example/uni/", "gan", config)
     source = re.search(r'src="([^"]*)"', text)
     assert source and "sandbox" not in text and 'title="Can a forger' in text
-    assert html.unescape(source[1]) == "https://play.example/uni/embed/gan?panel=plane&data=grid&seed=7"
+    assert html.unescape(source[1]) == "https://play.example/uni/embed/gan?panel=fakes&data=grid&seed=7"

@@ -160,7 +160,7 @@ def test_a_run_of_another_page_is_none_of_this_one(annas: AppTest) -> None:
 
 
 def test_what_is_kept_and_branched_off_belongs_to_the_same_browser(annas: AppTest) -> None:
-    drive.seek(annas, SLUG, 1)
+    drive.turn(drive.seek(annas, SLUG, 1), SLUG)
     press(annas, "branch")
     press(annas, "keep")
     others = [watched.run for watched in player(annas).compared]

@@ -63,8 +63,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def arrive(**params: str) -> AppTest:
+    """The page with the digits of 8 x 8."""
     app = AppTest.from_string(f"{PAGE}\n\npage()", default_timeout=60)
-    for name, text in params.items():
+    for name, text in ({"data": "digits"} | params).items():
         app.query_params[name] = text
     return sound(app.run())
 
@@ -79,6 +80,8 @@ def press(app: AppTest, button: str) -> AppTest:
 
 
 def choose(app: AppTest, widget: str, option: str) -> AppTest:
+    if widget == "data":  # more choices than stand side by side
+        return sound(app.selectbox(key=f"{SLUG}.{widget}").set_value(option).run())
     return sound(app.button_group(key=f"{SLUG}.{widget}").set_value(option).run())
 
 
@@ -158,7 +161,7 @@ def test_an_uploaded_picture_is_looked_at_and_a_bad_one_gets_a_sentence(folder: 
                     "It goes on looking at the picture it has.")  # fmt: skip
     assert np.allclose(seen(app), expected, atol=1 / 255)
     press(app, "defaults")
-    assert np.allclose(seen(app), images.load("digits").test_x[0, 0])  # although the uploader still holds a file
+    assert np.allclose(seen(app), images.load("digits_28").test_x[0, 0])  # although the uploader still holds a file
 
 
 def test_an_uploaded_picture_is_not_lost_if_the_run_of_the_page_is_cut(
@@ -188,7 +191,7 @@ def test_a_picture_is_read_once_whether_it_is_good_or_bad(folder: Path, monkeypa
 
 
 def test_a_network_from_a_file_is_gone_on_from_and_a_bad_one_gets_a_sentence(folder: Path) -> None:
-    config = engine.lab(SLUG).Config(channels=(4, 4), seed=3)
+    config = engine.lab(SLUG).Config(data="digits", channels=(4, 4), seed=3)
     run = runs.current().open(SLUG, config)
     run.step(3)
     run.peek()
@@ -224,7 +227,8 @@ def test_a_network_of_another_lab_does_not_fit_and_says_so(folder: Path) -> None
 def test_until_a_data_set_is_fetched_the_run_keeps_the_digits(folder: Path) -> None:
     app = choose(arrive(), "data", "mnist")
     [said] = notices(app)
-    assert said.startswith("MNIST is not on this server yet; fetch it") and "from openml.org" in captions(app)
+    assert said.startswith("Still to be given: MNIST is not on this server yet; fetch it")
+    assert "from openml.org" in captions(app)
     assert player(app).config.data == "digits" and app.error.values == []
     press(app, "stay")
     assert app.session_state[f"{SLUG}.data"] == "digits" and notices(app) == []
@@ -254,8 +258,8 @@ def test_when_a_data_set_has_come_the_run_takes_it(folder: Path, monkeypatch: py
 def test_a_link_to_a_set_that_is_not_there_opens_with_the_digits_and_says_so(folder: Path) -> None:
     app = arrive(data="fashion_mnist", example="3")
     [said] = notices(app)
-    assert "is not on this server yet" in said and "Using digits instead." in said
-    assert np.allclose(seen(app), images.load("digits").test_x[3, 0])
+    assert "is not on this server yet" in said and "Using digits_28 instead." in said
+    assert np.allclose(seen(app), images.load("digits_28").test_x[3, 0])
 
 
 # ---------------------------------------------------------------- the pad, in a browser
@@ -339,7 +343,7 @@ def close(picture: np.ndarray, digit: int) -> bool:
 @pytest.mark.browser
 def test_a_picture_is_drawn_stroke_by_stroke_and_another_one_uploaded(browser: Browser, address: str) -> None:
     with visit(browser, address) as visitor:
-        visitor.open(SLUG)
+        visitor.open(SLUG, data="digits")
         canvas, stage = pad(visitor), visitor.pictures()
         with part("a stroke is seen while it is drawn"):
             empty = visitor.pictures(canvas)
@@ -353,7 +357,7 @@ def test_a_picture_is_drawn_stroke_by_stroke_and_another_one_uploaded(browser: B
             visitor.until(lambda: "picture" in visitor.link, "the drawing in the link")
             visitor.settle()
         with part("the pad can be cleared"):
-            visitor.button("Clear").click()
+            visitor.key("clear").get_by_role("button").click()
             visitor.until(lambda: "picture" not in visitor.link, "no drawing in the link")
             visitor.until(lambda: visitor.pictures(canvas) == empty, "the pad to be empty")
             visitor.until(lambda: visitor.pictures() == stage, "the stage as it was")
@@ -385,7 +389,7 @@ def test_a_picture_is_drawn_stroke_by_stroke_and_another_one_uploaded(browser: B
 def test_a_finger_draws_on_a_phone_and_the_page_does_not_scroll(browser: Browser, address: str) -> None:
     phone = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
     with visit(browser, address, **phone) as visitor:
-        visitor.open(SLUG)
+        visitor.open(SLUG, data="digits")
         canvas = pad(visitor)
         top = canvas.bounding_box()
         session = visitor.page.context.new_cdp_session(visitor.page)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 
 import drive
 import pytest
+from pools import misbehaving, pool_of, until
 from streamlit.testing.v1 import AppTest
 from visitor import ROOT
 
 import engine
 from engine import runs
 from engine.contract import plain
-from ui.share import python
+from engine.runs.pool import PoolError
+from engine.runs.processes import ProcessPool
+from ui.share import measured, patiently, python
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +55,25 @@ def test_what_a_plain_form_lacks_is_said(knobs, changed, said) -> None:
     form = python("grokking", config, changed=changed)
     assert form is not None and form.said.endswith(said)
     assert plain.constants(form.text)["SEED"] == config.seed
+
+
+def test_a_download_waits_for_the_worker_that_takes_over() -> None:
+    with misbehaving() as config_class, pool_of("processes") as pool:
+        assert isinstance(pool, ProcessPool)
+        run = pool.open("faulty", config_class(seed=5))
+        run.step(30)
+        until(run, lambda look: look.step == 30)
+        before = measured(run)
+        os.kill(pool.pids()[pool._records[run.id].place], signal.SIGKILL)
+        after = patiently(lambda: measured(run), seconds=60)
+        steps, values = after["loss"]
+        assert len(steps) and values.tolist() == before["loss"][1][: len(steps)].tolist()
+        assert patiently(run.weights, seconds=60)
+
+
+def test_what_cannot_be_made_is_said_in_the_end() -> None:
+    def never() -> bytes:
+        raise PoolError("Nobody is there.")
+
+    with pytest.raises(PoolError, match=r"^Nobody is there\.$"):
+        patiently(never, seconds=0)

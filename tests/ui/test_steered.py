@@ -17,7 +17,7 @@ from visitor import ROOT
 import engine
 from engine import runs
 from engine.contract import registry
-from engine.contract.lesson import Lesson, lessons
+from engine.contract.lesson import Lesson, Point, lessons
 from engine.runs.history import Look
 from ui import link
 from ui.lesson import NO_ANSWER
@@ -220,7 +220,7 @@ def test_what_is_kept_is_swapped_and_removed() -> None:
     sound(drive.step(app, SLUG, 3))
     assert [look.step for look in group(app)] == [3, 2]
     stages = [(told["of"], told["title"]) for told in drive.told(app, "stage")]
-    assert stages == [(second.id, "On stage"), (first.id, "Run 1, seed 3")]
+    assert stages == [(second.id, "Left: on stage"), (first.id, "Right: run 1, seed 3")]
     press(app, "swap.0")
     assert drive.run_of(app, SLUG).id == first.id and agree(app)
     assert [run.id for run in first.group()] == [first.id, second.id]
@@ -305,13 +305,13 @@ def lesson() -> Lesson:
 def test_the_transport_is_told_where_a_lesson_ends_and_play_goes_on_from_there() -> None:
     chosen = lesson()
     app = arrive(lesson=chosen.slug)
-    assert "What happened and why.**" not in texts(app)
+    assert "**What happened.**" not in texts(app)
     drive.run_of(app, SLUG).speed(None)
     assert [told["until"] for told in drive.told(app, "transport")] == [chosen.runs_to]
     drive.play(app, SLUG)
     sound(drive.settle(app, SLUG))
     assert (drive.look(app, SLUG).step, drive.look(app, SLUG).status) == (chosen.runs_to, "paused")
-    assert "What happened and why.**" in texts(app) and "cannot be told" not in texts(app)
+    assert "**What happened.**" in texts(app) and "cannot be told" not in texts(app)
     drive.play(app, SLUG)
     while drive.picture(app, SLUG).step <= (chosen.runs_to or 0):
         pass
@@ -322,15 +322,24 @@ def test_the_transport_is_told_where_a_lesson_ends_and_play_goes_on_from_there()
 
 
 def test_what_happened_names_the_numbers_of_the_step_where_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks earlier reads those of then, and nobody reads numbers that run on."""
-    chosen = dataclasses.replace(lesson(), explain="", happened="It was step {now:.0f}.", at=4, runs_to=4)
+    """Whoever asks earlier waits for it, and nobody reads numbers that run on."""
+    point = Point("graph", "Points")
+    chosen = dataclasses.replace(
+        lesson(), explain="", happened="It was step {now:.0f}.", otherwise="", when="", at=4, runs_to=4, point=point,
+        knobs=("batch_size",),
+    )  # fmt: skip
     monkeypatch.setattr("ui.lesson.lessons", lambda slug: (chosen,))
     monkeypatch.setattr(registry.view(SLUG), "facts", lambda view: {"now": view.step}, raising=False)
     app = arrive(lesson=chosen.slug)
+    assert f"{SLUG}.batch_size" in app.session_state  # drawn: its group is folded otherwise
     drive.step(app, SLUG, 2)
-    sound(app.button(key=f"{SLUG}.lesson.{chosen.slug}.shown.ask").click().run())
+    assert {str(told["point"]) for told in drive.told(app, "stage")} == {"None"}
+    assert "It was step" not in texts(app)
+    app.button(key=f"{SLUG}.lesson.{chosen.slug}.shown.ask").click().run()
+    sound(drive.settle(app, SLUG))
     for _ in range(2):
-        assert "It was step 2." in texts(app)
+        assert "It was step 4." in texts(app)
+        assert all(told["point"] == dataclasses.asdict(point) for told in drive.told(app, "stage"))
         drive.step(app, SLUG)
     sound(drive.reset(app, SLUG))
     drive.play(app, SLUG)
@@ -338,6 +347,25 @@ def test_what_happened_names_the_numbers_of_the_step_where_it_stops(monkeypatch:
     for _ in range(2):
         assert "It was step 4." in texts(app)
         sound(drive.step(app, SLUG, 3))
+
+
+def test_what_happened_is_not_told_of_a_run_that_is_no_longer_the_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = dataclasses.replace(
+        lesson(), explain="", happened="It was step {now:.0f}.", otherwise="", when="", at=4, runs_to=4
+    )
+    monkeypatch.setattr("ui.lesson.lessons", lambda slug: (chosen,))
+    monkeypatch.setattr(registry.view(SLUG), "facts", lambda view: {"now": view.step}, raising=False)
+    app = arrive(lesson=chosen.slug)
+    player = drive.player(app, SLUG)
+    drive.act(app, SLUG, lambda run: run.update({"learning_rate": "0.123", "seed": "5"}))
+    drive.step(app, SLUG, 4)
+    assert "no longer the run that the lesson is about: it has learning rate 0.123." in texts(app)
+    assert player.on_stage is not None and player.on_stage.look.config.seed == 5
+    for seed in (None, chosen.slug):
+        sound(app.pills(key=f"{SLUG}.lesson").set_value(seed).run())
+    drive.act(app, SLUG, lambda run: run.update({"seed": "5"}))  # another seed is the same lesson
+    drive.step(app, SLUG, 4)
+    assert "It was step 4." in texts(app)
 
 
 def test_the_first_play_locks_the_answer_until_the_lesson_is_chosen_again() -> None:
@@ -379,7 +407,10 @@ def test_an_answer_that_comes_after_play_does_not_count() -> None:
     sound(app.radio(key=key).set_value(chosen.answers[0]).run())
     assert app.radio(key=key).disabled and app.radio(key=key).value is None
     sound(app.button(key=f"{SLUG}.lesson.{chosen.slug}.shown.ask").click().run())
-    assert NO_ANSWER in texts(app) and chosen.answers[0] not in texts(app)
+    sound(drive.settle(app, SLUG))
+    assert "**What happened.**" in texts(app) and "predicted" not in texts(app)
+    sound(app.button(key=f"{SLUG}.lesson.{chosen.slug}.shown.unfold").click().run())
+    assert NO_ANSWER in app.caption[0].value
 
 
 # ---------------------------------------------------------------------- when the run is gone

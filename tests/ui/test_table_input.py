@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from visitor import ROOT
 
 from engine import runs
 from engine.data import plane
+from ui.inputs import table
 from ui.plain import plain
 
 ROWS = [(i * 7 % 11, i * 5 % 13, "ab"[i % 2]) for i in range(30)]
@@ -109,6 +112,17 @@ def test_a_file_that_is_removed_takes_its_notes_along_and_leaves_its_points() ->
     app.file_uploader(key="neural_network.file").set_value(None).run()
     assert not app.exception and "neural_network.table" not in app.session_state
     assert config(app).points == packed(TABLE) and "Read as" not in captions(app)
+
+
+def test_an_uploader_that_comes_back_empty_takes_nothing_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its browser may still send what it held before it went, and then the server calls it changed: to nothing."""
+    session = {"lab.file": None, "lab.table": "held"}
+    monkeypatch.setattr(table.st, "session_state", session)
+    now = time.monotonic()
+    for seen, back, kept in ((False, -math.inf, True), (None, now, True), (True, now, True), (True, now - 60, False)):
+        session |= {"lab.file_seen": seen, "lab.file_back": back}
+        table._taken_away("lab")
+        assert ("lab.table" in session) == kept
 
 
 def test_what_is_no_table_gets_a_sentence_and_undo_nothing_to_do() -> None:

@@ -22,7 +22,7 @@ from ui.press import whole
 from ui.scene import loader
 
 MEGABYTES = {"mnist": 15, "fashion_mnist": 31}
-PICTURES = ("digits", *MEGABYTES)  # the data sets whose rows are pictures
+PICTURES = ("digits", "digits_28", *MEGABYTES)  # the data sets whose rows are pictures
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +13,7 @@ import streamlit as st
 from engine.contract.reading import ReadError
 from ui.controls import says
 from ui.inputs.reading import most, read
-from ui.link import settings
+from ui.link import ECHO, settings
 from ui.plain import plain
 from ui.player import Player
 from ui.press import whole
@@ -46,7 +48,9 @@ def table_input(player: Player) -> None:
     has.
     """
     slug = player.slug
+    seen = f"{slug}.file_seen"  # whether the uploader had a file, when the page was drawn last; None: it was not there
     if says(slug, type(player.wanted), "data") != "csv":
+        st.session_state[seen] = None
         return
     megabytes, most_mb = most("table")
     file = st.file_uploader("A table: two numeric columns, and a column with the class", type=["csv", "tsv", "txt"],
@@ -54,6 +58,9 @@ def table_input(player: Player) -> None:
                             max_upload_size=most_mb, on_change=whole(_taken_away), args=(slug,))  # fmt: skip
     key = f"{slug}.table"
     held: Uploaded | None = st.session_state.get(key)
+    if held is not None and st.session_state.get(seen) is None:
+        st.session_state[f"{slug}.file_back"] = time.monotonic()
+    st.session_state[seen] = file is not None
     if file is not None and (held is None or held.file_id != file.file_id):
         held = _read(Uploaded(file.file_id, file.getvalue()), {})
         held.unfold = bool(held.refused)
@@ -92,8 +99,13 @@ def _read(held: Uploaded, how: Mapping[str, Any]) -> Uploaded:
 
 
 def _taken_away(slug: str) -> None:
-    """Forget the table when the visitor removes its file, and not when the uploader only was off the page."""
-    if st.session_state[f"{slug}.file"] is None:
+    """Forget the table when the visitor removes its file, and not when the uploader only was off the page.
+
+    One that comes back is empty, and that may be told to us as a change: a browser remembers for a while what it had
+    held, and may say so once more before it says that there is nothing.
+    """
+    back = time.monotonic() - st.session_state.get(f"{slug}.file_back", -math.inf) <= ECHO
+    if st.session_state[f"{slug}.file"] is None and st.session_state.get(f"{slug}.file_seen") and not back:
         st.session_state.pop(f"{slug}.table", None)
 
 

@@ -13,14 +13,15 @@ from engine.scene.scene import Scene
 
 X = np.array([-1.2, 1.2])
 REACH = 3.0
+SLOPE = 0.8  # of the line that the points lie around
 
 
 def stage(view: View) -> Scene:
     """The plane with the points and both lines."""
     frame = view.frame
     scene = Scene(height=480)
-    plane = scene.panel("plane", title="The line on its way to the best one", x=(-1.2, 1.2), y=(-REACH, REACH),
-                        x_label="x", y_label="y", equal=False)  # fmt: skip
+    title = f"The line on its way to the best one, of slope {frame.best[0]:.2f}"
+    plane = scene.panel("plane", title=title, x=(-1.2, 1.2), y=(-REACH, REACH), x_label="x", y_label="y", equal=False)
     if view.config.residuals:
         for x, y in frame.points:
             plane.path(np.array([[x, y], [x, frame.line @ [x, 1]]]), colour="neutral", width=1)
@@ -45,12 +46,13 @@ def say(view: View) -> str:
 
 
 def facts(view: View) -> dict[str, float | str]:
-    """Both lines' mean squared errors: what a lesson may name."""
+    """Both lines' mean squared errors, the best slope and how far it is from the true one: what a lesson may name."""
     x, y = view.frame.points.T
     loss, least = (
         float(np.mean((slope * x + height - y) ** 2)) for slope, height in (view.frame.line, view.frame.best)
     )
-    return {"loss": loss, "least": least}
+    slope = float(view.frame.best[0])
+    return {"loss": loss, "slope": slope, "astray": abs(slope - SLOPE), "least": least}
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> Answer:

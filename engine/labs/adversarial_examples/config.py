@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
@@ -22,6 +23,9 @@ INNER_STEPS = 3  # of the attack that adversarial training makes in every update
 ROOM = 14.0  # milliseconds for the gradients of one step; the rest of it takes some too
 
 
+STORED: dict[str, Any] = {"data": "digits_28", "model": "mlp", "size": "small"}  # what the stored networks are
+
+
 TARGETS = ("none", *map(str, range(CLASSES)))
 
 
@@ -31,7 +35,7 @@ class Config(BaseConfig):
                        help="How the change of the picture is looked for.")  # fmt: skip
     norm: str = knob("inf", choices=attack_names.NORMS, titles=("Largest pixel, ∞", "Euclidean, 2"), live=True,
                      group="attack", help="What ε bounds: the change of each pixel, or of all together.")  # fmt: skip
-    eps: float = knob(0.15, low=0.0, high=0.5, live=True, group="attack", label="Radius ε", when="norm=inf",
+    eps: float = knob(0.05, low=0.0, high=0.5, live=True, group="attack", label="Radius ε", when="norm=inf",
                       help="By how much each pixel may change; black is 0 and white is 1.")  # fmt: skip
     eps_2: float = knob(0.6, low=0.0, high=5.0, live=True, group="attack", label="Radius ε", when="norm=2",
                         help="Square root of the sum of all squared changes; black is 0 and white is 1.")  # fmt: skip
@@ -50,10 +54,10 @@ class Config(BaseConfig):
         "adversarial_training", choices=("adversarial_training", "rounded_pixels", "none"), group="defence",
         help="What the second network does: learn from attacked pictures, or round each pixel to nine levels first.",
     )  # fmt: skip
-    training_eps: float = knob(0.15, low=0.0, high=0.5, live=True, group="defence", when="defence=adversarial_training",
+    training_eps: float = knob(0.1, low=0.0, high=0.5, live=True, group="defence", when="defence=adversarial_training",
                                label="ε of the training", help="How far the pictures are moved that it learns from; "
                                "0 is off.")  # fmt: skip
-    data: str = knob("digits", choices=images.DATASETS, titles=images.TITLES, group="networks", help="What is read.")
+    data: str = knob("digits_28", choices=images.DATASETS, titles=images.TITLES, group="networks", help="What is read.")
     model: str = knob(
         "mlp", choices=("linear", "mlp", "cnn", "taken"), titles=("Linear", "MLP", "CNN", "Taken over"),
         group="networks", help="What both networks are. A network that was taken over is attacked as it came.",
@@ -61,9 +65,13 @@ class Config(BaseConfig):
     network: str = knob("", length=(0, 20), group="networks", when="model=taken", help="A network from the shelf.")
     size: str = knob("small", choices=("small", "large"), group="networks", when="model=mlp|cnn",
                      help="Large has several times as many neurons.")  # fmt: skip
-    training_steps: int = knob(400, low=50, high=4000, log=True, group="networks",
-                               help="Updates of both networks; then the accuracy against ε is measured.")  # fmt: skip
-    example: int = knob(5, low=0, high=499, look=True, group="picture", help="Which test picture is attacked.")
+    start: str = knob("trained", choices=("trained", "scratch"), titles=("Trained earlier", "Random"),
+                      label="First weights", group="networks", when="data=digits_28",
+                      help="Those of two stored MLPs, a plain one and one that adversarial training made, which learn "
+                      "nothing more; or random, and both learn here.")  # fmt: skip
+    training_steps: int = knob(400, low=50, high=4000, log=True, group="networks", help="Updates of both networks, if "
+                               "they begin at random; then the accuracy against ε is measured.")  # fmt: skip
+    example: int = knob(0, low=0, high=499, look=True, group="picture", help="Which test picture is attacked.")
     picture: str = knob("", length=(0, 1200), look=True, group="picture", help="A drawn or uploaded picture, packed.")
     attribution: bool = knob(False, look=True, group="picture", label="Which pixels count?",
                              help="Integrated gradients before and after the attack, in the tab Inside.")  # fmt: skip
@@ -82,6 +90,24 @@ class Config(BaseConfig):
                 f"one step with so large a network would take {milliseconds:.0f} milliseconds, and everybody else on "
                 f"this server would wait; {longest:.0f} are allowed. Take a smaller network or the digits",
             )  # fmt: skip
+
+    def settle(self, turned: str) -> Config:
+        """Whoever wants the stored networks gets them as they were built; who changes that begins at random."""
+        if self.start == "scratch" or self.stored:
+            return self
+        if turned != "start":
+            return replace(self, start="scratch")
+        return replace(self, picture="", **STORED)
+
+    @property
+    def stored(self) -> bool:
+        """Whether both networks are stored ones, which have learned before and do not go on."""
+        return self.start == "trained" and all(getattr(self, name) == value for name, value in STORED.items())
+
+    @property
+    def updates(self) -> int:
+        """How often both networks are updated before the accuracy is measured."""
+        return 0 if self.stored else self.training_steps
 
     @property
     def radius(self) -> float:

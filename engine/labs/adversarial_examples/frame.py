@@ -17,6 +17,7 @@ from engine.measures import attribution
 Array = NDArray[np.float32]
 Networks = tuple[nn.Module, nn.Module]
 PLANE, COARSE = 19, 10  # places along each edge of the decision plane; 0 and 1 are among those across
+ROUNDS, TRIED = 6, 16  # of the game: pictures to tell from their attacked twins, of so many that are attacked
 PLANE_X, PLANE_Y = (-1.0, 2.0), (-1.5, 1.5)  # in lengths of the perturbation
 
 
@@ -41,6 +42,22 @@ class Attacked:
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """G pictures and what an attack on the plain network made of them, in an order that nobody can guess."""
+
+    attack: str  # which one
+    pictures: Array  # (G, side, side)
+    adversarial: Array  # (G, side, side)
+    left: NDArray[np.bool_]  # (G,): the attacked one stands on the left
+    truth: NDArray[np.int64]  # (G,)
+    before: Array  # (G, classes), what the plain network answers
+    after: Array  # (G, classes)
+    tried: int  # pictures that were attacked; those that fool the network come first
+    read: int  # of which it reads right unchanged
+    fooled: int  # and of those, wrong under attack
+
+
+@dataclass(frozen=True)
 class Frame:
     """One moment of two networks, what an attack on one picture does to them, and their accuracy against eps."""
 
@@ -51,6 +68,8 @@ class Frame:
     radii: Array  # (E,)
     right: NDArray[np.int64]  # (2, attacks of `tally.ATTACKS`, E)
     asked: NDArray[np.int64]  # the same shape: how many pictures were tried so far
+    early: NDArray[np.float64]  # (2, `tally.EARLY`, E): the share right while they train, NaN where nothing was asked
+    pairs: Pairs | None  # for the game, None while they learn
     measured: float  # share of the curve that is there
 
 
@@ -80,6 +99,29 @@ def attacked(networks: Networks, config: Config, *, x: Tensor, label: int) -> At
         slope_1=_array(slopes.abs().sum(1)), slope_2=_array(slopes.norm(dim=1)),
         margin_after=_array(goal.missing(after)), plane=plane.argmax(-1), sureness=plane.max(-1),
         attributions=_explained(networks, x, adversarial, config.attribution),
+    )  # fmt: skip
+
+
+def pairs(network: nn.Module, config: Config, *, x: Tensor, y: Tensor) -> Pairs:
+    """Attack the pictures `x` (N, 1, side, side) of the classes `y` (N,) against `network`; `ROUNDS` of them are kept.
+
+    Those that it reads and that fool it come first, and else they stay as they are.  Waits for the GPU.
+    """
+    name = config.attack if config.attack in ("random_sign", *attacks.CLIMBING) else "pgd"
+    target = None if config.target == "none" else int(config.target)
+    *_, moved = attacks.path(
+        name, classifiers.together((network,)), x, y, eps=config.radius, steps=config.steps, norm=config.norm,
+        target=target, step_size=config.step_size * config.radius, generator=generator(config.seed, "game", x.device),
+    )  # fmt: skip
+    with torch.no_grad():
+        before, after = network(torch.cat([x, moved])).softmax(1).chunk(2)
+    read = before.argmax(1) == y
+    fooled = read & (after.argmax(1) != y)
+    kept = torch.argsort(~fooled, stable=True)[:ROUNDS]
+    order = torch.rand(len(kept), generator=generator(config.seed, f"order/{config.example}"))
+    return Pairs(
+        name, _array(x[kept, 0]), _array(moved[kept, 0]), (order < 0.5).numpy(), y[kept].cpu().numpy(),
+        _array(before[kept]), _array(after[kept]), tried=len(x), read=int(read.sum()), fooled=int(fooled.sum()),
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Why do networks err when hardly anything changes?  Two networks learn to read digits, and attacks change the digits.
 
 Run it: it trains and draws.  The constants are the knobs of the lab.  Does not know: restarts, target, source,
-norm, eps_2, data, network, size, attack=deepfool|cw|one_pixel, model=cnn|taken.
+norm, eps_2, data, start, network, size, attack=deepfool|cw|one_pixel, model=cnn|taken.
+Begins with: data=digits, start=scratch.
 """
 
 import hashlib
@@ -17,14 +18,14 @@ from torch import Tensor, nn
 
 SEED = 0
 ATTACK = "pgd"
-EPS = 0.15
+EPS = 0.05
 STEPS = 10
 STEP_SIZE = 0.25
 DEFENCE = "adversarial_training"
-TRAINING_EPS = 0.15
+TRAINING_EPS = 0.1
 MODEL = "mlp"
 TRAINING_STEPS = 400
-EXAMPLE = 5
+EXAMPLE = 0
 
 Network = Callable[[Tensor], Tensor]  # pictures (N, 1, 8, 8) in [0, 1] -> logits (N, 10)
 

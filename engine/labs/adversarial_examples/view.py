@@ -9,30 +9,43 @@ import numpy as np
 
 from engine.contract.figure import Figure, Picture, Table, Text
 from engine.contract.view import View
-from engine.labs.adversarial_examples import tally
+from engine.labs.adversarial_examples import tally, words
+from engine.labs.adversarial_examples.attack_names import NAMES as ALL
+from engine.labs.adversarial_examples.attack_names import TITLES
+from engine.scene.attacked import Victim, attacked_picture
 from engine.scene.curves import curves as curves_panel
+from engine.scene.duel import duel
+from engine.scene.panel import Panel
 from engine.scene.scene import Scene
 from engine.scene.text import Cell, text
 
 COLOURS = ("negative", "positive")  # of the two networks
-NAMES = ("plain", "defended")
+NAMES = words.NETWORKS
 ATTACKS = {"random_sign": ("Random sign", "neutral"), "fgsm": ("FGSM", "class_8"), "pgd": ("PGD", "gradient"),
            "transfer": ("PGD, transferred", "class_3")}  # fmt: skip
 
 
 def stage(view: View) -> Scene:
-    """What the attack does to one picture, and what attacks do to both networks, the wider the ball the more."""
-    scene = Scene(height=760)
-    _pictures(scene, view)
-    scene.row()
-    for number in range(2):
-        _accuracy(scene, view, number)
-    scene.row()
-    for number in range(2):
-        _probabilities(scene, view, number)
-    _way(scene, view)
+    """What the attack does to one picture, and the game; below, what attacks do to both networks."""
     frame = view.frame
+    scene = Scene(height=900 if view.beside else 1180)
+    _pictures(scene, view)
+    if frame.pairs is not None and not view.beside:
+        _game(scene, view)
+    scene.row(0.7)
+    if view.beside:
+        _accuracies(scene, view)
+    else:
+        for number in range(2):
+            _accuracy(scene, view, number)
+    _read(scene, view)
+    if not view.beside:
+        scene.row(0.7)
+        for number in range(2):
+            _probabilities(scene, view, number)
+        _way(scene, view)
     if frame.step > frame.training_steps and frame.measured < 1:
+        scene.row(0.1)
         text(scene, "gaps", [f"{frame.measured:.0%} of the accuracy against ε is measured for these settings of the "
                              "attack; the rest follows while the run plays."])  # fmt: skip
     return scene
@@ -40,9 +53,12 @@ def stage(view: View) -> Scene:
 
 def curves(view: View) -> Scene:
     """Accuracy and loss in training, and how much room the margin leaves."""
-    scene = Scene(height=572 if view.curves else 0)
+    scene = Scene(height=572 if "plain_loss" in view.curves else 0)
     if view.curves:
         _training(scene, view)
+    if view.config.stored:
+        text(scene, "stored", ["These two networks were trained earlier and learn nothing more, so there are no curves "
+                               "of training. Set First weights to Random, and both learn here."])  # fmt: skip
     _room(scene, view)
     return scene
 
@@ -56,30 +72,79 @@ def answer(view: View, pick: Mapping[str, Any]) -> None:
     """Nothing on this stage can be picked."""
 
 
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    return words.say(view)
+
+
+def facts(view: View) -> dict[str, float | str]:
+    """Numbers that texts may name: how many test pictures both networks read, unchanged and under attack."""
+    return words.facts(view)
+
+
 def _pictures(scene: Scene, view: View) -> None:
-    frame, seen = view.frame, view.frame.attacked
-    captions = ["nobody knows what" if seen.label < 0 else f"a “{frame.classes[seen.label]}”"]
-    for name, sure in zip(NAMES, seen.after, strict=True):
-        captions.append(f"{name}: “{frame.classes[int(sure.argmax())]}”, {sure.max():.0%}")
-    pictures = np.stack([seen.picture, *seen.adversarial])
-    scene.heat_grid("pictures", title="The picture, and what each network gets and answers", images=pictures,
-                    captions=captions, low=0, high=1, columns=3, weight=3)  # fmt: skip
-    changes = seen.adversarial - seen.picture
-    reach = np.abs(changes).max(axis=(1, 2))
-    captions = [f"{name}: ×{1 / r:.2g}" if r else f"{name}: none" for name, r in zip(NAMES, reach, strict=True)]
-    scale = np.where(reach > 0, reach, 1)
-    scene.heat_grid("changes", title="The change, magnified", images=changes, captions=captions, low=-scale, high=scale,
-                    palette="diverging", columns=2, weight=2)  # fmt: skip
+    """The picture, the change and what it makes, with ε below them; in grey, as the pixels are."""
+    frame, config, seen = view.frame, view.config, view.frame.attacked
+    changes = np.abs(seen.adversarial - seen.picture).max(axis=(1, 2))
+    victims = []
+    for number, name in enumerate(NAMES):
+        before, after = seen.before[number], seen.after[number]
+        fooled = bool(before.argmax() == seen.truth != after.argmax())
+        change = f"×{1 / changes[number]:.2g}" if changes[number] else "none"
+        victims.append(Victim(name, COLOURS[number], seen.adversarial[number], _taken_for(frame, before),
+                              _taken_for(frame, after), change, fooled))  # fmt: skip
+    attack = TITLES[ALL.index(config.attack)]
+    steps = {"fgsm": 1, "bim": config.steps, "pgd": config.steps}.get(config.attack)
+    taken = f" in {steps} step{'s' * (steps > 1)}" if steps else ""
+    bound = "a pixel" if config.norm == "inf" else "in all"
+    panel = attacked_picture(
+        scene, "pictures", title=f"{attack}{taken}, ε = {config.radius:g} {bound}", picture=seen.picture,
+        truth="nobody knows what" if seen.label < 0 else f"a “{frame.classes[seen.label]}”", victims=victims, weight=3,
+    )  # fmt: skip
+    name, high = ("eps", 0.3) if config.norm == "inf" else ("eps_2", 5.0)
+    marks = [(8 / 255, "8/255")] if config.norm == "inf" else []
+    panel.rail(
+        name, float(config.radius), low=0.0, high=max(high, config.radius), label="Largest change ε", marks=marks
+    )
+    if view.beside:
+        return
+    shown = ("random_sign", "fgsm", "pgd")
+    panel.buttons([("Noise" if each == "random_sign" else TITLES[ALL.index(each)], {"attack": each})
+                   for each in shown], label="Attack",
+                  chosen=shown.index(config.attack) if config.attack in shown else None)  # fmt: skip
+    following = (config.example + 1) % (config.knobs()["example"].high + 1)
+    panel.buttons([("Next", {"example": str(following), "picture": ""})], label="Picture")
+
+
+def _game(scene: Scene, view: View) -> None:
+    """Pictures beside their attacked twins; which is which is told by the panel once one is clicked."""
+    frame, pairs = view.frame, view.frame.pairs
+    attack = TITLES[ALL.index(pairs.attack)]
+    right, wrong = pairs.before.argmax(1) == pairs.truth, pairs.after.argmax(1) != pairs.truth
+    duel(
+        scene, "game", title="Which one is attacked?",
+        pictures=pairs.pictures, adversarial=pairs.adversarial, left=pairs.left,
+        before=[_taken_for(frame, sure) for sure in pairs.before],
+        after=[_taken_for(frame, sure) for sure in pairs.after], fooled=list(right & wrong), weight=2,
+        note=f"Of the next {pairs.tried} test pictures the plain network reads {pairs.read}; {attack} fools it with "
+        f"{pairs.fooled} of them, and those come first.",
+    )  # fmt: skip
+
+
+def _taken_for(frame: Any, sure: np.ndarray) -> str:
+    """What a network answers, and how sure it is."""
+    return f"“{frame.classes[int(sure.argmax())]}” {sure.max():.0%}"
 
 
 def _probabilities(scene: Scene, view: View, number: int) -> None:
     """Two bars a class: before the attack and after it."""
     frame, seen = view.frame, view.frame.attacked
     short = all(len(name) <= 2 for name in frame.classes)
+    before, after = words.answers(view)
     panel = scene.panel(
-        f"sure{number}", title=f"{NAMES[number].capitalize()}: answers", x=(-0.6, len(frame.classes) - 0.4),
-        y=(0, 1.02), x_names=frame.classes if short else [str(k) for k in range(len(frame.classes))],
-        x_label="class", y_label="probability", equal=False, aspect=0.45,
+        f"sure{number}", title=f"{NAMES[number].capitalize()}: “{before[number]}” → “{after[number]}”",
+        x=(-0.6, len(frame.classes) - 0.4), y=(0, 1.02), x_label="class", y_label="probability", equal=False,
+        x_names=frame.classes if short else [str(k) for k in range(len(frame.classes))], aspect=0.45,
     )  # fmt: skip
     for values, shift, colour, name in ((seen.before[number], -0.17, "neutral", "before"),
                                         (seen.after[number], 0.17, COLOURS[number], "under attack")):  # fmt: skip
@@ -101,35 +166,84 @@ def _way(scene: Scene, view: View) -> None:
         )
         if config.target != "none" and int(config.target) != seen.truth:
             towards = np.column_stack([np.arange(len(way)), way[:, int(config.target)]])
-            panel.path(towards, colour=COLOURS[number], width=1.2, name=f"“{view.frame.classes[int(config.target)]}”")
+            wanted = view.frame.classes[int(config.target)]
+            panel.path(towards, colour=COLOURS[number], width=1.2, name=f"{name}: “{wanted}”")
 
 
 def _accuracy(scene: Scene, view: View, number: int) -> None:
-    """Share of test pictures that are still read right, against eps, as far as it is measured."""
-    frame = view.frame
-    share = tally.shares(frame.right, frame.asked)
-    tried = int(frame.asked[number, 0, 0])
-    of = "" if tried in (0, tally.PICTURES) else f", {tried} pictures"
-    panel = scene.panel(
-        f"accuracy{number}", title=f"{NAMES[number].capitalize()}: accuracy under attack",
-        x=(0, float(frame.radii[-1])), y=(0, 1.02), x_label="ε", y_label=f"accuracy{of}", equal=False, aspect=0.45,
-    )  # fmt: skip
-    if view.config.radius <= frame.radii[-1]:
-        panel.lines([np.array([[view.config.radius, 0], [view.config.radius, 1.02]])])
+    """Share of test pictures that one network still reads right under each attack, as far as it is measured."""
+    share, at = words.shares(view.frame)[number], words.place(view)
+    told = next((name for name in (words.counted(view), "fgsm")
+                 if np.isfinite(share[tally.ATTACKS.index(name), at])), None)  # fmt: skip
+    title = f"{NAMES[number].capitalize()}: right under attack"
+    if told:
+        known = share[tally.ATTACKS.index(told), at]
+        title = f"{NAMES[number].capitalize()}: {known:.0%} right under {words.ATTACKS[told]}"
+    panel = _against_radius(scene, view, f"accuracy{number}", title)
     for kind, name in enumerate(tally.ATTACKS):
-        title, colour = ATTACKS[name]
-        there = frame.asked[number, kind] > 0
-        if there.any():
-            line = np.column_stack([frame.radii, share[number, kind]])[there]
-            panel.path(line, colour=colour, name=title, width=3 if name == "pgd" else 2, head=False)
-    if not frame.asked.any():
-        left = max(0, frame.training_steps - frame.step)
-        steps = f"{left:,} step{'' if left == 1 else 's'}"
-        panel.text(frame.radii[-1] * 0.1, 0.5, f"measured after training, in {steps}", mark=False)
+        called, colour = ATTACKS[name]
+        _curve(panel, view, share[kind], colour=colour, name=called, width=3 if name == "pgd" else 2)
+        _number(panel, view, share[kind], colour)
+
+
+def _accuracies(scene: Scene, view: View) -> None:
+    """The same of both networks under one attack: the chosen one, or FGSM while they train and it is not measured."""
+    share, at, told = words.shares(view.frame), words.place(view), words.counted(view)
+    if not np.isfinite(share[:, tally.ATTACKS.index(told), 1:]).any():
+        told = "fgsm"
+    kind = tally.ATTACKS.index(told)
+    panel = _against_radius(
+        scene, view, "accuracy", f"Right under {words.ATTACKS[told]}: plain {words.percent(share[0, kind, at])}, "
+        f"defended {words.percent(share[1, kind, at])}",
+    )  # fmt: skip
+    for number, name in enumerate(NAMES):
+        _curve(panel, view, share[number, kind], colour=COLOURS[number], name=name, width=3)
+        _number(panel, view, share[number, kind], COLOURS[number])
+
+
+def _against_radius(scene: Scene, view: View, key: str, title: str) -> Panel:
+    """A panel for shares against ε, with a rule at the radius of which its title speaks."""
+    frame = view.frame
+    tried = int(frame.asked[0, 0, 0])
+    of = "" if tried in (0, tally.PICTURES) else f", {tried} pictures"
+    panel = scene.panel(key, title=title, x=(0, float(frame.radii[-1])), y=(0, 1.02), x_label="ε",
+                        y_label=f"share right{of}", equal=False, aspect=0.45)  # fmt: skip
+    rule = float(frame.radii[words.place(view)])
+    panel.lines([np.array([[rule, 0], [rule, 1.02]])], colour="neutral", width=1)
+    return panel
+
+
+def _curve(panel: Panel, view: View, share: np.ndarray, *, colour: str, name: str, width: float) -> None:
+    there = np.isfinite(share)
+    if there.sum() > 1:
+        line = np.column_stack([view.frame.radii, share])[there]
+        panel.path(line, colour=colour, name=name, width=width, head=False)
+
+
+def _number(panel: Panel, view: View, share: np.ndarray, colour: str) -> None:
+    """What a curve says where the rule stands."""
+    at = words.place(view)
+    if np.isfinite(share[at]) and np.isfinite(share).sum() > 1:
+        panel.text(float(view.frame.radii[at]), float(share[at]), f"{share[at]:.0%}", colour=colour, mark=False)
+
+
+def _read(scene: Scene, view: View) -> None:
+    """A table of what the panels above say at the radius of the rule."""
+    frame, share, at = view.frame, words.shares(view.frame), words.place(view)
+    kinds = [k for k, name in enumerate(tally.ATTACKS)
+             if not view.beside or name in ("random_sign", words.counted(view))]  # fmt: skip
+    rows: list[list[Cell]] = [["", *NAMES], ["unchanged", *map(words.percent, share[:, 0, 0])]]
+    rows += [[words.ATTACKS[tally.ATTACKS[k]], *map(words.percent, share[:, k, at])] for k in kinds]
+    left = max(0, frame.training_steps - frame.step)
+    later = f"; the rest is measured after training, in {left:,} steps" if left else ""
+    text(scene, "read", rows, title=f"Test pictures read right at ε = {frame.radii[at]:g}{later}", table=True,
+         header=True)  # fmt: skip
 
 
 def _training(scene: Scene, view: View) -> None:
-    """What both networks learned, up to the step where they stop and are measured."""
+    """What both networks learned, up to the step where they stop and are measured; of stored ones nothing is known."""
+    if "plain_loss" not in view.curves:
+        return
     end = view.frame.training_steps
     trained = {name: (steps[steps <= end], values[steps <= end]) for name, (steps, values) in view.curves.items()}
     marker = view.marker if view.marker is not None and view.marker <= end else None
@@ -177,7 +291,32 @@ def _planes(frame: Any) -> Scene:
                       name="Answer, pale where unsure")  # fmt: skip
         panel.points(np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([0, 1]), colours=["mark", "gradient"],
                      names=["the picture", "under attack"], size=6, name="Pictures")  # fmt: skip
+        panel.text(0.0, 0.0, "the picture", mark=False)
+        panel.text(1.0, 0.0, "under attack", mark=False)
+        for label, (x, y) in _middles(seen.plane[number], PLANE_X, PLANE_Y).items():
+            panel.text(0.92 * x, 0.92 * y, f"“{frame.classes[label]}”", centred=True)  # off the edge
     return scene
+
+
+def _middles(plane: np.ndarray, across: tuple[float, float], up: tuple[float, float]) -> dict[int, tuple[float, float]]:
+    """For each class on the plane (R, R) a place well within its region, away from the row of the two pictures."""
+    n, found = len(plane), {}
+    for label in np.unique(plane).tolist():
+        inside = np.pad(plane == label, 1)
+        inside[n // 2 : n // 2 + 3] = False  # where the pictures are named
+        while (smaller := inside & _shifted(inside)).any():
+            inside = smaller
+        if inside.any():
+            rows, columns = np.nonzero(inside[1:-1, 1:-1])
+            middle = len(rows) // 2
+            found[label] = (float(np.linspace(*across, n)[columns[middle]]), float(np.linspace(*up, n)[rows[middle]]))
+    return found
+
+
+def _shifted(mask: np.ndarray) -> np.ndarray:
+    """Where all four neighbours are within the mask, which has an empty edge."""
+    moved = [np.roll(mask, by, axis) for axis in (0, 1) for by in (1, -1)]
+    return np.asarray(np.logical_and.reduce(moved))
 
 
 def _transfer(view: View) -> list[Figure]:
@@ -193,7 +332,7 @@ def _transfer(view: View) -> list[Figure]:
     rows = [[plain, f"{share[0, pgd]:.0%}", f"{share[1, other]:.0%}"],
             [defended, f"{share[0, other]:.0%}", f"{share[1, pgd]:.0%}"]]  # fmt: skip
     return [
-        Text("##### Does an attack transfer?\n"
+        Text("#### Does an attack transfer?\n"
              f"Share of test pictures read right under PGD with ε = {frame.radii[place]:g}"),
         Table(("the attack follows the gradient of", f"{plain} reads", f"{defended} reads"), rows),
     ]  # fmt: skip

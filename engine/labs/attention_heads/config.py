@@ -70,7 +70,10 @@ class Config(BaseConfig):
         "products", choices=("products", "fused"), group="training",
         titles=("matrix products", "torch's fused kernel"), help="What computes attention in training.",
     )  # fmt: skip
-    shown: int = knob(21, low=11, high=88, look=True, group="view", help="The head taken apart: 21 is layer 2, head 1.")
+    shown: int = knob(
+        0, low=0, high=88, look=True, group="view",
+        help="The head taken apart: 21 is layer 2, head 1; 0 is the one that says most.",
+    )  # fmt: skip
     off: tuple[int, ...] = knob(
         (), low=11, high=88, length=(0, 64), look=True, group="view",
         help="Heads that are switched off where you look. Training goes on with all of them.",

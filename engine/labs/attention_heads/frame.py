@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.labs.attention_heads import tasks
 from engine.labs.attention_heads.config import Config
+from engine.labs.attention_heads.heads import kinds, most_telling
 from engine.labs.attention_heads.tasks import Batch
 from engine.nets.transformer import Transformer
 
@@ -133,14 +134,19 @@ def frame(*, config: Config, model: Transformer, labels: Sequence[str], held_out
     lens = shares.gather(2, wanted[..., None])[..., 0] * (targets[0] >= 0)
     best = shares.max(-1)
     numbers = 2 * config.layers * config.head_width * 4  # keys and values of one head in every layer, in bytes
+    seen = {"induction": _array(tried.induction), "previous": _array(tried.previous),
+            "weights": _array(torch.cat(weights)), "tokens": _array(tokens[0])}  # fmt: skip
+    layer, head = most_telling(kinds(config.task, **seen))
+    shown = (layer + 1, head + 1)
+    if config.shown > 10:  # the last one if there is no such head
+        shown = min(config.shown // 10, layers), max(1, min(config.shown % 10, heads))
     return Frame(
         labels=tuple(labels),
-        tokens=_array(tokens[0]), targets=_array(torch.where(targets[0] >= 0, targets[0], -1)),
+        **seen, targets=_array(torch.where(targets[0] >= 0, targets[0], -1)),
         scored=_array(scored[0]), own=own, ignored=ignored,
-        weights=_array(torch.cat(weights)),
-        head=_apart(streams, off, config=config, model=model),
+        head=_apart(streams, shown, off, config=config, model=model),
         lens=_array(lens), lens_tokens=_array(best.indices), lens_shares=_array(best.values),
-        logits=_array(logits[-1, -1]), induction=_array(tried.induction), previous=_array(tried.previous), off=off,
+        logits=_array(logits[-1, -1]), off=off,
         loss=tried.losses[()], loss_off=tried.losses[off],
         costs=np.array([tried.losses[head] - tried.losses[()] for head in each]).reshape(layers, heads) if singly
         else np.zeros((0, 0)),
@@ -149,9 +155,9 @@ def frame(*, config: Config, model: Transformer, labels: Sequence[str], held_out
     )  # fmt: skip
 
 
-def _apart(streams: list[Tensor], off: Heads, *, config: Config, model: Transformer) -> Head:
-    """The chosen head, or the last one if there is no such head."""
-    layer, head = min(config.shown // 10, config.layers), max(1, min(config.shown % 10, config.heads))
+def _apart(streams: list[Tensor], shown: tuple[int, int], off: Heads, *, config: Config, model: Transformer) -> Head:
+    """The head `shown`, (layer, head) from 1, taken apart."""
+    layer, head = shown
     block: Any = model.blocks[layer - 1]
     q, k, v = block.attention.project(block.seen(streams[layer - 1]))
     shared = q.shape[1] // k.shape[1]

@@ -1,4 +1,4 @@
-"""What is drawn of a transformer: the maps of all heads, the moment when they learn, and one head stage by stage."""
+"""What is drawn of a transformer: the heads that say most, the moment they learn, all heads, and one taken apart."""
 
 from __future__ import annotations
 
@@ -11,36 +11,41 @@ from engine.contract.figure import LEFT, RIGHT, Figure, Picture, Text
 from engine.contract.view import Turn, View
 from engine.figures.bars import bars
 from engine.figures.lens import logit_lens
+from engine.labs.attention_heads import words
+from engine.labs.attention_heads.heads import BEFORE, INDUCTION, MIRROR, does, stripes
+from engine.labs.attention_heads.words import LOOKS_BACK
+from engine.scene import maps
 from engine.scene.curves import curves as curves_panel
 from engine.scene.head import attention_head
+from engine.scene.panel import Panel
 from engine.scene.sampler import next_token
 from engine.scene.scene import Scene
 from engine.scene.text import text
 
-LOOKS_BACK = ("induction", "lookup")  # tasks that an induction head solves
 SHARING = {"multi_head": "multi-head", "grouped": "grouped by two", "multi_query": "multi-query"}
+STRIPE = {INDUCTION: "class_2", BEFORE: "class_4", MIRROR: "class_0"}  # colours of what is outlined
 NAMED = 16  # with more heads than this the maps have no captions
+LARGE, APART = 440, 385  # pixels: how tall the first row of the stage is, and that of one head taken apart
+WIDTH = 940  # pixels of the stage, about
+HEADER = 62  # of a panel: its title and its edges
 
 
 def stage(view: View) -> Scene:
-    """All heads, the moment when they learn, and one head stage by stage."""
+    """Two heads large beside the moment when they learn; all heads; and one of them stage by stage."""
     frame, config = view.frame, view.config
-    layers, heads = frame.weights.shape[:2]
-    scene = Scene(height=770)
-    maps = frame.weights.copy()
-    for layer, head in frame.off:
-        maps[layer - 1, head - 1] = np.nan
-    scene.heat_grid(
-        "heads", title=_all_heads(frame), images=maps.reshape(-1, *maps.shape[2:]), low=0, high=1, columns=heads,
-        captions=[_caption(frame, layer, head) for layer in range(layers) for head in range(heads)]
-        if layers * heads <= NAMED else [], chosen=(frame.head.layer - 1) * heads + frame.head.head - 1, weight=1.2,
-    )  # fmt: skip
+    tokens = [frame.labels[token] for token in frame.tokens]
+    below = _all_height(view)
+    scene = Scene(height=LARGE + below + APART)
+    _telling(scene, view, tokens)
     if config.task == "text":
         next_token(scene, "next", title=following(frame), logits=frame.logits, labels=frame.labels)
     else:
         _moment(scene, view)
-    scene.row()
-    head, tokens = frame.head, [frame.labels[token] for token in frame.tokens]
+    if below:
+        scene.row(below / LARGE)
+        _all(scene, view, tokens)
+    scene.row(APART / LARGE)
+    head = frame.head
     off = "" if head.on else ", switched off"
     attention_head(
         scene, "head", title=f"Head {head.layer}.{head.head}{off}, stage by stage: point at a pair", tokens=tokens,
@@ -92,10 +97,10 @@ def inside(view: View) -> list[Figure]:
     if costs:
         worth = bars(costs, key="costs", title="What switching one head off costs", x_title="loss gained",
                      colour="negative", column=LEFT)  # fmt: skip
-    cache = {f"{SHARING[name]}{' (here)' if name == view.config.key_value_heads else ''}": size / 1000
+    cache = {f"{SHARING[name]}{' (here)' if name == view.config.key_value_heads else ''}": size
              for name, size in frame.cache.items()}  # fmt: skip
-    stored = bars(cache, key="cache", title="Cache of keys and values, all layers", x_title="kB for each token",
-                  column=LEFT)  # fmt: skip
+    stored = bars(cache, key="cache", title="Cache of keys and values, all layers", x_title="bytes for each token",
+                  column=LEFT, form=",d")  # fmt: skip
     scene = Scene(height=460)
     next_token(
         scene, "next", title=following(frame), logits=frame.logits, labels=labels,
@@ -106,9 +111,11 @@ def inside(view: View) -> list[Figure]:
 
 def answer(view: View, pick: Mapping[str, Any]) -> Turn | None:
     """A click on a map takes that head apart; a token drawn by lot is added to the sequence on screen."""
-    if pick["panel"] == "heads":
+    if pick["panel"] in ("heads", "all"):
         heads = view.frame.weights.shape[1]
-        return Turn({"shown": (pick["index"] // heads + 1) * 10 + pick["index"] % heads + 1})
+        large = pick["panel"] == "heads"
+        layer, head = words.telling(view)[pick["index"]] if large else divmod(pick["index"], heads)
+        return Turn({"shown": (layer + 1) * 10 + head + 1})
     if pick["kind"] == "sample":
         return Turn({"tokens": _longer(view, pick["index"])})
     return None
@@ -119,40 +126,120 @@ def following(frame: Any) -> str:
     return f"What follows “{''.join(frame.labels[token] for token in frame.tokens[-12:])}”"
 
 
-def _all_heads(frame: Any) -> str:
-    if not frame.off:
-        return "Every head: rows look at columns. Click one"
-    gone = ", ".join(f"{layer}.{head}" for layer, head in frame.off)
-    return f"Without {gone} the loss is {frame.loss_off:.2f} instead of {frame.loss:.2f}"
+def facts(view: View) -> dict[str, float | str]:
+    """The numbers that lessons name."""
+    return words.facts(view)
 
 
-def _caption(frame: Any, layer: int, head: int) -> str:
-    """The number of a head, counted from 1, and what it does if that is plain."""
-    found = {"induction": frame.induction[layer, head], "token before": frame.previous[layer, head]}
-    kind = max(found, key=found.__getitem__)
-    return f"{layer + 1}.{head + 1}" + (f" {kind} {found[kind]:.0%}" if found[kind] > 0.3 else "")
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    return words.say(view)
+
+
+def _all_height(view: View) -> int:
+    """How tall the row of all heads is; 0 if there are no more than those that are large."""
+    layers, heads = view.frame.weights.shape[:2]
+    if layers * heads <= len(words.telling(view)):
+        return 0
+    tall = maps.height(layers * heads, _across(view), captions=_captions(view), groups=words.sharing(view),
+                       width=(WIDTH / 2 if view.beside else WIDTH) - 40)  # fmt: skip
+    return int(min(640, max(300, tall + HEADER)))
+
+
+def _columns(layers: int, heads: int) -> int:
+    """Maps in a row: the heads of a layer; where each layer has one head, the layers."""
+    return min(layers, 4) if heads == 1 else heads
+
+
+def _across(view: View) -> int:
+    """Maps in a row of the panel of all heads: all of them if they are few and share nothing."""
+    layers, heads = view.frame.weights.shape[:2]
+    few = layers * heads <= 4 and not words.sharing(view) and not view.beside
+    return layers * heads if few else _columns(layers, heads)
+
+
+def _captions(view: View) -> list[str]:
+    layers, heads = view.frame.weights.shape[:2]
+    if layers * heads > NAMED:
+        return []
+    return [words.caption(view, layer, head) for layer in range(layers) for head in range(heads)]
+
+
+def _telling(scene: Scene, view: View, tokens: list[str]) -> None:
+    """The maps of the two heads that say most, with a line around what they say."""
+    frame, pair, scores = view.frame, words.telling(view), words.kinds(view)
+    weights = _weights(frame)
+    outlines = [
+        (n, stripe, STRIPE[kind]) for n, place in enumerate(pair) if (kind := does(scores, place))
+        for stripe in stripes(kind, frame.weights[place], frame.tokens)
+    ]  # fmt: skip
+    shown = (frame.head.layer - 1, frame.head.head - 1)
+    maps.attention_maps(
+        scene, "heads", title=words.heads_title(view), weights=np.stack([weights[place] for place in pair]),
+        tokens=tokens, captions=[words.large(view, place) for place in pair], weight=1.75, outlines=outlines,
+        chosen=pair.index(shown) if view.config.shown and shown in pair else None, axes=("each token", "looks at"),
+        aspect=1.75,
+    )  # fmt: skip
+
+
+def _all(scene: Scene, view: View, tokens: list[str]) -> None:
+    """The map of every head; those that are switched off are hatched."""
+    frame, heads = view.frame, view.frame.weights.shape[1]
+    weights = _weights(frame)
+    maps.attention_maps(
+        scene, "all", title=words.all_title(view), weights=weights.reshape(-1, *weights.shape[2:]), tokens=tokens,
+        captions=_captions(view), columns=_across(view), groups=words.sharing(view),
+        chosen=(frame.head.layer - 1) * heads + frame.head.head - 1,
+    )  # fmt: skip
+
+
+def _weights(frame: Any) -> Any:
+    """The maps (L, H, T, T), not a number where a head is switched off."""
+    weights = frame.weights.copy()
+    for layer, head in frame.off:
+        weights[layer - 1, head - 1] = np.nan
+    return weights
 
 
 def _moment(scene: Scene, view: View) -> None:
-    """The loss beside what explains it, on one scale from 0 to 1."""
+    """Loss and share right, and where the best heads look, on one scale from 0 to 1: when which of them turns."""
     looks_back = view.config.task in LOOKS_BACK
-    lines = {"test_loss": ("Loss, as a share of the first", "test"), "test_accuracy": ("Share right", "train")}
+    lines = {"test_loss": ("Loss, as a share of the first", "test"), "test_accuracy": ("Share right", "positive")}
     if looks_back:
         lines |= {
-            "induction": ("Best induction score", "class_2"),
-            "previous_token": ("Best token-before score", "class_4"),
+            "induction": ("Induction stripe, best head", "class_2"),
+            "previous_token": ("Token before, best head", "class_4"),
         }
-        del lines["test_accuracy"]
+    last = 1.03 * max(60, view.last_step)
     panel = scene.panel(
-        "moment", title="The moment: loss falls as the stripe appears" if looks_back else "Loss and share right",
-        x=(0, 1.03 * max(60, view.last_step)), y=(-0.03, 1.1), x_label="step", y_label="share", equal=False,
+        "moment", title=words.moment_title(view), x=(0, last), y=(-0.03, 1.1), x_label="step", y_label="share",
+        equal=False,
     )  # fmt: skip
+    if looks_back:
+        panel.lines(
+            [[[0, words.HALF], [last, words.HALF]]], colour="neutral", width=1, name="Half of the answers right"
+        )
     for metric, (name, colour) in lines.items():
         steps, values = view.curves.get(metric, (np.zeros(0), np.zeros(0)))
         if len(steps):
             scaled = values / values[0] if metric == "test_loss" else values
             thinned = slice(None, None, max(1, len(steps) // 400))
             panel.path(np.column_stack([steps, scaled])[thinned], colour=colour, name=name)
+    if looks_back:
+        _turns(panel, view, last)
+
+
+def _turns(panel: Panel, view: View, last: float) -> None:
+    """When the loss and the stripe were half way: written where no curve runs."""
+    turns = {"loss": (words.loss_half(view), "test"), "stripe": (words.stripe(view), "class_2")}
+    steps = [step for step, _ in turns.values()]
+    if not all(steps):
+        return
+    left = min(steps) > last / 3  # below the loss that has not fallen yet, above the stripe that is not there
+    x, top = (min(steps) / 2, 0.72) if left else ((max(steps) + last) / 2, 0.4)
+    for place, (what, (step, colour)) in enumerate(turns.items()):
+        panel.points([[step, words.HALF]], size=5, shape="ring", colours=[colour])
+        panel.text(x, top - 0.13 * place, f"{what}: step {step}", centred=True)
 
 
 def _longer(view: View, index: int) -> str:

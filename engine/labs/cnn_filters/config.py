@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
@@ -12,7 +12,7 @@ from engine.nets import shelved
 from engine.nets.architecture import Architecture, ArchitectureError
 from engine.nets.optimiser_names import ELEMENTWISE, title
 
-SIDES = {"digits": 8, "mnist": 28, "fashion_mnist": 28}
+SIDES = {name: images.side(name) for name in images.DATASETS}
 
 
 CLASSES = 10
@@ -24,6 +24,10 @@ TIMES = {"standard": 1, "large": 4}  # as many channels
 AT_ONCE, LONGEST = 11.0, 18.0  # milliseconds: an update that takes less is one step; no step may take more
 
 
+STORED = ("data", "network", "channels", "size", "depth", "kernel", "stride", "padding", "dilation", "pooling",
+          "residual", "norm")  # of these knobs, at their defaults, there is a stored network  # fmt: skip
+
+
 LEAST = 2  # pictures in a part of a batch
 
 
@@ -32,7 +36,8 @@ EXPLAINED = 30.0  # milliseconds that the four attributions may take
 
 @dataclass(frozen=True)
 class Config(BaseConfig):
-    data: str = knob("digits", choices=images.DATASETS, titles=images.TITLES, group="data", help="What is to be read.")
+    data: str = knob("digits_28", choices=images.DATASETS, titles=images.TITLES, group="data",
+                     help="What is to be read.")  # fmt: skip
     augmentation: str = knob(
         "none", choices=("none", "shift", "warp"), group="data",
         help="Training pictures moved by up to one eighth; with warp they are also turned and scaled a little.",
@@ -46,7 +51,7 @@ class Config(BaseConfig):
     attribution: bool = knob(False, look=True, group="picture", label="Which pixels count?",
                              help="Four attributions, and the same for a network with random weights.")  # fmt: skip
     channels: tuple[int, ...] = knob(
-        (16, 32), low=1, high=32, length=(1, 4), group="network", label="Blocks",
+        (8, 16), low=1, high=32, length=(1, 4), group="network", label="Blocks",
         help="Channels in each block: how many kernels look over the picture side by side.",
     )  # fmt: skip
     size: str = knob("standard", choices=tuple(TIMES), group="network", help="Large has 4 times the channels in every "
@@ -64,6 +69,11 @@ class Config(BaseConfig):
     residual: bool = knob(False, group="network", label="Skip connections",
                           help="A way round every two of the layers that keep the size: x + f(x).")  # fmt: skip
     norm: str = knob("none", choices=("none", "batch", "layer", "group"), group="network", help="After each sum.")
+    start: str = knob(
+        "trained", choices=("trained", "scratch"), titles=("Trained earlier", "Random"), label="First weights",
+        group="training", when="data=digits_28", help="Those of a stored network that learned from these digits "
+        "before, where there is one for the other knobs: 8 and 16 channels and all else as at first. Or random.",
+    )  # fmt: skip
     optimiser: str = knob("adam", choices=ELEMENTWISE, titles=[title(n) for n in ELEMENTWISE],
                           group="training", help="How a gradient becomes a step.")  # fmt: skip
     learning_rate: float = knob(
@@ -71,6 +81,8 @@ class Config(BaseConfig):
     )
     batch_size: int = knob(64, low=4, high=256, log=True, group="training", help="Pictures behind each update.")
     network: str = knob("", length=(0, 20), group="training", help="A network from the shelf, to go on from.")
+    entered: bool = knob(False, look=True, group="view", label="Inside a layer",
+                         help="One kernel of the layer at work, in place of the whole network.")  # fmt: skip
     layer: int = knob(1, low=1, high=50, look=True, group="view", help="The convolution layer that is shown.")
     channel: int = knob(0, low=0, high=127, look=True, group="view",
                         help="The kernel that slides. 64 are drawn side by side; turn on for the next.")  # fmt: skip
@@ -94,6 +106,21 @@ class Config(BaseConfig):
         if self.attribution and milliseconds(architecture, 100) > patience(EXPLAINED):
             raise ConfigError("attribution", True, "for a network of this size it would hold up everybody else; take "
                               "fewer layers or channels, or switch it off")  # fmt: skip
+
+    def settle(self, turned: str) -> Config:
+        """Whoever wants the stored network gets it as it was built; who changes that begins with random weights."""
+        if self.start == "scratch" or self.stored:
+            return self
+        if turned != "start":
+            return replace(self, start="scratch")
+        knobs = self.knobs()
+        return replace(self, **{name: knobs[name].default for name in STORED}, picture="")
+
+    @property
+    def stored(self) -> bool:
+        """Whether it begins with the weights of the stored network, which is one of the knobs' defaults."""
+        fits = all(getattr(self, name) == self.knobs()[name].default for name in STORED)
+        return self.start == "trained" and fits
 
     @property
     def widths(self) -> tuple[int, ...]:

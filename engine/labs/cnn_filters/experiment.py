@@ -13,9 +13,9 @@ from torch import Tensor
 from engine.contract.device import generator
 from engine.contract.states import copied
 from engine.data import images
-from engine.labs.cnn_filters import accuracy
-from engine.labs.cnn_filters.config import AT_ONCE, LEAST, LONGEST, Config, milliseconds
-from engine.labs.cnn_filters.frame import Frame, frame
+from engine.labs.cnn_filters import accuracy, trained_digits
+from engine.labs.cnn_filters.config import AT_ONCE, CLASSES, LEAST, LONGEST, Config, milliseconds
+from engine.labs.cnn_filters.frame import Frame, class_correlation, frame
 from engine.measures import attribution
 from engine.nets import optim, shelved
 from engine.nets.convnet import Architecture, ConvNet, output_size, receptive_field
@@ -64,6 +64,8 @@ class Experiment:
         self.model = ConvNet(self.architecture, generator(config.seed, "weights")).to(self.device).eval()
         if config.network:
             shelved.load(self.model, config.network)
+        elif config.stored:
+            trained_digits.load(self.model)
         self.twin = ConvNet(self.architecture, generator(config.seed, "twin")).to(self.device).eval()  # never trained
         settings = {"fused": True} if config.optimiser in FUSED and self.device.type == "cpu" else {}
         self.parameters = list(self.model.parameters())
@@ -72,6 +74,9 @@ class Experiment:
         self.batch_size = min(config.batch_size, len(self.images.train_x))
         self.plan = plan(self.architecture, self.batch_size)
         self.results = accuracy.Results(self.images, self.plan.evaluated, self.device)
+        while config.stored and not self.results.asked.all():  # it can read: how well is known from the start
+            self.results.evaluate(self.model)
+        self.first_correlation = class_correlation(self.model, self.results, self.plan.surveyed, classes=CLASSES)
         self._order: tuple[int, Tensor] = (-1, torch.zeros(0))
         self.last = {"train_loss": float("nan"), "train_accuracy": float("nan")}
         self._look_at_picture()
@@ -141,7 +146,7 @@ class Experiment:
         return frame(
             self.model, self.config, x=self.x, label=self.label, results=self.results, classes=self.images.classes,
             step=self.step_count, steps_per_update=self.plan.steps_per_update, surveyed=self.plan.surveyed,
-            attributions=maps, twin_attributions=self.twin_maps,
+            first_correlation=self.first_correlation, attributions=maps, twin_attributions=self.twin_maps,
         )  # fmt: skip
 
     def about(self) -> dict[str, str]:

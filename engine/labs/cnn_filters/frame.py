@@ -18,6 +18,7 @@ from engine.nets.convnet import ConvNet, Row, Trace
 Array = NDArray[np.float32]
 MISTAKES = 12
 SURVEYED = 100  # test pictures behind `Frame.class_correlation`
+STAGES, IN_STRIP = 6, (16, 8)  # layers of which single maps are drawn side by side, and how many of up to 3 or more
 SHOWN = 64  # kernels of a layer, and their maps, that are seen side by side
 FEWEST = 30  # a network that is too large to be surveyed with so many is not surveyed
 
@@ -30,6 +31,8 @@ class Frame:
     """
 
     step: int
+    taught: bool  # it has learned, here or before it was stored
+    drawn: bool  # the picture is none of the data's
     steps_per_update: int
     classes: tuple[str, ...]
     rows: tuple[Row, ...]  # the geometry of every layer
@@ -53,6 +56,7 @@ class Frame:
     pooled: Array  # (P, P)
     towards: Array  # (P, P): d (logit of the answer) / d pooled
     maps: Array  # (s, H, H): relu of each of these kernels' map
+    strip: tuple[Array, ...]  # of each layer the first n maps (n, H, W) after relu; in a deep network their mean
     overview: Array  # (L, S, S): the mean map of each layer after relu, all enlarged to the largest side
     test: dict[str, float]  # loss and accuracies, empty before anything was evaluated
     evaluated: int  # test pictures behind `test`
@@ -61,6 +65,7 @@ class Frame:
     mistaken: NDArray[np.int64]  # (M, 3): place among the test pictures, truth, answer
     sureness: Array  # (M,): probability of the wrong answer
     class_correlation: Array  # (L,): share of the spread of a layer's largest answers that the class explains, or (0,)
+    first_correlation: Array  # the same before the first step
     attributions: Array  # (4, side, side) of `attribution.METHODS`, or (0, side, side)
     twin_attributions: Array  # the same of a network with random weights
     alike: Array  # (4,): rank correlation of the two
@@ -82,6 +87,7 @@ def frame(
     step: int,
     steps_per_update: int,
     surveyed: int,
+    first_correlation: Array,
     attributions: Array,
     twin_attributions: Array,
 ) -> Frame:
@@ -106,22 +112,32 @@ def frame(
     assert bias is not None
     places = results.mistakes(MISTAKES)
     return Frame(
-        step=step, steps_per_update=steps_per_update, classes=classes, rows=rows, norm=model.architecture.norm,
+        step=step, taught=step > 0 or config.stored or bool(config.network), drawn=bool(config.picture),
+        steps_per_update=steps_per_update, classes=classes, rows=rows, norm=model.architecture.norm,
         pooling=model.architecture.pooling, last=layer == len(rows) - 1, picture=array(x[0, 0]), label=label,
         probabilities=array(logits.softmax(0)), layer=layer, channel=channel, source=source,
         first=first, filters=array(conv.weight[shown, source]), kernel=array(conv.weight[channel]),
         bias=float(bias[channel].detach()), inputs=array(seen.x[0]), sums=array(seen.z[0, channel]),
         normed=array(seen.u[0, channel]), active=array(seen.a[0, channel]), pooled=array(seen.out[0, channel]),
-        towards=array(towards[0, channel]), maps=array(seen.a[0, shown]), overview=_overview(trace),
+        towards=array(towards[0, channel]), maps=array(seen.a[0, shown]), strip=_strip(trace),
+        overview=_overview(trace),
         test=results.metrics(), evaluated=int(results.asked.sum()), confusion=results.confusion(len(classes)),
         mistakes=array(results.x[places, 0]),
         mistaken=np.stack([places, results.truth[places], results.answers[places]], axis=1),
         sureness=results.sureness[places],
-        class_correlation=_class_correlation(model, results, min(SURVEYED, surveyed), classes=len(classes)),
+        class_correlation=class_correlation(model, results, surveyed, classes=len(classes)),
+        first_correlation=first_correlation,
         attributions=attributions, twin_attributions=twin_attributions,
         alike=np.array([attribution.rank_correlation(a, b)
                         for a, b in zip(attributions, twin_attributions, strict=True)], np.float32),
     )  # fmt: skip
+
+
+def _strip(trace: list[Trace]) -> tuple[Array, ...]:
+    if len(trace) > STAGES:
+        return tuple(array(layer.a[0].mean(0, keepdim=True)) for layer in trace)
+    count = IN_STRIP[len(trace) > 3]
+    return tuple(array(layer.a[0, :count]) for layer in trace)
 
 
 def _overview(trace: list[Trace]) -> Array:
@@ -131,12 +147,15 @@ def _overview(trace: list[Trace]) -> Array:
     return np.stack([mean[at[:, None], at] for mean, at in zip(means, nearest, strict=True)])
 
 
-def _class_correlation(model: ConvNet, results: Results, pictures: int, *, classes: int) -> Array:
+def class_correlation(model: ConvNet, results: Results, pictures: int, *, classes: int) -> Array:
     """For each layer: take every map's largest answer to a picture; how much of its spread is between the classes?
+
+    Asked of so many of the first `SURVEYED` test pictures.
 
     The correlation ratio eta squared, the mean over the maps that answer at all: 0 if the answers say nothing about the
     class, 1 if they say everything.
     """
+    pictures = min(SURVEYED, pictures)
     if pictures < FEWEST:
         return np.zeros(0, np.float32)
     with torch.inference_mode():

@@ -2,7 +2,8 @@
 
 Run it: it trains and draws.  The constants are the knobs of the lab.  A step is an update: the lab shares out
 that of a large network over several steps, and asks it about fewer test pictures at a time.
-Does not know: data, augmentation, size, residual, norm, optimiser, network.
+Does not know: data, start, augmentation, size, residual, norm, optimiser, network.
+Begins with: data=digits, start=scratch.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 SEED = 0
-CHANNELS = (16, 32)
+CHANNELS = (8, 16)
 DEPTH = 2
 KERNEL = 3
 STRIDE = 1

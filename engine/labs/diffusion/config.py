@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.contract.knobs import Config as BaseConfig
-from engine.contract.knobs import ConfigError, knob
+from engine.contract.knobs import knob
 from engine.data import cloud_shapes
 
 SIZES = {"small": (64, 2), "medium": (128, 3), "large": (256, 3)}  # neurons and layers
-UPDATES = 8_000  # of the stored network
+UPDATES = 8_000  # of the stored network,
+STORED = {"objective": "noise", "schedule": "cosine", "steps": 1000, "size": "medium"}  # to which it fits
 COUNTS = (1, 2, 3, 5, 10, 20, 50)  # steps in which samples are drawn to be measured
 
 
 @dataclass(frozen=True)
 class Config(BaseConfig):
     data: str = knob(
-        "ring", choices=(*cloud_shapes.SHAPES, "digits"), titles=(*cloud_shapes.TITLES, "Digits"), group="data",
-        help="What is to be drawn.",
+        "digits", choices=("digits", *cloud_shapes.SHAPES), titles=("Digits", *cloud_shapes.TITLES), group="data",
+        help="What is to be drawn: pictures, or points of a plane, where one sees every step of the way.",
     )  # fmt: skip
     points: str = knob("", length=(0, 6000), group="data", when="data=drawn", help="Drawn points, packed.")
     start: str = knob(
-        "scratch", choices=("scratch", "trained"), titles=("Random", "Trained earlier"), label="First weights",
-        group="training", when="data=digits",
-        help="Random, or those of a stored network that was trained on these digits before.",
+        "trained", choices=("trained", "scratch"), titles=("Trained earlier", "Random"), label="First weights",
+        group="data", when="data=digits",
+        help="Those of a stored network that was trained on these digits before, or random ones. It predicts noise, "
+        "has medium size, the cosine schedule and 1,000 noise levels; with other settings first weights are random.",
     )  # fmt: skip
     conditional: bool = knob(
         False, label="Tell it the class", group="training", when=f"data={'|'.join(cloud_shapes.CLASSES)}",
@@ -74,12 +76,18 @@ class Config(BaseConfig):
     def check(self) -> None:
         if self.data == "drawn":
             cloud_shapes.require(self.points)
-        stored = (self.objective, self.schedule, self.steps, self.size) == ("noise", "cosine", 1000, "medium")
-        if self.data == "digits" and self.start == "trained" and not stored:
-            raise ConfigError(
-                "start", self.start, "the stored network has medium size and predicts noise, with the cosine schedule "
-                "and 1,000 noise levels; choose these, or random first weights",
-            )  # fmt: skip
+
+    def settle(self, turned: str) -> Config:
+        """The stored network brings along what it fits; what it does not fit brings random first weights."""
+        if self.data != "digits" or self.start != "trained" or self.trained:
+            return self
+        return replace(self, **STORED) if turned == "start" else replace(self, start="scratch")  # type: ignore[arg-type]
+
+    @property
+    def trained(self) -> bool:
+        """Whether the first weights are those of the stored network."""
+        fits = all(getattr(self, name) == value for name, value in STORED.items())
+        return self.data == "digits" and self.start == "trained" and fits
 
     @property
     def method(self) -> str:

@@ -31,6 +31,7 @@ UNLABELLED = 0.1  # share of points whose class is not told, so that the network
 AVERAGE = 0.995  # of the weights that draw samples, over the updates
 WARM_UP = 500  # updates until a network that was trained earlier learns at full speed again
 AT_ONCE = 240  # calls of the network, for all samples, when they are drawn again because a knob was turned
+OPENING = -1  # number of the samples that a network draws which was trained earlier, before the first update
 REACH, ACROSS, MOMENTS = 2.4, 17, 10  # the field: half its width, arrows across, moments
 
 
@@ -52,7 +53,7 @@ class Experiment:
             self.data.shape[1], width=width, depth=depth, classes=config.classes,
             generator=generator(config.seed, "weights"),
         ).to(self.device)  # fmt: skip
-        self.trained = self.digits and config.start == "trained"
+        self.trained = config.trained
         if self.trained:
             trained_digits.load(self.network)
         self.model = copy.deepcopy(self.network).requires_grad_(False)
@@ -67,7 +68,7 @@ class Experiment:
         methods = ("ddim", "ddpm", "heun") if config.objective == "noise" else ("ddim", "heun")
         self.few = FewSteps(methods, self._route, real=self.real[: self.count], clip=self.clip, seed=config.seed)
         self.floor = distances.floor(distances.energy_distance, self.real, generator(config.seed, "floor", self.device))
-        self.run, self.shown_run, self.drawn_at = 0, 0, 0  # samples under way, samples shown, and their update
+        self.run, self.shown_run, self.drawn_at = 0, OPENING, -1  # samples under way, samples shown, and their update
         self.scores, self.variety = dict[str, float](), torch.zeros(0)
         self.under_way = self._begin(self.run, self.count)
         self.path, self.path_times = self.under_way.path, [1.0]
@@ -76,6 +77,8 @@ class Experiment:
         self.field = torch.zeros(MOMENTS, len(self.grid), 2, device=self.device)
         for moment in range(0 if self.digits else MOMENTS):
             self._look(moment)
+        if self.trained:  # it can draw before it learns anything here
+            self._draw_again()
 
     # ---------------------------------------------------------------- learning
 
@@ -163,12 +166,9 @@ class Experiment:
         return generator(self.config.seed, f"sampling/{run}/{trajectory.walk.at}", self.device)
 
     def _draw(self) -> None:
-        """What is looked at moves on a little, so that no frame and no update has to wait for it."""
-        if self.digits and self.step_count % 2:
-            self.few.advance(self._of_class)
-            return
+        """What is looked at moves on a little with each update, so that no frame and no update has to wait for it."""
         trajectory = self.under_way
-        for _ in range(2 if self.digits else min(4, math.ceil(len(trajectory.walk.route.times) / 50))):
+        for _ in range(1 if self.digits else min(4, math.ceil(len(trajectory.walk.route.times) / 50))):
             trajectory.advance(self._guided, self._chance(self.run, trajectory))
             if trajectory.walk.done:
                 self._show(trajectory, self.run)
@@ -177,6 +177,7 @@ class Experiment:
                 break
         if not self.digits:
             self._look(self.step_count % MOMENTS)
+        if not self.digits or self.step_count % 2:
             self.few.advance(self._of_class)
 
     def _draw_again(self) -> None:
@@ -224,7 +225,7 @@ class Experiment:
         if anew:
             self.run += 1
             self.under_way = self._begin(self.run, self.count)
-            if self.drawn_at:
+            if self.drawn_at >= 0:
                 self._draw_again()
 
     def state_dict(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from engine.labs.diffusion.config import Config
 from engine.labs.diffusion.few_steps import FewSteps
 from engine.nets.sampling import Schedule, Walk
 
-SHOWN = 64  # digits on the sheet
+SHOWN = 50  # digits on the sheet: five of each class
 FORWARD, LEVELS = 13, 101  # moments of the way to noise, and of the schedule
 
 Array = NDArray[np.float32]
@@ -30,7 +30,7 @@ class Frame:
     forward_times: Array  # (F,)
     path: Array  # (R, N, d) the newest samples that are ready, on their way from noise
     path_times: Array  # (R,)
-    drawn_at: int  # update at which these were ready, 0 if there are none yet
+    drawn_at: int  # update at which these were ready, -1 if there are none yet
     flying: Array  # (N, d) the samples that are being drawn
     flying_step: int
     flying_steps: int

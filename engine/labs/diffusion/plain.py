@@ -1,7 +1,7 @@
 """How does noise become a picture?  A network learns to tell the noise in points, and samplers take it away again.
 
-Run it: it trains and draws.  The constants are the knobs of the lab.
-Does not know: data, points, start, conditional, guidance, plane_guidance.
+The constants are the knobs of the lab.  Does not know: data=digits|grid|moons|spiral|rings|checkerboard|drawn, points,
+start, conditional, guidance, plane_guidance.  Begins with: data=ring.
 """
 
 import copy
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, cdist, nn
 
 SEED = 0
+DATA = "ring"
 OBJECTIVE = "noise"  # or "flow"
 SCHEDULE = "cosine"  # or "linear"
 STEPS = 1000  # noise levels
@@ -54,7 +55,6 @@ times = [1 - i / S if flow else round(STEPS * (1 - i / S)) / STEPS for i in rang
 kept = alpha_bar.double()[[round(STEPS * time) - 1 for time in times]]
 alpha = [*([1 - time for time in times] if flow else kept.sqrt().tolist()), 1.0]
 sigma = [*(times if flow else (1 - kept).sqrt().tolist()), 0.0]
-
 
 sizes = [(18, WIDTH), (24, WIDTH), *[(WIDTH, WIDTH)] * DEPTH, (WIDTH, 2)]
 linears = [nn.Linear(n, m) for n, m in sizes]

@@ -10,39 +10,59 @@ import numpy as np
 from engine.contract.figure import Figure, Picture, Table, Text
 from engine.contract.view import View
 from engine.figures.bars import bars
-from engine.labs.diffusion.config import COUNTS, UPDATES
+from engine.labs.diffusion.config import COUNTS
+from engine.labs.diffusion.words import CLIPPED, facts, say, table, updates
 from engine.measures.clipped import clipped, clipped_pixels, small
 from engine.scene.curves import curves as curves_panel
 from engine.scene.film import film
+from engine.scene.panel import Panel
 from engine.scene.particles import particles
 from engine.scene.scene import Scene
-from engine.scene.text import text
+from engine.scene.text import Cell, Span, text
+
+__all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
 REACH = 2.4  # what is shown of the plane; noise reaches further, the data do not
 COLOURS = {"ddim": "positive", "ddpm": "negative", "heun": "class_2"}
 NAMES = {"noise": {"ddim": "DDIM", "ddpm": "DDPM", "heun": "Heun"}, "flow": {"ddim": "Euler", "heun": "Heun"}}
+DATA = [("Digits", {"data": "digits", "start": "trained"}), ("Untrained", {"data": "digits", "start": "scratch"}),
+        ("Ring", {"data": "ring"}), ("Moons", {"data": "moons"}), ("Spiral", {"data": "spiral"})]  # fmt: skip
+STEPS, MOST = (1, 2, 5, 10, 20, 50), 50  # marked on the rail, and its end: more take too long to be dragged through
+CLASSES = 10  # of digits: a column for each
 LOWEST = 1e-4  # an energy distance below is drawn here
-CLIPPED = 0.75  # share of numbers at the bounds from which on a distance says nothing of the network
 FEW = 5  # steps, among which the first counts for much
 HEIGHT, GAP = 260, 12  # pixels of a row of curves, and between two rows
 
 
 def stage(view: View) -> Scene:
-    """The samples on their way through time, those being drawn now, how many steps it takes, and the schedule.
+    """The samples on their way through time, how many steps it takes, those being drawn now, and the schedule.
 
-    Below stands in words what of it is due to a bound.
+    Below the samples stands in words what of them is due to a bound.
     """
-    scene = Scene(height=920)
-    if view.config.data == "digits":
-        _digits(scene, view)
-    else:
-        _plane(scene, view)
-    scene.row(0.56)
-    _few_steps(scene, view)
-    _schedule(scene, view)
+    digits = view.config.data == "digits"
+    scene = Scene(height=1500 if view.beside else 980)
+    (_digits if digits else _plane)(scene, view)
+    if not digits and not view.beside:
+        _few_steps(scene, view)
     if said := _notes(view):
-        text(scene, "notes", said)
+        text(scene, "notes", said, title="What is due to a bound")
+    _numbers(scene, view)
+    scene.row(0.72)
+    if digits or view.beside:
+        _few_steps(scene, view)
+    _schedule(scene, view)
+    (_digits_under_way if digits else _under_way)(scene, view)
     return scene
+
+
+def _knobs(panel: Panel, view: View) -> None:
+    """What is drawn, and in how many steps, to be turned where it is seen."""
+    config = view.config
+    chosen = [all(str(getattr(config, name)) == value for name, value in knobs.items()) for _, knobs in DATA]
+    panel.buttons(DATA, label="What is drawn", chosen=chosen.index(True) if any(chosen) else -1)
+    most = min(MOST, config.steps if config.objective == "noise" else MOST)
+    panel.rail("sampling_steps", config.sampling_steps, low=1, high=most, log=True, label="Steps from noise",
+               marks=[(k, str(k)) for k in STEPS if k <= most])  # fmt: skip
 
 
 def curves(view: View) -> Scene:
@@ -98,13 +118,21 @@ def answer(view: View, pick: Mapping[str, Any]) -> None:
     """Nothing is picked here: the slider of time asks no server."""
 
 
+def _numbers(scene: Scene, view: View) -> None:
+    """The table of the samples that are ready: what texts say of them stands here."""
+    (head, nothing), *told = table(view)
+    rows: list[list[Cell]] = [[Span(head, bold=True), nothing]]
+    rows += [[Span(words, soft=True), value] for words, value in told]
+    text(scene, "numbers", rows, title="In numbers", table=True)
+
+
 def _notes(view: View) -> list[str]:
     """What on stage is due to a bound and not to the network."""
     frame, config = view.frame, view.config
     if config.objective != "noise":
         return []
     said = []
-    if frame.drawn_at:
+    if frame.drawn_at >= 0:
         why = clipped_pixels if config.data == "digits" else clipped
         said.append(why(frame.path[-1], limit=frame.clip, alpha=float(frame.alpha[-1])))
         if not said[0] and config.sampling_steps <= FEW and frame.clipped[0, 0] > CLIPPED:
@@ -149,37 +177,47 @@ def _plane(scene: Scene, view: View) -> None:
     told = len(frame.labels) > 0
     what = f"{len(frame.data)} particles by class" if told else f"{len(frame.data)} particles"
     panel = particles(
-        scene, "particles", title=_title(frame, what), reach=REACH, forward=frame.forward,
+        scene, "samples", title=_title(view, what), reach=REACH, forward=frame.forward,
         forward_times=frame.forward_times, back=frame.path, back_times=frame.path_times, grid=frame.grid,
         field=_arrows(frame), field_times=frame.field_times, groups=frame.labels if told else None, weight=5,
     )  # fmt: skip
+    _knobs(panel, view)
     real = "neutral" if told else "negative"  # beside particles in the colours of their classes
     panel.points(frame.data, size=2.4, colours=[real], name="Real points")
+
+
+def _under_way(scene: Scene, view: View) -> None:
+    frame = view.frame
+    told = len(frame.labels) > 0
     panel = scene.panel("flying", title=_flying(frame), x=(-REACH, REACH), y=(-REACH, REACH), weight=4)
-    panel.points(frame.data, size=2, colours=[real], name="Real points")
+    panel.points(frame.data, size=2, colours=["neutral" if told else "negative"], name="Real points")
     colours = [f"class_{k}" for k in range(int(frame.labels.max(initial=0)) + 1)] if told else ["positive"]
     panel.points(frame.flying, frame.labels if told else None, size=2.2, colours=colours, name="Particles")
 
 
 def _digits(scene: Scene, view: View) -> None:
     frame = view.frame
-
-    def pictures(values: np.ndarray) -> np.ndarray:
-        return values.reshape(*values.shape[:-1], 8, 8)
-
-    began = f"; first weights trained earlier, {UPDATES:,} updates" if view.config.start == "trained" else ""
-    title = _title(frame, f"64 digits, asked for 0 to 9 in turn{began}")
-    film(
-        scene, "film", title=title, forward=pictures(frame.forward), forward_times=frame.forward_times,
-        back=pictures(frame.path), back_times=frame.path_times, low=-1, high=1, columns=8, weight=1,
+    panel = film(
+        scene, "samples", title=_title(view, "A digit for each column"),
+        forward=_pictures(frame.forward), forward_times=frame.forward_times,
+        back=_pictures(frame.path), back_times=frame.path_times, low=-1, high=1, columns=CLASSES, weight=1,
     )  # fmt: skip
-    scene.heat_grid("flying", title=_flying(frame), images=pictures(frame.flying), low=-1, high=1, columns=8, weight=1)
+    _knobs(panel, view)
 
 
-def _title(frame: Any, what: str) -> str:
-    if not frame.drawn_at:
-        return f"{what}: noise so far"
-    return f"{what}, drawn at update {frame.drawn_at:,}"
+def _digits_under_way(scene: Scene, view: View) -> None:
+    scene.heat_grid("flying", title=_flying(view.frame), images=_pictures(view.frame.flying), low=-1, high=1,
+                    columns=CLASSES, weight=5)  # fmt: skip
+
+
+def _pictures(values: np.ndarray) -> np.ndarray:
+    return values.reshape(*values.shape[:-1], 8, 8)
+
+
+def _title(view: View, what: str) -> str:
+    if view.frame.drawn_at < 0:
+        return f"{what}; noise so far"
+    return f"{what}, drawn at update {updates(view)}"
 
 
 def _flying(frame: Any) -> str:
@@ -200,9 +238,9 @@ def _few_steps(scene: Scene, view: View) -> None:
     top = np.log10(max(1.0, float(measured.max(initial=0)) * 1.3))
     bottom = np.log10(max(LOWEST, min([frame.floor, *measured.tolist()]) / 2))
     panel = scene.panel(
-        "few", title="Energy distance after few looks", x=(-0.05, 2.05), y=(bottom, top), x_log=True,
+        "few", title="How good after few calls?", x=(-0.05, 2.05), y=(bottom, top), x_log=True,
         y_log=True, x_label="calls of the network for a sample", y_label="energy distance", equal=False, aspect=0.6,
-        weight=4 if view.config.data == "digits" else 5,
+        weight=4,
     )  # fmt: skip
     lowest = np.log10(max(frame.floor, LOWEST))
     panel.lines([np.array([[-0.05, lowest], [2.05, lowest]])], name="Two halves of the real points", width=2)
@@ -214,7 +252,7 @@ def _few_steps(scene: Scene, view: View) -> None:
         panel.points(np.log10(line[~bound]), colours=[COLOURS[method]], size=4)
         if bound.any():
             panel.points(np.log10(line[bound]), colours=[COLOURS[method]], size=5, shape="cross",
-                         name="x̂₀ clipped" if method == frame.methods[-1] else "")  # fmt: skip
+                         name="clipped: a bound, not the network" if method == frame.methods[-1] else "")  # fmt: skip
 
 
 def _schedule(scene: Scene, view: View) -> None:

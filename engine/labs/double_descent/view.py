@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from engine.contract.figure import Figure, Picture, Text
 from engine.contract.view import View
+from engine.labs.double_descent import words
+from engine.labs.double_descent.landmarks import FLOOR, landmarks, middle, spelt, unit
 from engine.scene.curves import curves as curves_panel
+from engine.scene.panel import Panel
 from engine.scene.scene import Scene
 
-FLOOR = 1e-2  # errors below are drawn at the lower edge: what matters is above
 DOTS = 300  # coefficients drawn, at most
 
 
 def stage(view: View) -> Scene:
-    """Error against width, and what the model under the slider says."""
+    """Error against width, what the model under the slider says, and what three models say beside each other."""
     frame = view.frame
-    scene = Scene(height=560)
+    scene = Scene(height=860)
     _risk(scene, view)
-    {"digits": _digits, "curve": _curve, "coefficients": _coefficients}[frame.kind](scene, frame, view.config)
-    scene.stops("Width" if frame.across == "width" else "Epoch", _stops(frame), panel="risk", at=np.log10(frame.stops))
+    title = {"digits": "Scores for ten pictures", "curve": "The fit", "coefficients": "Learned against true"}
+    _fit(scene, view, "fit", title[frame.kind], weight=2)
+    scene.stops(
+        "Width looked at" if frame.across == "width" else "Epoch looked at",
+        _stops(frame),
+        panel="risk",
+        at=np.log10(frame.stops),
+    )
+    scene.row(0.6)
+    for place, (stop, told) in enumerate(_three(view)):
+        _fit(scene, view, f"fit_{place + 1}", told, only=stop)
     return scene
 
 
@@ -103,12 +115,10 @@ def _sweep(
 ) -> None:
     """Curves over a logarithmic x, with a dot where something was measured and a rule where the peak is expected."""
     frame, config = view.frame, view.config
-    rules = {threshold(config): frame.threshold}
-    if frame.full_rank != frame.threshold:
-        rules["rank reaches n"] = frame.full_rank
     curves_panel(
-        scene, key, history=history, series=series, x_title=x_title(frame, config), rules=rules, log_x=True, dots=True,
-        bands={name: (f"{name}_low", f"{name}_high") for name in bands}, clip="floor" in how and how["log_y"], **how,
+        scene, key, history=history, series=series, x_title=x_title(config), rules=_rules(frame, config), log_x=True,
+        dots=True, bands={name: (f"{name}_low", f"{name}_high") for name in bands},
+        clip="floor" in how and how["log_y"], **how,
     )  # fmt: skip
 
 
@@ -116,20 +126,26 @@ def answer(view: View, pick: Mapping[str, Any]) -> None:
     """Nothing is picked here: the slider of stops asks no server."""
 
 
-def middle(values: np.ndarray) -> np.ndarray:
-    """The median over the seeds, (W,), of values (W, S)."""
-    return np.median(values, axis=1) if len(values) else np.zeros(0)
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    return words.say(view)
+
+
+def facts(view: View) -> dict[str, float | str]:
+    """Numbers that texts may name: the errors where the curve turns, and where that is."""
+    return words.facts(view)
 
 
 def _stops(frame: Any) -> list[str]:
-    """What the slider says at each stop: test and training error there."""
-    errors = zip(frame.stops, middle(frame.test_error), middle(frame.train_error), strict=True)
-    return [_stop(frame.threshold, at, *(error if error > 1e-9 else 0 for error in both)) for at, *both in errors]
+    """What the slider says at each stop: test and training error there, and how many digits are misread."""
+    told = (middle(each).tolist() for each in (frame.test_error, frame.train_error, frame.wrong))
+    return [_stop(frame, *row) for row in zip(frame.stops.tolist(), *told, strict=True)]
 
 
-def _stop(threshold: float, at: int, test: float, train: float) -> str:
-    n = "" if np.isnan(threshold) else f" = {at / threshold:.2g} × threshold"
-    return f"{at:,}{n}: test error {test:.3g}, training error {train:.2g}"
+def _stop(frame: Any, at: int, test: float, train: float, wrong: float) -> str:
+    n = "" if np.isnan(frame.threshold) else f" = {at / frame.threshold:.2g} × threshold"
+    misread = f", {wrong:.0%} misread" if frame.kind == "digits" else ""
+    return f"{at:,}{n}: test error {spelt(test)}{misread}, training error {spelt(train)}"
 
 
 def _at(frame: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -137,42 +153,50 @@ def _at(frame: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.column_stack([np.log10(x), y if frame.across == "epochs" else np.log10(np.maximum(y, FLOOR))])
 
 
-def x_title(frame: Any, config: Any) -> str:
+def x_title(config: Any) -> str:
     """What grows from left to right."""
-    if frame.across == "epochs":
-        return "epochs of gradient descent"
-    return "hidden neurons" if config.model == "network" else "number of features"
+    return "epochs of gradient descent" if config.across == "epochs" else f"number of {unit(config)}"
 
 
-def threshold(config: Any) -> str:
-    """What holds at the width where the peak is expected."""
-    return "parameters = numbers to fit" if config.model == "network" else "parameters = samples"
+def _rules(frame: Any, config: Any) -> dict[str, float]:
+    """Where the peak is expected, with the words beside it; where features depend on each other, that is later."""
+    named = "parameters = numbers to fit" if config.model == "network" else "parameters = samples"
+    edge = np.flatnonzero((frame.stops == frame.threshold) & (frame.full_rank != frame.threshold))
+    rank = float(middle(frame.rank)[edge[0]]) if len(edge) else 0.0
+    if 0 < rank < config.n:
+        named = f"{config.n} {unit(config)}, rank {rank:.0f}"
+    found = {named: frame.threshold}
+    if frame.full_rank != frame.threshold:
+        found[f"rank reaches {config.n}"] = frame.full_rank
+    return {name: float(at) for name, at in found.items() if np.isfinite(at)}
 
 
 def _risk(scene: Scene, view: View) -> None:
     frame, config = view.frame, view.config
     stops, seeds = frame.stops, frame.test_error.shape[1]
     tops = [2.2 if frame.across == "epochs" else 10.0, *frame.test_error.max(axis=1, initial=0)]
-    low, high = (0.0, 1.1 * max(tops)) if frame.across == "epochs" else (np.log10(FLOOR), np.log10(max(tops)) + 0.3)
+    high = float(max(top for top in tops if np.isfinite(top)))
+    low, high = (0.0, 1.2 * high) if frame.across == "epochs" else (np.log10(FLOOR), np.log10(high))
+    top, tall = high, low + 4 * (high - low)  # what stands beside it may reach higher
+    high += 0.15 * (high - low)  # above all curves: the words beside the rules
+    fit, exceeds = words.theory_range(frame)
     title = "Error against width" if frame.across == "width" else "Error against training time"
+    title += f": {fit:.2f} to {exceeds:.2f} × theory, away from the peak" if fit > 0 else ""
     left, right = np.log10(frame.planned[[0, -1]])
-    panel = scene.panel("risk", title=title, x=(left - 0.05, right + 0.1), y=(low, float(high)), x_log=True,
-                        y_log=frame.across == "width", x_label=x_title(frame, config), y_label="squared error",
-                        equal=False, weight=3)  # fmt: skip
-    for name, place in ((threshold(config), frame.threshold), ("features reach rank n", frame.full_rank)):
-        if np.isfinite(place) and (place != frame.threshold or name == threshold(config)):
-            at = np.log10(place)
-            panel.lines([np.array([[at, low], [at, high]])], colour="neutral", width=1.5)
-            panel.text(at, high - (0.09 if place == frame.threshold else 0.17) * (high - low), name, mark=False)
-    if len(stops):
-        edges = (_at(frame, stops, edge(frame.test_error, axis=1))[:, 1] for edge in (np.min, np.max))
-        panel.band(np.log10(stops), *edges, colour="test", name=f"Lowest to highest of {seeds} seeds")
-    theory = np.isfinite(frame.theory)
-    if theory.any():
-        sides = [theory & (frame.theory_at < frame.threshold), theory & (frame.theory_at > frame.threshold)]
-        panel.lines(
-            [_at(frame, frame.theory_at[s], frame.theory[s]) for s in sides], colour="text", width=2, name="Theory"
-        )
+    panel = scene.panel("risk", title=title, x=(left - 0.05, right + 0.1), y=(low, high), x_log=True,
+                        y_log=frame.across == "width", y_least=True, x_label=x_title(config),
+                        y_label="squared error", equal=False, weight=3)  # fmt: skip
+    rules = _rules(frame, config)
+    for row, (name, place) in enumerate(rules.items()):
+        at = np.log10(place)
+        panel.lines([np.array([[at, low], [at, tall]])], colour="neutral", width=1.5)
+        ahead = any(other > place for other in rules.values())  # else its words would lie on the next rule
+        panel.text(at, high - (0.09 + 0.07 * row) * (high - low), name, mark=False, before=ahead)
+    _sides(panel, frame, (left, right), y=top - 0.08 * (high - low), line=0.06 * (high - low))
+    fine = np.isfinite(frame.test_error).all(axis=1)
+    if fine.any():
+        edges = (_at(frame, stops, edge(frame.test_error, axis=1))[fine, 1] for edge in (np.min, np.max))
+        panel.band(np.log10(stops[fine]), *edges, colour="test", name=f"All {seeds} seeds")
     if len(stops):
         if frame.across == "epochs":
             for part, name, colour in ((0, "fast", "class_1"), (1, "slow", "class_2")):
@@ -181,18 +205,60 @@ def _risk(scene: Scene, view: View) -> None:
                 )
         if tuned(frame):
             good = middle(frame.good_ridge_error)
-            panel.path(_at(frame, stops, good), colour="positive", name="Test, best ridge at each width", width=2)
+            panel.path(_at(frame, stops, good), colour="positive", name="Test, best ridge", width=2)
         panel.path(_at(frame, stops, middle(frame.train_error)), colour="train", name="Training")
         panel.path(_at(frame, stops, middle(frame.test_error)), colour="test", name="Test", width=3.2)
         panel.points(_at(frame, stops, middle(frame.test_error)), colours=["test"], size=3.4)
+        _label(panel, frame, line=0.06 * (high - low), more=words.twice(frame) if view.beside else None)
     else:
         each = "width" if frame.across == "width" else "epoch"
         panel.text(float(left), (low + high) / 2, f"Press Play: {each} by {each}", mark=False)
+    theory = np.isfinite(frame.theory)
+    if theory.any():
+        sides = [theory & (frame.theory_at < frame.threshold), theory & (frame.theory_at > frame.threshold)]
+        panel.lines(
+            [_at(frame, frame.theory_at[s], frame.theory[s]) for s in sides], colour="text", width=1.6, name="Theory"
+        )
     middles = _at(frame, stops, middle(frame.test_error))
     for k, at in enumerate(np.log10(stops)):
         with panel.stop(k):
-            panel.lines([np.array([[at, low], [at, high]])], colour="mark", width=1.2)
+            panel.lines([np.array([[at, low], [at, top]])], colour="mark", width=1.2)
             panel.points(middles[[k]], colours=["mark"], shape="ring", size=9)
+
+
+def _sides(panel: Panel, frame: Any, ends: tuple[float, float], *, y: float, line: float) -> None:
+    """What is narrow and what is wide: on either side of the threshold, as long as there is no curve to see."""
+    if not np.isfinite(frame.threshold) or len(frame.stops):
+        return
+    edge = float(np.log10(frame.threshold))
+    for side, end in zip(("fewer", "more"), ends, strict=True):
+        for row, said in enumerate((f"{side} parameters", "than samples")):
+            panel.text((end + edge) / 2, y - row * line, said, centred=True)
+
+
+def _label(panel: Panel, frame: Any, *, line: float, more: int | None) -> None:
+    """The errors themselves where the curve turns, at its end, and at a place `more`; `line` is the height of a line.
+
+    What lies on the floor has no number but where the peak would be.
+    """
+    found = landmarks(frame)
+    assert found is not None
+    test, training = middle(frame.test_error), middle(frame.train_error)
+    places, under = _at(frame, frame.stops, test).tolist(), _at(frame, frame.stops, training)[:, 1]
+    named = [f"{spelt(error)} at {stop:,}" for error, stop in zip(test.tolist(), frame.stops.tolist(), strict=True)]
+    top = found.peak if found.peak is not None else found.edge
+    if top is not None and top != found.last:
+        x, y = places[top]
+        panel.text(x, y, named[top], mark=False)
+    for place in {found.low, *([] if more is None else [more])} - {0, top, found.last}:
+        x, y = places[place]
+        if test[place] >= FLOOR:
+            above = 0 < y - under[place] < 2 * line  # else it would lie on the training error
+            below = 1.4 if place == more else 1.0  # past the peak the best ridge runs close to it
+            panel.text(x, y + line if above else y - below * line, named[place], centred=True)
+    if test[-1] >= FLOOR:
+        x, y = places[-1]
+        panel.text(x, y, spelt(float(test[-1])), mark=False)
 
 
 def tuned(frame: Any) -> bool:
@@ -200,50 +266,93 @@ def tuned(frame: Any) -> bool:
     return bool(np.any(frame.good_ridge_error))
 
 
-def _digits(scene: Scene, frame: Any, config: Any) -> None:
+def _three(view: View) -> list[tuple[int, str]]:
+    """Three stops to see beside each other, with titles: the lowest before the peak, the peak, and the newest.
+
+    What has not come yet has the stop -1.
+    """
+    found, stops, later = landmarks(view.frame), view.frame.stops, "still to come"
+    named = ("Three moments", "epochs") if view.frame.across == "epochs" else ("Three widths", unit(view.config))
+    if found is None:
+        return [(-1, f"{named[0]}: narrow"), (-1, f"The peak: {later}"), (-1, f"The last: {later}")]
+    top = found.peak if found.peak is not None else found.edge
+    places = [
+        (found.low, named[0]),
+        (top, "The peak" if found.peak is not None else "The threshold"),
+        (found.last, "The last" if len(stops) == len(view.frame.planned) else "The newest"),
+    ]
+    return [(-1, f"{t}: {later}") if k is None else (k, f"{t}: {stops[k]:,} {named[1]}") for k, t in places]
+
+
+def _fit(scene: Scene, view: View, key: str, title: str, *, weight: float = 1.0, only: int | None = None) -> None:
+    """What was fitted: at the stop under the slider, or at the one stop `only` (-1: at none yet)."""
+    frame, config = view.frame, view.config
+    of_kind = {"digits": _digits, "curve": _curve, "coefficients": _coefficients}
+    panel, draw = of_kind[frame.kind](scene, frame, config, key, title, weight)
+    for k in range(len(frame.stops)) if only is None else [only] if only >= 0 else []:
+        with panel.stop(k) if only is None else contextlib.nullcontext():
+            draw(k)
+    if frame.kind == "curve":  # over what was fitted
+        panel.path(frame.truth, colour="text", name="The true curve", head=False, width=1.6)
+        panel.points(frame.train_points, size=5 if config.n <= 200 else 2.2, colours=["train"], name="Training points")
+
+
+Drawn = tuple[Panel, Callable[[int], None]]  # a panel, and what draws a stop into it
+
+
+def _digits(scene: Scene, frame: Any, config: Any, key: str, title: str, weight: float) -> Drawn:
     """Ten test pictures, a row each, and the score that the model gives to each digit."""
     names = [f"{digit:.0f}" for digit in frame.truth]
-    panel = scene.panel("fit", title="Its scores for ten pictures", x=(-1.9, 9.6), y=(9.6, -0.6),
-                        x_names=names, y_names=names, x_label="score for each digit (1 if it is true, else 0)",
-                        y_label="true digit", weight=2)  # fmt: skip
-    for row, picture in enumerate(frame.pictures):
-        panel.heatmap(picture[::-1], extent=(-1.66, -0.92, row + 0.37, row - 0.37), low=0, high=1, palette="sequential")
-    for k, answers in enumerate(frame.answers):
-        with panel.stop(k):
-            panel.heatmap(answers, extent=(0, 9, 0, 9), low=-1, high=1, palette="diverging", discrete=True,
-                          name="Score")  # fmt: skip
-            taken = np.column_stack([answers.argmax(axis=1), np.arange(10)])
-            panel.points(taken, shape="ring", size=9, colours=["mark"], name="Its answer")
+    panel = scene.panel(key, title=title, x=(-1.9, 9.6), y=(9.6, -0.6), x_names=names, y_names=names,
+                        x_label="score for each digit (1 if it is true, else 0)", y_label="true digit",
+                        weight=weight)  # fmt: skip
+    strip = np.pad(frame.pictures[::-1, ::-1], ((0, 0), (1, 2), (0, 0)))  # from below, with a gap between two
+    cells = strip.shape[1]
+    extent = (-1.66, -0.92, 9.5 - 0.5 / cells, -0.5 + 0.5 / cells)
+    panel.heatmap(strip.reshape(-1, strip.shape[2]), extent=extent, low=0, high=1, palette="sequential")
+
+    def draw(k: int) -> None:
+        answers = frame.answers[k]
+        panel.heatmap(answers, extent=(0, 9, 0, 9), low=-1, high=1, palette="diverging", discrete=True,
+                      name="Score")  # fmt: skip
+        taken = np.column_stack([answers.argmax(axis=1), np.arange(10)])
+        panel.points(taken, shape="ring", size=9, colours=["mark"], name="Its answer")
+
+    return panel, draw
 
 
-def _curve(scene: Scene, frame: Any, config: Any) -> None:
+def _curve(scene: Scene, frame: Any, config: Any, key: str, title: str, weight: float) -> Drawn:
     """The functions that were fitted."""
-    panel = scene.panel("fit", title="The fit", x=(-1, 1), y=(-2.6, 2.6), x_label="x",
-                        y_label="y", equal=False, weight=2)  # fmt: skip
+    panel = scene.panel(key, title=title, x=(-1, 1), y=(-2.6, 2.6), x_label="x",
+                        y_label="y", equal=False, weight=weight)  # fmt: skip
     grid = frame.truth[:, 0]
-    for k, fits in enumerate(frame.answers):
-        with panel.stop(k):
-            if len(fits) > 1:
-                others = np.stack([np.broadcast_to(grid, fits[1:].shape), fits[1:]], axis=2)
-                panel.lines(others, colour="neutral", name="Other seeds, with points of their own")
-            panel.path(np.column_stack([grid, fits[0]]), colour="test", name="First seed", head=False, width=3)
-    panel.path(frame.truth, colour="text", name="The true curve", head=False, width=1.6)
-    panel.points(frame.train_points, size=5 if config.n <= 200 else 2.2, colours=["train"], name="Training points")
+
+    def draw(k: int) -> None:
+        fits = frame.answers[k]
+        if len(fits) > 1:
+            others = np.stack([np.broadcast_to(grid, fits[1:].shape), fits[1:]], axis=2)
+            panel.lines(others, colour="neutral", name="Other seeds, with points of their own")
+        panel.path(np.column_stack([grid, fits[0]]), colour="test", name="First seed", head=False, width=3)
+
+    return panel, draw
 
 
-def _coefficients(scene: Scene, frame: Any, config: Any) -> None:
+def _coefficients(scene: Scene, frame: Any, config: Any, key: str, title: str, weight: float) -> Drawn:
     """Learned against true coefficients."""
     reach = float(np.abs(frame.truth).max()) * 1.25
-    panel = scene.panel("fit", title="Learned against true", x=(-reach, reach), y=(-reach, reach),
-                        x_label="true coefficient", y_label="learned, first seed", weight=2)  # fmt: skip
+    panel = scene.panel(key, title=title, x=(-reach, reach), y=(-reach, reach),
+                        x_label="true coefficient", y_label="learned, first seed", weight=weight)  # fmt: skip
     panel.lines([np.array([[-reach, -reach], [reach, reach]])], colour="neutral", name="Learned = true")
-    group, names, colours = np.zeros(len(frame.truth)), [], ["positive"]
+    group, names, colours, named = np.zeros(len(frame.truth)), [], ["positive"], "Inputs in the model"
     if frame.across == "epochs":
         group[max(2, config.n // 2) :] = 1
         names, colours = ["fast", "slow"], ["class_1", "class_2"]
-    for k, learned in enumerate(frame.answers):
-        with panel.stop(k):
-            inside = frame.stops[k] if frame.across == "width" else len(learned)
-            shown = np.unique(np.linspace(0, inside - 1, min(inside, DOTS)).astype(int))
-            panel.points(np.column_stack([frame.truth, learned])[shown], group[shown], names=names, colours=colours,
-                         size=3.6, name="Inputs in the model" if not names else "Inputs, times their size")  # fmt: skip
+        named = "Inputs, fast and slow, times their size"
+
+    def draw(k: int) -> None:
+        inside = frame.stops[k] if frame.across == "width" else len(frame.answers[k])
+        shown = np.unique(np.linspace(0, inside - 1, min(inside, DOTS)).astype(int))
+        panel.points(np.column_stack([frame.truth, frame.answers[k]])[shown], group[shown], names=names,
+                     colours=colours, size=3.6, name=named)  # fmt: skip
+
+    return panel, draw

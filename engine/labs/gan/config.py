@@ -12,11 +12,21 @@ from engine.labs.gan import cost as round_cost
 from engine.nets.optimiser_names import title
 
 EXTENT = (-1.4, 1.4, -1.4, 1.4)  # left, right, bottom, top of what is shown of the plane
+START = 0.8  # where the fake point of the Dirac-GAN begins; the real one is at 0
+WEAK = 0.1  # a fake whose gradient is shorter counts as hardly pushed
 TIMES = {"standard": 1, "large": 4}  # as many neurons as the knobs say
 LOSS_TITLES = {  # of `engine.nets.gan_losses`
     "non_saturating": "Non-saturating", "saturating": "Saturating (minimax)", "least_squares": "Least squares",
     "wasserstein": "Wasserstein",
 }  # fmt: skip
+STAGES = {  # of one round, with their titles in slow motion
+    "real": "Draw real points",
+    "forge": "Forge fakes",
+    "discriminator": "Train the discriminator",
+    "again": "Forge again",
+    "generator": "Train the generator",
+    "together": "Train both at once",
+}
 OPTIMISERS = ("adam", "rmsprop", "momentum", "gradient_descent")
 
 
@@ -122,7 +132,7 @@ class Config(LabConfig):
         )  # fmt: skip
 
     def plan(self) -> tuple[str, ...]:
-        """The stages of one round, names of `STAGES` in frame.py."""
+        """The stages of one round, names of `STAGES`."""
         critic = ("real", "forge", "discriminator") * self.critic_steps
         if self.train == "discriminator":
             return critic

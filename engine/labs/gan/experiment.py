@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.labs.gan.config import Config
+from engine.labs.gan.config import START, WEAK, Config
 from engine.labs.gan.digits import DigitEvaluator
 from engine.labs.gan.frame import TRAIL, Frame, PlaneEvaluator, frame
 from engine.measures.distances import modes_covered as modes_covered  # the page's measure, under the lab's name too
@@ -23,7 +23,6 @@ from engine.nets.stacked import forward
 
 EVERY = 8  # rounds between two measurements of a pair
 BETA2 = 0.9  # of Adam, as Gulrajani et al.
-START = (0.8, 0.0)  # of the fake point in the Dirac-GAN; the real one is at 0
 PIECE = 1024  # points that a network is asked about at a time: more do not fit into a processor's cache
 
 
@@ -53,7 +52,7 @@ class Experiment:
         if config.data == "dirac":  # the fake is the point theta, and D(x) = psi x
             for tensor in (self.G[0].weight, self.D[0].weight):
                 tensor.zero_()
-            self.G[0].bias.copy_(torch.tensor(START))
+            self.G[0].bias.copy_(torch.tensor((START, 0.0)))
             self.trained = {"generator": [self.G[0].bias], "discriminator": [self.D[0].weight]}
         self.directions = [torch.ones_like(layer.bias) for layer in self.D]
         if config.spectral_norm and config.data != "dirac":
@@ -168,12 +167,14 @@ class Experiment:
         with torch.no_grad():
             fake = forward(G, self.fixed_z[pairs])  # (S, M, d)
         pushed, d_fake = push(D, fake, loss)
+        strength = pushed.norm(dim=-1)  # (S, M)
         with torch.no_grad():
             d_real = forward(D, self.evaluator.real.expand(len(fake), -1, -1))
             found = {
                 "discriminator_loss": (loss.real(d_real).mean((1, 2)) + loss.fake(d_fake).mean((1, 2))).tolist(),
                 "generator_loss": loss.generator(d_fake).mean((1, 2)).tolist(),
-                "gradient": pushed.norm(dim=-1).mean(1).tolist(),
+                "gradient": strength.mean(1).tolist(),
+                "unpushed": (strength < WEAK).float().mean(1).tolist(),
             }
             return found | self.evaluator.measures(fake)
 

@@ -13,18 +13,10 @@ from torch import Tensor
 
 from engine.contract.device import generator
 from engine.data import point_clouds
-from engine.labs.gan.config import EXTENT, Config
+from engine.labs.gan.config import EXTENT, STAGES, Config
 from engine.labs.gan.cost import MEASURED
 from engine.measures import distances
 
-STAGES = {
-    "real": "Draw real points",
-    "forge": "Forge fakes",
-    "discriminator": "Train the discriminator",
-    "again": "Forge again",
-    "generator": "Train the generator",
-    "together": "Train both at once",
-}
 COUNTED = (-1.2, 1.2, -1.2, 1.2)  # where points are counted for the Jensen-Shannon divergence
 CELLS, SEED_SIDE, ARROWS, TRAIL = 12, 28, 40, 600
 SIDES = {"standard": 56, "large": 28}  # cells along the surface: a large network is asked at fewer places
@@ -70,11 +62,15 @@ class Frame:
     modes: int  # covered; -1 if the data have none
     modes_total: int
     seed_maps: Array  # (S, H, W): counts of fakes on the plane, row 0 the lowest y; or sixteen digits, row 0 on top
-    seed_modes: tuple[int, ...]
-    seed_energies: tuple[float, ...]
+    seed_covered: NDArray[np.bool_]  # (S, K): which modes each pair covers; (S, 0) without modes, and of digits
+    of_pairs: dict[str, tuple[float, ...]]  # each measure of every pair, as long as S
     shown: int
     trail: Array  # (T, 2): theta and psi of the Dirac-GAN, oldest first
     rounds: int
+
+    @property
+    def digits(self) -> bool:
+        return len(self.classes) > 0
 
 
 def frame(
@@ -91,11 +87,10 @@ def frame(
     plan, slow, mine, side = config.plan(), config.slow_motion, fakes[shown], evaluator.side
     on_grid, on_points = logits[: side * side].cpu(), logits[side * side :].reshape(2, evaluator.measured).cpu()
     say, say_range = verdict(config.loss, on_points)
-    modes = [int(m) if np.isfinite(m) else 0 for m in measures.get("modes", [])]
-    none = mine[:0]
+    covered, none = measures["modes"][shown] if "modes" in measures else -1, mine[:0]
     fields: dict[str, Any] = {
         "centres": np.zeros((0, 2), np.float32), "nearest": array(none), "classes": np.zeros(0, np.float32),
-        **evaluator.fields(fakes, shown=shown),
+        "seed_covered": np.zeros((len(fakes), 0), bool), **evaluator.fields(fakes, shown=shown),
     }  # fmt: skip
     return Frame(
         real=array(evaluator.real[: evaluator.sheet]), fake=array(mine[: evaluator.sheet]),
@@ -106,8 +101,9 @@ def frame(
         batch_real=array(batch_real if slow and batch_real.numel() else none),
         batch_fake=array(batch_fake if slow and batch_fake.numel() else none),
         measures={name: values[shown] for name, values in measures.items()}, floors=evaluator.floors,
-        modes=modes[shown] if modes else -1, seed_modes=tuple(modes), seed_energies=tuple(measures["energy"]),
-        shown=shown, trail=array(trail), rounds=rounds, **fields,
+        modes=int(covered) if np.isfinite(covered) else 0,
+        of_pairs={name: tuple(values) for name, values in measures.items()}, shown=shown, trail=array(trail),
+        rounds=rounds, **fields,
     )  # fmt: skip
 
 
@@ -188,7 +184,9 @@ class PlaneEvaluator:
     def fields(self, fakes: Tensor, *, shown: int) -> dict[str, Any]:
         """What only a frame of points on the plane has, from the fakes (S, MEASURED, 2) of all pairs."""
         centres = torch.zeros(0, 2) if self.centres is None else self.centres
-        return {"centres": array(centres), "modes_total": len(centres), "seed_maps": self._maps(fakes.cpu())}
+        covered = [distances.covered_modes(fake, centres, point_clouds.SIGMA) for fake in fakes.cpu()]
+        return {"centres": array(centres), "modes_total": len(centres), "seed_maps": self._maps(fakes.cpu()),
+                "seed_covered": torch.stack(covered).numpy()}  # fmt: skip
 
     def _maps(self, fakes: Tensor) -> Array:
         """Counts of each pair's fakes on a coarse grid, (S, SEED_SIDE, SEED_SIDE); what lies outside is left out."""

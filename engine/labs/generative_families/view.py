@@ -9,17 +9,21 @@ import numpy as np
 
 from engine.contract.figure import Figure, Picture, Text
 from engine.contract.view import View
+from engine.labs.generative_families import words
 from engine.labs.generative_families.config import EXTENT, TITLES
+from engine.labs.generative_families.words import SHORT
+from engine.labs.generative_families.words import facts as facts
+from engine.labs.generative_families.words import say as say
 from engine.measures.clipped import clipped
 from engine.scene.curves import curves as curves_panel
 from engine.scene.panel import Panel
+from engine.scene.planes import planes
 from engine.scene.scene import Scene
 from engine.scene.text import Cell, Span, text
 
 X, Y = EXTENT[:2], EXTENT[2:]
 COLOURS = {"vae": "class_2", "gan": "class_0", "flow": "class_4", "diffusion": "class_1"}
-SHORT = {"vae": "VAE", "gan": "GAN", "flow": "Flow", "diffusion": "Diffusion"}
-FOLDED = {"vae": "Decoded", "gan": "Folded", "flow": "Bent", "diffusion": "Paths"}
+FOLDED = {"vae": "Codes, decoded", "gan": "Noise, folded", "flow": "Noise, bent", "diffusion": "From noise to samples"}
 LEAST = 10**-2.5  # an energy distance below is drawn here
 LOWEST = -3.0  # nats: a log likelihood below is drawn here, and a map below is of one colour
 GOALS = {
@@ -33,22 +37,20 @@ HEIGHT, OWN, GAP = 270, 230, 12  # pixels of a row of curves, of one of the fami
 
 
 def stage(view: View) -> Scene:
-    """Samples of each family, how noise becomes these, the measures of all, and a table of what each pays."""
+    """Samples of each family, a table of what each pays, how noise becomes samples, and a dot for every seed."""
     frame = view.frame
     count = len(frame.samples)
-    scene = Scene(height=1120 if count > 2 else 800)
-    for place, name in enumerate(frame.samples):
-        if place == 2:  # two and two: four beside each other are too small for a hall
-            scene.row()
-        _samples(scene, frame, name)
-    if count > 1:
-        scene.row(0.65)
-    for name in frame.samples:
-        panel = scene.panel(f"{name}.folded", title=FOLDED[name], x=X, y=Y)
-        panel.lines(frame.lines[name], colour=COLOURS[name], width=0.9)
-    scene.row(0.8)
-    _measures(scene, frame)
+    many = count > 1 or (view.config.seeds > 1 and not view.beside)  # else the table and the curves have it
+    scene = Scene(height=(1500 if count > 2 else 1200) if many else 900)
+    _samples(scene, frame)
     _table(scene, view)
+    scene.row(0.6)
+    _, folded = planes(scene, "folded", title="How noise becomes samples", x=X, y=Y,
+                       parts=[(FOLDED[name], ()) for name in frame.samples])  # fmt: skip
+    for panel, name in zip(folded, frame.samples, strict=True):
+        panel.lines(frame.lines[name], colour=COLOURS[name], width=0.9)
+    if many:
+        _measures(scene, frame)
     return scene
 
 
@@ -107,33 +109,44 @@ def answer(view: View, pick: Mapping[str, Any]) -> None:
 
 
 def _table(scene: Scene, view: View) -> None:
-    """One row a family: what it learns by, if there is room for that, how good it is, and what it costs."""
-    frame, flow = view.frame, view.config.objective == "flow"
+    """One row a family: what it learns by, how good it is, and what it costs; beside another run only what must be."""
+    frame, flow, narrow = view.frame, view.config.objective == "flow", view.beside
     goals = GOALS | ({"diffusion": DIRECTION} if flow else {})
-    many = len(next(iter(frame.measured["energy"].values()))) > 1
+    many = view.config.seeds > 1
     star = " *" if many else ""
     ceiling = f"{frame.ceiling:.2f}" if np.isfinite(frame.ceiling) else "–"
     outside = _percent(frame.stray) if "strays" in frame.measured else "–"
-    rows: list[list[Cell]] = [
-        ["" if view.beside else "what it learns by", f"modes{star}", f"strays{star}", f"energy distance{star}",
-         f"log likelihood{star}", "samples a second", "passes a sample", "multiplications a sample, an update"],
-        [Span("Real points", soft=True), f"{len(frame.centres) or '–'}", outside, f"{frame.floor:.4f}", ceiling, "", "",
-         ""],
-    ]  # fmt: skip
+    likely = "log_likelihood" in frame.measured
+    measures = ["modes", "strays", "energy distance", *(["log likelihood"] if likely else [])]
+    header: list[Cell] = ["" if narrow else "what it learns by", *(f"{measure}{star}" for measure in measures),
+                          "passes a sample"]  # fmt: skip
+    real: list[Cell] = [Span("Real points", soft=True), f"{len(frame.centres) or '–'}", outside, f"{frame.floor:.4f}",
+                        *([ceiling] if likely else []), ""]  # fmt: skip
+    if not narrow:
+        header += ["samples a second", "multiplications a sample, an update"]
+        real += ["", ""]
+    rows: list[list[Cell]] = [header, real]
     for name in frame.samples:
-        told = frame.measured.get("log_likelihood", {})
-        likelihood = f"{np.mean(told[name]):.2f}" if name in told else "none" if name == "gan" else "–"
-        likelihood += " or more" if name == "vae" else ""
-        modes = f"{np.mean(frame.measured['modes'][name]):.3g}" if "modes" in frame.measured else "–"
-        strays = _percent(np.mean(frame.measured["strays"][name])) if "strays" in frame.measured else "–"
-        speed = f"{float(f'{frame.speed[name]:.2g}'):,.0f}" if frame.speed[name] else "–"
-        rows.append([
-            [Span(TITLES[name], bold=True), "" if view.beside else f" {goals[name]}"], modes, strays,
-            f"{np.mean(frame.measured['energy'][name]):.4f}", likelihood, speed, f"{frame.passes[name]}",
-            f"{frame.sample_work[name]:,.0f}, {frame.update_work[name] / 1e6:.1f} million",
-        ])  # fmt: skip
-    text(scene, "table", rows, table=True, header=True)
-    text(scene, "explained", [_explain(view, many=many, flow=flow)])
+        modes, strays = (words.mean(frame, measure, name) for measure in ("modes", "strays"))
+        row: list[Cell] = [
+            [Span(TITLES[name], bold=True), "" if narrow else f" {goals[name]}"],
+            f"{modes:.2g}" if "modes" in frame.measured else "–",
+            _percent(strays) if "strays" in frame.measured else "–",
+            f"{words.mean(frame, 'energy', name):.4f}",
+            *([_likelihood(frame, name)] if likely else []), f"{frame.passes[name]}",
+        ]  # fmt: skip
+        if not narrow:
+            speed = f"{float(f'{frame.speed[name]:.2g}'):,.0f}" if frame.speed[name] else "–"
+            row += [speed, f"{frame.sample_work[name]:,.0f}, {frame.update_work[name] / 1e6:.1f} million"]
+        rows.append(row)
+    text(scene, "table", rows, title="Who pays what", table=True, header=True)
+    text(scene, "explained", [_explain(view, many=many, flow=flow)], title="What the words mean")
+
+
+def _likelihood(frame: Any, name: str) -> str:
+    if name not in frame.measured["log_likelihood"]:
+        return "none" if name == "gan" else "–"
+    return f"{words.mean(frame, 'log_likelihood', name):.2f}" + (" or more" if name == "vae" else "")
 
 
 def _explain(view: View, *, many: bool, flow: bool) -> list[str | Span]:
@@ -144,24 +157,52 @@ def _explain(view: View, *, many: bool, flow: bool) -> list[str | Span]:
     if "strays" in frame.measured:
         said.append("Strays are samples further than 3 σ from every mode. ")
     if "vae" in frame.samples:
-        told = np.mean(frame.measured["kl"]["vae"])
-        said.append(
-            f"A code of the autoencoder tells {told:.2f} nats; the blur that it adds has σ = {frame.blur:.2f}. "
-        )
+        code = f"A code of the autoencoder tells {words.mean(frame, 'kl', 'vae'):.2f} nats; "
+        said += [Span(code, bold=len(frame.samples) == 1), f"the blur that it adds has σ = {frame.blur:.2f}. "]
     if "diffusion" in frame.samples:
+        if view.config.data == "ring":
+            away = f"Diffusion's samples are {words.away(frame):.2f} from the centre on average, the modes 0.80. "
+            said.append(Span(away, bold=len(frame.samples) == 1))
         said.append("Diffusion's likelihood is not computed here. ")
         if not flow and (why := clipped(frame.samples["diffusion"], limit=frame.clip, alpha=frame.alpha)):
             said.append(Span(f"Diffusion: {why} ", bold=True))
-    return [*said, "Equal updates are not equal work: see the last column."]
+    return said if view.beside else [*said, "Equal updates are not equal work: see the last column."]
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
-def _samples(scene: Scene, frame: Any, name: str) -> None:
-    out = int((np.abs(frame.samples[name]) > EXTENT[1]).any(axis=1).sum())
-    panel = scene.panel(name, title=TITLES[name] + (f": {out} outside" if out else ""), x=X, y=Y)
+def _samples(scene: Scene, frame: Any) -> None:
+    """A plane for each family, with how good its samples are and what one of them costs."""
+    _, parts = planes(scene, "samples", title=_headline(frame), x=X, y=Y,
+                      parts=[(TITLES[name], _facts(frame, name)) for name in frame.samples])  # fmt: skip
+    for panel, name in zip(parts, frame.samples, strict=True):
+        _of_family(panel, frame, name)
+
+
+def _headline(frame: Any) -> str:
+    if len(frame.samples) == 1:
+        [name] = frame.samples
+        return f"{TITLES[name]}: real points and its samples"
+    return "The same real points, learned in different ways"
+
+
+def _facts(frame: Any, name: str) -> list[tuple[str, str]]:
+    """What stands beside the plane of a family."""
+    found = []
+    if "modes" in frame.measured:
+        found.append(("modes", f"{words.mean(frame, 'modes', name):.2g} of {len(frame.centres)}"))
+    if "strays" in frame.measured:
+        found.append(("strays", _percent(words.mean(frame, "strays", name))))
+    found.append(("distance", f"{words.mean(frame, 'energy', name):.4f}"))
+    found.append(("passes", f"{frame.passes[name]}"))
+    if out := int((np.abs(frame.samples[name]) > EXTENT[1]).any(axis=1).sum()):
+        found.append(("outside", f"{out}"))
+    return found
+
+
+def _of_family(panel: Panel, frame: Any, name: str) -> None:
     if name == "gan":
         low, high = frame.gan_range
         panel.heatmap(frame.maps[name], extent=EXTENT, low=low, high=high, palette="diverging", name="D(x)")
@@ -173,24 +214,30 @@ def _samples(scene: Scene, frame: Any, name: str) -> None:
 
 
 def _measures(scene: Scene, frame: Any) -> None:
-    """A dot for every seed of every family."""
+    """A dot for every seed of every family; of more than two families two charts a row, or their names would touch."""
     names = list(frame.samples)
+    share = 0.6 if len(names) > 2 else 0.8
+    scene.row(share)
     if "modes" in frame.measured:
         total = len(frame.centres)
-        panel = _strip(scene, "modes", "Modes", names, (-0.04 * total, 1.08 * total), y_label="modes covered")
+        panel = _strip(scene, "modes", "Modes covered", names, (-0.04 * total, 1.08 * total), y_label="modes")
         _dots(panel, frame.measured["modes"], names)
     energy = {name: np.log10(np.clip(of, LEAST, 1)) for name, of in frame.measured["energy"].items()}
-    panel = _strip(scene, "energy", "Energy", names, (-2.5, 0), y_label="energy distance", log=True)
+    panel = _strip(scene, "energy", "Energy distance", names, (-2.5, 0), y_label="distance", log=True)
     _level(panel, np.log10(max(frame.floor, LEAST)), names, "real to real")
     _dots(panel, energy, names)
+    if len(names) > 2 and "strays" in frame.measured:
+        scene.row(share)
     if "strays" in frame.measured:
-        panel = _strip(scene, "strays", "Strays", names, (-0.04, 1.04), y_label="share outside")
+        panel = _strip(scene, "strays", "Strays", names, (-0.04, 1.04), y_label="share")
         _dots(panel, frame.measured["strays"], names)
+    if "log_likelihood" not in frame.measured:
+        return
     top = frame.ceiling if np.isfinite(frame.ceiling) else 1.5
-    panel = _strip(scene, "likelihood", "Likelihood", names, (LOWEST, top + 0.3), y_label="nats a point")
+    panel = _strip(scene, "likelihood", "Log likelihood", names, (LOWEST, top + 0.3), y_label="nats")
     if np.isfinite(frame.ceiling):
         _level(panel, frame.ceiling, names, "true density")
-    told = frame.measured.get("log_likelihood", {})
+    told = frame.measured["log_likelihood"]
     _dots(panel, {name: np.maximum(of, LOWEST) for name, of in told.items()}, names)
     for place, name in enumerate(names):
         if name not in told:
@@ -200,7 +247,7 @@ def _measures(scene: Scene, frame: Any) -> None:
 def _strip(
     scene: Scene, key: str, title: str, names: list[str], y: tuple[float, float], *, y_label: str, log: bool = False
 ) -> Panel:
-    return scene.panel(key, title=title, x=(-0.5, len(names) - 0.5), y=y, x_names=[SHORT[name][:4] for name in names],
+    return scene.panel(key, title=title, x=(-0.5, len(names) - 0.5), y=y, x_names=[SHORT[name] for name in names],
                        y_label=y_label, y_log=log, equal=False, aspect=0.5)  # fmt: skip
 
 

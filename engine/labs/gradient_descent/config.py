@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as LabConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.labs.gradient_descent.surfaces import SURFACES, Surface
+from engine.labs.gradient_descent.surfaces import SURFACES, Surface, find
 from engine.nets.optimiser_names import ELEMENTWISE, NAMES, title
 
 BATCH = {"full": None, "mini-batch": 32, "one sample": 1}
@@ -42,11 +42,11 @@ class Config(LabConfig):
         group="surface", help="The loss, as a landscape over two parameters.",
     )  # fmt: skip
     condition: float = knob(
-        10.0, low=1.0, high=1000.0, log=True, group="surface", when="surface=quadratic",
+        20.0, low=1.0, high=1000.0, log=True, group="surface", when="surface=quadratic", label="Condition L/m",
         help="Largest curvature L divided by the smallest, m = 1: how narrow the ravine is.",
     )  # fmt: skip
     angle: float = knob(
-        0.0, low=0.0, high=90.0, group="surface", when="surface=quadratic",
+        60.0, low=0.0, high=90.0, group="surface", when="surface=quadratic",
         help="Degrees by which the ravine is turned away from the axes. Methods that scale each coordinate notice.",
     )  # fmt: skip
     start_x: float = knob(
@@ -70,12 +70,12 @@ class Config(LabConfig):
         help="How many of the 442 patients each gradient looks at: all, 32, or one.",
     )  # fmt: skip
     optimisers: tuple[str, ...] = knob(
-        ("gradient_descent", "momentum", "rmsprop", "adam"), choices=NAMES, length=(1, len(NAMES)),
+        ("gradient_descent", "momentum"), choices=NAMES, length=(1, len(NAMES)),
         titles=[title(name) for name in NAMES],
         group="optimisers",
         help="Who takes part. Muon is for matrices only: it can run on diabetes, whose weights are a 1×2 matrix.",
     )  # fmt: skip
-    lr_gradient_descent: float = _rate("gradient_descent", 0.05)
+    lr_gradient_descent: float = _rate("gradient_descent", 0.09)
     lr_momentum: float = _rate("momentum", 0.02)
     lr_nesterov: float = _rate("nesterov", 0.02)
     lr_adagrad: float = _rate("adagrad", 0.5)
@@ -116,6 +116,22 @@ class Config(LabConfig):
         help="Large has 4 times as many starts along each side of the grid, 16 times as many in all. It is meant for a "
         "server with a GPU; without one it goes on more slowly.",
     )  # fmt: skip
+
+    def settle(self, turned: str) -> Config:
+        """Another surface brings a start, and a learning rate at which gradient descent does not fly out at once."""
+        if turned != "surface":
+            return self
+        (x, y), rate = self.landscape.start, self.landscape.rate
+        return replace(self, start_x=x, start_y=y, lr_gradient_descent=float(f"{rate:.2g}"))
+
+    @property
+    def landscape(self) -> Surface:
+        return find(self.surface, condition=self.condition, angle=self.angle)
+
+    @property
+    def rail(self) -> float:
+        """How far the learning rate of gradient descent is slid in the picture: twice the edge of the bowl."""
+        return float(f"{(2 if self.surface == 'quadratic' else 4) * self.landscape.rate / 0.9:.2g}")
 
     def check(self) -> None:
         if "muon" in self.optimisers and self.surface != "diabetes":

@@ -86,7 +86,9 @@ class Experiment:
                 group["rho"] = self.config.rho
 
     def update(self, config: Config) -> None:
+        """Take other live knobs.  Who had diverged goes on from its last point if its own learning rate is turned."""
         self.config.require_live(config)
+        self.diverged -= {name for name in self.diverged if f"lr_{name}" in self.config.changed(config)}
         self.config = config
         self._tune()
 

@@ -17,14 +17,14 @@ from torch import Tensor
 
 SEED = 0
 SURFACE = "quadratic"
-CONDITION = 10.0
-ANGLE = 0.0
+CONDITION = 20.0
+ANGLE = 60.0
 START_X = -1.5
 START_Y = 2.0
 NOISE = 0.0
 BATCH = "full"
-OPTIMISERS = ("gradient_descent", "momentum", "rmsprop", "adam")
-LR_GRADIENT_DESCENT = 0.05
+OPTIMISERS = ("gradient_descent", "momentum")
+LR_GRADIENT_DESCENT = 0.09
 LR_MOMENTUM = 0.02
 LR_NESTEROV = 0.02
 LR_ADAGRAD = 0.5

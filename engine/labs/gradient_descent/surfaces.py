@@ -23,7 +23,9 @@ class Surface:
     """A loss f(x, y), the part of the plane worth looking at, and where paths can end.
 
     ``extent`` is (left, right, bottom, top).  ``ends`` are all minima in the extent or, where f falls for ever
-    (``bounded`` is False), a point far down each valley.
+    (``bounded`` is False), a point far down each valley.  ``saddles`` and ``maxima`` are where else the gradient is
+    zero; of Rastrigin's hundreds none is named.  ``start`` is worth beginning from, and ``rate`` a learning rate that
+    gradient descent bears from there and from most of the map.
     """
 
     formula: str
@@ -32,6 +34,10 @@ class Surface:
     ends: tuple[tuple[float, float], ...]
     bounded: bool = True
     log_shade: bool = True  # whether heights spread over so many powers of ten that a map needs their logarithm
+    saddles: tuple[tuple[float, float], ...] = ()
+    maxima: tuple[tuple[float, float], ...] = ()
+    rate: float = 0.05
+    start: tuple[float, float] = (-1.5, 2.0)
 
     def __call__(self, xy: Tensor) -> Tensor:
         return self.value(xy)
@@ -49,7 +55,7 @@ def quadratic(condition: float, angle: float = 0.0) -> Surface:
         u, v = c * x + s * y, c * y - s * x
         return (u**2 + condition * v**2) / 2
 
-    return Surface("(u² + κv²) / 2", value, (-3, 3, -3, 3), ((0.0, 0.0),))
+    return Surface("(u² + κv²) / 2", value, (-3, 3, -3, 3), ((0.0, 0.0),), rate=1.8 / condition)
 
 
 def _rosenbrock(xy: Tensor) -> Tensor:
@@ -115,15 +121,28 @@ _RASTRIGIN_AXIS = tuple(_rastrigin_minimum(k) for k in range(-5, 6))
 
 SURFACES: dict[str, Surface] = {
     "quadratic": quadratic(10.0),
-    "rosenbrock": Surface("(1 − x)² + 100 (y − x²)²", _rosenbrock, (-2, 2, -1, 3), ((1.0, 1.0),)),
+    "rosenbrock": Surface("(1 − x)² + 100 (y − x²)²", _rosenbrock, (-2, 2, -1, 3), ((1.0, 1.0),), rate=0.001),
     "himmelblau": Surface(
         "(x² + y − 11)² + (x + y² − 7)²",
         _himmelblau,
         (-5, 5, -5, 5),
         ((3.0, 2.0), (-2.805118087, 3.131312518), (-3.779310253, -3.283185991), (3.584428340, -1.848126527)),
+        saddles=(
+            (-3.073025751, -0.081353044),
+            (-0.127961347, -1.953714980),
+            (0.086677505, 2.884254701),
+            (3.385154184, 0.073851880),
+        ),
+        maxima=((-0.270844591, -0.923038556),),
+        rate=0.01,
     ),
     "beale": Surface(
-        "(1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²", _beale, (-4.5, 4.5, -4.5, 4.5), ((3.0, 0.5),)
+        "(1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²",
+        _beale,
+        (-4.5, 4.5, -4.5, 4.5),
+        ((3.0, 0.5),),
+        saddles=((0.0, 1.0), (0.100537937, -2.644513585)),
+        rate=0.0005,
     ),
     "monkey_saddle": Surface(
         "x³ − 3xy²",
@@ -132,6 +151,8 @@ SURFACES: dict[str, Surface] = {
         ((-2.0, 0.0), (1.0, math.sqrt(3)), (1.0, -math.sqrt(3))),
         bounded=False,
         log_shade=False,
+        saddles=((0.0, 0.0),),  # of three valleys: its Hessian there is zero
+        start=(1.0, 0.02),
     ),
     "rastrigin": Surface(
         "20 + x² − 10 cos 2πx + y² − 10 cos 2πy",
@@ -139,9 +160,17 @@ SURFACES: dict[str, Surface] = {
         (-5.12, 5.12, -5.12, 5.12),
         tuple((x, y) for x in _RASTRIGIN_AXIS for y in _RASTRIGIN_AXIS),
         log_shade=False,
+        rate=0.002,
     ),
     # The end is the least-squares solution; a test solves for it.
-    "diabetes": Surface("mean of (w₁a + w₂b − c)²", _diabetes, (-3, 3, -3, 3), ((0.285491583, -0.081936140),)),
+    "diabetes": Surface(
+        "mean of (w₁a + w₂b − c)²",
+        _diabetes,
+        (-3, 3, -3, 3),
+        ((0.285491583, -0.081936140),),
+        rate=0.4,
+        start=(-2.4, 0.8),
+    ),
 }
 """Every surface by name; the quadratic here has condition number 10."""
 

@@ -24,12 +24,13 @@ def facts(phases: Any) -> dict[str, float | str]:
     The first steps (0: none) are at a decay of 1 with a share of 0.8 and of 0.6, and, less, at 0.3 with 0.8.
     """
     known, one, less = phases.known, DECAYS.index(1.0), DECAYS.index(0.3)
+    six = int(known[one, SHARES.index(0.6)])
     return {
         "networks": NETWORKS, "by_heart": int((phases.by_heart > 0).sum()), "known": int((known > 0).sum()),
         "known_undecayed": int((known[0] > 0).sum()), "new_undecayed": float(phases.new_accuracy[0].max()),
         "by_heart_most": int((phases.by_heart[-1] > 0).sum()), "train_most": float(phases.train_accuracy[-1].max()),
-        "since_80": int(known[one, -1]), "since_60": int(known[one, SHARES.index(0.6)]),
-        "since_less": int(known[less, -1]),
+        "since_80": int(known[one, -1]), "since_60": six,
+        "since_less": int(known[less, -1]), "until_60": f"until step {six}" if six else "longer than this run",
     }  # fmt: skip
 
 

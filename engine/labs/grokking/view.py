@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.contract.figure import Figure, Formula, Table, Text
 from engine.contract.view import Answer, Turn, View
-from engine.labs.grokking import phase_words
+from engine.labs.grokking import phase_words, words
 from engine.labs.grokking.config import BITS, DECAYS, NETWORKS, OPERATIONS, SHARES
 from engine.scene.curves import curves as curves_panel
 from engine.scene.panel import Panel
@@ -21,6 +21,7 @@ ACCURACIES = {
     "test_accuracy": ("not trained on", "test"), "key_accuracy": ("new, from five frequencies alone", "class_4"),
 }  # fmt: skip
 SHORT = {"a+b": "a + b", "a-b": "a − b", "a*b": "a · b", "a^2+b^2": "a² + b²", "permutations": "a after b"}
+BOTH_WAYS = ("a+b", "a*b", "a^2+b^2")  # the same for (a, b) and (b, a)
 DOTS = 4_000  # where more cells are trained on, they are not dotted: nobody could tell them apart
 TOLD = 6  # elements whose number stands beside their place on the circle
 REACH, EDGE = 1.6, 1.15  # of the two round panels
@@ -35,15 +36,15 @@ def stage(view: View) -> Scene:
     if frame.phases is not None:
         return _stage_of_all(view)
     below = len(frame.shares) > 0
-    scene = Scene(height=880 if below else 500)
-    _table(scene, view)
+    scene = Scene(height=940 if below else 560)
+    _table(scene, view, weight=1.7)
     _accuracies(scene, view)
     if below:
-        scene.row(0.8)
+        scene.row(0.65)
         if view.config.operation == "parity":
             _bits(scene, frame)
             return scene
-        _power(scene, frame)
+        _power(scene, view)
         _circle(scene, frame)
         if not view.beside:
             _neurons(scene, frame)
@@ -51,12 +52,12 @@ def stage(view: View) -> Scene:
 
 
 def _stage_of_all(view: View) -> Scene:
-    """The phase picture and accuracy on log time; below, the network of the chosen cell."""
-    scene = Scene(height=880)
+    """The phase picture and the table of the network of the chosen cell; below, accuracy on log time and its circle."""
+    scene = Scene(height=900)
     _phases(scene, view)
-    _plateaus(scene, view)
-    scene.row(0.8)
     _table(scene, view)
+    scene.row(0.75)
+    _plateaus(scene, view)
     if len(view.frame.shares):
         _circle(scene, view.frame)
     return scene
@@ -74,13 +75,13 @@ def curves(view: View) -> Scene:
         series={"test_loss": ("not trained on", "test"), "train_loss": ("trained on", "train")},
     )  # fmt: skip
     curves_panel(
-        scene, "norm", history=_early(view), log_x=True, title="Size of the weights", y_title="norm of all weights",
+        scene, "norm", history=_early(view), log_x=True, title=words.norm(view), y_title="norm of all weights",
         marker=view.marker, series={"norm": ("norm", "gradient")}, bands=_band("norm"),
     )  # fmt: skip
     if clocks:
         scene.row()
         curves_panel(
-            scene, "measures", history=_early(view), log_x=True, title="Three measures on new cells",
+            scene, "measures", history=_early(view), log_x=True, title=words.measures(view),
             y_title="share right", marker=view.marker, bands=_band("new_accuracy"),
             series={"new_accuracy": ("the network", "positive"), "key_accuracy": ("its key frequencies", "class_4"),
                     "customary_accuracy": ("the same, fitted on all cells", "neutral")},
@@ -141,29 +142,13 @@ def answer(view: View, pick: Mapping[str, Any]) -> Answer:
 
 def say(view: View) -> str:
     """One sentence: what to look at now."""
-    if view.frame.phases is not None:
-        return phase_words.say(view.frame.phases)
-    scores, config = view.frame.scores, view.config
-    train, new, keys = scores["train_accuracy"], scores["new_accuracy"], scores.get("key_accuracy", 0.0)
-    if train < 0.95:
-        if config.model == "sum" and config.operation in ("a-b", "permutations"):
-            return "Summed embeddings give (a, b) and (b, a) one answer, but here they have two."
-        return f"It learns the cells that it is shown: {train:.0%} of them are right."
-    if new > 0.9:
-        return f"It knows: {new:.0%} of the cells are right that it has seen in neither order."
-    if keys > new + 0.2:
-        return f"Of the new cells its key frequencies alone would get {keys:.0%} right; the network gets {new:.0%}."
-    if new > 0.1 and config.operation != "parity":
-        return f"The table fills: {new:.0%} of the new cells are right."
-    return f"It knows what it was shown by heart, and {new:.0%} of the cells that are new in both orders."
+    return words.say(view) if view.frame.phases is None else phase_words.say(view.frame.phases)
 
 
 def facts(view: View) -> dict[str, float | str]:
-    """Numbers that texts may name: the scores of the network shown, and the frequencies that it uses."""
-    frame = view.frame
-    of_all = {} if frame.phases is None else phase_words.facts(frame.phases)
-    keys = ", ".join(map(str, sorted(frame.keys.tolist())))
-    return {**of_all, **frame.scores, "keys": keys, "frequency": frame.frequency}
+    """Numbers that texts may name: of the network shown, and of all in the phase picture."""
+    of_all = {} if view.frame.phases is None else phase_words.facts(view.frame.phases)
+    return words.facts(view) | of_all
 
 
 def _phases(scene: Scene, view: View) -> None:
@@ -174,7 +159,7 @@ def _phases(scene: Scene, view: View) -> None:
     panel = scene.panel(
         "phases", title=f"{by_heart} of {NETWORKS} by heart, {known} know the new pairs", x=(-0.5, width - 0.5),
         y=(-0.5, height - 0.5), x_names=[f"{share:g}" for share in SHARES], y_names=[f"{decay:g}" for decay in DECAYS],
-        x_label="train share (click)", y_label="weight decay", equal=False, pick="plane", aspect=0.9,
+        x_label="train share (click)", y_label="weight decay", equal=False, pick="plane", aspect=0.9, weight=1.4,
     )  # fmt: skip
     panel.heatmap(
         np.where(phases.by_heart > 0, phases.new_accuracy, np.nan), extent=(0, width - 1, 0, height - 1), low=0, high=1,
@@ -184,7 +169,7 @@ def _phases(scene: Scene, view: View) -> None:
         panel.text(float(x), float(y), str(phases.known[y, x]), centred=True)
     y, x = divmod(config.cell, width)
     ring = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]) * 0.46 + [x, y]
-    panel.path(ring, colour="mark", width=3, head=False, name="The network below")
+    panel.path(ring, colour="mark", width=3, head=False, name="The network beside")
 
 
 def _plateaus(scene: Scene, view: View) -> None:
@@ -209,30 +194,37 @@ def _plateaus(scene: Scene, view: View) -> None:
             panel.text(float(steps[np.argmax(curve >= level)]), float(level), f"{share:g}", centred=True)
 
 
-def _table(scene: Scene, view: View) -> None:
+def _table(scene: Scene, view: View, *, weight: float = 1.0) -> None:
+    """A cell for each pair, dark where the answer is right; and large, how many of both kinds of cell are right."""
     frame, config = view.frame, view.config
-    n = len(frame.right)
-    name = SHORT.get(config.operation, f"parity of {config.bits} bits")
+    n, scores = len(frame.right), frame.scores
+    name = SHORT.get(config.operation, f"Parity of {config.bits} bits")
     modulo = f" mod {n}" if "mod" in OPERATIONS[config.operation] else ""
-    scores = frame.scores
     panel = scene.panel(
-        "table", x=(-0.5, n - 0.5), y=(-0.5, n - 0.5), x_label="b", y_label="a",
-        title=f"{name}{modulo}: right on {scores['train_accuracy']:.0%} of the cells shown, "
-        f"{scores['test_accuracy']:.0%} of the others",
+        "table", x=(-0.5, n - 0.5), y=(-0.5, n - 0.5), x_label="b", y_label="a", weight=weight,
+        title=f"{name}{modulo}: will new cells fill?",
     )  # fmt: skip
     panel.heatmap(frame.chance, extent=(0, n - 1, 0, n - 1), low=0, high=1, palette="sequential", discrete=True,
                   name="Probability of the right answer")  # fmt: skip
     a, b = frame.train.nonzero()
     if len(a) <= DOTS:
         panel.points(np.column_stack([b, a]), size=max(0.7, 56 / n), colours=["negative"], name="Trained on")
+    other = ("test_accuracy", "of the cells never shown")
+    if config.operation in BOTH_WAYS:  # (a, b) is right for free where (b, a) was shown
+        other = ("new_accuracy", "of the cells new in both orders")
+    panel.meters([("right of the cells trained on", _share(scores["train_accuracy"]), "negative"),
+                  (f"right {other[1]}", _share(scores[other[0]]), "positive")])  # fmt: skip
+
+
+def _share(value: float) -> float:
+    return float(np.clip(value, 0, 1)) if math.isfinite(value) else math.nan
 
 
 def _accuracies(scene: Scene, view: View) -> None:
     """Against the logarithm of the step: the plateau would fill a linear axis, and memorising be a line at its edge."""
-    seeds = view.config.seeds
     curves_panel(
-        scene, "accuracy", title="Share right" + (f", mean of {seeds} networks" if seeds > 1 else ""), log_x=True,
-        y_title="share right", history=_early(view), marker=view.marker, bands=_band("new_accuracy"),
+        scene, "accuracy", title=words.right(view), log_x=True, rules=words.landmarks(view), y_title="share right",
+        history=_early(view), marker=view.marker, bands=_band("new_accuracy"),
         series={metric: told for metric, told in ACCURACIES.items() if metric in view.curves or not view.curves},
     )  # fmt: skip
 
@@ -264,10 +256,12 @@ def _bars(panel: Panel, places: Any, frame: Any, *, width: float) -> None:
         panel.lines(np.array(chosen, np.float32).reshape(-1, 2, 2), colour=colour, width=width)
 
 
-def _power(scene: Scene, frame: Any) -> None:
-    count = len(frame.shares)
+def _power(scene: Scene, view: View) -> None:
+    count, frame = len(view.frame.shares), view.frame
+    first = words.at(view, "key_share", 1)
+    hold = f"{float(frame.shares[frame.keys - 1].sum()):.0%}" + (f", at first {first:.0%}" if first else "")
     panel = scene.panel(
-        "power", title=f"Five frequencies hold {float(frame.shares[frame.keys - 1].sum()):.0%}", x=(0.2, count + 0.8),
+        "power", title=f"Five frequencies: {hold}", x=(0.2, count + 0.8),
         y=(0, max(0.16, 1.2 * float(frame.shares.max()))), x_label="frequency (click)", equal=False, pick="plane",
         y_label="share of embeddings", aspect=0.6,
     )  # fmt: skip

@@ -18,8 +18,8 @@ ROOM = 12_800  # units times length: with more, others would have to wait for a 
 @dataclass(frozen=True)
 class Config(BaseConfig):
     task: str = knob(
-        "adding", choices=("adding", "copying", "brackets", "text"), group="task",
-        titles=("Add two marked numbers", "Copy after a pause", "Match brackets", "Next character"),
+        "brackets", choices=("brackets", "adding", "copying", "text"), group="task",
+        titles=("Match brackets", "Add two marked numbers", "Copy after a pause", "Next character"),
         help="What is to be learned; each needs something remembered over many steps.",
     )  # fmt: skip
     length: int = knob(50, low=12, high=100, group="task", help="Steps in a sequence.")

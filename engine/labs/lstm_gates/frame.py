@@ -15,7 +15,7 @@ from engine.contract.device import generator
 from engine.labs.lstm_gates import cells, tasks
 from engine.labs.lstm_gates.cells import Reader, gates
 from engine.labs.lstm_gates.config import Config
-from engine.labs.lstm_gates.tasks import Batch, Brackets, NextCharacter, Task
+from engine.labs.lstm_gates.tasks import Adding, Batch, Brackets, NextCharacter, Task
 
 Array = NDArray[Any]
 SUMMED = {"rnn": ("h",), "gru": ("r", "z", "n"), "lstm": ("i", "f", "g", "o")}  # gates in the order of torch's weights
@@ -24,6 +24,7 @@ ALIKE = 6  # similar spans that are shown
 SURROUNDING = 8  # tokens shown on both sides of such a span
 WIDE = 64  # of cells with more numbers in their state
 UNITS = 32  # the first of them are shown, for rows to be told apart
+BOUND = 0.99  # beyond it, tanh is so flat that hardly any gradient gets through
 TOGETHER, FEW = 8, 4  # sequences that all cells read for one frame, the one on show among them; few of wide cells
 
 
@@ -58,12 +59,16 @@ class Frame:
     from_state: Array  # (gates, T, H): U h_{t-1}; for the GRU's n with its own bias, before the reset
     bias: Array  # (gates, H)
     gradient: Array  # (3, T): gradient at the state of each step, relative to that of the last
+    kept: Array  # (3,) mean of the gate that keeps, the LSTM's f or the GRU's z; nan for the tanh RNN
+    saturated: Array  # (3,) share of the numbers in h that are beyond ±`BOUND`
     guess: float  # loss of guessing
     steps_per_update: int
     counter: int = -1  # brackets: the number in the memory that follows the depth most closely
     counts: float = 0.0  # its correlation with the depth
     correlations: Array | None = None  # (H,) of every number in the memory
     depth: Array | None = None  # (T,) brackets open after each step
+    added: Array | None = None  # (T,) adding: the sum of what was marked so far
+    answers: Array | None = None  # (T,) and what the cell on show would answer after each step
     span: tuple[int, int] = (0, 0)  # the brushed steps, from the first to before the second; (0, 0) for none
     alike: tuple[Likeness, ...] = ()
     writes: tuple[str, ...] = ()  # text: what each cell writes
@@ -106,6 +111,8 @@ def frame(*, config: Config, task: Task, readers: Mapping[str, Reader], shown: B
     if isinstance(task, Brackets):
         memory = of_all["c" if kind == "lstm" else "h"]
         found |= _counting(memory[..., :units], task.depth(among), task.depth(x)[0])
+    if isinstance(task, Adding):
+        found |= {"added": array(x[0].prod(-1).cumsum(0)), "answers": array(outputs[:, 0])}
     if isinstance(task, NextCharacter):
         found["labels"], found["logits"] = tuple(task.alphabet.labels()), array(outputs[-1])
         found["writes"] = _writing(readers, task, int(x[0, -1].argmax()), config=config, device=x.device)
@@ -119,8 +126,20 @@ def frame(*, config: Config, task: Task, readers: Mapping[str, Reader], shown: B
         summed=SUMMED[kind], from_input=from_input[..., :units], from_state=from_state[..., :units],
         bias=bias[..., :units],
         gradient=np.stack([_relative(readers[name], task, states[name], held) for name in states]),
+        kept=np.array([_kept(values) for values in states.values()]),
+        saturated=np.array([_saturated(values["h"]) for values in states.values()]),
         guess=task.guess, steps_per_update=steps_per_update, **found,
     )  # fmt: skip
+
+
+def _kept(states: Mapping[str, Tensor]) -> float:
+    """How open the gate stands that keeps the state from step to step, on the average."""
+    return next((float(states[gate].mean()) for gate in ("f", "z") if gate in states), float("nan"))
+
+
+def _saturated(h: Tensor) -> float:
+    """The share of the states `h` that is beyond ±`BOUND`; nan if they are no numbers any more."""
+    return float((h.abs() > BOUND).float().mean()) if bool(h.isfinite().all()) else float("nan")
 
 
 def spanned(start: int, stop: int, length: int) -> tuple[int, int]:
@@ -145,7 +164,7 @@ def _parts(cell: nn.RNNBase, kind: str, x: Tensor, before: Tensor) -> tuple[Arra
 def _relative(reader: Reader, task: Task, states: dict[str, Tensor], held: Batch) -> Array:
     """How much of the gradient of the last answer's loss reaches each step, as a share of what the last step gets.
 
-    Lengths are root mean squares over the sequences `held`, (T,).
+    Lengths are root mean squares over the sequences `held`, (T,); nan if they are no numbers any more.
     """
     out = reader.readout(states["h"][:, -1])  # (N, K)
     y = held.y[:, -1]
@@ -153,9 +172,13 @@ def _relative(reader: Reader, task: Task, states: dict[str, Tensor], held: Batch
         d_out = 2 * (out - y[:, None])
     else:
         d_out = out.softmax(-1) - torch.nn.functional.one_hot(y, task.outputs)
-    lengths = cells.state_gradients(reader.cell, states, d_out @ reader.readout.weight)  # (N, T)
-    rms = array(lengths.double().square().mean(0).sqrt())
-    return np.maximum(rms / max(float(rms[-1]), 1e-300), 1e-12)
+    d = d_out @ reader.readout.weight
+    largest = d.abs().max().clamp(min=1e-30)  # only shares count: an exploded gradient need not overflow
+    rms = array(cells.state_gradients(reader.cell, states, d / largest).double().square().mean(0).sqrt())
+    if not (np.isfinite(rms).all() and rms[-1] > 0):
+        return np.full(len(rms), np.nan)
+    shares: Array = np.maximum(rms / rms[-1], 1e-12)
+    return shares
 
 
 def _counting(memory: Tensor, depths: Tensor, depth: Tensor) -> dict[str, Any]:

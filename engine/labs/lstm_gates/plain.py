@@ -1,17 +1,19 @@
-"""How does a network remember?  Three recurrent cells, written out, learn to add two marked numbers of a sequence.
+"""How does a network remember?  Three recurrent cells, written out, learn whether a bracket is open, or to add.
 
 Run it: it trains and draws.  The constants are the knobs of the lab.
-Does not know: task, text_key, temperature, size.
+Does not know: task=copying|text, text_key, temperature, size.
 """
 
 import hashlib
-import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 SEED = 0
+TASK = "brackets"  # or "adding"
 LENGTH = 50
 HIDDEN = 32
 FORGET_BIAS = 1.0
@@ -21,7 +23,6 @@ LEARNING_RATE = 0.02
 CLIP = 1.0  # 0 cuts nothing
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}  # how many layers each cell has side by side
-NAMES = {"rnn": "tanh RNN", "gru": "GRU", "lstm": "LSTM"}
 
 
 def generator(seed: int, stream: str) -> torch.Generator:
@@ -30,16 +31,32 @@ def generator(seed: int, stream: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
-def sequences(count: int, dice: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Numbers of which two are marked, one in each half: (N, T, 2), and the sum of those two, (N,)."""
+def adding(count: int, dice: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Numbers of which two are marked, one in each half: (N, T, 2), and the sum of the marked so far, (N, T)."""
     value, mark, rows = torch.rand(count, LENGTH, generator=dice), torch.zeros(count, LENGTH), torch.arange(count)
     mark[rows, torch.randint(0, LENGTH // 2, (count,), generator=dice)] = 1
     mark[rows, torch.randint(LENGTH // 2, LENGTH, (count,), generator=dice)] = 1
-    return torch.stack([value, mark], dim=-1), (value * mark).sum(1)
+    return torch.stack([value, mark], dim=-1), (value * mark).cumsum(1)
+
+
+def brackets(count: int, dice: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Sequences of "(", ")" and "·", each as a one among zeros, (N, T, 3), and how many are open after each, (N, T)."""
+    depth, seen, depths = torch.zeros(count, dtype=torch.int64), [], []
+    for p in torch.rand(count, LENGTH, generator=dice).unbind(1):
+        token = torch.where(p < 0.4, 0, torch.where(p < 0.8, 1, 2))
+        token = torch.where((token == 1) & (depth == 0), 2, token)  # there is nothing to close
+        token = torch.where((token == 0) & (depth == 8), 1, token)  # no deeper
+        depth = depth + (token == 0).long() - (token == 1).long()
+        seen.append(token)
+        depths.append(depth)
+    return F.one_hot(torch.stack(seen, 1), 3).float(), torch.stack(depths, 1)
+
+
+sequences, INPUTS, OUTPUTS = {"brackets": (brackets, 3, 2), "adding": (adding, 2, 1)}[TASK]
 
 
 class Cell(nn.Module):
-    """A recurrent cell of one kind, and a linear readout of its last state."""
+    """A recurrent cell of one kind, and a linear readout of each state."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -48,10 +65,10 @@ class Cell(nn.Module):
         def even(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.empty(shape).uniform_(-(HIDDEN**-0.5), HIDDEN**-0.5, generator=dice))
 
-        self.W, self.U, self.b, self.b_ = even(rows, 2), even(rows, HIDDEN), even(rows), even(rows)
-        self.readout, self.readout_b = even(1, HIDDEN), even(1)
+        self.W, self.U, self.b, self.b_ = even(rows, INPUTS), even(rows, HIDDEN), even(rows), even(rows)
+        self.readout, self.readout_b = even(OUTPUTS, HIDDEN), even(OUTPUTS)
         with torch.no_grad():
-            self.W.mul_(HIDDEN**0.5)  # from -1 to 1: a single mark is to be heard
+            self.W.mul_(HIDDEN**0.5)  # from -1 to 1: a single one is to be heard
             self.U.mul_(RECURRENT_SCALE)
             if kind == "lstm":  # its second gate is the forget gate
                 self.b[HIDDEN : 2 * HIDDEN], self.b_[HIDDEN : 2 * HIDDEN] = FORGET_BIAS, 0.0
@@ -81,8 +98,8 @@ class Cell(nn.Module):
         return steps
 
     def answer(self, h: Tensor) -> Tensor:
-        """States (N, H) -> sums (N,)."""
-        return (h @ self.readout.T + self.readout_b)[:, 0]
+        """States (…, H) -> logits (…, 2) of closed and open, or a sum (…, 1)."""
+        return h @ self.readout.T + self.readout_b
 
 
 cells = {kind: Cell(kind) for kind in GATES}
@@ -96,12 +113,17 @@ def train(steps: int) -> Iterator[dict[str, float]]:
     lengths: dict[str, float] = {}  # of the last gradient
     turns = 1 if LENGTH <= 60 and HIDDEN <= 32 else 3
     for step in range(steps):
-        x, y = sequences(32 if turns == 1 else 16, generator(SEED, f"batch/{step // turns}"))
+        x, wanted = sequences(32 if turns == 1 else 16, generator(SEED, f"batch/{step // turns}"))
         for kind in list(cells) if turns == 1 else [list(cells)[step % 3]]:
-            loss = (cells[kind].answer(cells[kind].states(x)[-1]["h"]) - y).square().mean()
+            answers = cells[kind].answer(
+                torch.stack([step["h"] for step in cells[kind].states(x)], 1)
+            )  # (N, T, outputs)
+            loss = (answers[:, -1, 0] - wanted[:, -1]).square().mean()
+            if TASK == "brackets":  # asked at each step: is any open?
+                loss = F.cross_entropy(answers.flatten(0, 1), (wanted > 0).long().flatten())
             optimisers[kind].zero_grad()
             torch.autograd.backward(loss)
-            lengths[kind] = float(nn.utils.clip_grad_norm_(cells[kind].parameters(), CLIP or math.inf))
+            lengths[kind] = float(nn.utils.clip_grad_norm_(cells[kind].parameters(), CLIP or float("inf")))
             optimisers[kind].step()
             losses[kind].append(loss.item())
         means = {f"loss_{kind}": sum(last[-16:]) / len(last[-16:]) for kind, last in losses.items() if last}
@@ -111,31 +133,18 @@ def train(steps: int) -> Iterator[dict[str, float]]:
 if __name__ == "__main__":
     import matplotlib.pyplot as plt
 
-    history = list(train(350))
-    print({name: round(value, 3) for name, value in history[-1].items()})
-    figure, (losses, gradients) = plt.subplots(1, 2, figsize=(12, 4), layout="constrained")
-    x, y = sequences(16, generator(SEED, "shown"))
+    history = list(train(200))
+    figure, (losses, memories) = plt.subplots(2, 1, figsize=(10, 8), layout="constrained")
+    x, wanted = sequences(16, generator(SEED, "shown"))
+    memories.step(range(1, LENGTH + 1), wanted[0], where="mid", color="grey", label="what is to be remembered")
     for kind, cell in cells.items():
-        losses.plot([metrics[f"loss_{kind}"] for metrics in history[2:]], label=NAMES[kind])
-        states = [step["h"] for step in cell.states(x)]
-        felt = torch.autograd.grad((cell.answer(states[-1]) - y).square().mean(), states)
-        gradients.semilogy(range(1, LENGTH + 1), [float(d.norm(dim=1).mean()) for d in felt], label=NAMES[kind])
-    losses.axhline(1 / 6, color="grey", linestyle=":", label="guessing")
-    losses.set(title="Loss, mean of the last 16 updates", xlabel="step", ylabel="squared error")
-    gradients.set(title="How much of the gradient gets back", xlabel="step of the sequence", ylabel="length of dL/dh")
-    losses.legend()
-    gradients.legend()
-    seen = cells["lstm"].states(x[:1])
-    marked = [int(place) + 1 for place in x[0, :, 1].nonzero()]
-    figure, axes = plt.subplots(4, 1, figsize=(10, 9), layout="constrained", sharex=True)
-    figure.suptitle(f"The LSTM on a sequence whose numbers {marked[0]} and {marked[1]} are marked")
-    parts = {"i": "Input gate", "f": "Forget gate", "o": "Output gate", "c": "Cell"}
-    for axis, name in zip(axes, parts, strict=True):
-        what = torch.cat([step[name] for step in seen]).detach().T  # (H, T)
-        low, palette = (-1, "RdBu_r") if name == "c" else (0, "Blues")
-        place = (0.5, LENGTH + 0.5, HIDDEN + 0.5, 0.5)
-        picture = axis.imshow(what, extent=place, aspect="auto", cmap=palette, vmin=low, vmax=1)
-        figure.colorbar(picture, label="value" if name == "c" else "0 closed, 1 open")
-        axis.set(title=parts[name], ylabel="unit")
-    axes[-1].set(xlabel="step of the sequence")
+        losses.semilogy([metrics[f"loss_{kind}"] for metrics in history], label=kind.upper())
+        memory = torch.stack([step.get("c", step["h"]) for step in cell.states(x)], 1).detach()  # (N, T, H)
+        r = torch.corrcoef(torch.cat([memory.flatten(0, 1).T, wanted.flatten()[None].float()]))[-1, :-1]
+        best = int(r.abs().nan_to_num().argmax())
+        a, b = np.polyfit(memory[0, :, best], wanted[0], 1)  # to the same scale
+        memories.plot(range(1, LENGTH + 1), a * memory[0, :, best] + b, label=f"{kind.upper()}, r = {r[best]:.2f}")
+    losses.set(title="Loss, mean of the last 16 updates", xlabel="step", ylabel="loss")
+    memories.set(title="The number of each memory that follows it best", xlabel="step of the sequence")
+    figure.legend(loc="outside lower center", ncols=4)
     plt.show()

@@ -8,28 +8,60 @@ from typing import Any
 import numpy as np
 
 from engine.contract.figure import FULL, LEFT, RIGHT, Figure, Text
-from engine.contract.view import Turn, View
+from engine.contract.view import Curves, Turn, View
 from engine.figures.bars import bars
 from engine.figures.histograms import histograms
+from engine.labs.lstm_gates import words
 from engine.labs.lstm_gates.config import TITLES
+from engine.labs.lstm_gates.words import LEARNED, STEEP, explosive, facts, numbers_shown, say
 from engine.scene.cell import recurrent_cell
 from engine.scene.curves import curves as curves_panel
 from engine.scene.sampler import next_token
 from engine.scene.scene import Scene
-from engine.scene.text import Span, text
+from engine.scene.text import Cell, Span, text
+
+__all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
 COLOURS = {"rnn": "class_0", "gru": "class_2", "lstm": "class_1"}
 MEASURE = {"adding": "squared error", "copying": "cross-entropy", "brackets": "cross-entropy", "text": "cross-entropy"}
-FLOOR = -8  # decimal logarithm of the smallest gradient that is drawn
+FLOOR, CEILING, HIGH = -8, 1, 6  # decimal logarithms of what is drawn of the gradient; high where it may explode
+WRITTEN = {"(": ("positive", "added at ("), ")": ("negative", "at )"), "·": ("neutral", "at ·")}
+POINTS = 300  # of a curve on stage
+FIRST, SECOND = 420, 420  # pixels: how tall the rows of the stage are
+ASPECT = 0.62  # of a panel, where they stand below each other
 
 
 def stage(view: View) -> Scene:
-    """The cell at work; below it how much of the gradient goes back, and what the task has to show.
+    """What the memory holds of one sequence, beside how it does so or how much of the gradient goes back.
 
-    In words below: what the cells write, and where the state runs as over a brushed span.
+    Below: what else the task has to show, the numbers of the three cells, and the cell at work; in words, what the
+    cells write, and where the state runs as over a brushed span.
     """
     frame = view.frame
-    scene = Scene(height=840)
+    scene = Scene(height=FIRST + 2 * SECOND)
+    if frame.logits is not None:
+        next_token(scene, "next", title="What comes next, after the last character", logits=frame.logits,
+                   labels=frame.labels, note="A drawn character is added to the text it reads.")  # fmt: skip
+        _gradient(scene, view)
+    elif frame.depth is not None:
+        _memory(scene, view, frame.depth, "open brackets")
+        (_gates if frame.cell != "rnn" else _gradient)(scene, view)
+        scene.row(SECOND / FIRST)
+        _learning(scene, view)
+        if frame.cell != "rnn":
+            _gradient(scene, view)
+    else:
+        if frame.added is not None:
+            _memory(scene, view, frame.added, "sum of the marked numbers")
+        else:
+            _copied(scene, view)
+        _gradient(scene, view)
+        scene.row(SECOND / FIRST)
+        _learning(scene, view)
+        if frame.added is not None and explosive(view.config):
+            _lengths(scene, view)
+    _numbers(scene, view)
+    scene.row(SECOND / FIRST)
     part = f": {numbers_shown(frame)}" if numbers_shown(frame) else ""
     recurrent_cell(
         scene, "cell", title=f"One {TITLES[frame.cell]} at work, step by step{part}", cell=frame.cell,
@@ -38,19 +70,10 @@ def stage(view: View) -> Scene:
         span=frame.span, unit=max(frame.counter, 0), units=frame.units, weight=1,
         note="Point at a step, click to hold it. Drag over the line “reads” to find where the state runs alike.",
     )  # fmt: skip
-    scene.row()
-    _gradient(scene, frame)
-    if frame.logits is not None:
-        next_token(scene, "next", title="What comes next, after the last character", logits=frame.logits,
-                   labels=frame.labels, note="A drawn character is added to the text it reads.")  # fmt: skip
-    elif frame.depth is not None:
-        _depth(scene, frame)
-    else:
-        _learning(scene, view)
     if frame.writes:
         written = zip(frame.cells, frame.writes, strict=False)
         text(scene, "writes", [[f"{TITLES[kind]} writes", Span(said, mono=True)] for kind, said in written],
-             table=True, left=2)  # fmt: skip
+             title="What each writes", table=True, left=2)  # fmt: skip
     _alike(scene, frame)
     return scene
 
@@ -123,12 +146,6 @@ def _typed(label: str) -> str:
     return {"␣": " ", "⏎": "\n", "⇥": "\t"}.get(label, label)
 
 
-def numbers_shown(frame: Any) -> str:
-    """Which numbers of the state are shown, if these are not all."""
-    count = frame.gates["h"].shape[1]
-    return f"first {count} of {frame.units} numbers" if count < frame.units else ""
-
-
 def _alike(scene: Scene, frame: Any) -> None:
     """Where the state runs as over the brushed span: an answer, which comes at once."""
     start, stop = frame.span
@@ -150,41 +167,163 @@ def _alike(scene: Scene, frame: Any) -> None:
     text(scene, "alike", rows, table=True, left=3, hold=0)
 
 
-def _gradient(scene: Scene, frame: Any) -> None:
+def _numbers(scene: Scene, view: View) -> None:
+    """The table of the three cells: what texts say of them stands here."""
+    head, *told = words.table(view, lengths=explosive(view.config))
+    rows: list[list[Cell]] = [[Span(name, bold=True) for name in head]]
+    rows += [[Span(about, soft=True), *values] for about, *values in told]
+    text(scene, "numbers", rows, table=True)
+
+
+def _gradient(scene: Scene, view: View) -> None:
+    frame = view.frame
     steps = np.arange(1, frame.gradient.shape[1] + 1)
-    panel = scene.panel("gradient", title="How much of the gradient reaches each earlier step", equal=False, y_log=True,
-                        x=(1, len(steps)), y=(FLOOR, 1), x_label="step of the sequence",
-                        y_label="gradient, last step = 1")  # fmt: skip
+    grown = view.config.recurrent_scale > STEEP or np.nan_to_num(frame.gradient).max() > 10**CEILING
+    panel = scene.panel("gradient", title=words.gradient_title(view), equal=False, y_log=True,
+                        x=(1, len(steps)), y=(FLOOR, HIGH if grown else CEILING), x_label="step of the sequence",
+                        y_label="gradient, last step = 1", aspect=ASPECT)  # fmt: skip
     for kind, reaches in zip(frame.cells, frame.gradient, strict=True):
         panel.path(np.column_stack([steps, np.maximum(np.log10(reaches), FLOOR)]), colour=COLOURS[kind],
                    name=TITLES[kind], width=4 if kind == frame.cell else 2.5, head=False)  # fmt: skip
 
 
 def _learning(scene: Scene, view: View) -> None:
-    """The loss so far, where it can be seen beside the machine."""
-    curves, guess = view.curves, view.frame.guess
+    """The loss so far, on a logarithmic axis as high as it needs: one that explodes may not leave it."""
+    guess = view.frame.guess
+    _so_far(scene, view, "loss", title="Loss on sequences it has not seen", y_label=MEASURE[view.config.task],
+            room=(guess * LEARNED / 2, guess * 4),
+            levels={"guessing": (guess, "neutral"), "a tenth of it": (LEARNED * guess, "text")})  # fmt: skip
+
+
+def _lengths(scene: Scene, view: View) -> None:
+    """How long the gradient was at each step, and where it is cut."""
+    clip = view.config.clip
+    title = "Length of the gradient" + (", before it is cut" if clip else ", used as it is")
+    _so_far(scene, view, "gradient", title=title, y_label="length", room=(0.01, 100),
+            levels={"cut to this": (clip, "neutral")} if clip else {})  # fmt: skip
+
+
+def _so_far(
+    scene: Scene,
+    view: View,
+    metric: str,
+    *,
+    title: str,
+    y_label: str,
+    room: tuple[float, float],
+    levels: Mapping[str, tuple[float, str]],
+) -> None:
+    """A metric of the three cells on a logarithmic axis, which shows `room` at least.
+
+    `levels` are lines to compare with, by name, each with its colour.
+    """
     last = max(view.last_step, 10)
-    top = 1.6 * guess
-    panel = scene.panel("loss", title="Loss on sequences it has not seen", equal=False, x=(0, last), y=(0, top),
-                        x_label="training step", y_label=MEASURE[view.config.task])  # fmt: skip
-    panel.path([[0, guess], [last, guess]], colour="neutral", name="guessing", width=1.5, head=False)
-    for kind in COLOURS:
-        if f"loss_{kind}" in curves:
-            steps, values = curves[f"loss_{kind}"]
-            kept = np.unique(np.linspace(0, len(steps) - 1, 300).astype(int))
-            panel.path(np.column_stack([steps[kept], np.clip(values[kept], 0, top)]), colour=COLOURS[kind],
-                       name=TITLES[kind])  # fmt: skip
+    lines = {kind: _line(view.curves, f"{metric}_{kind}") for kind in COLOURS}
+    every = np.concatenate([np.log10(room), *(line[:, 1] for line in lines.values())])
+    panel = scene.panel(
+        {"gradient": "length"}.get(metric, metric), title=title, equal=False, x=(0, 1.03 * last),
+        y_log=True, y=(float(np.nanmin(every)) - 0.1, float(np.nanmax(every)) + 0.2), x_label="training step",
+        y_label=y_label, aspect=ASPECT,
+    )  # fmt: skip
+    for name, (level, colour) in levels.items():
+        panel.path([[0, np.log10(level)], [last, np.log10(level)]], colour=colour, name=name, width=1.2, head=False)
+    for kind, line in lines.items():
+        panel.path(line, colour=COLOURS[kind], name=TITLES[kind])
 
 
-def _depth(scene: Scene, frame: Any) -> None:
-    """How many brackets are open, and the number in the memory that follows it best, brought to the same scale."""
-    steps, depth = np.arange(1, len(frame.depth) + 1), frame.depth
-    memory = frame.gates["c" if frame.cell == "lstm" else "h"][:, frame.counter]
-    slope, offset = np.polyfit(memory, depth, 1) if np.ptp(memory) > 1e-6 else (0.0, float(depth.mean()))
-    symbol = "c" if frame.cell == "lstm" else "h"
-    title = f"Number {frame.counter + 1} of {symbol}: correlation {frame.counts:+.2f} with the open brackets"
-    panel = scene.panel("depth", title=title, equal=False, x=(1, len(steps)), y=(-1, max(float(depth.max()), 4) + 1),
-                        x_label="step of the sequence", y_label="brackets open")  # fmt: skip
-    panel.path(np.column_stack([steps, depth]), colour="neutral", name="open brackets", width=2.5, head=False)
-    panel.path(np.column_stack([steps, slope * memory + offset]), colour=COLOURS[frame.cell],
-               name=f"number {frame.counter + 1}, scaled", width=3, head=False)  # fmt: skip
+def _line(curves: Curves, name: str) -> np.ndarray:
+    """A curve as steps and decimal logarithms (T, 2), at most `POINTS` of them; a gap where there is no number."""
+    if name not in curves:
+        return np.zeros((0, 2))
+    steps, values = (np.asarray(each, dtype=np.float64) for each in curves[name])
+    kept = np.unique(np.linspace(0, len(steps) - 1, min(POINTS, len(steps))).round().astype(int))
+    steps, values = steps[kept], values[kept]
+    there = np.isfinite(values) & (values > 0)
+    return np.column_stack([steps, np.log10(np.where(there, values, 1), where=there, out=np.full(len(steps), np.nan))])
+
+
+def _memory(scene: Scene, view: View, wanted: Any, name: str) -> None:
+    """What is to be remembered, over the text that is read, and what the memory of one cell makes of it.
+
+    Of brackets: the number that follows them best, brought to the same scale, and where the cell's answer is wrong.
+    """
+    frame = view.frame
+    steps, brackets = np.arange(1, len(wanted) + 1), frame.depth is not None
+    top = max(float(wanted.max()), 4 if brackets else 1.5) * 1.15
+    panel = scene.panel(
+        "memory", title=words.memory_title(view), equal=False, x=(0.2, len(steps) + 0.8), y=(-0.18 * top, top),
+        x_label="step of the sequence", y_label="brackets open" if brackets else "sum", aspect=0.85, weight=1.3,
+    )  # fmt: skip
+    edges = np.repeat(np.arange(0.5, len(steps) + 1), 2)[1:-1]
+    panel.band(edges, np.zeros(len(edges)), np.repeat(wanted, 2), colour="neutral")
+    panel.path(np.column_stack([edges, np.repeat(wanted, 2)]), colour="neutral", name=name, width=2, head=False)
+    if brackets:
+        panel.letters(steps, -0.09 * top, frame.tokens)
+    for step, token in zip(steps, frame.tokens, strict=True):
+        if "✓" in token:
+            panel.text(float(step), -0.09 * top, token, centred=True)
+    found, called = frame.answers, f"{TITLES[frame.cell]}'s answer"
+    if brackets:
+        memory = frame.gates["c" if frame.cell == "lstm" else "h"][:, frame.counter]
+        slope, offset = np.polyfit(memory, wanted, 1) if np.ptp(memory) > 1e-6 else (0.0, float(wanted.mean()))
+        found, called = slope * memory + offset, words.number_called(frame)
+        wrong = steps[words.wrong(frame)]
+        panel.points(np.column_stack([wrong, np.full(len(wrong), -0.04 * top)]), size=4, shape="cross",
+                     colours=["gradient"], name="wrong answer to “is any open?”")  # fmt: skip
+    panel.path(np.column_stack([steps, found]), colour=COLOURS[frame.cell], width=3.5, head=False, name=called)
+    _cells(panel, frame)
+
+
+def _copied(scene: Scene, view: View) -> None:
+    """The letters that come in, and what the cell answers when it is asked; the pause between takes one column."""
+    frame = view.frame
+    length, asked = len(frame.tokens), len(frame.tokens) - frame.asked
+    last = np.arange(length - asked, length)  # steps, from 0
+    columns = [*range(asked), None, *last.tolist()]
+    panel = scene.panel(
+        "memory", title=words.memory_title(view), equal=False, x=(-0.6, len(columns) - 0.4), y=(-0.6, 2.5),
+        x_label=f"step of the sequence (…: a pause of {length - 2 * asked} steps)", y_label="letters", aspect=0.85,
+        x_names=["…" if step is None else str(step + 1) for step in columns], y_names=["right", "says", "reads"],
+        weight=1.3,
+    )  # fmt: skip
+    for place, step in enumerate(columns):
+        panel.text(place, 2.0, "…" if step is None else frame.tokens[step], centred=True)
+        if step is not None and step >= length - asked:
+            panel.text(place, 1.0, frame.said[step], centred=True)
+            panel.text(place, 0.0, frame.wanted[step], centred=True)
+    wrong = words.wrong(frame)[last]
+    for shown, shape, colour, name in ((~wrong, "ring", "positive", "right"), (wrong, "cross", "gradient", "wrong")):
+        at = asked + 1 + np.flatnonzero(shown)
+        panel.points(np.column_stack([at, np.full(len(at), 0.5)]), size=5, shape=shape, colours=[colour],
+                     name=f"{name} answer")  # fmt: skip
+    _cells(panel, frame)
+
+
+def _cells(panel: Any, frame: Any) -> None:
+    """Whose work is shown."""
+    panel.buttons([(title, {"cell": kind}) for kind, title in TITLES.items()], label="Cell shown",
+                  chosen=list(TITLES).index(frame.cell))  # fmt: skip
+
+
+def _gates(scene: Scene, view: View) -> None:
+    """How that number comes about: the share of it that is kept at each step, and what is written."""
+    frame = view.frame
+    found = words.kept_and_written(frame)
+    assert found is not None
+    kept, written = found
+    steps = np.arange(1, len(kept) + 1)
+    panel = scene.panel("gates", title=words.gates_title(view), equal=False, x=(0.2, len(steps) + 0.8), y=(-1.1, 1.1),
+                        x_label="step of the sequence", y_label="share kept, and added", aspect=0.7)  # fmt: skip
+    panel.path([[0, 0], [len(steps) + 1, 0]], colour="neutral", width=1, head=False)
+    gate = "f" if frame.cell == "lstm" else "z"
+    panel.path(
+        np.column_stack([steps, kept]),
+        colour="text",
+        width=2.5,
+        head=False,
+        name=f"kept (gate {gate}: 1 all, 0 nothing)",
+    )
+    for token, (colour, name) in WRITTEN.items():
+        sticks = [[[step, 0], [step, written[step - 1]]] for step in steps if frame.tokens[step - 1] == token]
+        if sticks:
+            panel.lines(sticks, colour=colour, width=4, name=name)

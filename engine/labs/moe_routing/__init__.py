@@ -1,4 +1,4 @@
-"""Who learns what?
+"""How do experts share the work?
 
 A router sends each token to a few of many experts, and all of them learn together.  Watch the plane being divided among
 the experts while the routing forms, some experts starve, and what it takes to keep all of them at work.  Two dense

@@ -25,14 +25,14 @@ class Config(LabConfig):
         4, low=2, high=8, group="tokens", when="data=clusters|skewed", help="Each has a rule of its own to be learned."
     )
     common: float = knob(
-        0.0, low=0.0, high=1.0, group="tokens", when="data=clusters|skewed", label="Common part",
+        0.5, low=0.0, high=1.0, group="tokens", when="data=clusters|skewed", label="Common part",
         help="Share of what is to be learned that is the same in all clusters.",
     )  # fmt: skip
     text_key: str = knob("", length=(0, 20), group="tokens", when="data=text", help="A text of your own on the shelf.")
     experts: int = knob(4, low=1, high=64, group="experts", help="Among how many experts the router chooses.")
     top_k: int = knob(1, low=1, high=8, group="experts", label="Top-k", help="Experts that each token is sent to.")
     width: int = knob(
-        0, low=0, high=64, group="experts", label="Expert width",
+        16, low=0, high=64, group="experts", label="Expert width",
         help="Hidden neurons (GELU) of an expert; with 0 it is a linear map.",
     )  # fmt: skip
     size: str = knob(
@@ -42,7 +42,7 @@ class Config(LabConfig):
     )  # fmt: skip
     shared: int = knob(0, low=0, high=4, group="experts", label="Shared experts", help="Experts for every token.")
     balance_loss: float = knob(
-        0.3, low=0.0, high=10.0, log=True, live=True, group="balance", label="Balancing loss α",
+        1.0, low=0.0, high=10.0, log=True, live=True, group="balance", label="Balancing loss α",
         help="Weight of the loss that is lowest when all experts get the same number of tokens.",
     )  # fmt: skip
     bias_rate: float = knob(
@@ -51,8 +51,14 @@ class Config(LabConfig):
         "one with too few tokens rises.",
     )  # fmt: skip
     noise: float = knob(
-        0.0, low=0.0, high=3.0, live=True, group="balance", label="Router noise",
+        0.8, low=0.0, high=3.0, live=True, group="balance", label="Router noise",
         help="Standard deviation of noise in the router's logits while it trains.",
+    )  # fmt: skip
+    router_start: str = knob(
+        "sectors", choices=("sectors", "even", "random"), group="balance", when="data=clusters|skewed",
+        titles=("equal sectors", "even", "random"),
+        help="Sectors: each expert begins with an equal part of the plane's directions. Even: the router's weights for "
+        "what all tokens have in common begin at zero, so that it favours nobody.",
     )  # fmt: skip
     capacity_factor: float = knob(
         0.0, low=0.0, high=4.0, live=True, group="balance",

@@ -19,7 +19,7 @@ from engine.labs.moe_routing.tokens import Batch, Clusters, Text
 Array = NDArray[np.float32]
 
 RULE_SIDE = 64  # pixels along one side of the map of rulers
-POINTS = 300  # test tokens that are drawn in the plane
+POINTS = 300  # test tokens that are drawn in the plane, evenly picked: seats are given in their order
 PASSAGE = 400  # characters of the test text that are shown
 COMPARED = 128  # test tokens on which experts are compared with each other
 
@@ -162,13 +162,15 @@ def _plane(
         every = torch.cat([every, shared])
     dense = [networks[name](tokens)[:, 0] for name in ("equal_compute", "equal_size")]
     truth = _truth(source, side).to(device)
+    T = len(test.kind)
+    drawn = torch.linspace(0, T - 1, min(POINTS, T)).round().long()
     return {
         "ruler": ruler.reshape(RULE_SIDE, RULE_SIDE).cpu().numpy().astype(np.int16),
         "sureness": _array(probabilities.gather(1, ruler[:, None]).reshape(RULE_SIDE, RULE_SIDE)),
-        "points": _array(test.given[:POINTS, :2]),
-        "kinds": test.kind[:POINTS].cpu().numpy(),
-        "chosen": routing.experts[:POINTS, 0].cpu().numpy(),
-        "dropped": ~routing.kept[:POINTS].any(1).cpu().numpy(),
+        "points": _array(test.given[drawn, :2]),
+        "kinds": test.kind[drawn].cpu().numpy(),
+        "chosen": routing.experts[drawn, 0].cpu().numpy(),
+        "dropped": ~routing.kept[drawn].any(1).cpu().numpy(),
         "answers": _array(torch.stack([truth, mixture, *dense]).reshape(4, side, side)),
         "expert_answers": _array(every.reshape(-1, side, side)),
         "passage": "",

@@ -14,6 +14,8 @@ from engine.contract.device import generator
 from engine.labs.moe_routing.config import Config
 from engine.labs.moe_routing.tokens import CONTEXT, EMBEDDING, MODEL
 
+SECTORS = 0.3  # length of the router's weights where each expert begins with a sector of the plane
+
 # ---------------------------------------------------------------------- routing
 
 
@@ -77,6 +79,12 @@ class Routing(NamedTuple):
     kept: Tensor  # bool: False where the expert was full
 
 
+def _directions(count: int, g: torch.Generator) -> Tensor:
+    """So many directions in the plane, (2, count), evenly around it from a random one."""
+    turn = 2 * math.pi * (torch.arange(count) / count + torch.rand(1, generator=g))
+    return torch.stack([turn.cos(), turn.sin()])
+
+
 class MixtureOfExperts(nn.Module):
     """Tokens (N, inputs) -> (N, outputs): the chosen experts, each times its weight, and all shared experts, summed.
 
@@ -90,6 +98,10 @@ class MixtureOfExperts(nn.Module):
         E, width, seed = config.experts, config.neurons, config.seed
         self.top_k = config.top_k
         self.router = nn.Parameter(0.1 * torch.randn(inputs, E, generator=generator(seed, "router")))
+        if config.router_start != "random" and config.data != "text":
+            self.router.data[-1] = 0  # the number that is the same in all points of the plane
+        if config.router_start == "sectors" and config.data != "text":
+            self.router.data[:2] = SECTORS * _directions(E, generator(seed, "sectors"))
         self.experts = Experts(E, inputs, width, outputs, seed=seed)
         self.shared = None
         if config.shared:

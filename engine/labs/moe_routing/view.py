@@ -13,37 +13,44 @@ import numpy as np
 from engine.contract.figure import Figure, Table, Text
 from engine.contract.view import Answer, View
 from engine.data.text import UNKNOWN
+from engine.labs.moe_routing import words
 from engine.labs.moe_routing.config import LIMIT
 from engine.scene.curves import curves as curves_panel
 from engine.scene.passage import passage
+from engine.scene.rail import Rails
 from engine.scene.scene import Scene
 
 PLANE = (-LIMIT, LIMIT)
 NETWORKS = {"moe": ("mixture of experts", "train"), "equal_compute": ("dense, equal compute", "neutral"),
             "equal_size": ("dense, equal size", "test")}  # fmt: skip
+FIRST, SECOND = 440, 440  # pixels: how tall the rows of the stage are
+LABELLED = 0.02  # share of the plane from which on an expert's name stands in its part
+RAIL = 2.0  # end of the rail of the balancing loss
 FEW = 8  # so many experts have a line each; more are the rows of a map
 FLOWS = 12  # experts to which bands lead at most
-SEEN = 24  # characters whose way is shown, the most frequent first
+SEEN = words.FREQUENT  # characters whose way is shown, the most frequent first
 WRITTEN = {" ": "␣", "\n": "⏎", "\t": "⇥", UNKNOWN: "other"}
 
 
 def stage(view: View) -> Scene:
-    """Points by the expert that rules them and what everybody answers; or text by expert and where characters go."""
+    """Points by the expert that rules them and how load moved; or text by expert and where characters go.
+
+    Below: where tokens flow, and what everybody answers.
+    """
     frame = view.frame
-    scene = Scene(height=980)
-    numbers = f"imbalance {frame.violation:.2f}, mutual information {frame.information:.2f}"
+    scene = Scene(height=FIRST + SECOND)
     if frame.passage:
-        _passage(scene, frame, numbers)
-        _flow(scene, frame)
-        scene.row()
+        _passage(scene, view)
+        _characters(scene, view)
+        scene.row(SECOND / FIRST)
         _loads(scene, view)
-        _characters(scene, frame)
-    else:
-        _rulers(scene, frame, numbers)
         _flow(scene, frame)
-        scene.row()
-        _loads(scene, view)
-        _answers(scene, frame)
+        return scene
+    _plane(scene, view)
+    _loads(scene, view)
+    scene.row(SECOND / FIRST)
+    _flow(scene, frame)
+    _answers(scene, frame)
     return scene
 
 
@@ -54,16 +61,18 @@ def curves(view: View) -> Scene:
         return scene
     common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
     text = view.config.data == "text"
+    moe, compute, size = view.frame.scores
     curves_panel(scene, "error", series=NETWORKS, log_y=not text, floor=1e-5,
-                 title="Test error of three networks, trained on the same batches",
+                 title=f"Test error: mixture {moe:.3f}, equal compute {compute:.3f}, equal size {size:.3f}",
                  y_title="cross-entropy (nats)" if text else "share of variance left", **common)  # fmt: skip
     scene.row()
-    curves_panel(scene, "balance", series={"violation": ("imbalance: largest load / mean − 1", "gradient")},
-                 title="Balanced? 0 is perfect", y_title="max violation", **common)  # fmt: skip
+    curves_panel(scene, "balance", series={"violation": ("imbalance", "gradient")}, y_title="imbalance",
+                 title="Balanced? Largest load over the mean, less 1: 0 is perfect", **common)  # fmt: skip
     other = "character" if text else "cluster"
-    curves_panel(scene, "special", series={"information": (f"mutual information of expert and {other}", "positive"),
-                                           "dropped": ("share of choices dropped", "gradient")},
-                 title="Specialised? 1 is perfect", y_title="share", **common)  # fmt: skip
+    curves_panel(scene, "special", series={"information": ("mutual information", "positive"),
+                                           "dropped": ("dropped choices", "gradient")},
+                 title=f"Specialised? What the expert tells of the {other}: 1 is all", y_title="share",
+                 **common)  # fmt: skip
     return scene
 
 
@@ -84,8 +93,8 @@ def inside(view: View) -> list[Figure]:
         for i, (load, error, bias) in enumerate(zip(frame.load, frame.errors, frame.bias, strict=True))
     ]
     return [
-        Table(("", "hidden neurons", "parameters stored", "used for a token", "operations for a token", "test error"),
-              rows, title="Stored and used"),
+        Table(("layer", "hidden neurons", "parameters stored", "used for a token", "operations for a token",
+               "test error"), rows, title="Stored and used"),
         Text("Only the layer in question counts, with its router. A multiplication and its addition are two "
              f"operations. The hidden neurons of the mixture are those of one expert.{linear}", tone="note"),
         Table(("expert", "load", "error where it is first choice", "bias"), experts, title="Experts"),
@@ -97,11 +106,23 @@ def answer(view: View, pick: Mapping[str, Any]) -> Answer:
     return None
 
 
-def _rulers(scene: Scene, frame: Any, numbers: str) -> None:
+def facts(view: View) -> dict[str, float | str]:
+    """The numbers that lessons name."""
+    return words.facts(view)
+
+
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    return words.say(view)
+
+
+def _plane(scene: Scene, view: View) -> None:
+    """Who rules where, each with its share of the tokens, and the knob that keeps the shares even."""
+    frame = view.frame
     names = [f"expert {i + 1}" for i in range(len(frame.load))]
-    panel = scene.panel("plane", title=f"Which expert rules where: {numbers}", x=PLANE, y=PLANE, x_label="x",
-                        y_label="y", weight=1.5)  # fmt: skip
-    panel.classes(frame.ruler, frame.sureness, names=names, name="First choice (pale: unsure)")
+    panel = scene.panel("plane", title=words.plane_title(view), x=PLANE, y=PLANE, x_label="x", y_label="y",
+                        weight=1.15)  # fmt: skip
+    panel.classes(frame.ruler, frame.sureness, names=names, name="Router's choice (pale: unsure)")
     groups = [f"cluster {k + 1}" for k in range(len(frame.names))]
     said = [f"{groups[k]}, sent to {names[e]}" for k, e in zip(frame.kinds, frame.chosen, strict=True)]
     kept = ~frame.dropped
@@ -109,14 +130,41 @@ def _rulers(scene: Scene, frame: Any, numbers: str) -> None:
                  labels=[sentence for sentence, k in zip(said, kept, strict=True) if k])  # fmt: skip
     if frame.dropped.any():
         panel.points(frame.points[frame.dropped], size=5, shape="cross", colours=["gradient"], name="Dropped tokens")
+    if len(names) <= FEW:
+        for i, (x, y) in _middles(frame.ruler).items():
+            panel.text(x, y, f"{names[i]}: {frame.load[i]:.0%}", centred=True)
+    _rail(panel, view)
 
 
-def _passage(scene: Scene, frame: Any, numbers: str) -> None:
+def _middles(ruler: Any) -> dict[int, tuple[float, float]]:
+    """Where the name of each expert stands on the map `ruler` (R, R): as near to the middle of its places as it can."""
+    across = np.linspace(*PLANE, len(ruler))
+    found = {}
+    for i in np.unique(ruler):
+        y, x = np.nonzero(ruler == i)
+        if len(x) < LABELLED * ruler.size:
+            continue
+        nearest = int(np.argmin((x - x.mean()) ** 2 + (y - y.mean()) ** 2))
+        found[int(i)] = (float(np.clip(across[x[nearest]], -1.1, 1.1)), float(np.clip(across[y[nearest]], -1.45, 1.45)))
+    return found
+
+
+def _rail(panel: Rails, view: View) -> None:
+    """The weight of the balancing loss, to be taken away while it trains."""
+    value = view.config.balance_loss
+    panel.rail("balance_loss", value, low=0.0, high=max(RAIL, value), label="Balancing loss α",
+               marks=[(0.0, "none"), (1.0, "keeps shares even")])  # fmt: skip
+
+
+def _passage(scene: Scene, view: View) -> None:
+    frame = view.frame
+    numbers = f"imbalance {frame.violation:.2f}, mutual information {frame.information:.2f}"
     text = "".join(WRITTEN.get(c, c) if c != UNKNOWN else c for c in frame.passage)
-    passage(scene, "passage", title=f"Each character by its expert: {numbers}", text=text, group=frame.chosen,
+    panel = passage(scene, "passage", title=f"Each character by its expert: {numbers}", text=text, group=frame.chosen,
             names=[f"expert {i + 1}" for i in range(len(frame.load))], strength=frame.sureness,
             label="router's probability", crossed=frame.dropped, crossing="dropped: all its experts were full",
-            weight=1.6)  # fmt: skip
+            weight=1.15)  # fmt: skip
+    _rail(panel, view)
 
 
 def _flow(scene: Scene, frame: Any) -> None:
@@ -125,10 +173,14 @@ def _flow(scene: Scene, frame: Any) -> None:
     came = frame.flow[:, :-1].sum(0)
     busiest = np.argsort(-came, kind="stable")[:FLOWS]
     shown = np.sort(busiest[came[busiest] > 0])
-    busy = f": the {FLOWS} busiest experts" if (came > 0).sum() > FLOWS else ""
+    busy = f" (the {FLOWS} busiest experts)" if (came > 0).sum() > FLOWS else ""
     ends = [*shown, *([frame.flow.shape[1] - 1] if lost else [])]
-    panel = scene.panel("flow", title=f"Where tokens flow{busy}", x=(-0.45, 1.45), y=(-0.03, 1.06), weight=1.1,
-                        equal=False, x_names=["tokens", "experts"], y_names=[""])  # fmt: skip
+    told = f"imbalance {frame.violation:.2f}, mutual information {frame.information:.2f}"
+    if lost or words.dropped(frame):
+        told = f"{words.dropped(frame):.0%} are dropped, error {frame.scores[0]:.2f}"
+    panel = scene.panel("flow", title=f"Where tokens flow{busy}: {told}", x=(-0.45, 1.45),
+                        y=(-0.03, 1.06), weight=1.1, equal=False, x_names=["tokens", "experts"],
+                        y_names=[""])  # fmt: skip
     gap_left, gap_right = (0.3 / max(1, count - 1) for count in (len(frame.names), len(ends)))  # bands share the rest
     left = np.concatenate([[0], np.cumsum(frame.flow.sum(1) * 0.7 + gap_left)])
     right = np.concatenate([[0], np.cumsum(frame.flow[:, ends].sum(0) * 0.7 + gap_right)])
@@ -159,9 +211,13 @@ def _loads(scene: Scene, view: View) -> None:
     E = len(view.frame.load)
     last = max(60, view.last_step)
     seen = {i: view.curves[f"load.{i}"] for i in range(E) if f"load.{i}" in view.curves}
+    title = f"Load of every expert: {words.working(view.frame)} of {E} at work, error {view.frame.scores[0]:.2f}"
+    if not view.step:
+        title = "Each expert's share of the tokens, step by step"
     if E <= FEW:
-        panel = scene.panel("loads", title="Load of every expert", x=(0, last), y=(0, 1), x_label="step", equal=False,
-                            y_label="share of all choices")  # fmt: skip
+        top = min(1.0, max([2 / E, *(1.1 * float(values.max()) for _, values in seen.values() if len(values))]))
+        panel = scene.panel("loads", title=title, x=(0, last), y=(-0.04 * top, 1.04 * top), x_label="step",
+                            equal=False, y_label="share of all choices")  # fmt: skip
         panel.lines([[[0, 1 / E], [last, 1 / E]]], colour="neutral", name="Fair share", width=1.5)
         for i, (steps, values) in seen.items():
             thin = slice(None, None, max(1, len(steps) // 300))
@@ -169,14 +225,19 @@ def _loads(scene: Scene, view: View) -> None:
                 np.column_stack([steps, values])[thin], colour=f"class_{i % 10}", name=f"Expert {i + 1}", width=2
             )
         return
-    panel = scene.panel("loads", title="Load of every expert", x=(0, last), y=(0.5, E + 0.5), x_label="step",
-                        y_label="expert", equal=False)  # fmt: skip
+    panel = scene.panel("loads", title=title, x=(0, last), y=(0.5, E + 0.5), x_label="step", y_label="expert",
+                        equal=False, y_names=_numbers(E))  # fmt: skip
     if seen:
         steps = seen[0][0]
         kept = np.linspace(0, len(steps) - 1, min(len(steps), 150)).astype(int)
         loads = np.stack([values[kept] for _, values in seen.values()]) * E  # (E, T)
         panel.heatmap(loads, extent=(float(steps[0]), max(float(steps[-1]), float(steps[0]) + 1), 1, E), low=0, high=4,
                       palette="sequential", discrete=True, name="Load, 1 is fair (dark: 4 or more)")  # fmt: skip
+
+
+def _numbers(count: int) -> list[str]:
+    """Names for 1, 2, … on an axis that has a place for 0."""
+    return ["", *(str(i + 1) for i in range(count))]
 
 
 def _answers(scene: Scene, frame: Any) -> None:
@@ -196,11 +257,13 @@ def _answers(scene: Scene, frame: Any) -> None:
                     discrete=False)  # fmt: skip
 
 
-def _characters(scene: Scene, frame: Any) -> None:
+def _characters(scene: Scene, view: View) -> None:
+    frame = view.frame
     characters = [WRITTEN.get(c, c) for c in frame.characters[:SEEN]]
     E = len(frame.load)
-    panel = scene.panel("characters", title="Which characters go where", x=(-0.5, len(characters) - 0.5), weight=1.6,
-                        y=(0.5, E + 0.5), x_names=characters, x_label="character, most frequent first",
+    title = f"{words.gathered(frame)} of {len(characters)} characters send more than half to one expert"
+    panel = scene.panel("characters", title=title, x=(-0.5, len(characters) - 0.5), y=(0.5, E + 0.5),
+                        x_names=characters, y_names=_numbers(E), x_label="character, most frequent first",
                         y_label="expert", equal=False)  # fmt: skip
     panel.heatmap(frame.character_flow[:SEEN].T, extent=(0, max(1, len(characters) - 1), 1, max(E, 2)), low=0, high=1,
                   palette="sequential", discrete=True, name="Share of the character's tokens")  # fmt: skip

@@ -66,9 +66,10 @@ def backward(layers: Sequence[Layer], traces: Sequence[Trace], d: Tensor) -> lis
 
 @dataclass(frozen=True)
 class LayerGradients:
-    """One layer of one network, on N points: z = W x + b, a = f(z) (f of norm(z) with a norm), delta = dL/dz."""
+    """One layer of one network, on N points: z = W x + b, u = norm(z) or z without a norm, a = f(u), delta = dL/dz."""
 
     z: Tensor  # (N, out)
+    u: Tensor  # (N, out)
     a: Tensor  # (N, out)
     delta: Tensor  # (N, out)
     dW: Tensor  # (out, in), as `nn.Linear.weight`  # noqa: N815 (the papers' name)
@@ -92,6 +93,6 @@ def backprop(model: nn.Sequential, x: Tensor, y: Tensor, loss: str = "cross_entr
         wanted = stacked.targets(y, outputs=outputs.shape[-1], loss=loss)
         gradients = backward(layers, traces, LOSSES[loss].derivative(outputs, wanted) / len(x))
     return [
-        LayerGradients(z=t.z[0], a=t.a[0], delta=delta[0], dW=dW[0].mT, db=db[0, 0])
+        LayerGradients(z=t.z[0], u=t.u[0], a=t.a[0], delta=delta[0], dW=dW[0].mT, db=db[0, 0])
         for t, (delta, (dW, db, *_)) in zip(traces, gradients, strict=True)
     ]

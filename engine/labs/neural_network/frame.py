@@ -15,11 +15,12 @@ from torch import Tensor
 from engine.data.square import LIMIT
 from engine.labs.neural_network.chain_rule import LayerGradients
 from engine.labs.neural_network.config import Config
-from engine.labs.neural_network.resolution import ACTIVATION_EDGES, GRADIENT_EDGES, LINES, Detail
-from engine.nets.stacked import LOSSES, Layer
+from engine.labs.neural_network.resolution import ACTIVATION_EDGES, GRADIENT_EDGES, INPUT_EDGES, LINES, Detail
+from engine.nets.stacked import ACTIVATIONS, LOSSES, Layer
 
 Array = NDArray[np.float32]
 
+FLAT = 0.1  # a slope below which an activation is called flat
 SCORES = ("train_loss", "test_loss", "train_error", "test_error")  # error: share wrong, or RMSE
 MOST = 64  # inputs and outputs of a layer, whose gradients for one point are told
 
@@ -62,8 +63,11 @@ class Frame:
     hidden_lines: Array  # (2, 11, 33, 2): vertical and horizontal grid lines of the plane, in the last hidden layer
     hidden_variance: float  # share of the last hidden layer's variance that these two axes show
     activation_histograms: Array  # (H, 40): shares, bins ACTIVATION_EDGES
+    input_histogram: Array  # (50,): shares of what reaches the hidden activations, bins INPUT_EDGES
+    flat: float  # share of it where the activation's slope is below `FLAT`; 0 without hidden layers
     gradient_histograms: Array  # (H + 1, 40): shares of log10 |dL/dW|, bins GRADIENT_EDGES
     gradient_rms: Array  # (H + 1,): root mean square of dL/dW
+    delta_rms: Array  # (H + 1,): root mean square, over training points and neurons, of dL/dz of one point's loss
     confusion: NDArray[np.int64]  # (classes, classes) on the test points: row is the truth, column the prediction
     scores: dict[str, float]  # the shown network's train_loss, test_loss, train_error, test_error
     followed: Followed
@@ -122,6 +126,17 @@ def histograms(values: Sequence[Tensor], edges: NDArray[np.float64]) -> Array:
     low, high = float(edges[0]), float(edges[-1])
     shares = [torch.histc(v.clamp(low, high), len(edges) - 1, min=low, max=high) / v.numel() for v in values]
     return array(torch.stack(shares)) if shares else np.zeros((0, len(edges) - 1), np.float32)
+
+
+def _reaching(layers: Sequence[tuple[Tensor, Tensor]], activation: str) -> dict[str, Any]:
+    """`Frame.input_histogram` and `Frame.flat`, from what reaches each hidden activation and what it puts out."""
+    bins = len(INPUT_EDGES) - 1
+    if not layers:
+        return {"input_histogram": np.zeros(bins, np.float32), "flat": 0.0}
+    u, a = (torch.cat([pair[part].flatten() for pair in layers]) for part in (0, 1))
+    counts = torch.histc(u, bins, min=float(INPUT_EDGES[0]), max=float(INPUT_EDGES[-1]))
+    slopes = ACTIVATIONS[activation].derivative(u, a)
+    return {"input_histogram": array(counts / u.numel()), "flat": float((slopes.abs() < FLAT).float().mean())}
 
 
 def log_size(gradient: Tensor) -> Tensor:
@@ -215,8 +230,10 @@ def frame(
         hidden_lines=array(flat[:-points].reshape(LINES)),
         hidden_variance=variance,
         activation_histograms=histograms([g.a for g in gradients[:-1]], ACTIVATION_EDGES),
+        **_reaching([(g.u, g.a) for g in gradients[:-1]], config.activation),
         gradient_histograms=histograms([log_size(g.dW) for g in gradients], GRADIENT_EDGES),
         gradient_rms=array(torch.stack([g.dW.square().mean().sqrt() for g in gradients])),
+        delta_rms=array(torch.stack([len(g.delta) * g.delta.square().mean().sqrt() for g in gradients])),
         confusion=confusion(outputs[shown, n_train:], labels[n_train:], classes),
         scores=dict(zip(SCORES, scores[:, shown].tolist(), strict=True)),
         followed=Followed(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 ACTIVATION_EDGES = np.linspace(-4, 4, 41)  # what lies outside is counted in the outermost bin
+INPUT_EDGES = np.linspace(-5, 5, 51)  # of what reaches an activation; what lies outside is left out
 GRADIENT_EDGES = np.linspace(-10, 2, 41)  # of log10 |gradient|; a gradient of zero is counted in the first bin
 LINES = (2, 11, 33, 2)  # directions, lines, points along a line, x and y
 

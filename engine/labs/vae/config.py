@@ -47,9 +47,9 @@ class Config(BaseConfig):
                      "GPU; without one it learns more slowly.")  # fmt: skip
     likelihood: str = knob(
         "bernoulli", choices=LIKELIHOODS, titles=("Gaussian, learned σ", "Bernoulli"), group="network",
-        when="data=digits|mnist|fashion_mnist", help="What the decoder says about each pixel: a Gaussian around it, or "
-        "how likely it is white. The ELBOs of the two cannot be compared: Bernoulli on grey pixels is a score and no "
-        "probability. Data that are no pictures always get the Gaussian.",
+        when="data=digits|digits_28|mnist|fashion_mnist", help="What the decoder says about each pixel: a Gaussian "
+        "around it, or how likely it is white. The ELBOs of the two cannot be compared: Bernoulli on grey pixels is a "
+        "score and no probability. Data that are no pictures always get the Gaussian.",
     )  # fmt: skip
     learning_rate: float = knob(0.005, low=1e-4, high=0.1, log=True, live=True, group="network",
                                 help="Step size of Adam.")  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor
 from engine.contract.device import generator
 from engine.data import images
 from engine.labs.vae.config import Config
-from engine.labs.vae.rows import DataSet
+from engine.labs.vae.rows import DataSet, load
 from engine.nets.autoencoders import Autoencoders
 
 GRID = 12  # decoded codes along each side of the plane
@@ -27,6 +28,7 @@ REACHES = (3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)  # half sides that the pl
 DRAWS = 5  # codes drawn from the posterior of the row that is looked at
 SAMPLES = 8  # decoded codes from the prior
 WALK = 9  # pictures on the way from class to class
+COMPARED = 4000  # training rows, at most, among which the nearest is looked for
 LINES = 15  # lines of the plane, each way, when they are shown where they are decoded to
 
 Array = NDArray[Any]
@@ -62,6 +64,9 @@ class Frame:
     walk: Array  # (2, 2) codes of its ends
     walked: Array  # (WALK, H, W) decoded on the way
     mixed: Array  # (WALK, H, W) the same two rows, mixed number by number
+    walk_gaps: Array  # (WALK,) distance of each from the nearest training row
+    mixed_gaps: Array  # (WALK,)
+    test_gap: float  # mean distance of a test row from it
     kl: Array  # (D,) of the test rows, in nats
     scatter: Array  # (D,) standard deviation of their codes
     by_seed: Array  # (2, S): -log p(x|z) and KL of the test rows
@@ -146,6 +151,7 @@ def frame(
         row=tiles(given)[0], label=label, mean=flat(mean, axes)[0], deviation=flat(deviation, axes)[0],
         rebuilt=tiles(rebuilt)[0], drawn=tiles(drawn), samples=tiles(samples), ends=(ends[0], ends[1]),
         walk=flat(walk[[0, -1]], axes), walked=tiles(walked), mixed=tiles(mix),
+        walk_gaps=gaps(walked, observed), mixed_gaps=gaps(mix, observed), test_gap=usual_gap(config.data),
         kl=array(0.5 * (mu.square() + log_var.exp() - log_var - 1).mean(0)), scatter=array(mu.std(0)),
         by_seed=array(by_seed), price=price, variance=model.variance,
         points=observed.test_x if plane else np.zeros((0, 2), np.float32), found=array(found).reshape(-1, 2),
@@ -179,6 +185,17 @@ def nearest(codes: Tensor, labels: Array, wanted: int) -> int:
     places = np.flatnonzero(labels == wanted)
     mine = codes[torch.from_numpy(places).to(codes.device)]
     return int(places[int((mine - mine.median(0).values).square().sum(1).argmin())])
+
+
+def gaps(rows: Tensor, observed: DataSet) -> Array:
+    """Distance of each of `rows` (N, F) from the nearest training row, (N,)."""
+    return array(torch.cdist(rows.cpu(), torch.from_numpy(observed.train_x[:COMPARED])).min(1).values)
+
+
+@cache
+def usual_gap(data: str) -> float:
+    """How far a test row is from the nearest training row, in the mean."""
+    return float(gaps(torch.from_numpy(load(data).test_x), load(data)).mean())
 
 
 def flat(codes: Tensor, axes: tuple[int, int]) -> Array:

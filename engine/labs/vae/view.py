@@ -11,10 +11,12 @@ from engine.contract.figure import Figure, Table, Text
 from engine.contract.view import Turn, View
 from engine.data import images
 from engine.figures.bars import bars
+from engine.labs.vae import words
 from engine.labs.vae.config import DEAD
 from engine.scene.curves import curves as curves_panel
 from engine.scene.latent import latent_plane
 from engine.scene.scene import Scene
+from engine.scene.text import Cell, Span, text
 
 TURN = np.linspace(0, 2 * np.pi, 61)
 CIRCLE = np.column_stack([np.cos(TURN), np.sin(TURN)])
@@ -22,28 +24,30 @@ HEIGHT, GAP = 280, 12  # pixels of a row of curves, and between two rows
 
 
 def stage(view: View) -> Scene:
-    """The plane of codes with what it decodes to; one row's code; a walk; and what each dimension tells."""
+    """The plane of codes with what it decodes to; a walk; the scores; what each dimension tells; one row's code."""
     frame = view.frame
     tiles = frame.row.size > 0
-    scene = Scene(height=880 if tiles else 760)
-    scene.row(share=2.1)
+    scene = Scene(height=1560 if tiles else 700)
+    scene.row(share=2)
     _plane(scene, view)
     if tiles:
+        scene.row(share=1.7)
         _sheet(scene, view)
+        scene.row(share=1.25)
+        _walk(scene, view)
     else:
         _data(scene, frame)
-    scene.row()
-    if tiles:
-        _one(scene, view)
+    rows: list[list[Cell]] = [[name, Span(value, bold=True)] for name, value in words.scores(view)]
+    text(scene, "scores", rows, title="Scores", table=True)
     _dimensions(scene, view)
-    if tiles:
-        scene.row()
-        _walk(scene, view)
     if len(frame.by_seed[0]) > 1:
         _seeds(scene, view)
     elif tiles:
-        scene.heat_grid("samples", title="Decoded from the prior", images=frame.samples, columns=4,
-                        **_colours(view))  # fmt: skip
+        scene.heat_grid("samples", title="Decoded from the prior", images=frame.samples, columns=len(frame.samples),
+                        weight=2, **_colours(view))  # fmt: skip
+    if tiles:
+        scene.row(share=0.9)
+        _one(scene, view)
     return scene
 
 
@@ -113,6 +117,16 @@ def answer(view: View, pick: Mapping[str, Any]) -> Turn | None:
     return Turn({"z1": float(pick["x"]), "z2": float(pick["y"])}) if pick["kind"] == "latent" else None
 
 
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    return words.say(view)
+
+
+def facts(view: View) -> dict[str, float | str]:
+    """Numbers that texts may name: the scores, the spread of the codes, and how near the walk is to the data."""
+    return words.facts(view)
+
+
 def _colours(view: View) -> dict[str, Any]:
     """How the numbers of a tile are coloured."""
     pictures = view.config.data in images.DATASETS
@@ -122,11 +136,13 @@ def _colours(view: View) -> dict[str, Any]:
 def _plane(scene: Scene, view: View) -> None:
     frame = view.frame
     line = len(frame.kl) == 1
-    steps, shares = view.curves.get("holes", (np.zeros(0), np.zeros(0)))
-    torn = f" ({shares[np.searchsorted(steps, view.step, side='right') - 1]:.0%} holes)" if len(steps) else ""
+    holes = words.facts(view)["holes_told"]
+    torn = "" if holes == "–" else f" ({holes} holes)"
+    drag = "from one class to another" if frame.row.size else "the red point"
     panel = latent_plane(
-        scene, "plane", title=f"Latent plane{torn}: drag the red point",
+        scene, "plane", title=f"Latent plane{torn}: drag {drag}",
         reach=frame.reach, at=frame.at, sheet=frame.grid, exact=frame.exact, weight=1.55,
+        walk=(frame.walk, frame.walked, _way(frame)), names=_names(frame),
         labels=(f"z{frame.axes[0] + 1}", "" if line else f"z{frame.axes[1] + 1}"), **_colours(view),
     )  # fmt: skip
     panel.lines([CIRCLE, 2 * CIRCLE], colour="neutral", width=1.5, name="Prior, 1 and 2 σ")
@@ -136,20 +152,36 @@ def _plane(scene: Scene, view: View) -> None:
         panel.path(frame.walk, colour="positive", name="Walk")
     if frame.deviation.any():
         cloud = frame.mean + 2 * frame.deviation * CIRCLE
-        panel.path(cloud, colour="mark", width=2.5, head=False, name="Code of the one row, 2 σ")
+        panel.path(
+            cloud,
+            colour="mark",
+            width=2.5,
+            head=False,
+            name=f"Cloud of one {'picture' if frame.row.size else 'row'}, 2 σ",
+        )
     panel.points(frame.mean[None], colours=["mark"], shape="cross", size=7)
+
+
+def _way(frame: Any) -> str:
+    start, end = (frame.classes[end] for end in frame.ends)
+    return f"from “{start}” to “{end}”"
+
+
+def _names(frame: Any) -> list[tuple[float, float, str]]:
+    """The short names of classes, each in the middle of its codes."""
+    found = []
     for k, name in enumerate(frame.classes):
         mine = frame.codes[frame.labels == k]
-        if len(mine) and len(name) <= 2:
-            x, y = np.median(mine, axis=0)
-            panel.text(float(x), float(y), name, mark=False)
+        if len(mine) and len(name) <= 2 and np.isfinite(mine).all():
+            found.append((*(float(v) for v in np.median(mine, axis=0)), name))
+    return found
 
 
 def _sheet(scene: Scene, view: View) -> None:
     """All decoded codes side by side, as one picture with its lowest row at the bottom."""
     rows, columns, h, w = view.frame.grid.shape
     picture = view.frame.grid[::-1].transpose(0, 2, 1, 3).reshape(rows * h, columns * w)
-    scene.heat_grid("sheet", title="What it decodes to: click one", images=picture[None], **_colours(view))
+    scene.heat_grid("sheet", title="All it decodes to: click one", images=picture[None], **_colours(view))
 
 
 def _data(scene: Scene, frame: Any) -> None:
@@ -174,15 +206,16 @@ def _one(scene: Scene, view: View) -> None:
         tiles = np.concatenate([frame.row[None], frame.rebuilt[None], frame.drawn])
     else:
         more, captions, tiles = f"{named}, and its code", [], np.stack([frame.row, frame.rebuilt])
-    scene.heat_grid("one", title=more, images=tiles, captions=["it", "decoded", *captions], weight=2,
+    scene.heat_grid("one", title=more, images=tiles, captions=["it", "decoded", *captions],
                     columns=len(tiles), **_colours(view))  # fmt: skip
 
 
 def _walk(scene: Scene, view: View) -> None:
+    """The two ways from class to class; below each tile its distance from the nearest training row."""
     frame = view.frame
-    start, end = (frame.classes[end] for end in frame.ends)
-    scene.heat_grid("walk", title=f"From “{start}” to “{end}”: the walk; below, mixed",
-                    images=np.concatenate([frame.walked, frame.mixed]), columns=len(frame.walked), weight=2,
+    captions = [words.told(float(gap)) for gap in (*frame.walk_gaps, *frame.mixed_gaps)]
+    scene.heat_grid("walk", title=f"Walk {_way(frame)}; below, mixed; numbers: distance from training data",
+                    images=np.concatenate([frame.walked, frame.mixed]), columns=len(frame.walked), captions=captions,
                     **_colours(view))  # fmt: skip
 
 
@@ -208,10 +241,13 @@ def _seeds(scene: Scene, view: View) -> None:
     cloudy = view.config.divergence == "kl"
     values = frame.by_seed[1 if cloudy else 0]
     low = min(0.0, 1.1 * float(np.nan_to_num(values).min()))
+    unit = "KL" if cloudy else "−log p(x|z)"
+    least, most = (words.small(float(value)) for value in (values.min(), values.max()))
+    told = f", {unit} {least} to {most}" if frame.step else ""
     panel = scene.panel(
-        "seeds", title="All networks: click one", x=(-0.6, len(values) - 0.4), pick="plane",
+        "seeds", title=f"All networks{told}: click one", x=(-0.6, len(values) - 0.4), pick="plane",
         y=(low, max(0.5, 1.1 * float(np.nan_to_num(values).max()))), x_names=[str(k) for k in range(len(values))],
-        x_label="network", y_label="KL in nats" if cloudy else "−log p(x|z)", equal=False, aspect=0.5,
+        x_label="network", y_label=f"{unit} in nats", weight=2, equal=False, aspect=0.5,
     )  # fmt: skip
     bars = [np.array([[k, 0.0], [k, float(value)]]) for k, value in enumerate(values)]
     panel.lines(bars, colour="neutral", width=8)

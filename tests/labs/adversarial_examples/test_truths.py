@@ -1,130 +1,40 @@
-"""The lab of attacks: what its lessons say for several seeds, the curve it measures, and networks from the shelf."""
+"""The lab of attacks: the curve it measures, one picture by hand, and networks from the shelf."""
 
 from __future__ import annotations
 
 import dataclasses
 import pickle
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from lesson_runs import config, first
 
 import engine
 from engine.contract import weights
 from engine.contract.device import generator
 from engine.contract.knobs import ConfigError, StillMissing
 from engine.data import shelf
-from engine.labs.adversarial_examples import Config, Experiment, robustness
+from engine.labs.adversarial_examples import Config, Experiment, robustness, tally
 from engine.labs.adversarial_examples.attacks import attack
 from engine.nets.convnet import Architecture, ConvNet
-from ui.lesson import lessons
 
 SLUG = "adversarial_examples"
-SEEDS = range(6)
 AT = robustness.INF_RADII.index(0.15)
 
 
-@cache
-def finished(settings: Config) -> Experiment:
-    """The run at its end."""
-    experiment = Experiment(settings)
-    while not experiment.done:
-        experiment.step()
-    return experiment
-
-
-def accuracy(settings: Config) -> dict[str, np.ndarray]:
-    """Of both networks (2,), under each attack with 0.15 and under none."""
-    curves = finished(settings).curves
-    share = robustness.shares(curves.right, curves.asked)
-    found = {name: share[:, kind, AT] for kind, name in enumerate(robustness.ATTACKS)}
-    return found | {"none": share[:, 0, 0]}
-
-
-def between(values: Any, low: float, high: float) -> bool:
-    return bool(np.all((low <= np.asarray(values)) & (np.asarray(values) <= high)))
-
-
-# ------------------------------------------------------------------ lessons
-
-
-def test_every_lesson_asks_and_explains_before_its_run_is_over() -> None:
-    for each in lessons(SLUG):
-        assert len(each.answers) == 3 and len(each.title) <= 28
-        for settings in (each.config(Config), each.compared(Config)):
-            if settings is not None:
-                experiment = Experiment(settings)
-                assert each.runs_to is not None
-                assert settings.training_steps < each.runs_to <= settings.training_steps + len(experiment.curves.pieces)
-                before = [i for i, piece in enumerate(experiment.curves.pieces) if piece.radius <= AT]
-                assert settings.training_steps + before[-1] < each.runs_to, "0.15 is not measured yet"
-
-
-@pytest.mark.parametrize("seed", first(1, SEEDS))
-def test_noise_does_nothing_and_the_gradients_sign_does(seed: int) -> None:
-    settings = config(SLUG, "noise_or_sign", seed=seed)
-    assert dataclasses.replace(settings, attack="fgsm") == config(SLUG, "noise_or_sign", beside=True, seed=seed)
-    found = accuracy(Config(seed=seed))  # the curve does not depend on the attack on the one picture
-    assert between(found["none"][0], 0.97, 0.985)
-    assert between(found["random_sign"][0], 0.93, 0.96)
-    assert between(found["fgsm"][0], 0.09, 0.14)
-    assert between(found["pgd"][0], 0.04, 0.08)
-    experiment = finished(Config(seed=seed))
-    answers = {}
-    for name in ("random_sign", "fgsm"):
-        experiment.update(Config(seed=seed, attack=name))
-        seen = experiment.frame().attacked
-        answers[name] = seen.after[0].argmax() == seen.label
-    experiment.update(Config(seed=seed))
-    assert answers == {"random_sign": True, "fgsm": False}
-    seen = experiment.frame().attacked
-    assert between(seen.slope_1[0] / seen.slope_2[0], 5.5, 6.8)
-
-
-@pytest.mark.parametrize("seed", first(1, range(5)))
-def test_a_linear_model_is_fooled_too(seed: int) -> None:
-    found = accuracy(config(SLUG, "linear_too", seed=seed))
-    assert between(found["none"][0], 0.935, 0.945)
-    assert between(found["pgd"][0], 0.24, 0.28)
-    assert between(found["random_sign"][0], 0.915, 0.945)
-    assert config(SLUG, "linear_too", beside=True, seed=seed) == Config(seed=seed)
-
-
-@pytest.mark.parametrize("seed", first(1, SEEDS))
-def test_adversarial_training_buys_robustness_and_costs_accuracy(seed: int) -> None:
-    found = accuracy(config(SLUG, "price_of_robustness", seed=seed))
-    assert found["pgd"][0] < 0.1 and found["pgd"][1] > 0.5  # what the defence is for
-    assert between(found["pgd"][1], 0.595, 0.645)
-    assert between(found["none"][1], 0.95, 0.972)
-    assert found["none"][1] < found["none"][0]
-    much = accuracy(config(SLUG, "price_of_robustness", beside=True, seed=seed))
-    assert between(much["none"][1], 0.655, 0.805)
-    assert between(much["pgd"][1], 0.34, 0.535)
-
-
-@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s > 0 else []) for s in range(5)])
-def test_a_hidden_gradient_hides_nothing_from_another_network(seed: int) -> None:
-    settings = config(SLUG, "hidden_gradient", seed=seed)
-    found, experiment = accuracy(settings), finished(settings)
-    assert between(found["pgd"][1], 0.955, 0.98)
-    assert between(found["transfer"][1], 0.09, 0.145)
-    assert abs(found["transfer"][1] - found["fgsm"][0]) < 0.04
-    seen = experiment.frame().attacked
-    assert np.array_equal(seen.adversarial[1], seen.picture)  # an empty change
-    experiment.update(dataclasses.replace(settings, source="other"))
-    seen = experiment.frame().attacked
-    experiment.update(settings)
-    assert seen.before[1].argmax() == seen.label != seen.after[1].argmax()
+def small(**knobs: Any) -> Config:
+    """Digits of 8 x 8 and random weights, which is quick; the page opens with larger ones and a trained network."""
+    return Config(**({"data": "digits", "start": "scratch", "training_eps": 0.15} | knobs))
 
 
 # ------------------------------------------------------------------ what is seen is what is so
 
 
 def test_the_curve_is_what_attacking_all_pictures_by_hand_gives() -> None:
-    experiment = finished(Config(seed=1, training_steps=50, steps=4))
+    experiment = Experiment(small(seed=1, training_steps=50, steps=4))
+    while not experiment.done:
+        experiment.step()
     x, y = experiment.x_test, experiment.y_test
     assert (experiment.curves.asked == 500).all()
     for number, network in enumerate((experiment.model, experiment.defended)):
@@ -135,8 +45,25 @@ def test_the_curve_is_what_attacking_all_pictures_by_hand_gives() -> None:
         assert abs(experiment.curves.right[number, 1, AT] - by_hand) <= 1  # sums of other batches round differently
 
 
+@pytest.mark.parametrize("norm", ["inf", "2"])
+def test_while_they_train_the_curve_is_that_of_fgsm_and_of_random_signs(norm: str) -> None:
+    settings = small(seed=1, norm=norm, eps=0.15, eps_2=0.6)  # a radius that is on the curve
+    experiment = Experiment(settings)
+    told = list(engine.train(experiment, 30))[-1]
+    early, radii = experiment.frame().early, experiment.curves.radii
+    at = radii.index(settings.radius)
+    assert early.shape == (2, tally.EARLY, len(radii)) and np.isfinite(early).all()
+    for number, name in enumerate(("plain", "defended")):
+        assert early[number, :, 0] == pytest.approx(told[f"{name}_accuracy"])
+        assert early[number, 1, at] == pytest.approx(told[f"{name}_attacked"], abs=0.004)
+        assert early[number, 1, -1] < early[number, 1, 0] and early[number, 0, at] > early[number, 1, at]
+    other = "2" if norm == "inf" else "inf"
+    experiment.update(dataclasses.replace(settings, norm=other))
+    assert np.isnan(experiment.frame().early).all()  # radii of another norm: nothing is known of them
+
+
 def test_what_the_frame_shows_of_one_picture_is_what_the_network_says() -> None:
-    experiment = Experiment(Config(seed=2, example=11, attack="bim", norm="2", eps_2=0.7))
+    experiment = Experiment(small(seed=2, example=11, attack="bim", norm="2", eps_2=0.7))
     for _ in engine.train(experiment, 60):
         pass
     seen, config_ = experiment.frame().attacked, experiment.config
@@ -158,12 +85,12 @@ def test_what_the_frame_shows_of_one_picture_is_what_the_network_says() -> None:
 
 
 def test_both_networks_start_alike_and_learn_from_the_same_pictures() -> None:
-    experiment = Experiment(Config(defence="none"))
+    experiment = Experiment(small(defence="none"))
     for _ in engine.train(experiment, 5):
         pass
     for one, other in zip(experiment.model.parameters(), experiment.defended.parameters(), strict=True):
         assert torch.equal(one, other)
-    apart = Experiment(Config())
+    apart = Experiment(small())
     for _ in engine.train(apart, 5):
         pass
     for one, other in zip(apart.model.parameters(), experiment.model.parameters(), strict=True):
@@ -171,7 +98,7 @@ def test_both_networks_start_alike_and_learn_from_the_same_pictures() -> None:
 
 
 def test_restored_while_measuring_it_goes_on_exactly() -> None:
-    settings = Config(seed=4, training_steps=50)
+    settings = small(seed=4, training_steps=50)
     experiment = Experiment(settings)
     for _ in engine.train(experiment, 80):
         pass
@@ -185,7 +112,7 @@ def test_restored_while_measuring_it_goes_on_exactly() -> None:
 
 
 def test_a_finished_run_measures_again_when_the_attack_changes_and_only_then() -> None:
-    settings = Config(training_steps=50, seed=7)
+    settings = small(training_steps=50, seed=7)
     experiment = Experiment(settings)
     while not experiment.done:
         experiment.step()
@@ -200,13 +127,13 @@ def test_a_finished_run_measures_again_when_the_attack_changes_and_only_then() -
 
 
 def test_more_restarts_never_end_better_for_the_network() -> None:
-    experiment = Experiment(Config(seed=3))
+    experiment = Experiment(small(seed=3))
     for _ in engine.train(experiment, 40):
         pass
     for example in range(6):
         margins = []
         for restarts in (1, 5):
-            experiment.update(Config(seed=3, example=example, restarts=restarts, steps=3))
+            experiment.update(small(seed=3, example=example, restarts=restarts, steps=3))
             margins.append(experiment.frame().attacked.margin_after)
         assert (margins[1] <= margins[0] + 0.6).all()
     assert margins[1].mean() <= margins[0].mean() + 1e-6
@@ -229,14 +156,14 @@ def shelved(made: Architecture, **about: str) -> tuple[str, ConvNet]:
 @pytest.mark.usefixtures("folder")
 def test_a_network_that_was_taken_over_is_attacked_as_it_came() -> None:
     key, model = shelved(Architecture(side=8, classes=10, channels=(6, 7), norm="batch"))
-    experiment = Experiment(Config(model="taken", network=key))
+    experiment = Experiment(small(model="taken", network=key))
     for _ in engine.train(experiment, 6):
         pass
     model.eval()
     with torch.no_grad():
         assert torch.equal(experiment.model(experiment.x_test), model(experiment.x_test))
         assert not torch.equal(experiment.defended(experiment.x_test), model(experiment.x_test))
-    again = Experiment(Config(model="taken", network=key))
+    again = Experiment(small(model="taken", network=key))
     again.load_state_dict(pickle.loads(pickle.dumps(experiment.state_dict())))
     assert again.step() == experiment.step()
     file = weights.read(weights.write(experiment.model, {"lab": SLUG, **experiment.about()}))
@@ -246,7 +173,7 @@ def test_a_network_that_was_taken_over_is_attacked_as_it_came() -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_network_that_does_not_fit_gets_a_sentence() -> None:
     with pytest.raises(StillMissing, match="take one over"):
-        Config(model="taken")
+        small(model="taken")
     wide = Architecture(side=8, classes=10, channels=(64, 64), depth=50)
     cases = [("0" * 20, "no longer"), ("short", "key"), (shelved(wide)[0], "smaller"),
              (shelved(Architecture(side=28, classes=10))[0], "28 × 28"),
@@ -254,13 +181,54 @@ def test_a_network_that_does_not_fit_gets_a_sentence() -> None:
              (shelved(Architecture(side=8, classes=10), architecture="{}")[0], "does not describe")]  # fmt: skip
     for key, word in cases:
         with pytest.raises(ConfigError, match=word) as caught:
-            Config(model="taken", network=key)
+            small(model="taken", network=key)
         assert caught.value.knob == "network"
 
 
 def test_a_file_of_this_lab_says_how_its_network_is_built() -> None:
-    assert "architecture" not in Experiment(Config()).about()
-    experiment = Experiment(Config(model="cnn"))
+    assert "architecture" not in Experiment(small()).about()
+    experiment = Experiment(small(model="cnn"))
     architecture = Architecture.from_json(experiment.about()["architecture"])
     network = ConvNet(architecture, generator(0, "weights"))
     weights.fit(network, weights.read(weights.write(experiment.model, {"lab": SLUG})))
+
+
+# ------------------------------------------------------------------ what the page opens with
+
+
+def test_the_game_is_played_with_true_attacks_and_those_that_fool_come_first() -> None:
+    experiment = Experiment(Config(seed=5))
+    pairs = experiment.frame().pairs
+    assert pairs is not None
+    assert np.abs(pairs.adversarial - pairs.pictures).max() <= 0.05 + 1e-6
+    with torch.no_grad():
+        for pictures, told in ((pairs.pictures, pairs.before), (pairs.adversarial, pairs.after)):
+            np.testing.assert_allclose(
+                experiment.model(torch.from_numpy(pictures)[:, None]).softmax(1), told, atol=1e-5
+            )
+    fooled = (pairs.before.argmax(1) == pairs.truth) & (pairs.after.argmax(1) != pairs.truth)
+    assert fooled.sum() == min(len(fooled), pairs.fooled) and not np.any(np.diff(fooled.astype(int)) > 0)
+    assert pairs.fooled <= pairs.read <= pairs.tried == 16 and 0 < pairs.left.sum() < len(pairs.left)
+    sides = [Experiment(Config(seed=seed)).frame().pairs for seed in range(4)]
+    assert len({tuple(each.left.tolist()) for each in sides if each is not None}) > 1
+    assert Experiment(Config(start="scratch")).frame().pairs is None  # nothing can be fooled yet
+
+
+def test_stored_networks_learn_nothing_and_are_measured_at_once() -> None:
+    experiment = Experiment(Config())
+    before = [p.clone() for p in experiment.model.parameters()]
+    early = experiment.frame().early
+    assert np.isfinite(early).all()
+    for _ in engine.train(experiment, 30):
+        pass
+    assert all(torch.equal(p, q) for p, q in zip(before, experiment.model.parameters(), strict=True))
+    assert experiment.curves.asked.any() and "plain_loss" not in experiment.step()
+    alike = Experiment(Config(defence="none"))
+    assert all(torch.equal(p, q) for p, q in zip(before, alike.defended.parameters(), strict=True))
+
+
+def test_who_changes_the_stored_networks_begins_at_random_and_comes_back_to_them() -> None:
+    assert Config().stored and not Config(model="linear").stored and Config(eps=0.2, defence="none").stored
+    turned = Config().turned(model="cnn")
+    assert (turned.start, turned.updates) == ("scratch", turned.training_steps)
+    assert turned.turned(start="trained") == Config() and Config().updates == 0

@@ -20,7 +20,7 @@ TRAINED = 50
 
 @cache
 def seen(steps: int, **knobs: Any) -> View:
-    experiment = lab.Experiment(lab.Config(training_steps=TRAINED, **knobs))
+    experiment = lab.Experiment(lab.Config(data="digits", start="scratch", training_steps=TRAINED, **knobs))
     history: dict[str, tuple[list[int], list[float]]] = {}
     for step in range(1, steps + 1):
         for name, value in experiment.step().items():

@@ -19,6 +19,7 @@ import engine
 from engine.contract import weights as network_file
 from engine.contract.device import generator
 from engine.contract.knobs import ConfigError
+from engine.contract.view import View
 from engine.data import images, shelf
 from engine.labs import cnn_filters
 from engine.labs.cnn_filters import Config, Experiment, view
@@ -33,8 +34,13 @@ windows = st.builds(
 )
 
 
+def small(**knobs: Any) -> Config:
+    """Digits of 8 x 8 and random weights, which is quick; the page opens with larger ones and a trained network."""
+    return Config(**({"data": "digits", "start": "scratch", "channels": (16, 32)} | knobs))
+
+
 def trained(steps: int, **knobs: Any) -> tuple[Experiment, list[dict[str, float]]]:
-    experiment = Experiment(Config(**knobs))
+    experiment = Experiment(small(**knobs))
     return experiment, list(engine.train(experiment, steps))
 
 
@@ -147,7 +153,7 @@ def test_a_geometry_that_shrinks_to_nothing_says_where() -> None:
         ({"norm": "group", "channels": (4, 4, 4, 4), "stride": 2, "pooling": "none"}, "groups of a single number"),
     ):
         with pytest.raises(ConfigError, match=said) as caught:
-            Config(**knobs)
+            small(**knobs)
         assert caught.value.knob == "channels"
 
 
@@ -197,17 +203,17 @@ def test_the_last_step_of_the_way_is_the_weight_of_the_class() -> None:
 
 def test_the_picture_is_the_one_that_was_asked_for() -> None:
     data = images.load("digits")
-    experiment = Experiment(Config(example=7, shift_x=2, shift_y=-1))
+    experiment = Experiment(small(example=7, shift_x=2, shift_y=-1))
     frame = experiment.frame()
     assert frame.label == data.test_y[7]
     assert np.array_equal(frame.picture[:-1, 2:], data.test_x[7, 0, 1:, :-2])
     assert not frame.picture[-1].any() and not frame.picture[:, :2].any()
     drawn = np.zeros((8, 8), np.float32)
     drawn[1:7, 4] = 1
-    experiment.update(Config(picture=images.pack(drawn)))
+    experiment.update(small(picture=images.pack(drawn)))
     assert np.array_equal(experiment.frame().picture, drawn) and experiment.frame().label == -1
     with pytest.raises(ConfigError, match="picture"):
-        Config(picture=images.pack(np.zeros((28, 28), np.float32)))
+        small(picture=images.pack(np.zeros((28, 28), np.float32)))
 
 
 def test_every_attribution_stands_under_its_own_name() -> None:
@@ -229,7 +235,7 @@ def test_shifting_moves_and_lets_nothing_in(right: int, down: int) -> None:
 
 def test_the_parts_of_a_batch_add_up_to_its_gradient() -> None:
     knobs = {"channels": (16, 16), "depth": 30, "batch_size": 128, "norm": "group"}
-    experiment = Experiment(Config(**knobs))
+    experiment = Experiment(small(**knobs))
     assert experiment.plan.shares > 1 and experiment.plan.steps_per_update == experiment.plan.shares + 1
     whole = ConvNet(experiment.architecture, generator(0, "weights"))
     places = experiment._batch(0).numpy()
@@ -246,7 +252,7 @@ def test_the_parts_of_a_batch_add_up_to_its_gradient() -> None:
 
 
 def test_a_run_is_restored_in_the_middle_of_an_update() -> None:
-    config = Config(channels=(16, 16), depth=30, batch_size=128)
+    config = small(channels=(16, 16), depth=30, batch_size=128)
     experiment = Experiment(config)
     list(engine.train(experiment, experiment.plan.steps_per_update + 2))
     state = pickle.loads(pickle.dumps(experiment.state_dict()))
@@ -257,7 +263,7 @@ def test_a_run_is_restored_in_the_middle_of_an_update() -> None:
 
 
 def test_every_training_picture_comes_once_in_an_epoch() -> None:
-    experiment = Experiment(Config(batch_size=64))
+    experiment = Experiment(small(batch_size=64))
     per_epoch = len(experiment.images.train_x) // 64
     for epoch in (0, 1):
         seen = torch.cat([experiment._batch(epoch * per_epoch + i) for i in range(per_epoch)])
@@ -267,12 +273,12 @@ def test_every_training_picture_comes_once_in_an_epoch() -> None:
 
 def test_what_would_hold_up_everybody_is_refused_with_a_reason() -> None:
     with pytest.raises(ConfigError, match="one step of this network would take about"):
-        Config(channels=(32,) * 3, depth=50, kernel=7, padding=4)
-    assert Experiment(Config(depth=50)).plan.steps_per_update > 1
+        small(channels=(32,) * 3, depth=50, kernel=7, padding=4)
+    assert Experiment(small(depth=50)).plan.steps_per_update > 1
     with pytest.raises(ConfigError, match="attribution"):
-        Config(depth=50, attribution=True)
+        small(depth=50, attribution=True)
     with pytest.raises(ConfigError, match=r"size = 'large' .* Take the standard size, fewer layers"):
-        Config(size="large", depth=50)
+        small(size="large", depth=50)
 
 
 @given(
@@ -285,7 +291,7 @@ def test_no_step_is_planned_to_take_longer_than_a_slice(
 ) -> None:
     knobs = {"channels": channels, "depth": depth, "batch_size": batch_size, "norm": norm, "kernel": kernel}
     try:
-        config = Config(**knobs, padding=2, size=size)  # type: ignore[arg-type]
+        config = small(**knobs, padding=2, size=size)  # type: ignore[arg-type]
     except ConfigError:
         return
     plan = cnn_filters.plan(config.architecture(), batch_size)
@@ -302,17 +308,17 @@ def test_no_step_is_planned_to_take_longer_than_a_slice(
 def test_large_has_four_times_the_channels_and_learns() -> None:
     large, metrics = trained(12, size="large", seed=4)
     assert [layer.conv.out_channels for layer in large.model.parts] == [64, 128]
-    weights = [sum(p.numel() for p in run.parameters) for run in (Experiment(Config()), large)]
+    weights = [sum(p.numel() for p in run.parameters) for run in (Experiment(small()), large)]
     assert weights[1] > 10 * weights[0]
     assert metrics[-1]["train_loss"] < metrics[0]["train_loss"] / 2
     assert trained(12, size="large", seed=4)[1] == metrics
-    every = Experiment(Config(size="large", channels=(4, 32), augmentation="warp", norm="batch"))
+    every = Experiment(small(size="large", channels=(4, 32), augmentation="warp", norm="batch"))
     assert [layer.conv.out_channels for layer in every.model.parts] == [16, 128]
 
 
 @pytest.mark.parametrize(("channel", "first"), [(0, 0), (63, 0), (64, 64), (127, 64)])
 def test_of_many_kernels_those_beside_the_chosen_one_are_seen(channel: int, first: int) -> None:
-    experiment = Experiment(Config(size="large", layer=2, channel=channel, source=63))
+    experiment = Experiment(small(size="large", layer=2, channel=channel, source=63))
     frame, conv = experiment.frame(), experiment.model.parts[1].conv
     assert (frame.first, frame.channel, len(frame.maps)) == (first, channel, 64)
     assert np.array_equal(frame.filters, conv.weight[first : first + 64, 63].detach())
@@ -350,7 +356,7 @@ def test_a_network_from_the_shelf_goes_on(
     experiment, metrics = trained(100, **knobs)
     about = {"lab": "cnn_filters", "config": "{}", **experiment.about()}
     key = shelf.keep(network_file.write(experiment.model, about))
-    taken = Experiment(Config(network=key))
+    taken = Experiment(small(network=key))
     assert taken.architecture == experiment.architecture
     x = torch.from_numpy(experiment.images.test_x)
     assert torch.equal(taken.model(x), experiment.model(x))
@@ -358,8 +364,49 @@ def test_a_network_from_the_shelf_goes_on(
     assert Architecture.from_json(about["architecture"]) == experiment.architecture
     for wrong in ("0" * 20, "nonsense"):
         with pytest.raises(ConfigError, match="network"):
-            Config(network=wrong)
-    small = ConvNet(Architecture(side=12, classes=10), generator(0, "weights"))
-    other = shelf.keep(network_file.write(small, {**about, "architecture": small.architecture.to_json()}))
+            small(network=wrong)
+    tiny = ConvNet(Architecture(side=12, classes=10), generator(0, "weights"))
+    other = shelf.keep(network_file.write(tiny, {**about, "architecture": tiny.architecture.to_json()}))
     with pytest.raises(ConfigError, match="12 × 12"):
-        Config(network=other)
+        small(network=other)
+
+
+# ------------------------------------------------------------------ what the page opens with
+
+
+def test_the_stored_network_reads_what_it_never_saw_and_goes_on_learning() -> None:
+    experiment = Experiment(Config())
+    test = experiment.frame().test
+    x, y = torch.from_numpy(experiment.images.test_x), torch.from_numpy(experiment.images.test_y)
+    with torch.no_grad():
+        right = float((experiment.model(x).argmax(1) == y).float().mean())
+    assert test["test_accuracy"] == pytest.approx(right, abs=0.003) and 0.95 < right < 0.98
+    assert experiment.step()["train_loss"] < 0.4
+    assert Experiment(Config(start="scratch")).frame().test == {}
+
+
+def test_who_changes_the_stored_network_begins_at_random_and_comes_back_to_it() -> None:
+    assert Config().stored and not Config(channels=(4,)).stored and Config(seed=4, learning_rate=0.1).stored
+    turned = Config().turned(kernel=5)
+    assert (turned.start, turned.stored) == ("scratch", False)
+    again = turned.turned(start="trained")
+    assert again == Config()
+    assert Config().turned(layer=2).stored
+
+
+def test_what_is_drawn_on_the_strip_is_looked_at_and_a_map_is_entered() -> None:
+    experiment = Experiment(Config())
+    moment = View(experiment.frame(), experiment.config)
+    stroke = {"panel": "network", "kind": "draw", "points": [], "strokes": [[[0.5, 0.9], [0.5, 0.1]]]}
+    turned = view.answer(moment, stroke)
+    assert turned is not None
+    drawn = Experiment(dataclasses.replace(experiment.config, **turned.knobs)).frame()
+    assert drawn.drawn and drawn.label == -1 and drawn.classes[drawn.answer] == "1"
+    for nothing in ([], [["x"]], None):
+        assert view.answer(moment, {**stroke, "strokes": nothing}) is None
+    entered = view.answer(moment, {"panel": "network", "kind": "node", "layer": 1, "index": 6})
+    assert entered is not None
+    inside = dataclasses.replace(experiment.config, **entered.knobs)
+    frame = Experiment(inside).frame()
+    assert (frame.layer, frame.channel) == (1, 6)
+    assert view.stage(View(frame, inside)).rows[0][0]["kind"] == "slide"

@@ -20,7 +20,7 @@ SUM = r"\$\\lfloor\((\d+) \+ 2\\cdot(\d+) - (\d+)\\cdot\((\d+)-1\) - 1\)/(\d+)\\
 
 
 def seen(steps: int, **knobs: Any) -> View:
-    experiment = lab.Experiment(lab.Config(**knobs))
+    experiment = lab.Experiment(lab.Config(**({"data": "digits", "start": "scratch", "channels": (16, 32)} | knobs)))
     return moment(experiment, steps)
 
 

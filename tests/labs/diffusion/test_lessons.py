@@ -1,4 +1,4 @@
-"""What the lessons on diffusion say is what the runs do, for five seeds."""
+"""What the lessons on diffusion say is what the runs do, for five seeds or eight."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ import pytest
 import torch
 from lesson_runs import config, first, lesson
 
+from engine.contract import registry
 from engine.contract.device import generator
+from engine.contract.view import View
 from engine.data import point_clouds
 from engine.labs.diffusion import Config, Experiment
+from engine.labs.diffusion.words import NONE, facts
 from engine.measures import distances
 from ui.lesson import lessons
 
 SLUG = "diffusion"
 SEEDS = range(5)
+view = registry.view(SLUG)
+
+
+def ring(**knobs: Any) -> Config:
+    """Settings on the plane."""
+    return Config(**{"data": "ring"} | knobs)
 
 
 STATES: dict[Config, dict[int, dict[str, Any]]] = {}
@@ -61,13 +70,24 @@ def run(name: str, seed: int, *, beside: bool = False) -> Experiment:
     return drawn(config(SLUG, name, beside=beside, seed=seed), lesson(SLUG, name).runs_to or 0)
 
 
-def both(name: str, seed: int) -> tuple[dict[str, float], dict[str, float]]:
-    return run(name, seed).scores, run(name, seed, beside=True).scores
+def seen(experiment: Experiment) -> View:
+    return View(experiment.frame(), experiment.config, {}, experiment.step_count, experiment.step_count)
+
+
+def told(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The facts of both runs, by which the lesson says what happened."""
+    one, other = (facts(seen(run(name, seed, beside=beside))) for beside in (False, True))
+    chosen = lesson(SLUG, name)
+    assert chosen.holds(one, other), (one, other)
+    assert "lesson's settings" not in chosen.said(one, other) and NONE not in chosen.said(one, other)
+    assert not chosen.holds(other, other)  # both sides as the right one: what it is about is gone
+    assert "lesson's settings" in chosen.said(other, other)
+    return one, other
 
 
 @pytest.mark.parametrize("knobs", [{"sampling_steps": 1}, {"sampling_steps": 6, "eta": 0.5}, {"objective": "flow"}])
 def test_a_run_that_is_trained_once_for_several_is_the_run_itself(knobs: dict[str, Any]) -> None:
-    settings = Config(size="small", seed=1, **({"sampling_steps": 5} | knobs))
+    settings = ring(size="small", seed=1, **({"sampling_steps": 5} | knobs))
     alone, shared = Experiment(settings), drawn(settings, 23)
     for _ in range(23):
         alone.step()
@@ -75,54 +95,52 @@ def test_a_run_that_is_trained_once_for_several_is_the_run_itself(knobs: dict[st
     assert torch.equal(alone.few.values, shared.few.values)
 
 
-def test_titles_fit_into_a_row_and_each_lesson_has_three_answers() -> None:
-    for each in lessons("diffusion"):
-        assert len(each.title) <= 28 and len(each.answers) == 3 and each.runs_to is not None and each.explain
+def test_every_lesson_has_three_answers_and_points_at_a_panel_that_is_there() -> None:
+    for each in lessons(SLUG):
+        assert len(each.title) <= 28 and len(each.answers) == 3 and each.at and each.point
+        scene = view.stage(seen(Experiment(each.config(Config))))
+        assert each.point.panel in [panel["key"] for row in scene.rows for panel in row]
+        assert each.knobs and set(each.knobs) <= {*Config.knobs()}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", first(1, SEEDS))
+@pytest.mark.parametrize("seed", first(1, range(8)))
 def test_one_look_leads_to_the_middle_and_fifty_to_the_ring(seed: int) -> None:
-    one, fifty = both("one_look", seed)
-    assert one["within"] == one["modes"] == 0
-    assert run("one_look", seed).path[-1].norm(dim=1).mean() < 0.2
-    assert fifty["modes"] == 8
+    one, fifty = told("one_look", seed)
+    assert one["within"] == one["modes"] == 0 and one["middle"] < 0.2 < 0.5 < one["real_middle"]
+    assert fifty["modes"] == 8 and fifty["within"] > 0.6
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_ten_steps_cost_a_little_sharpness(seed: int) -> None:
-    ten, thousand = both("ten_steps", seed)
+    ten, thousand = told("ten_steps", seed)
     assert ten["modes"] == thousand["modes"] == 8
-    assert max(ten["energy_distance"], thousand["energy_distance"]) < 0.012
+    assert max(ten["energy"], thousand["energy"]) < 0.012
+    assert 0.66 <= ten["within"] <= 0.76 and thousand["within"] > 0.88
+    assert thousand["straightness"] < 0.1 < 0.4 < ten["straightness"]
     experiment = run("ten_steps", seed)
-    assert 0.055 <= experiment.few.values[0, 1] < 0.115
-    assert experiment.few.values[0, 0] == pytest.approx(0.6, abs=0.05) and experiment.few.clipped[0, 0] > 0.99
-    assert float(experiment.schedule.alpha_bar[-1].sqrt()) == pytest.approx(5e-5, rel=0.05)
+    assert (experiment.few.values[0, 1:].diff() < 0).sum() >= 4  # it falls with every call, but for chance at the end
     alone = Experiment(dataclasses.replace(experiment.config, sampling_steps=1))
     alone.model.load_state_dict(experiment.model.state_dict())
     x = alone.sample(512, generator(seed, "test"))
-    assert (x.abs() == alone.clip).all(1).sum() >= 509  # in the corners
-    assert 0.66 <= ten["within"] <= 0.76
-    assert thousand["within"] > 0.88
-    assert thousand["straightness"] < 0.1 < 0.4 < ten["straightness"]
+    assert (x.abs() == alone.clip).all(1).sum() >= 509  # the cross at one call: in the corners, nearly all of them
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_guidance_is_paid_for_with_variety(seed: int) -> None:
-    guided, plain = both("guidance", seed)
+    guided, plain = told("guidance", seed)
     assert guided["recognised"] >= 0.98 > 0.95 >= plain["recognised"] >= 0.87
-    assert 0.65 <= guided["variety"] <= 0.81
-    assert 0.86 <= plain["variety"] <= 1.02
+    assert 0.65 <= guided["variety"] <= 0.81 and 0.86 <= plain["variety"] <= 1.02
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_straight_paths_need_few_steps(seed: int) -> None:
-    flow, linear = both("straight_paths", seed)
-    assert flow["modes"] == 8 and 0.01 <= flow["energy_distance"] <= 0.025
-    assert linear["modes"] <= 2 and 0.07 <= linear["energy_distance"] <= 0.13
+    flow, linear = told("straight_paths", seed)
+    assert flow["modes"] == 8 and 0.01 <= flow["energy"] <= 0.025 and 0.4 < flow["straightness"] < 0.7
+    assert linear["modes"] <= 2 and 0.07 <= linear["energy"] <= 0.13
 
 
 @pytest.mark.slow
@@ -138,7 +156,7 @@ def test_with_the_cosine_schedule_noise_prediction_needs_no_more_steps(seed: int
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_the_ring_of_eight_is_learned(seed: int) -> None:
     """Within 1,200 updates, for which ten seconds of one core are enough."""
-    experiment = Experiment(Config(seed=seed))
+    experiment = Experiment(ring(seed=seed))
     experiment.load_state_dict(learned(experiment.config, 1200))
     x = experiment.sample(2000, generator(seed, "test"))
     centres = point_clouds.centres("ring")
@@ -147,3 +165,32 @@ def test_the_ring_of_eight_is_learned(seed: int) -> None:
     assert distances.modes_covered(x, centres, point_clouds.SIGMA) == 8
     assert distances.energy_distance(x, real) <= 0.01
     assert (torch.cdist(x, centres).min(1).values <= 3 * point_clouds.SIGMA).float().mean() >= 0.85
+
+
+def test_what_is_said_changes_with_the_samples() -> None:
+    settings = ring(size="small", sampling_steps=20, seed=1)
+    experiment, said = Experiment(settings), []
+    for _ in range(400):
+        if experiment.step_count % 10 == 0:
+            said.append(view.say(seen(experiment)))
+        experiment.step()
+    assert "learns the way back" in said[0] and said[1] == "The first samples are under way, step 10 of 20."
+    assert any("places so far" in each for each in said) and said[-1].startswith("All 8 places are found")
+    assert max(map(len, said)) <= 120
+    experiment.update(dataclasses.replace(settings, sampling_steps=1))
+    assert "lie at a bound" in view.say(seen(experiment))
+
+
+def test_where_nothing_is_measured_the_facts_say_so() -> None:
+    for knobs in ({}, {"data": "spiral"}, {"data": "digits"}, {"data": "moons", "conditional": True}):
+        experiment = Experiment(ring(size="small", **knobs))
+        found = facts(seen(experiment))
+        assert found["drawn_at"] == -1 and found["said_energy"] == NONE == found["said_variety"]
+        for each in lessons(SLUG):
+            assert not each.holds(found, found) and "nan" not in each.said(found, found)
+        experiment.model.requires_grad_(False)
+        for parameter in experiment.model.parameters():
+            parameter.fill_(float("nan"))
+        experiment.step_count += 1
+        experiment.path = experiment.path * float("nan")
+        assert "left all bounds" in view.say(seen(experiment))

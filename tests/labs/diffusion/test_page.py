@@ -12,7 +12,7 @@ from visitor import described, part, visit
 from engine.labs.diffusion import Config, Experiment
 
 SLUG = "diffusion"
-KNOBS = {"size": "small", "sampling_steps": "8"}
+KNOBS = {"data": "ring", "size": "small", "sampling_steps": "8"}
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
@@ -85,13 +85,40 @@ def test_the_slider_shows_every_moment_without_the_server(browser: Browser, serv
 
 def test_digits_move_through_time_too(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
-        visitor.open(SLUG, data="digits", **KNOBS)
+        visitor.open(SLUG, **KNOBS | {"data": "digits"})
         visitor.play_to(24)
-        at = visitor.panel("64 digits, asked for 0 to 9 in turn")
-        visitor.until(lambda: "64 pictures, the samples" in described(at), "the sheet")
+        at = visitor.panel("A digit for each column")
+        visitor.until(lambda: "50 pictures, the samples" in described(at), "the sheet")
         pictures = set()
         for time in (0, 0.5, 1, 1.5, 2):
             move(at, time)
             pictures.add(at.locator("canvas").evaluate("(c) => c.toDataURL()"))
         assert len(pictures) == 5
         assert visitor.notices() == []
+
+
+def test_noise_becomes_digits_by_itself_until_somebody_takes_hold(browser: Browser, server: str) -> None:
+    """Where motion is welcome; everything has come already, and nothing is asked."""
+    with visit(browser, server, reduced_motion="no-preference") as visitor:
+        sent: list[Any] = []
+        visitor.page.on("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(data)))
+        visitor.open(SLUG)
+        at = visitor.panel("A digit for each column")
+        visitor.until(lambda: "removing noise" in described(at), "noise to be removed")
+        acts = [
+            each
+            for each in sent
+            if isinstance(each, str) and any(f'"{verb}"' in each for verb in ("do", "pick", "turn"))
+        ]
+        visitor.until(lambda: "the samples" in described(at), "digits")
+        visitor.until(lambda: "removing noise" in described(at), "noise again")
+        at.get_by_role("button", name="Stop the time").click()
+        drawn(at)
+        held = described(at)
+        visitor.page.wait_for_timeout(300)
+        assert described(at) == held and acts == []
+    with visit(browser, server) as visitor:  # who wishes for less motion sees the digits
+        visitor.open(SLUG)
+        at = visitor.panel("A digit for each column")
+        visitor.until(lambda: "the samples" in described(at), "digits")
+        assert at.get_by_role("button", name="Run through the time").count() == 1

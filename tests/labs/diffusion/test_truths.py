@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,11 @@ from engine.scene.scene import Scene
 
 KINDS = pytest.mark.parametrize("kind", sampling.KINDS)
 Predict = Callable[[Tensor, Tensor], Tensor]
+
+
+def ring(**knobs: Any) -> Config:
+    """Settings on the plane."""
+    return Config(**{"data": "ring"} | knobs)
 
 
 def of_gaussian(schedule: Schedule, mean: float, std: float) -> Predict:
@@ -282,7 +288,7 @@ def _shaken(state: dict[str, Tensor]) -> dict[str, Tensor]:
 @pytest.mark.parametrize("knobs", [{}, {"objective": "flow"}, {"schedule": "cosine", "steps": 100}], ids=str)
 def test_the_field_points_along_the_way_that_particles_take(knobs: dict[str, object]) -> None:
     """A short step of DDIM from a place on the grid goes along the arrow there, as far as time goes."""
-    experiment = Experiment(Config(size="small", **knobs))
+    experiment = Experiment(ring(size="small", **knobs))
     for _ in range(30):
         experiment.step()
     for moment, (time, alpha, sigma) in enumerate(experiment.moments()):
@@ -301,7 +307,7 @@ def test_the_field_points_along_the_way_that_particles_take(knobs: dict[str, obj
 
 
 def test_the_average_of_the_weights_is_what_draws() -> None:
-    experiment = Experiment(Config(size="small"))
+    experiment = Experiment(ring(size="small"))
     for _ in range(5):
         experiment.step()
     drawn, trained = (torch.cat([p.flatten() for p in n.parameters()]) for n in (experiment.model, experiment.network))
@@ -314,14 +320,14 @@ def test_how_samples_are_drawn_changes_nothing_in_what_is_learned() -> None:
     drawings = {}, {"sampling_steps": 1}, {"sampler": "ddpm", "sampling_steps": 1000}, {"sampler": "heun", "eta": 1.0}
     losses, weights = [], []
     for knobs in drawings:
-        experiment = Experiment(Config(size="small", **knobs))  # type: ignore[arg-type]
+        experiment = Experiment(ring(size="small", **knobs))
         losses.append([experiment.step()["loss"] for _ in range(12)])
         weights.append(torch.cat([p.flatten() for p in experiment.model.parameters()]))
     assert all(each == losses[0] for each in losses) and all(torch.equal(each, weights[0]) for each in weights)
 
 
 def test_samples_under_way_start_anew_when_they_would_be_drawn_in_another_way() -> None:
-    experiment = Experiment(Config(size="small"))
+    experiment = Experiment(ring(size="small"))
     for _ in range(7):
         experiment.step()
     assert experiment.frame().flying_step == 7
@@ -329,7 +335,7 @@ def test_samples_under_way_start_anew_when_they_would_be_drawn_in_another_way() 
     assert experiment.frame().flying_step == 7
     experiment.update(dataclasses.replace(experiment.config, learning_rate=0.01, sampling_steps=5, sampler="ddpm"))
     frame = experiment.frame()
-    assert (frame.flying_step, frame.flying_steps, frame.drawn_at) == (0, 5, 0)
+    assert (frame.flying_step, frame.flying_steps, frame.drawn_at) == (0, 5, -1)
     for _ in range(5):
         experiment.step()
     frame = experiment.frame()
@@ -339,7 +345,7 @@ def test_samples_under_way_start_anew_when_they_would_be_drawn_in_another_way() 
 
 def test_what_is_shown_is_drawn_again_at_once_from_the_same_noise() -> None:
     """While a run is paused, a turned knob is seen at once; and then training goes on as it would have."""
-    experiment = Experiment(Config(size="small", sampling_steps=5))
+    experiment = Experiment(ring(size="small", sampling_steps=5))
     for _ in range(8):
         experiment.step()
     before = experiment.frame()
@@ -356,7 +362,7 @@ def test_what_is_shown_is_drawn_again_at_once_from_the_same_noise() -> None:
 
 
 def test_a_thousand_steps_at_once_are_taken_with_fewer_particles() -> None:
-    experiment = Experiment(Config(size="small", sampling_steps=2))
+    experiment = Experiment(ring(size="small", sampling_steps=2))
     for _ in range(2):
         experiment.step()
     held = experiment.scores
@@ -419,8 +425,8 @@ def test_guidance_on_the_plane_goes_beyond_the_class() -> None:
 
 @pytest.mark.parametrize("steps", [1, 2, 24, 49, 50, 1000])
 def test_the_way_that_is_kept_begins_with_noise_ends_with_samples_and_is_short(steps: int) -> None:
-    experiment = Experiment(Config(size="small", sampling_steps=steps))
-    while not experiment.drawn_at:
+    experiment = Experiment(ring(size="small", sampling_steps=steps))
+    while experiment.drawn_at < 0:
         experiment.step()
     frame = experiment.frame()
     assert len(frame.path) == len(frame.path_times) <= 26
@@ -431,13 +437,13 @@ def test_the_way_that_is_kept_begins_with_noise_ends_with_samples_and_is_short(s
 
 
 def test_one_straight_way_has_straightness_one() -> None:
-    experiment = Experiment(Config(size="small", sampling_steps=1, objective="flow"))
+    experiment = Experiment(ring(size="small", sampling_steps=1, objective="flow"))
     experiment.step()
     assert experiment.scores["straightness"] == pytest.approx(1, abs=1e-5)
 
 
 def test_the_table_of_few_steps_is_filled_and_measured_again() -> None:
-    experiment = Experiment(Config(size="small"))
+    experiment = Experiment(ring(size="small"))
     few = experiment.few
     while few.turn < few.values.numel():
         few.advance(experiment.expect)
@@ -462,12 +468,29 @@ def test_the_nearest_real_digit_is_a_good_judge_and_variety_is_one_for_real_digi
     assert class_scores.variety(means, asked, data, labels).max() < 1e-6
 
 
+def test_the_page_opens_with_digits_of_the_stored_network() -> None:
+    """Before the first update, from noise that no later samples begin in; with other settings there are none yet."""
+    opening = Experiment(Config()).frame()
+    assert opening.drawn_at == 0 and len(opening.path) > 20 and opening.scores["recognised"] > 0.9
+    assert not np.allclose(opening.path[0], opening.flying)
+    for knobs in ({"start": "scratch"}, {"size": "small"}, {"data": "ring"}):
+        frame = Experiment(Config(**knobs)).frame()  # type: ignore[arg-type]
+        assert frame.drawn_at == -1 and len(frame.path) == 1
+
+
+def test_the_stored_network_brings_along_what_it_fits_and_goes_where_it_does_not() -> None:
+    turned = Config().turned(objective="flow")
+    assert turned.start == "scratch" and turned.objective == "flow"
+    back = turned.turned(start="trained")
+    assert back == Config() and back.trained
+    assert ring().turned(size="small").start == "trained"  # which means nothing there
+    assert ring(size="small").turned(data="digits").start == "scratch"
+
+
 def test_knobs_that_do_not_go_together_are_told() -> None:
-    with pytest.raises(ConfigError, match="stored network"):
-        Config(data="digits", start="trained", size="small")
     with pytest.raises(ConfigError, match="at least 10"):
         Config(data="drawn")
-    Config(start="trained")  # means nothing on the plane
+    assert not ring(start="trained").trained  # means nothing on the plane
     points = point_clouds.pack(np.random.default_rng(0).uniform(-0.5, 0.5, (40, 2)))
     experiment = Experiment(Config(data="drawn", points=points, size="small"))
     experiment.step()
@@ -478,7 +501,7 @@ def test_knobs_that_do_not_go_together_are_told() -> None:
 
 
 def test_particles_and_films_decode_to_what_was_given() -> None:
-    experiment = Experiment(Config(size="small", sampling_steps=4))
+    experiment = Experiment(ring(size="small", sampling_steps=4))
     for _ in range(6):
         experiment.step()
     frame, scene = experiment.frame(), Scene()

@@ -14,7 +14,7 @@ from engine.labs.diffusion.config import COUNTS
 
 
 def seen(**knobs: object) -> View:
-    experiment = Experiment(Config(**{"size": "small"} | knobs))
+    experiment = Experiment(Config(**{"size": "small", "data": "ring"} | knobs))
     return View(experiment.frame(), experiment.config)
 
 
@@ -58,3 +58,20 @@ def test_inside_has_the_signal_and_only_with_classes_their_variety() -> None:
     view = seen()
     varied = dataclasses.replace(view, frame=dataclasses.replace(view.frame, variety=np.ones(3, np.float32)))
     assert [figure.key for figure in drawn.inside(varied) if isinstance(figure, Chart)] == ["variety"]
+
+
+def test_what_is_drawn_and_in_how_many_steps_is_turned_in_the_picture() -> None:
+    chosen = {}
+    for data, start in (
+        ("digits", "trained"),
+        ("digits", "scratch"),
+        ("ring", "trained"),
+        ("spiral", "trained"),
+        ("grid", "trained"),
+    ):
+        config = Config(data=data, start=start, sampling_steps=7)
+        hero = drawn.stage(View(Experiment(config).frame(), config)).rows[0][0]
+        [group] = hero["buttons"]
+        chosen[data, start] = group["choices"][group["chosen"]]["text"] if group["chosen"] >= 0 else ""
+        assert hero["key"] == "samples" and hero["rail"]["knob"] == "sampling_steps" and hero["rail"]["value"] == 7
+    assert [*chosen.values()] == ["Digits", "Untrained", "Ring", "Spiral", ""]

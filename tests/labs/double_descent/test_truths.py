@@ -13,8 +13,10 @@ from sklearn.linear_model import Ridge
 
 import engine
 from engine.contract.knobs import ConfigError
+from engine.contract.view import View
 from engine.labs import double_descent
 from engine.labs.double_descent import Config, Experiment, min_norm_fit, risk_curve, risk_theory, spectrum, two_speeds
+from engine.labs.double_descent import view as drawn
 from engine.labs.double_descent.feature_maps import Legendre, Problem
 from engine.labs.double_descent.trained_widths import AcrossTraining, TrainedWidth, network_threshold
 
@@ -424,3 +426,25 @@ def test_widths_hold_the_threshold_and_grow() -> None:
 def test_what_does_not_go_together_gets_a_sentence(knobs: dict[str, object], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         Config(**knobs)  # type: ignore[arg-type]
+
+
+def test_three_widths_stand_beside_each_other_as_the_slider_would_show_them() -> None:
+    """The lowest before the peak, the peak and the newest: their panels draw what the fit does at these stops."""
+    experiment = Experiment(Config(model="legendre", data="curve", samples=20, noise=0.2, seeds=1))
+    titles = [title for _, title in drawn._three(View(experiment.frame(), experiment.config))]
+    assert titles == ["Three widths: narrow", "The peak: still to come", "The last: still to come"]
+    list(engine.train(experiment, 22))
+    frame = experiment.frame()
+    view = View(frame, experiment.config, {}, 22, 22)
+    places = [stop for stop, _ in drawn._three(view)]
+    test = frame.test_error[:, 0]
+    assert places[1] == int(test.argmax()) and frame.stops[places[1]] == 20 and places[2] == len(frame.stops) - 1
+    assert places[0] == int(test[: places[1]].argmin())
+    scene = drawn.stage(view)
+    panels = {panel["key"]: panel for row in scene.rows for panel in row}
+    [slid] = [
+        each for each in panels["fit"]["layers"] if each.get("stop") == places[1] and each["name"] == "First seed"
+    ]
+    [shown] = [each for each in panels["fit_2"]["layers"] if each["name"] == "First seed"]
+    assert scene.arrays.chunks[slid["xy"]] == scene.arrays.chunks[shown["xy"]]
+    assert panels["fit_2"]["title"] == "The peak: 20 polynomials"

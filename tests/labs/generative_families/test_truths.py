@@ -1,16 +1,14 @@
-"""Four families and the measures that compare them: closed forms, quadrature, torch's counters, and the lessons."""
+"""Four families and the measures that compare them: closed forms, quadrature, and torch's counters."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from lesson_runs import first
 from torch.utils.flop_counter import FlopCounterMode
 
 import engine
@@ -22,7 +20,6 @@ from engine.labs.generative_families.config import EXTENT, SIDE
 from engine.labs.generative_families.families import GAN, VAE, Diffusion
 from engine.labs.generative_families.frame import log_density
 from engine.nets import sampling
-from ui.lesson import Lesson, lessons
 
 SMALL: dict[str, Any] = {"width": 8, "batch_size": 16, "couplings": 2, "sampling_steps": 4}
 
@@ -276,116 +273,7 @@ def test_a_step_that_would_take_too_long_is_refused() -> None:
         Config(seeds=8, batch_size=512)
 
 
-# ---------------------------------------------------------------- what the lessons say
-
-
-def lesson(name: str) -> Lesson:
-    return next(each for each in lessons("generative_families") if each.slug == name)
-
-
-@cache
-def taught(name: str, *, beside: bool = False, **knobs: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Every measure of every family, (S,), when the lesson `name` is over: each measured anew, none from before."""
-    chosen = lesson(name)
-    config = chosen.compared(Config) if beside else chosen.config(Config)
-    experiment = Experiment(dataclasses.replace(config, **knobs))  # type: ignore[type-var]
-    for _ in engine.train(experiment, chosen.runs_to or 0):
-        pass
-    for job in experiment.evaluator.jobs:
-        experiment.evaluator._do(*job, step=0)
-    return {m: {n: np.array(v) for n, v in of.items()} for m, of in experiment.evaluator.measured.items()}
-
-
-def test_every_lesson_has_three_answers_and_an_end() -> None:
-    assert len(lessons("generative_families")) == 5
-    for each in lessons("generative_families"):
-        assert len(each.answers) == 3 and each.runs_to and len(each.title) <= 28
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", first(1, [0, 100]))
-def test_four_bargains(seed: int) -> None:
-    strays = taught("bargains", seed=seed, seeds=5)["strays"]
-    assert strays["diffusion"].max() <= 0.4
-    assert strays["flow"].min() >= 0.43 and strays["flow"].max() <= 0.8
-    assert strays["gan"].min() >= 0.35 and strays["gan"].max() <= 0.85
-    assert (strays["gan"] > strays["diffusion"]).all()
-    assert strays["vae"].min() > 0.78
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", first(1, [0, 100]))
-def test_the_gan_forgets_modes_and_the_others_do_not(seed: int) -> None:
-    modes = taught("forgets", seed=seed)["modes"]
-    assert 3.5 <= modes["gan"].mean() <= 5.5 and len(set(modes["gan"])) > 2
-    for name in ("flow", "diffusion"):
-        assert modes[name].min() >= 6 and (modes[name] >= 7).sum() >= 5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", first(1, [0, 8, 100, 108]))
-def test_a_flow_covers_all_and_spills(seed: int) -> None:
-    start = Experiment(lesson("likelihood").config(Config)).evaluator.measured["log_likelihood"]["flow"]
-    found = taught("likelihood", seed=seed)
-    assert found["modes"]["flow"].min() >= 7 and (found["modes"]["flow"] == 8).sum() >= 3
-    assert found["strays"]["flow"].min() >= 0.43 and found["strays"]["flow"].max() <= 0.8
-    gained = found["log_likelihood"]["flow"].mean() - np.mean(start)
-    assert 1.9 <= gained <= 2.9 and found["log_likelihood"]["flow"].max() < 0.9
-
-
-@pytest.mark.slow
-def test_one_step_of_diffusion_draws_the_mean() -> None:
-    one, twenty = (taught("steps", beside=beside, seeds=6) for beside in (False, True))
-    assert one["strays"]["diffusion"].min() >= 0.98
-    assert one["energy"]["diffusion"].min() >= 0.25 and twenty["energy"]["diffusion"].max() <= 0.03
-    assert twenty["modes"]["diffusion"].min() == 8
-    assert taught("steps", seeds=6, sampling_steps=5)["modes"]["diffusion"].min() == 8
-    samples = one_step("flow")
-    away = samples.norm(dim=2).mean(1)  # (S,) from the centre
-    assert away.min() >= 0.2 and away.max() <= 0.3 and point_clouds.RADIUS == 0.8
-    assert samples.mean(1).norm(dim=1).max() < 0.1  # in the middle of them all, and not beside it
-
-
-@pytest.mark.slow
-def test_one_step_of_noise_prediction_draws_the_corners_and_says_so() -> None:
-    corners = (one_step("noise").abs() == families.FAR).all(2).float().mean(1)
-    assert corners.min() > 0.99
-    alpha = sampling.route(sampling.Schedule("cosine", families.LEVELS), 1).alpha[0]
-    assert alpha == pytest.approx(5e-5, rel=0.05)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("update", first(1, [1000, 2400]))
-def test_what_one_step_draws_later_on_is_told_as_of_later(update: int) -> None:
-    """The numbers of update 400 are given as such, and those of later updates beside them."""
-    explained = lesson("steps").explain
-    assert "numbers are those of update 400" in explained and lesson("steps").runs_to == 400
-    assert "after 1,000 and 2,400 updates its samples are 0.1 to 0.2 from the centre" in explained
-    experiment = steps_of("flow", seeds=3)
-    for _ in engine.train(experiment, update - experiment.step_count):
-        pass
-    away = experiment.evaluator.ready.norm(dim=2).mean(1)
-    assert away.min() >= 0.1 and away.max() <= 0.2
-    for place in range(3):
-        experiment.evaluator._do("measure", "diffusion", place, step=0)
-    assert min(experiment.evaluator.measured["strays"]["diffusion"]) >= 0.98
-    assert min(experiment.evaluator.measured["energy"]["diffusion"]) >= 0.25
-
-
-def steps_of(objective: str, *, seeds: int) -> Experiment:
-    """The lesson about steps when it is over."""
-    config = dataclasses.replace(lesson("steps").config(Config), seeds=seeds, objective=objective)  # type: ignore[type-var]
-    experiment = Experiment(config)
-    for _ in engine.train(experiment, lesson("steps").runs_to or 0):
-        pass
-    return experiment
-
-
-def one_step(objective: str) -> torch.Tensor:
-    """What is drawn in one step when the lesson is over, (6, 300, 2)."""
-    experiment = steps_of(objective, seeds=6)
-    assert len(experiment.evaluator.walk.route.times) == 1
-    return experiment.evaluator.ready
+# ---------------------------------------------------------------- where diffusion draws
 
 
 @pytest.mark.parametrize("objective", ["noise", "flow"])
@@ -422,15 +310,6 @@ def test_the_blur_begins_as_the_knob_says_and_stays_if_it_is_not_learned(blur: f
     for _ in engine.train(experiment, 3):
         pass
     assert experiment.frame().blur == pytest.approx(blur, rel=1e-5)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", first(1, [0, 100]))
-def test_a_code_that_says_nothing(seed: int) -> None:
-    ignored, used = (taught("ignored_code", beside=beside, seed=seed) for beside in (False, True))
-    assert ignored["kl"]["vae"].max() < 0.05 and used["kl"]["vae"].min() > 1.4
-    assert np.abs(ignored["log_likelihood"]["vae"] + 1.70).max() < 0.1
-    assert used["log_likelihood"]["vae"].min() > ignored["log_likelihood"]["vae"].max() + 0.1
 
 
 def test_an_update_is_that_of_adam_as_torch_writes_it_out() -> None:

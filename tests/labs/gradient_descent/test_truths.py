@@ -70,6 +70,25 @@ def test_the_ends_are_minima(name):
     assert torch.linalg.eigvalsh(hessian).min() > 0
 
 
+@pytest.mark.parametrize(("name", "kind"), [("himmelblau", "saddles"), ("himmelblau", "maxima"), ("beale", "saddles")])
+def test_other_stationary_points_are_what_they_are_called(name, kind):
+    points = torch.tensor(getattr(SURFACES[name], kind), dtype=torch.float64)
+    _, gradient, hessian = curvature(SURFACES[name], points)
+    assert gradient.abs().max() < 1e-5
+    smallest, largest = torch.linalg.eigvalsh(hessian).T
+    assert (smallest < 0).all() and ((largest > 0) == (kind == "saddles")).all()
+
+
+def test_the_monkey_saddle_is_flat_in_the_middle_and_falls_on_three_sides():
+    surface = SURFACES["monkey_saddle"]
+    [middle] = surface.saddles
+    _, gradient, _ = curvature(surface, torch.tensor([middle], dtype=torch.float64))
+    assert gradient.abs().max() == 0
+    around = torch.linspace(0, 2 * torch.pi, 721, dtype=torch.float64)[:-1] + 1e-3
+    signs = surface(torch.stack([around.cos(), around.sin()], -1)).sign()
+    assert int((signs != signs.roll(1)).sum()) == 6  # three valleys between three ridges
+
+
 def test_the_regression_is_least_squares_on_real_data():
     features, targets = diabetes_data(torch.float64, "cpu")
     assert features.shape == (442, 2)
@@ -220,7 +239,8 @@ def test_paths_are_thinned_and_keep_both_ends():
 
 
 def test_a_batch_of_one_patient_has_that_patients_gradient():
-    experiment = after(1, surface="diabetes", batch="one sample", optimisers=("gradient_descent",), start_x=1.0)
+    experiment = after(1, surface="diabetes", batch="one sample", optimisers=("gradient_descent",), start_x=1.0,
+                       lr_gradient_descent=0.05)  # fmt: skip
     start = np.array([1.0, 2.0])
     features, targets = (data.numpy() for data in diabetes_data(torch.float64, "cpu"))
     gradients = 2 * (features @ start - targets)[:, None] * features
@@ -229,7 +249,8 @@ def test_a_batch_of_one_patient_has_that_patients_gradient():
 
 
 def test_noise_has_the_standard_deviation_it_says():
-    steps = [after(1, noise=2.0, seed=seed, optimisers=("gradient_descent",)).frame() for seed in range(300)]
+    knobs = {"optimisers": ("gradient_descent",), "condition": 10.0, "angle": 0.0, "lr_gradient_descent": 0.05}
+    steps = [after(1, noise=2.0, seed=seed, **knobs).frame() for seed in range(300)]
     noise = np.array([f.last_steps[0] / -0.05 - [-1.5, 20.0] for f in steps])
     assert noise.std() == pytest.approx(2.0, rel=0.1)
     assert abs(noise.mean()) < 0.3
@@ -329,3 +350,15 @@ def test_it_ends():
 def test_curvature_at_the_flat_point_of_the_saddle_has_no_edge():
     frame = Experiment(Config(surface="monkey_saddle", start_x=0.0, start_y=0.0)).frame()
     assert np.isnan(frame.condition).all() and np.isinf(frame.edge).all()
+
+
+def test_who_has_diverged_comes_back_when_its_learning_rate_is_turned_down():
+    experiment = after(60, lr_gradient_descent=0.13)
+    assert experiment.diverged == {"gradient_descent"}
+    out = experiment.frame().points[0].copy()
+    experiment.update(dataclasses.replace(experiment.config, lr_momentum=0.01))
+    experiment.step()
+    assert experiment.diverged == {"gradient_descent"} and (experiment.frame().points[0] == out).all()
+    experiment.update(dataclasses.replace(experiment.config, lr_gradient_descent=0.09))
+    distances = [experiment.step()["distance.gradient_descent"] for _ in range(120)]
+    assert max(distances) < np.hypot(*out) and distances[-1] < 0.01 and not experiment.frame().diverged.any()

@@ -133,7 +133,7 @@ def test_a_linear_recurrence_with_orthogonal_weights_scales_gradients_by_rho_to_
 
 
 def test_the_frame_says_how_much_of_the_gradient_of_the_last_answers_loss_arrives() -> None:
-    experiment = Experiment(Config(length=12, hidden=6))
+    experiment = Experiment(Config(task="adding", length=12, hidden=6))
     experiment.step()
     frame = experiment.frame()
     assert frame.gradient.shape == (3, 12)
@@ -152,7 +152,8 @@ def test_the_frame_says_how_much_of_the_gradient_of_the_last_answers_loss_arrive
 
 def test_the_forget_gates_two_biases_add_up_to_the_knob_and_the_recurrent_weights_scale() -> None:
     plain, other = (
-        Experiment(Config(hidden=9, forget_bias=b, recurrent_scale=s)) for b, s in ((1.0, 1.0), (-2.5, 3.0))
+        Experiment(Config(task="adding", hidden=9, forget_bias=b, recurrent_scale=s))
+        for b, s in ((1.0, 1.0), (-2.5, 3.0))
     )
     for experiment, wanted in ((plain, 1.0), (other, -2.5)):
         cell = experiment.readers["lstm"].cell
@@ -297,7 +298,7 @@ def test_a_number_that_counts_is_found_whatever_its_sign_and_scale() -> None:
 
 
 def test_the_three_cells_learn_from_the_same_batch_as_three_single_networks_would() -> None:
-    config = Config(length=12, hidden=6, clip=0.05)
+    config = Config(task="adding", length=12, hidden=6, clip=0.05)
     experiment = Experiment(config)
     alone = {kind: Experiment(config).readers[kind] for kind in cells.CELLS}
     optimisers = {
@@ -318,7 +319,7 @@ def test_the_three_cells_learn_from_the_same_batch_as_three_single_networks_woul
 
 
 def test_of_wide_cells_each_step_updates_one_and_all_see_the_same_batches() -> None:
-    experiment = Experiment(Config(hidden=33, length=12))
+    experiment = Experiment(Config(task="adding", hidden=33, length=12))
     before = {kind: reader.cell.weight_hh_l0.clone() for kind, reader in experiment.readers.items()}
     assert experiment.turns == 3
     for step, kind in enumerate(cells.CELLS):
@@ -333,7 +334,9 @@ def parameters(experiment: Experiment) -> int:
 
 
 def test_a_large_cell_has_four_times_the_numbers_and_learns() -> None:
-    standard, large, again = (Experiment(Config(size=size, length=20)) for size in ("standard", "large", "large"))
+    standard, large, again = (
+        Experiment(Config(task="adding", size=size, length=20)) for size in ("standard", "large", "large")
+    )
     assert [reader.cell.hidden_size for reader in large.readers.values()] == [128] * 3
     assert parameters(large) > 12 * parameters(standard)
     found = list(engine.train(large, 90))
@@ -374,7 +377,7 @@ def test_a_large_cell_and_long_sequences_are_refused_with_what_would_do() -> Non
 
 
 def test_clipping_can_be_turned_while_it_trains_and_leaves_the_seen_gradient_alone() -> None:
-    experiment = Experiment(Config(length=12, hidden=6))
+    experiment = Experiment(Config(task="adding", length=12, hidden=6))
     other = Experiment(experiment.config)
     other.update(dataclasses.replace(other.config, clip=0.0))
     assert experiment.step() == other.step()  # the first gradient is the same, before clipping
@@ -387,7 +390,7 @@ def test_numbers_too_small_for_the_processor_are_zero_within_the_bounds_of_a_ste
         assert (tiny * 0.5 == 0).all()
         raise ZeroDivisionError
     assert (tiny * 0.5 > 0).all()
-    Experiment(Config(forget_bias=-4.0)).step()
+    Experiment(Config(task="adding", forget_bias=-4.0)).step()
     assert (tiny * 0.5 > 0).all()
 
 
@@ -395,7 +398,7 @@ def test_numbers_too_small_for_the_processor_are_zero_within_the_bounds_of_a_ste
 @pytest.mark.truths
 @pytest.mark.parametrize("seed", range(3))
 def test_lstm_and_gru_add_over_fifty_steps_and_the_tanh_rnn_does_not(seed: int) -> None:
-    experiment, below = Experiment(Config(seed=seed)), {}
+    experiment, below = Experiment(Config(task="adding", seed=seed)), {}
     for metrics in engine.train(experiment, 1500):
         below |= {k: experiment.step_count for k in ("gru", "lstm") if k not in below and metrics[f"loss_{k}"] < 0.02}
         if len(below) == 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,46 @@ def test_three_errors_stand_above_balance_and_specialisation(data: str, kind: st
     assert error["log"] is (data == "clusters") and ("nats" in error["y_label"]) is (data == "text")
     assert [each["metric"] for each in balance["series"]] == ["violation"]
     assert [each["metric"] for each in special["series"]] == ["information", "dropped"]
-    assert special["series"][0]["name"] == f"mutual information of expert and {kind}"
+    assert special["series"][0]["name"] == "mutual information" and special["title"].split(":")[0].endswith(kind)
+
+
+def test_all_characters_and_experts_have_a_name() -> None:
+    [[passage, characters], _] = [row for row in drawn.stage(seen(1, data="text", experts=8)).rows if row]
+    assert passage["names"] == [f"expert {i + 1}" for i in range(8)]
+    assert len(characters["x_names"]) == 20 and characters["y_names"][1:] == [str(i + 1) for i in range(8)]
+
+
+@pytest.mark.parametrize("data", ["clusters", "text"])
+def test_balance_is_taken_away_on_the_stage(data: str) -> None:
+    view = seen(2, data=data, balance_loss=0.4)
+    rail = drawn.stage(view).rows[0][0]["rail"]
+    assert (rail["knob"], rail["low"], rail["value"]) == ("balance_loss", 0, 0.4) and rail["high"] >= 1
+
+
+def test_every_expert_that_has_a_part_of_the_plane_is_named_in_it_with_its_load() -> None:
+    view = seen(30)
+    plane = drawn.stage(view).rows[0][0]
+    texts = [layer for layer in plane["layers"] if layer["kind"] == "text"]
+    frame = view.frame
+    assert [text["text"] for text in texts] == [
+        f"expert {i + 1}: {frame.load[i]:.0%}" for i in range(4) if (frame.ruler == i).mean() >= drawn.LABELLED
+    ]
+    across = np.linspace(*drawn.PLANE, len(frame.ruler))
+    for text in texts:
+        row, column = (int(np.abs(across - text[axis]).argmin()) for axis in ("y", "x"))
+        assert text["text"].startswith(f"expert {frame.ruler[row, column] + 1}:")
+
+
+def test_the_title_names_those_who_starve() -> None:
+    view = seen(1)
+    for load, said in (
+        ((0.25, 0.25, 0.25, 0.25), "4 experts share the tokens: each part of the plane is its expert's"),
+        ((0.5, 0.25, 0.25, 0.0), "3 of 4 experts share the tokens, and expert 4 has none"),
+        ((0.0, 0.5, 0.0, 0.5), "2 of 4 experts share the tokens, and experts 1 and 3 have none"),
+        ((0.0, 1.0, 0.0, 0.0), "Expert 2 has all the tokens, and experts 1, 3 and 4 have none"),
+    ):
+        frame = dataclasses.replace(view.frame, load=np.array(load, np.float32))
+        assert drawn.words.plane_title(dataclasses.replace(view, frame=frame)) == said
 
 
 def test_tables_say_what_is_stored_and_what_each_expert_does() -> None:

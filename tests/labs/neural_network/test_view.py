@@ -22,7 +22,7 @@ def seen(steps: int = 2, **knobs: Any) -> View:
 
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_many_seeds_have_a_band_and_one_has_none(seeds: int) -> None:
-    [[loss], [error]] = [row for row in drawn.curves(seen(seeds=seeds)).rows if row]
+    [[error], [loss]] = [row for row in drawn.curves(seen(seeds=seeds)).rows if row]
     assert {each["metric"] for panel in (loss, error) for each in panel["series"]} == set(SCORES)
     assert [len(panel["bands"]) for panel in (loss, error)] == [int(seeds > 1)] * 2
     assert ("80 %" in loss["title"]) is (seeds > 1)
@@ -62,7 +62,7 @@ def test_classes_have_a_confusion_matrix_and_values_an_error() -> None:
         charts = [figure for figure in beside if isinstance(figure, Chart)]
         assert [chart.key for chart in charts] == ([] if words else ["confusion"]) + ["gradients"]
         told = [figure.text for figure in beside if isinstance(figure, Text)]
-        assert told == [f"##### {each}: {view.frame.scores['test_error']:.3f}" for each in words]
+        assert told == [f"#### {each}: {view.frame.scores['test_error']:.3f}" for each in words]
         if not words:
             assert np.array_equal(charts[0].data["count"], view.frame.confusion.ravel())
 

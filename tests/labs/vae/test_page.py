@@ -18,14 +18,14 @@ FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimati
 
 
 def plane(visitor: Visitor) -> Locator:
-    return visitor.panel("drag the red point")
+    return visitor.panel("drag from one class")
 
 
 def said(visitor: Visitor) -> tuple[float, float, str, float]:
     """Where the picture beside the plane is decoded, how, and its mean brightness."""
     visitor.page.evaluate(FRAMES)
     text = described(plane(visitor)).replace("−", "-")
-    found = re.fullmatch(r"At (-?[\d.]+), (-?[\d.]+): (.+), mean brightness (-?[\d.]+)\.", text)
+    found = re.match(r"At (-?[\d.]+), (-?[\d.]+): (.+), mean brightness (-?[\d.]+)\. The strip leads ", text)
     assert found, text
     return float(found[1]), float(found[2]), found[3], float(found[4])
 
@@ -60,6 +60,8 @@ def test_a_code_is_decoded_in_the_browser_and_then_exactly(browser: Browser, ser
                 assert how == "between four of the sheet"
                 assert mean == pytest.approx(between(frame.grid, frame.reach, x, y), abs=0.003)
         with part("the code is dragged"):
+            began = said(visitor)[:2]
+            assert "The strip leads from “4” to “9”." in described(plane(visitor))
             visitor.page.mouse.down()
             visitor.page.mouse.move(box["x"] + 0.35 * box["width"], box["y"] + 0.4 * box["height"], steps=5)
             visitor.until(lambda: said(visitor)[2] == "decoded exactly", "the picture of a place on the way")
@@ -74,8 +76,15 @@ def test_a_code_is_decoded_in_the_browser_and_then_exactly(browser: Browser, ser
             assert mean == pytest.approx(float(decoded.clamp(0, 1).mean()), abs=0.003)
             assert held == (*chosen, "decoded exactly", mean)
             assert visitor.button("Undo").is_enabled() and visitor.step_number() == steps
+        with part("the strip shows the way from where the drag began"):
+            assert "from “4” to “9”" not in described(plane(visitor))
+            told = re.search(
+                r"along a line from (.+), (.+) to (.+), (.+)\.$", described(plane(visitor)).replace("−", "-")
+            )
+            assert told is not None and [float(told[3]), float(told[4])] == chosen
+            assert (float(told[1]), float(told[2])) == pytest.approx(began, abs=0.002)
         with part("the pointer leaves the plane"):
-            visitor.page.mouse.move(box["x"] + 0.97 * box["width"], box["y"] + 5)
+            visitor.page.mouse.move(box["x"] + 0.97 * box["width"], box["y"] + 0.97 * box["height"])
             assert said(visitor) == (*chosen, "decoded exactly", mean)
         with part("an arrow key"):
             at.focus()
@@ -84,7 +93,7 @@ def test_a_code_is_decoded_in_the_browser_and_then_exactly(browser: Browser, ser
         with part("a click on the sheet"):
             visitor.settle()
             z1, before = visitor.link["z1"], described(plane(visitor))
-            visitor.panel("What it decodes to").locator("canvas").click()
+            visitor.panel("All it decodes to").locator("canvas").click()
             visitor.until(
                 lambda: said(visitor)[2] == "decoded exactly" and described(plane(visitor)) != before, "its code"
             )

@@ -305,11 +305,15 @@ def test_a_latent_plane_comes_back() -> None:
     rng = np.random.default_rng(0)
     sheet, one = rng.random((3, 4, 5, 6)), rng.random((5, 6))
     scene = Scene()
-    latent_plane(scene, "p", title="P", reach=4, at=(1, -2), sheet=sheet, exact=one, low=0, high=1)
+    walked = rng.random((3, 5, 6))
+    way: dict[str, Any] = {"walk": ([[0, 0], [1, 2]], walked, "from “4” to “9”"), "names": [(0.5, 1.0, "4")]}
+    latent_plane(scene, "p", title="P", reach=4, at=(1, -2), sheet=sheet, exact=one, low=0, high=1, **way)
     header, arrays = decode(scene.to_bytes())
     panel = header["rows"][0][0]
     assert panel["kind"] == "latent" and panel["x"] == [-4, 4] and panel["at"] == [1, -2]
     assert np.allclose(arrays[panel["sheet"]] / 254, sheet, atol=0.5 / 254 + 1e-6)
     assert np.allclose(arrays[panel["exact"]] / 254, one, atol=0.5 / 254 + 1e-6)
+    assert np.allclose(arrays[panel["walked"]] / 254, walked, atol=0.5 / 254 + 1e-6)
+    assert (panel["walk"], panel["names"]) == ([[0.0, 0.0], [1.0, 2.0]], [[0.5, 1.0, "4"]])
     with pytest.raises(ValueError, match="R and C above 1"):
-        latent_plane(scene, "q", title="Q", reach=4, at=(1, -2), sheet=sheet[:1], exact=one, low=0, high=1)
+        latent_plane(scene, "q", title="Q", reach=4, at=(1, -2), sheet=sheet[:1], exact=one, low=0, high=1, **way)

@@ -1,0 +1,293 @@
+"""What is drawn: every sentence of the language on a map, the frontier beside it, and what is written now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from engine.contract.figure import LEFT, RIGHT, Figure, Formula, Table, Text
+from engine.contract.view import Answer, Turn, View
+from engine.labs.alignment import arithmetic, words
+from engine.labs.alignment.config import ASKED
+from engine.labs.alignment.language import LENGTH, SENTENCES, spelled
+from engine.scene.curves import curves as curves_panel
+from engine.scene.panel import Panel
+from engine.scene.scene import Scene
+
+EVERY = [spelled(number) for number in range(SENTENCES)]
+AGAIN = np.array([any(a == b for a, b in zip(s.split(), s.split()[1:], strict=False)) for s in EVERY])
+SOME = np.random.default_rng(0).permutation(SENTENCES)[:600]  # in the scatter, or a picture would weigh too much
+SPREAD = 2.5  # reward from the reference's at which colours are strongest
+REACH = 12.0  # nats up and down on the map; what is beyond is drawn at the edge
+SIZES = ((0.0, 2.5), (1 / 200, 5.0), (1 / 20, 9.0))  # how often it is written, at least, and the radius
+TRUE, BELIEVED = "positive", "gradient"
+REWARDS = {"true": ("true", TRUE), "believed": ("believed", BELIEVED), "value": ("believed less β KL", "neutral")}
+POINTS = 240  # of the run's way that travel
+ROWS, COLUMNS = 8, 2  # of what is written now
+
+
+def stage(view: View) -> Scene:
+    """The map and the frontier; below what is written now, and the judge, or how likely DPO makes its pairs."""
+    scene = Scene(height=1_000)
+    _map(scene, view)
+    if view.config.yours:
+        _ask(scene, view)
+    else:
+        _frontier(scene, view)
+    scene.row(0.9)
+    _written(scene, view)
+    if view.config.yours:
+        _frontier(scene, view)
+    elif view.config.method == "dpo":
+        _pairs(scene, view)
+    elif words.judged(view.config):
+        _judge(scene, view)
+    return scene
+
+
+def curves(view: View) -> Scene:
+    """Rewards, distances, and how much the policy still varies."""
+    scene = Scene(height=640)
+    common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
+    curves_panel(
+        scene, "reward", title="Reward gained over the reference", y_title="reward", bands=_band(view, "believed"),
+        series={name: told for name, told in REWARDS.items() if name != "true" or not view.config.yours},
+        **common,
+    )  # fmt: skip
+    curves_panel(
+        scene, "distance", title="Distance from the reference and from the optimum", y_title="KL in nats", log_y=True,
+        series={"kl": ("from the reference", "class_3"), "to_optimum": ("from the optimum", "class_2")},
+        floor=1e-4, bands=_band(view, "to_optimum"), **common,
+    )  # fmt: skip
+    scene.row()
+    curves_panel(
+        scene, "variety", title="Entropy: how many different sentences are left", y_title="nats",
+        series={"entropy": ("entropy", "class_3")}, bands=_band(view, "entropy"), **common,
+    )  # fmt: skip
+    curves_panel(
+        scene, "loss", title="Loss of the batch", y_title="loss", series={"loss": ("batch", "train")}, **common
+    )
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """The loss written out for one pair or one sentence, and the likeliest sentences in numbers."""
+    frame = view.frame
+    order = np.argsort(frame.log_probs)[::-1][:8]
+    rows = [[EVERY[i], *(f"{np.exp(p[i]):.2%}" for p in (frame.log_probs, frame.ref, frame.best)),
+             "?" if view.config.yours else f"{frame.truth[i]:+.2f}", f"{frame.believed[i]:+.2f}"]
+            for i in order.tolist()]  # fmt: skip
+    title, table, formula, note = arithmetic.written_out(view)
+    return [
+        Table(table[0], table[1:], title=title, column=LEFT), Formula(formula, column=LEFT),
+        Text(note, "note", column=LEFT),
+        Table(["Sentence", "Policy", "Reference", "Optimum", "True", "Believed"], rows,
+              title="The eight likeliest sentences", column=RIGHT),
+    ]  # fmt: skip
+
+
+def answer(view: View, pick: Mapping[str, Any]) -> Answer:
+    """A click on one of two sentences is one more choice."""
+    chosen = view.config.choices
+    if pick["panel"] == "ask" and pick["kind"] == "plane" and len(chosen) < ASKED:
+        return Turn({"choices": chosen + ("L" if pick["x"] < 0 else "R")})
+    return None
+
+
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    return words.say(view)
+
+
+def facts(view: View) -> dict[str, float | str]:
+    """The numbers that lessons name."""
+    return words.facts(view)
+
+
+def _band(view: View, metric: str) -> dict[str, tuple[str, str]]:
+    return {metric: (f"{metric}_low", f"{metric}_high")} if metric in view.curves else {}
+
+
+def _map(scene: Scene, view: View) -> None:
+    """Reward against how much likelier a sentence has become: the optimum is a line of slope 1 / beta."""
+    frame, config = view.frame, view.config
+    reward = frame.believed.astype(float)
+    low, high = min(-1.0, float(reward.min())), max(1.0, float(reward.max()))
+    edge = 0.06 * max(0.5, high - low)
+    what = "reward" if not words.judged(config) else "believed reward"
+    panel = scene.panel(
+        "map", title=words.map_title(view), x=(low - edge, high + 3 * edge), y=(-REACH, REACH), equal=False,
+        x_label=f"{what} of a sentence",
+        y_label="likelier than before: ln(π/π_ref)", weight=1.25, aspect=0.8,
+        note=f"Colour: {'what the judge believes' if config.yours else 'true reward'}, orange bad, blue good. "
+        "Large: written often.",
+    )  # fmt: skip
+    x = np.array([low - edge, high + 3 * edge])
+    panel.path(np.column_stack([x, x * 0]), colour="grid", width=2, head=False)
+    ends = np.clip(np.array([-REACH, REACH]) * config.beta + config.beta * frame.log_z, x[0], x[1])
+    panel.path(np.column_stack([ends, ends / config.beta - frame.log_z]), colour="mark", width=3, head=False,
+               name=f"exact optimum, slope 1/β = {1 / config.beta:.3g}")  # fmt: skip
+    ratio = np.clip(np.nan_to_num(frame.log_probs - frame.ref, neginf=-REACH), -0.98 * REACH, 0.98 * REACH)
+    share = np.exp(frame.log_probs)
+    colours = frame.believed if config.yours else frame.truth
+    for place, (least, size) in enumerate(SIZES):
+        below = SIZES[place + 1][0] if place + 1 < len(SIZES) else 2.0
+        chosen = (share >= least) & (share < below)
+        panel.points(
+            np.column_stack([reward, ratio])[chosen], values=np.clip(colours[chosen], -SPREAD, SPREAD), low=-SPREAD,
+            high=SPREAD, palette="diverging", size=size,
+            labels=[f"{EVERY[i]}, {share[i]:.2%}" if place else EVERY[i] for i in chosen.nonzero()[0].tolist()],
+        )  # fmt: skip
+    _likeliest(panel, reward, ratio, share)
+    panel.rail("beta", config.beta, low=0.02, high=5.0, log=True, label="Price of KL β",
+               marks=[(0.05, "cheap"), (0.5, "0.5"), (5.0, "dear")])  # fmt: skip
+
+
+def _likeliest(panel: Panel, reward: Any, ratio: Any, share: Any) -> None:
+    """Write beside the likeliest sentences what they are, where they do not stand on each other."""
+    written: list[tuple[float, float]] = []
+    width = float(np.ptp(reward))
+    for i in np.argsort(share)[::-1][:8].tolist():
+        x, y = float(reward[i]), float(ratio[i])
+        if (
+            share[i] >= 0.02
+            and len(written) < 3
+            and all(abs(y - b) > 1.6 or abs(x - a) > 0.6 * width for a, b in written)
+        ):
+            written.append((x, y))
+            panel.text(
+                x, y, f"{EVERY[i]} {words.share(float(share[i]))}", mark=False, before=x > reward.min() + width / 2
+            )
+
+
+def _frontier(scene: Scene, view: View) -> None:
+    """Reward against distance: the exact optima from the dearest price to the cheapest, and the way of the run."""
+    frame, config = view.frame, view.config
+    exact, now = frame.frontier, frame.scores
+    kinds = [("believed", 1, BELIEVED)] if words.judged(config) else []
+    kinds += [] if config.yours else [("true", 2, TRUE)]
+    ways = {name: _way(view, name) for name, *_ in kinds}
+    most = max(float(exact[:, 0].max()), *(float(way[:, 0].max()) for way in ways.values()), 1.0)
+    heights = np.concatenate([exact[:, [column for _, column, _ in kinds]].ravel(), *(w[:, 1] for w in ways.values())])
+    low, high = float(heights.min()), float(heights.max())
+    edge = 0.08 * max(1.0, high - low)
+    panel = scene.panel(
+        "frontier", title=words.frontier_title(view), x=(-0.02 * most, 1.04 * most), y=(low - edge, high + edge),
+        x_label=f"distance from the reference: KL, now {now['kl']:.2f} nats", y_label="reward gained",
+        equal=False, aspect=0.8,
+    )  # fmt: skip
+    panel.path(np.array([[0, 0], [1.04 * most, 0]]), colour="grid", width=2, head=False)
+    best = float((np.exp(frame.best) * (frame.best - frame.ref)).sum())
+    for name, column, colour in kinds:
+        panel.path(exact[:, [0, column]], colour=colour, width=1.2, head=False, name=f"{name} (thin: exact optima)")
+        panel.path(ways[name], colour=colour, width=4, head=True)
+        if np.isfinite(now[name]):
+            panel.text(
+                float(now["kl"]),
+                float(now[name]),
+                f"{name} {words.signed(float(now[name]))}",
+                colour=colour,
+                mark=False,
+            )
+        height = float((np.exp(frame.best) * (frame.believed if name == "believed" else frame.truth)).sum())
+        panel.points([[best, height]], size=8, shape="ring", colours=["mark"],
+                     name="at this β" if name == kinds[0][0] else "")  # fmt: skip
+
+
+def _way(view: View, metric: str) -> Any:
+    """Where the run has been, (T, 2), from the reference to the moment on screen; of all policies, the mean."""
+    steps, kl = (np.asarray(row, float) for row in view.curves.get("kl", ((), ())))
+    values = np.asarray(view.curves.get(metric, ((), ()))[1], float)
+    count = min(len(kl), len(values))
+    way = np.column_stack([kl[:count], values[:count]])[steps[:count] <= view.step] if count else np.zeros((0, 2))
+    if len(way) > POINTS:
+        way = way[np.unique(np.geomspace(1, len(way), POINTS).round().astype(int)) - 1]
+    now = view.frame.scores
+    here = [[now["kl"], now[metric]]] if view.step and view.config.seeds == 1 else []
+    way = np.array([[0.0, 0.0], *way.tolist(), *here])
+    return way[np.isfinite(way).all(1)]
+
+
+def _written(scene: Scene, view: View) -> None:
+    """Sixteen cards: the upper half coloured by the true reward, the lower one by what is believed."""
+    frame, config = view.frame, view.config
+    below = frame.implied if config.method == "dpo" and not config.yours else frame.believed
+    above = frame.believed if config.yours else frame.truth
+    one = not words.judged(config) and config.method != "dpo"
+    halves = np.stack([above[frame.written], above[frame.written] if one or config.yours else below[frame.written]], 1)
+    cells = halves.reshape(ROWS, COLUMNS, 2).transpose(0, 2, 1).reshape(2 * ROWS, COLUMNS)
+    told = (
+        "colour: what the judge believes you feel"
+        if config.yours
+        else "colour: reward"
+        if one
+        else "upper half: true reward; lower half: "
+        + ("implied by the policy" if config.method == "dpo" else "believed")
+    )
+    again = int(AGAIN[frame.written].sum())
+    panel = scene.panel(
+        "written", title=f"Sixteen sentences written now, {again} with a word twice in a row",
+        x=(-0.5, COLUMNS - 0.5), y=(ROWS - 0.5, -0.5), equal=False, x_label=told, x_names=[""] * COLUMNS,
+        y_names=[""] * ROWS, weight=1.25, aspect=0.7,
+    )  # fmt: skip
+    panel.heatmap(np.clip(cells, -SPREAD, SPREAD), extent=(0, COLUMNS - 1, -0.25, ROWS - 0.75), low=-SPREAD,
+                  high=SPREAD, palette="diverging", discrete=True, name="reward")  # fmt: skip
+    lines = [[[-0.5, y], [COLUMNS - 0.5, y]] for y in np.arange(0.5, ROWS - 1)]
+    lines += [[[x, -0.5], [x, ROWS - 0.5]] for x in np.arange(0.5, COLUMNS - 1)]
+    panel.lines(np.array(lines), colour="grid", width=6)
+    for place, number in enumerate(frame.written.tolist()):
+        panel.text(float(place % COLUMNS), float(place // COLUMNS), EVERY[number], centred=True)
+
+
+def _judge(scene: Scene, view: View) -> None:
+    """What is believed against what is true, sentence by sentence."""
+    frame = view.frame
+    low, high = (float(f(np.concatenate([frame.truth, frame.believed]))) for f in (np.min, np.max))
+    panel = scene.panel(
+        "judge", title=words.judge_title(view), x=(low - 0.5, high + 0.5), y=(low - 0.5, high + 0.5),
+        x_label="true reward", y_label="believed reward", equal=False, aspect=0.8,
+        note="600 of the sentences; orange: with a word twice in a row.",
+    )  # fmt: skip
+    panel.path([[low, low], [high, high]], colour="mark", width=1.5, head=False, name="a judge that is right")
+    panel.points(
+        np.column_stack([frame.truth, frame.believed])[SOME], AGAIN[SOME].astype(int), colours=["positive", "negative"],
+        names=["no word twice in a row", "a word twice in a row"], size=3, faint=True,
+    )  # fmt: skip
+    top = int(frame.log_probs.argmax())
+    panel.text(float(frame.truth[top]), float(frame.believed[top]), EVERY[top], before=frame.truth[top] > 0)
+
+
+def _pairs(scene: Scene, view: View) -> None:
+    """How likely the policy makes the winners of its comparisons, and the losers."""
+    scores = view.frame.scores
+    title = f"Winners {scores['winners']:.1f}, losers {scores['losers']:.1f}" if "winners" in scores else "No pairs yet"
+    curves_panel(
+        scene, "pairs", title=f"{title}, log-probability", y_title="mean ln π", history=view.curves,
+        series={"winners": ("winners", "positive"), "losers": ("losers", "negative")}, marker=view.marker,
+    )  # fmt: skip
+
+
+def _ask(scene: Scene, view: View) -> None:
+    """Two sentences, of which the visitor clicks one."""
+    chosen = view.config.choices
+    left, right = (EVERY[number] for number in view.frame.asked)
+    full = len(chosen) >= ASKED
+    panel = scene.panel(
+        "ask", title="Thank you: those were all pairs" if full else f"Which do you like better? {len(chosen)} chosen",
+        x=(-1, 1), y=(-1, 1), equal=False, x_label="click one; the judge learns from every click", x_names=[""],
+        y_names=[""], pick="plane", aspect=0.6,
+    )  # fmt: skip
+    panel.heatmap(
+        np.full((2, 2), 0.15), extent=(-0.5, 0.5, -0.5, 0.5), low=0, high=1, palette="sequential", discrete=True
+    )
+    panel.lines(np.array([[[0, -1], [0, 1]]]), colour="grid", width=8)
+    for x, sentence in ((-0.5, left), (0.5, right)):
+        first, second = " ".join(sentence.split()[: LENGTH // 2]), " ".join(sentence.split()[LENGTH // 2 :])
+        for y, part in ((0.07, first), (-0.07, second)):
+            panel.letters([x], y, [part])
+    buttons: list[Any] = [] if full else [("Left", {"choices": chosen + "L"}), ("Right", {"choices": chosen + "R"})]
+    panel.buttons(
+        [*buttons, *([("Take back", {"choices": chosen[:-1]})] if chosen else [])], label="Which do you like?"
+    )

@@ -1,0 +1,123 @@
+"""What is said of one policy: titles, a sentence, and the numbers that lessons name."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine.contract.view import View
+from engine.labs.alignment.language import SENTENCES, spelled
+
+NEAR = 0.03  # nats from the optimum: on the line, for the eye
+COLLAPSED = 0.5  # the share of one sentence
+
+
+def judged(config: Any) -> bool:
+    """Whether what is believed is another thing than what is true."""
+    return bool(config.judged != "none")
+
+
+def at(view: View, metric: str, step: int) -> float:
+    """What `metric` was at `step`, or at the first one after it; 0 where it was not measured."""
+    steps, values = (np.asarray(row) for row in view.curves.get(metric, ((), ())))
+    later = values[(steps >= step) & np.isfinite(values)] if len(steps) else values
+    return float(later[0]) if len(later) else 0.0
+
+
+def share(value: float) -> str:
+    """A probability as per cent; never 100 where something is left."""
+    return f"{min(value, 0.99):.0%}" if value < 1 - 1e-9 else "100%"
+
+
+def signed(reward: float) -> str:
+    """A reward with its sign; nothing gained has none that would say otherwise."""
+    return f"{round(reward, 1) + 0.0:+.1f}" if math.isfinite(reward) else "–"
+
+
+def map_title(view: View) -> str:
+    """How far the sentences are from the line."""
+    off = view.frame.scores["to_optimum"]
+    if not math.isfinite(off):
+        return f"All {SENTENCES:,} sentences: the policy has diverged"
+    return f"All {SENTENCES:,} sentences, {off:.2f} nats off the line"
+
+
+def frontier_title(view: View) -> str:
+    """What has been gained, and at what distance."""
+    scores, config = view.frame.scores, view.config
+    if config.yours:
+        return f"Believed reward {signed(scores['believed'])}"
+    if judged(config):
+        return f"Believed {signed(scores['believed'])}, true {signed(scores['true'])}"
+    return f"True reward {signed(scores['true'])}"
+
+
+def judge_title(view: View) -> str:
+    """What the judge has made of the comparisons."""
+    return f"The judge orders {view.frame.judged_right:.0%} of the pairs as people did"
+
+
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    frame, config, scores = view.frame, view.config, view.frame.scores
+    top = int(frame.log_probs.argmax())
+    if not all(map(math.isfinite, scores.values())):
+        return "The policy has diverged: a smaller learning rate keeps its weights finite."
+    if config.yours and not len(frame.pairs):
+        return (
+            "Click the sentence that you like better; the judge learns from each click, and on Play the policy follows."
+        )
+    if view.step == 0:
+        if config.method == "best_of_n":
+            return "On Play one more sentence is drawn from the reference at each step, and the judge keeps the best."
+        return "Every sentence is as likely as in the reference; on Play they walk on to the line."
+    if config.method == "best_of_n":
+        n = min(1 + view.step, config.candidates)
+        return f"The best of {n} gains {scores['believed']:.2f} at {scores['kl']:.2f} nats; no gradient was needed."
+    if float(np.exp(frame.log_probs[top])) > COLLAPSED and view.step > 5:
+        return f"“{spelled(top)}” is {share(float(np.exp(frame.log_probs[top])))} of all that it writes."
+    if not config.yours and judged(config) and scores["true"] < 0 < scores["believed"]:
+        return f"The judge believes {scores['believed']:+.2f}, the truth is {scores['true']:+.2f}: it is being fooled."
+    if "losers" in scores and scores["winners"] < at(view, "winners", 1) - 1:
+        return f"Winners have become rarer too: {scores['winners']:.1f} on average, losers {scores['losers']:.1f}."
+    if scores["to_optimum"] < NEAR:
+        return f"On the line: {scores['to_optimum']:.3f} nats from the exact optimum at this price."
+    return f"Sentences walk towards the line: {scores['to_optimum']:.2f} nats are left to the exact optimum."
+
+
+def facts(view: View) -> dict[str, float | str]:
+    """The numbers that lessons name: of the policy shown, rewards counted from what the reference gets."""
+    frame, config = view.frame, view.config
+    top = int(frame.log_probs.argmax())
+    scores = {name: value if math.isfinite(value) else 0.0 for name, value in frame.scores.items()}
+    n = min(1 + view.step, config.candidates)
+    kl, believed, true = frame.frontier.T
+    peak = int(true.argmax())
+    told = {"true": 0.0, "winners": 0.0, "losers": 0.0} | scores
+    fell = {f"{name}_fell": at(view, name, 1) - told[name] for name in ("winners", "losers")}
+    return {
+        **told, **fell, "apart": told["winners"] - told["losers"], "fallen": most(view, "true") - told["true"],
+        "short": math.log(n) - (n - 1) / n - told["kl"],
+        "step": view.step, "method": config.method, "taste": config.taste, "judge": config.judged, "beta": config.beta,
+        "slope": 1 / config.beta, "seeds": config.seeds, "comparisons": config.comparisons, "fresh": int(config.fresh),
+        "batch": config.batch_size, "best_value": config.beta * frame.log_z, "judged_right": frame.judged_right,
+        "top": spelled(top), "top_share": float(np.exp(frame.log_probs[top])),
+        "ref_top_share": float(np.exp(frame.ref.max())), "top_was": float(np.exp(frame.ref[top])),
+        "peak": float(true[peak]), "peak_kl": float(kl[peak]), "cheapest_true": float(true[-1]),
+        "cheapest_believed": float(believed[-1]),
+        "best_kl": float((np.exp(frame.best) * (frame.best - frame.ref)).sum()),
+        "best_true": float((np.exp(frame.best) * frame.truth).sum()),
+        "winners_first": at(view, "winners", 1), "losers_first": at(view, "losers", 1),
+        "kl_first": at(view, "kl", 1), "candidates": n, "bound": math.log(n) - (n - 1) / n,
+        "true_most": most(view, "true"), "off_first": at(view, "to_optimum", 1),
+        "answered": len(frame.pairs) if config.yours else 0,
+    }  # fmt: skip
+
+
+def most(view: View, metric: str) -> float:
+    """The highest that `metric` was, up to the moment on screen; 0 where it was not measured."""
+    steps, values = (np.asarray(row) for row in view.curves.get(metric, ((), ())))
+    seen = values[(steps <= view.step) & np.isfinite(values)] if len(steps) else values
+    return float(seen.max()) if len(seen) else 0.0

@@ -1,0 +1,23 @@
+"""The tokens: what a visitor types for them, and how they are written."""
+
+from __future__ import annotations
+
+LETTERS, KEYS, VALUES = 6, 6, 6
+NOISE, ASK = LETTERS, LETTERS + 1
+LABELS = (*"abcdef", "·", "?", *"ABCDEF", *"123456")
+TYPED = {**{label: index for index, label in enumerate(LABELS)}, ".": NOISE, "-": NOISE, "_": NOISE, " ": NOISE}
+
+
+def read(task: str, text: str) -> tuple[list[int], str]:
+    """The tokens of a typed text up to its first "?", and the characters that are none of this task, each once."""
+    small, large = range(NOISE + 1), (NOISE, *range(ASK + 1, len(LABELS)))
+    known = large if task == "recall" else small
+    found: list[int] = []
+    ignored: dict[str, None] = {}
+    for character in text.partition("?")[0]:
+        token = TYPED.get(character, -1)
+        if token in known:
+            found.append(token)
+        else:
+            ignored[character] = None
+    return found, "".join(ignored)

@@ -1,0 +1,182 @@
+"""What is said of a run: a sentence, the titles of its pictures, and the numbers that lessons name."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine.contract.view import View
+from engine.labs.state_space.config import LAYERS, SELECTS
+from engine.labs.state_space.vocabulary import KEYS, LETTERS
+
+SHORT = {"scalar": "selective", "s6": "S6", "s4d": "S4D", "gru": "GRU", "attention": "attention"}
+ROW = {"scalar": "head", "s6": "channel", "s4d": "channel", "gru": "unit", "attention": "head"}
+OPENS = {"scalar": "step size Δ", "s6": "step size Δ", "s4d": "step size Δ", "gru": "share written, 1 − z",
+         "attention": "most that an answer looks there"}  # fmt: skip
+WIDE = 4.0  # times further than elsewhere: from here on a head is said to open
+KNOWN = 0.95
+HALF = 0.5
+
+
+def now(view: View, metric: str) -> float:
+    """A metric at the moment on screen; 0 before the first step, or where it is not measured."""
+    steps, values = (np.asarray(row) for row in view.curves.get(metric, ((), ())))
+    past = values[steps <= view.step] if len(steps) else values
+    return float(past[-1]) if len(past) else 0.0
+
+
+def reached(view: View, metric: str, level: float) -> int:
+    """The first step up to the moment on screen at which `metric` was at `level`; 0: none."""
+    steps, values = (np.asarray(row) for row in view.curves.get(metric, ((), ())))
+    there = steps[(values >= level) & (steps <= view.step)] if len(steps) else steps
+    return int(there[0]) if len(there) else 0
+
+
+def chance(config: Any) -> float:
+    """The share that is right by lot."""
+    return 0.1 if config.task == "digits" else 1 / (KEYS if config.task == "recall" else LETTERS)
+
+
+def times(view: View) -> float:
+    """How many times further the most selective head of the first layer opens at what must be kept; 0: unknown."""
+    rest = now(view, "dt_rest")
+    return now(view, "dt_kept") / rest if rest else 0.0
+
+
+def row_times(frame: Any, row: int) -> float:
+    """The same of one row on the sequence on screen; 1 where there is nothing to compare."""
+    rest = ~frame.telling & (frame.wanted < 0)
+    if not frame.telling.any() or not rest.any():
+        return 1.0
+    logs = np.log(np.maximum(frame.seen[0].opening[row], 1e-9))
+    return float(np.exp(logs[frame.telling].mean() - logs[rest].mean()))
+
+
+def right(frame: Any, number: int = 0) -> tuple[int, int]:
+    """Of the sequence on screen: how many answers of a network are right, and how many are asked for."""
+    asked = frame.wanted >= 0
+    return int((frame.seen[number].said == frame.wanted)[asked].sum()), int(asked.sum())
+
+
+def diverged(view: View) -> bool:
+    return not all(np.isfinite(seen.opening).all() for seen in view.frame.seen)
+
+
+def steps_title(view: View) -> str:
+    """What the hero shows."""
+    frame, config = view.frame, view.config
+    if config.task == "digits":
+        return "Pixel by pixel: " + ("which ones are written?" if config.layer != "s4d" else "every step is the same")
+    if config.layer in SELECTS:
+        found = row_times(frame, frame.head)
+        if view.step and found >= WIDE:
+            return f"{ROW[config.layer].title()} {frame.head + 1} opens {found:.0f} times further at the letters"
+        return "Step size Δ at each place: will it open at the letters?"
+    if config.layer == "s4d":
+        return "Its steps are the same at each place: it cannot choose"
+    if config.layer == "gru":
+        return "How much of each unit is overwritten, place by place"
+    return "Which places the answers look at"
+
+
+def hidden_title(view: View) -> str:
+    """What the matrix shows."""
+    kind, head = view.config.layer, view.frame.head + 1
+    if kind == "attention":
+        return f"Softmax attention of head {head}: row looks at column"
+    return f"Hidden attention, {ROW[kind]} {head}: what reaches whom"
+
+
+def rival_title(view: View) -> str:
+    """What the matrix of the control shows."""
+    kind = view.frame.seen[1].kind
+    return {
+        "s4d": "The control, S4D: the same at every distance",
+        "attention": "The control: softmax attention",
+        "gru": "The control, GRU: what is left of what",
+    }.get(kind, f"The control: {LAYERS[kind]}")
+
+
+def learning_title(view: View) -> str:
+    """How many answers are right, of both networks."""
+    if not view.step:
+        return "Answers right, as it learns"
+    told = f"Answers right: {now(view, 'accuracy'):.0%}"
+    return told + (f", control {now(view, 'control_accuracy'):.0%}" if view.config.control != "none" else "")
+
+
+def longer_title(view: View) -> str:
+    """How both do on longer sequences."""
+    told = "Trained at one length, tried at others"
+    return (
+        told
+        if not view.step
+        else f"Four times as long: {now(view, 'long_4'):.0%}"
+        + (f", control {now(view, 'control_long_4'):.0%}" if view.config.control != "none" else "")
+    )
+
+
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    frame, config = view.frame, view.config
+    if diverged(view):
+        return "The steps are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
+    if frame.ignored and config.tokens:
+        return f"Left out, as it is no token here: {_plain(frame.ignored)}"
+    if config.tokens.strip() and not frame.own and config.task != "digits":
+        return "There is nothing to remember in what was typed, so a sequence drawn by lot is shown."
+    if config.task == "digits":
+        if not view.step:
+            return "A digit is read as 64 pixels, one after another; which one it was is told from what was carried."
+        return f"{now(view, 'test_accuracy'):.0%} of digits it was never shown are right; by lot {chance(config):.0%}."
+    if not view.step:
+        return "Letters stand among noise, and are asked for at the end: so far no head knows a letter from noise."
+    share, found = now(view, "accuracy"), times(view)
+    rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
+    if config.layer in SELECTS and found >= WIDE and share < KNOWN:
+        return f"A head of layer 1 opens {found:.0f} times further at letters than at noise: {share:.0%} right{rival}."
+    if share >= KNOWN:
+        return f"It knows: {share:.0%} right{rival}; four times as long, {now(view, 'long_4'):.0%}."
+    return f"{share:.0%} of the answers are right{rival}; by lot it would be {chance(config):.0%}."
+
+
+def _plain(characters: str) -> str:
+    """Characters as they can be printed in a sentence: those that turn or hide others by their number."""
+    shown = [c if c.isprintable() and ord(c) < 0x590 else f"U+{ord(c):04X}" for c in characters[:6]]
+    return " ".join(shown) + (" and others." if len(characters) > 6 else ".")
+
+
+def facts(view: View) -> dict[str, float | str]:
+    """The numbers that lessons name."""
+    frame, config = view.frame, view.config
+    metrics = ("loss", "accuracy", "long_2", "long_4", "test_accuracy", "dt_kept", "dt_rest")
+    every = [f"{prefix}{name}" for prefix in ("", "control_") for name in metrics]
+    measured = {name: _finite(now(view, name)) for name in every}
+    got, asked = right(frame)
+    told: dict[str, float | str] = {
+        "step": view.step, "task": config.task, "layer": config.layer, "control": config.control,
+        "computed": config.computed, "poles": config.pole_kind, "length": config.length, "kept": config.kept,
+        "longest": 4 * config.length, "chance": chance(config), "right": got, "asked": asked,
+        "times": _finite(times(view)), "first_times": _first_times(view), "head": frame.head + 1,
+        "well_below": measured["test_accuracy"] - 0.15,
+        "loss_low": 0.98 * measured["loss"], "loss_high": 1.02 * measured["loss"],  # between them a loss is the same
+        "known_at": reached(view, "accuracy", KNOWN), "half_at": reached(view, "accuracy", HALF),
+        "control_known_at": reached(view, "control_accuracy", KNOWN),
+        "ahead": now(view, "accuracy") - now(view, "control_accuracy"),
+        "memory": config.memory, "error": frame.memory.error if frame.memory else 0.0,
+        "least": frame.memory.least if frame.memory else 0.0,
+        "samples": len(frame.memory.curve) if frame.memory else 0,
+        "worse": frame.memory.error / max(frame.memory.least, 1e-12) - 1 if frame.memory else 1.0,
+    }  # fmt: skip
+    return told | measured
+
+
+def _first_times(view: View) -> float:
+    kept, rest = (np.asarray(view.curves.get(name, ((), ()))[1]) for name in ("dt_kept", "dt_rest"))
+    return float(kept[0] / rest[0]) if len(kept) and rest[0] else 0.0
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
