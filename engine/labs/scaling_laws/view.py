@@ -25,7 +25,7 @@ __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 FIRST, FURTHER, LAST = 440, 400, 420  # pixels: how tall the rows of the stage are
 LONG = 1000  # steps that the axes reach at least
 SMALLEST, LARGEST, FLOOR = "negative", "positive", "class_2"  # colours
-PASS_COLOURS = ("positive", "class_2", "class_4", "negative")  # of data shown 1, 4, 16 and 64 times
+PASS_COLOURS = ("positive", "step", "test", "negative")  # of data shown 1, 4, 16 and 64 times
 LEAST = 3e-3  # nats above the floor that are drawn at least
 TOKENS, SIZES = (10.5, 14.3), (8.5, 12.4)  # log10, of the calculator's axes
 

@@ -119,7 +119,7 @@ def passes_title(view: View) -> str:
     if not len(frame.tokens):
         return "The same tokens again and again: as good as new ones?"
     above = frame.loss.mean(0)[:, -1] - frame.entropy
-    return f"Above the floor: {above[0]:.3f} shown once, {above[1]:.3f} 4 times, {above[3]:.3f} 64 times"
+    return f"Nats above the entropy: {above[0]:.3f} with new data, {above[3]:.3f} shown 64 times"
 
 
 def tenfold(frame: Any) -> float:
@@ -145,7 +145,7 @@ def say(view: View) -> str:
             )
         above = frame.loss.mean(0)[:, -1] - frame.entropy
         return (
-            f"Nats above the floor: {above[0]:.3f} on new data, {above[1]:.3f} shown 4 times, {above[3]:.3f} 64 times."
+            f"Nats above the entropy: {above[0]:.3f} new, {above[1]:.3f} shown 4 times, {above[3]:.3f} shown 64 times."
         )
     if not len(frame.tokens):
         return (f"A blind guess costs {math.log(config.vocabulary):.2f} nats a token; no model gets below "
