@@ -56,6 +56,7 @@ class Panel(Rails):
         discrete: bool = False,
         exact: bool = False,
         log: bool = False,
+        missing: str = "",
         name: str = "",
     ) -> None:
         """Colour the plane by `values` (H, W).
@@ -66,7 +67,7 @@ class Panel(Rails):
         `discrete` shows every cell as a square.  On the wire a value has 255 steps, or is a float32 if `exact`; with
         contour lines it has 65,535, or is a float32 where those would be too coarse.  `log` colours by the logarithm of
         `values`, which must then be positive where finite.
-        Cells that are not a number are hatched.
+        Cells that are not a number are hatched, and called `missing` where that is given.
         """
         array = matrix(values, "a heatmap")
         if log:
@@ -86,7 +87,7 @@ class Panel(Rails):
         self._layer(
             "heatmap", name, values=values_at, extent=self._extent(extent), low=low, high=high,
             palette=_palette.known_map(palette), levels=lines, discrete=discrete, log=log,
-            **({} if scale is None else {"scale": scale}),
+            **({} if scale is None else {"scale": scale}), **({"missing": missing} if missing else {}),
         )  # fmt: skip
 
     def classes(

@@ -41,6 +41,8 @@ def map_title(view: View) -> str:
     off = view.frame.scores["to_optimum"]
     if not math.isfinite(off):
         return f"All {SENTENCES:,} sentences: the policy has diverged"
+    if not view.step:
+        return f"All {SENTENCES:,} sentences of a toy language"
     return f"All {SENTENCES:,} sentences, {off:.2f} nats off the line"
 
 
@@ -50,6 +52,8 @@ def frontier_title(view: View) -> str:
     if config.yours:
         return f"Believed reward {signed(scores['believed'])}"
     if judged(config):
+        if not view.step:
+            return "Is what the judge believes true?"
         return f"Believed {signed(scores['believed'])}, true {signed(scores['true'])}"
     return f"True reward {signed(scores['true'])}"
 
@@ -107,7 +111,7 @@ def say(view: View) -> str:
     if view.step == 0:
         if config.method == "best_of_n":
             return "On Play one more sentence is drawn from the reference at each step, and the judge keeps the best."
-        return "Every sentence is as likely as in the reference; on Play they walk on to the line."
+        return "On Play sentences become likelier if they earn reward, but change has its price: dots move to the line."
     if config.method == "best_of_n":
         n = min(1 + view.step, config.candidates)
         return f"The best of {n} gains {scores['believed']:.2f} at {scores['kl']:.2f} nats; no gradient was needed."
