@@ -175,7 +175,7 @@ class Scene {
       ? Array.from({ length: Math.min(10, count) }, (_, k) => groupColour({ colours: layer.colours || [] }, k, theme))
       : [theme.colour(layer.colour)];
     return colours.map((colour, k) => {
-      const sign = element("i", groups ? layer.shape || "square" : "line");
+      const sign = element("i", groups ? layer.shape || "square" : layer.dash ? "line dashed" : "line");
       sign.style.color = colour;
       if (layer.names?.[k]) sign.title = layer.names[k];
       return sign;
