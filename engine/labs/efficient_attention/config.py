@@ -46,7 +46,7 @@ class Config(BaseConfig):
     heads: int = knob(1, low=1, high=8, group="network", help="Attention side by side; heads share the width.")
     sharing: str = knob(
         "multi_head", choices=tuple(SHARING), titles=tuple(SHARING.values()), group="network", label="Keys and values",
-        help="What heads share. Latent: all are computed from a few numbers, the only ones that are kept.",
+        help="What heads share. In groups: by four. Latent: all come from a few numbers, the only ones kept.",
     )  # fmt: skip
     rank: int = knob(16, low=2, high=64, log=True, group="network", label="Latent numbers", when="sharing=latent",
                      help="Numbers kept for each place, of which all keys and values are computed.")  # fmt: skip

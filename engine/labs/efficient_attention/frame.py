@@ -60,7 +60,7 @@ class Tiling:
     count: int  # tiles in all
     i: int
     j: int
-    row: int  # whose numbers are told, the last of its block
+    row: int  # whose numbers are told: the question traced, or else the last of its block
     scores: Array  # (T, T), times the knob
     met: tuple[Met, ...]  # that row with each block of keys so far
     exact: Array  # (3,): what softmax over the whole row gives
@@ -102,11 +102,12 @@ def frame(
         looked[kind] = (q[0, head], k[0, head], v[0, head])
         seen.append(_seen(config, kind, scores, q, k, head, recall[kind]))
     asked = np.flatnonzero(_array(wanted[0]) >= 0)
+    question = int(asked[min(config.question, len(asked)) - 1])
     kind = "full" if "full" in looked else next(iter(looked))
     return Frame(
         tokens=_array(x[0]), wanted=_array(wanted[0]), own=own, ignored=ignored,
-        question=int(asked[min(config.question, len(asked)) - 1]), seen=tuple(seen),
-        tiling=_tiling(config, kind, *looked[kind]),
+        question=question, seen=tuple(seen),
+        tiling=_tiling(config, kind, question, *looked[kind]),
         times=None if config.measured == OFF else times(int(config.measured), device),
     )  # fmt: skip
 
@@ -140,15 +141,16 @@ def _seen(
     )  # fmt: skip
 
 
-def _tiling(config: Config, kind: str, q: Tensor, k: Tensor, v: Tensor) -> Tiling:
-    """The tiles of q, k (T, K) and v (T, V) up to the one that the knob says."""
+def _tiling(config: Config, kind: str, question: int, q: Tensor, k: Tensor, v: Tensor) -> Tiling:
+    """The tiles of q, k (T, K) and v (T, V) up to the one that the knob says; of the question's row if it is there."""
     q, size = q * config.scale, config.tile_size
     T, K = q.shape
     blocks = -(-T // size)
     done = min(config.tile, blocks * (blocks + 1) // 2)
     safe, naive = (list(tiles(q, k, v, size, safe=how))[:done] for how in (True, False))
     last = safe[-1]
-    row = last.scores.shape[-2] - 1
+    inside = last.i * size <= question < last.i * size + last.scores.shape[-2]
+    row = question - last.i * size if inside else last.scores.shape[-2] - 1
     met = tuple(
         Met(
             j=one.j, highest=float(one.scores[row].amax()), maximum=float(one.maximum[row]), kept=float(one.kept[row]),

@@ -23,7 +23,7 @@ from engine.labs.efficient_attention.kinds import SIZES
 
 HEADS, WIDTH, WINDOW = 4, 32, 128  # of what is timed
 LARGEST_SQUARE = 2048  # full attention that writes its square is not tried on longer ones: at 4,096 it takes 268 MB
-TRIES, ENOUGH = 3, 0.05  # times that each is taken, or until it took so many seconds together
+TRIES, ENOUGH = 5, 0.2  # times that each is taken, unless it took so many seconds together
 AT_A_LOOK = 1.0  # seconds after which a look takes no further time: others wait for the bench
 LENGTHS = (256, *(int(size) for size in SIZES))
 

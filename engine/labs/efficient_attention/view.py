@@ -30,6 +30,7 @@ KERNELS = {"full": ("full, its square written", COLOURS["full"]), "tiled": ("ful
            "flash": ("full, torch's flash kernel", "class_7"), "window": ("window of 128", COLOURS["window"]),
            "linear": ("linear, chunks of 64", COLOURS["linear"])}  # fmt: skip
 LEAST = 0.1  # how strongly a cell is coloured that is computed and counts for nothing
+ROWS = 8  # of the tiles that a row has met, so many are told
 COUNTED = tuple(2**power for power in range(6, 15))  # lengths for which work is counted
 
 
@@ -43,6 +44,7 @@ def stage(view: View) -> Scene:
     _sequence(scene, view)
     scene.row(FURTHER / FIRST)
     _tiles(scene, view)
+    _row(scene, view)
     _row_in_numbers(scene, view)
     scene.row(FURTHER / FIRST)
     _work(scene, view)
@@ -202,30 +204,44 @@ def _tiles(scene: Scene, view: View) -> None:
                   chosen={1.0: 0, 10.0: 1, 100.0: 2}.get(view.config.scale))  # fmt: skip
 
 
-def _row_in_numbers(scene: Scene, view: View) -> None:
-    """What one row keeps after each tile, with the maximum taken off and without."""
+def _row(scene: Scene, view: View) -> None:
+    """What one row keeps after each tile, beside the tiles: the newest at the bottom."""
     tiling = view.frame.tiling
-    text(scene, "row_words", [[
-        Span(f"Query {tiling.row + 1}", bold=True),
-        ": of the keys read so far three things are kept: the highest score m, the sum l of e^(score − m), and the "
-        "output o. When a tile brings a higher score, what l and o summed up is scaled down by e^(m before − m now). "
-        "Nothing else of the square is remembered.",
-    ]])  # fmt: skip
-    rows = [["keys", "highest in tile", "m", "rescaled by", "l", "o, first numbers", "without m: Σ e^score"]]
-    for met in tiling.met:
-        first, last = met.j * tiling.size + 1, min((met.j + 1) * tiling.size, tiling.row + 1)
-        rows.append([f"{first}–{last}", f"{met.highest:.2f}", f"{met.maximum:.2f}", f"{met.kept:.3g}",
-                     f"{met.total:.4g}", _numbers(met.out), _large(met.naive_total)])  # fmt: skip
-    rows.append(["softmax of all", "", "", "", "", _numbers(tiling.exact), ""])
-    text(scene, "row_numbers", rows, table=True, header=True)
+    met = tiling.met[-ROWS:]
+    names = ["highest", "m", "rescaled by", "l", "l without m"]
+    panel = scene.panel(
+        "row", title=f"What query {tiling.row + 1} keeps, tile by tile", x=(-0.5, len(names) - 0.5),
+        y=(max(len(met), 4) - 0.5, -0.5), x_names=names, y_names=[f"keys {_keys(tiling, each)}" for each in met],
+        x_label="m: highest score so far; l: sum of e^(score − m)", equal=False, aspect=0.7,
+        note="A higher score makes all that was summed up too large by one factor, e^(m before − m now).",
+    )  # fmt: skip
+    for y, each in enumerate(met):
+        for x, cell in enumerate((f"{each.highest:.2f}", f"{each.maximum:.2f}", f"{each.kept:.3g}",
+                                  f"{each.total:.4g}", _large(each.naive_total))):  # fmt: skip
+            colour = "negative" if not np.isfinite(each.naive_total) and x == len(names) - 1 else "text"
+            panel.text(x, y, cell, centred=True, colour=colour)
+
+
+def _row_in_numbers(scene: Scene, view: View) -> None:
+    """The output of that row after each tile, and what softmax over the whole row gives."""
+    tiling = view.frame.tiling
+    rows = [["keys read", "output so far, its first numbers", "without taking m off"]]
+    rows += [[f"1–{_keys(tiling, met).partition('–')[2]}", _numbers(met.out), _numbers(met.naive_out)]
+             for met in tiling.met]  # fmt: skip
+    rows.append(["softmax of all at once", _numbers(tiling.exact), ""])
+    text(scene, "row_numbers", rows, table=True, header=True, title=f"Output of query {tiling.row + 1}, tile by tile")
+
+
+def _keys(tiling: Any, met: Any) -> str:
+    return f"{met.j * tiling.size + 1}–{min((met.j + 1) * tiling.size, tiling.row + 1)}"
 
 
 def _numbers(values: Any) -> str:
-    return " ".join(f"{value:.3f}" for value in values)
+    return "  ".join(f"{value:.4f}" if np.isfinite(value) else "no number" for value in values)
 
 
 def _large(value: float) -> str:
-    return f"{value:.3g}" if np.isfinite(value) else "overflow: no number"
+    return f"{value:.3g}" if np.isfinite(value) else "overflow"
 
 
 def _work(scene: Scene, view: View) -> None:
@@ -260,25 +276,20 @@ def _times(scene: Scene, view: View) -> None:
 
 
 def _kept(scene: Scene, view: View) -> None:
-    """Bytes kept for each token that was read, by what heads share."""
+    """Bytes kept for each token that was read, by what heads share; what a model really does is bold."""
     config = view.config
-    rows = [["model", "layers × heads × width", *SHARING.values()]]
-    this = ("this network", 1, config.heads, max(1, config.heads // 4), config.head_width, config.rank)
-    for name, layers, heads, groups, width, rank in (this, *MODELS):
-        each = [cache_bytes(kind, heads, groups, width, rank, layers) if kind != "latent" or rank else 0
-                for kind in SHARING]  # fmt: skip
-        rows.append([name, f"{layers} × {heads} × {width}", *(_bytes(count) for count in each)])
-    text(
-        scene,
-        "kept",
-        rows,
-        table=True,
-        header=True,
-        title="Kept for each token that was read, in bytes (16-bit numbers)",
-    )
+    rows: list[list[Any]] = [["model", "layers × heads × width", *SHARING.values()]]
+    this = ("this network", 1, config.heads, max(1, config.heads // 4), config.head_width, config.rank, config.sharing)
+    for name, layers, heads, groups, width, rank, used in (this, *MODELS):
+        row: list[Any] = [name, f"{layers} × {heads} × {width}"]
+        for kind in SHARING:
+            there = {"grouped": groups, "latent": rank}.get(kind, 1)
+            told = _bytes(cache_bytes(kind, heads, groups, width, rank, layers)) if there else "–"
+            row.append(Span(told, bold=True) if kind == used else told)
+        rows.append(row)
+    text(scene, "kept", rows, table=True, header=True,
+         title="Kept for each token that was read, in bytes (16-bit numbers; bold: as the model does it)")  # fmt: skip
 
 
 def _bytes(count: float) -> str:
-    if not count:
-        return "–"
     return f"{count:,.0f} B" if count < 10_000 else f"{count / 1000:,.0f} kB"
