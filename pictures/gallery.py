@@ -41,6 +41,7 @@ MOMENTS: Mapping[str, tuple[dict[str, str], int]] = {
     "cnn_filters": ({}, 300),
     "diffusion": ({}, 600),
     "double_descent": ({}, 24),
+    "efficient_attention": ({}, 150),
     "gan": ({}, 600),
     "generative_families": ({}, 400),
     "gradient_descent": ({}, 40),

@@ -32,6 +32,7 @@ INDICES = {
     "cnn_filters": ("example", "layer", "channel", "source"),
     "diffusion": (),
     "double_descent": (),
+    "efficient_attention": ("question", "head", "tile"),
     "gan": ("shown",),
     "generative_families": ("shown",),
     "gradient_descent": (),
@@ -48,6 +49,7 @@ REACHES = {
     "attention_heads": ("window",),
     "cnn_filters": ("shift_x", "shift_y"),
     "diffusion": ("sampling_steps",),
+    "efficient_attention": ("window", "top", "tile_size"),
     "translation": ("written", "beam"),
 }
 # How many, or a seed: of these something is made, so there is nothing for them to be behind the end of.
@@ -58,6 +60,7 @@ AMOUNTS = {
     "cnn_filters": ("channels", "depth", "kernel", "stride", "padding", "dilation", "batch_size"),
     "diffusion": ("steps",),
     "double_descent": ("samples", "widths", "seeds"),
+    "efficient_attention": ("pairs", "length", "block", "key_width", "width", "heads", "rank", "batch_size"),
     "gan": ("critic_steps", "noise_size", "generator_hidden", "discriminator_hidden", "batch_size", "seeds"),
     "generative_families": ("sampling_steps", "critic_steps", "couplings", "width", "batch_size", "seeds"),
     "gradient_descent": ("starts",),
@@ -101,6 +104,20 @@ SMALL: dict[str, list[dict[str, Any]]] = {
         {"steps": 10, "size": "small", "data": "digits", "sampler": "ddpm"},
     ],
     "double_descent": [{"samples": 10, "widths": 5, "seeds": 1}],
+    "efficient_attention": [
+        {
+            "length": 16,
+            "pairs": 1,
+            "block": 2,
+            "key_width": 2,
+            "width": 16,
+            "heads": 1,
+            "rank": 2,
+            "batch_size": 4,
+            **more,
+        }
+        for more in ({}, {"sharing": "latent"}, {"kinds": ("blocks",)}, {"kinds": ("linear",), "tokens": "Ab"})
+    ],
     "gan": [
         {"seeds": 1, "noise_size": 1, "generator_hidden": (), "discriminator_hidden": (), "batch_size": 8, **more}
         for more in ({}, {"data": "drawn", "points": CLOUD}, {"data": "dirac"}, {"data": "digits"})
