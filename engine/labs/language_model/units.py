@@ -1,0 +1,102 @@
+"""What a token is: a character, a byte, or a piece that byte pair encoding found; and the text as tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data import text
+from engine.labs.language_model import bpe, ngrams
+
+Array = NDArray[Any]
+SIGNS = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥"})  # how what cannot be seen is written
+
+
+@dataclass(frozen=True)
+class Characters:
+    """Every character is a token; one that the text does not have, or hardly ever, is the last, U+FFFD."""
+
+    alphabet: text.Alphabet
+
+    def __len__(self) -> int:
+        return len(self.alphabet)
+
+    def encode(self, text: str) -> list[int]:
+        return self.alphabet.encode(text).tolist()  # type: ignore[no-any-return]
+
+    def decode(self, tokens: list[int]) -> str:
+        return self.alphabet.decode(np.array(tokens, dtype=np.int64))
+
+
+Tokens = Characters | bpe.Tokeniser
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text as tokens: those that are learned from, and those of its last tenth, which are held out."""
+
+    tokens: Tokens
+    train: Array  # (N,) int64
+    held: Array  # (M,)
+    characters: int  # in the whole text
+    known: Array  # how many characters each token stands for, (V,); a byte within a character counts 0
+
+    def label(self, token: int) -> str:
+        """How a token is written where it must be seen."""
+        if isinstance(self.tokens, Characters):
+            return self.tokens.decode([token]).translate(SIGNS)
+        piece = self.tokens.pieces[token]
+        try:
+            said = piece.decode()
+        except UnicodeDecodeError:  # a part of a character
+            return " ".join(f"<{byte:02X}>" for byte in piece)
+        return said.translate(SIGNS) if said.isprintable() or said.translate(SIGNS) != said else f"<{ord(said[0]):02X}>"
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.label(token) for token in range(len(self.tokens)))
+
+    @cached_property
+    def starts(self) -> Array:
+        """How many characters of the held-out text stand before each of its tokens, (M + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.known[self.held])])
+
+
+@lru_cache(maxsize=8)
+def tokeniser(text_key: str, unit: str, merges: int) -> Tokens:
+    """What cuts the text; learned from the part that is learned from.  Raises `engine.data.text.TextError`."""
+    if unit == "characters":
+        return Characters(text.alphabet(parts(text_key)[0]))
+    return bpe.train(parts(text_key)[0], merges if unit == "bpe" else 0)
+
+
+@lru_cache(maxsize=8)
+def parts(text_key: str) -> tuple[str, str]:
+    """What is learned from, and the last tenth, which is held out."""
+    whole = text.own(text_key)
+    cut = int(text.TRAIN_SHARE * len(whole))
+    return whole[:cut], whole[cut:]
+
+
+@lru_cache(maxsize=8)
+def corpus(text_key: str, unit: str, merges: int) -> Corpus:
+    """The text with this key on the shelf, or the one that is shipped, as tokens."""
+    cut, (train, held) = tokeniser(text_key, unit, merges), parts(text_key)
+    if isinstance(cut, Characters):
+        known = np.ones(len(cut), dtype=np.int64)
+    else:
+        known = np.array([sum(byte & 0xC0 != 0x80 for byte in piece) for piece in cut.pieces])
+    return Corpus(cut, np.array(cut.encode(train), dtype=np.int64), np.array(cut.encode(held), dtype=np.int64),
+                  len(train) + len(held), known)  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def counted(text_key: str) -> tuple[Array, float]:
+    """Bits that tables of 1 to 6 characters need for each character held out, (6, H), and a character by lot."""
+    train, held = parts(text_key)
+    kinds = len(set(train + held))
+    return ngrams.surprise(train, held), float(np.log2(max(2, kinds)))
