@@ -36,6 +36,7 @@ INDICES = {
     "generative_families": ("shown",),
     "gradient_descent": (),
     "grokking": ("shown", "frequency"),
+    "language_model": ("cut", "place"),
     "lstm_gates": ("example", "span_start", "span_stop"),
     "moe_routing": (),
     "neural_network": ("shown", "follow"),
@@ -48,6 +49,7 @@ REACHES = {
     "attention_heads": ("window",),
     "cnn_filters": ("shift_x", "shift_y"),
     "diffusion": ("sampling_steps",),
+    "language_model": ("written", "top_k"),
     "translation": ("written", "beam"),
 }
 # How many, or a seed: of these something is made, so there is nothing for them to be behind the end of.
@@ -63,6 +65,7 @@ AMOUNTS = {
     "gradient_descent": ("starts",),
     "grokking": ("p", "bits", "data_seed", "width", "seeds"),
     "lstm_gates": ("length", "hidden"),
+    "language_model": ("merges", "layers", "heads", "width", "context", "rank", "batch_size"),
     "moe_routing": ("clusters", "experts", "top_k", "width", "shared"),
     "neural_network": ("samples", "data_seed", "hidden", "batch_size", "seeds"),
     "state_space": ("length", "kept", "layers", "width", "heads", "state", "batch_size", "memory"),
@@ -128,6 +131,15 @@ SMALL: dict[str, list[dict[str, Any]]] = {
             {"task": "text", "text_key": TEXT},
             {"task": "text", "text_key": TEXT, "reading": "ab"},
             {"length": 50, "task": "text", "reading": "a"},
+        )
+    ],
+    "language_model": [
+        {"merges": 0, "layers": 1, "heads": 1, "width": 16, "context": 16, "batch_size": 4, **more}
+        for more in (
+            {},
+            {"unit": "characters", "text_key": TEXT, "model": "gru"},
+            {"unit": "bytes", "prompt": "a", "sentence": "a", "model": "convolution", "rank": 2},
+            {"model": "bigram", "merges": 1},
         )
     ],
     "moe_routing": [{"clusters": 2, "experts": 1}, {"experts": 1, "data": "text", "text_key": TEXT}],

@@ -25,7 +25,7 @@ class Merge(NamedTuple):
     """Two tokens that became one: their numbers, and how often they stood side by side at that time."""
 
     pair: Pair
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple's own `count` is of no use here
 
 
 def words(text: str) -> list[str]:

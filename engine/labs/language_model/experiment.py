@@ -24,7 +24,7 @@ __all__ = ["Config", "Experiment", "Frame", "LanguageModel", "beam", "bits_per_c
 
 WARM_UP, CLIP = 30, 1.0  # steps until the learning rate is whole; what the gradient's length is cut to
 WINDOWS = 64  # pieces of the held-out text that it is judged by, at most
-COUNTING = 20.0  # how much faster a table learns: none of its rows is touched by more than a few tokens a step
+COUNTING = 5.0  # how much faster a table learns: none of its rows is touched by more than a few tokens a step
 
 
 class Experiment:

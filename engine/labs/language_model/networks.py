@@ -79,7 +79,7 @@ class LanguageModel(nn.Module):
 
     def __init__(self, config: Config, vocabulary: int) -> None:
         super().__init__()
-        self.kind, self.context, self.tied = config.model, config.context, config.tied
+        self.kind, self.context, self.tied, self.heads = config.model, config.context, config.tied, config.heads
         self.dropout, width, rank = config.dropout, config.model_width, config.rank or config.model_width
         if self.kind == "bigram":
             self.table = nn.Embedding(vocabulary, vocabulary)
@@ -92,8 +92,8 @@ class LanguageModel(nn.Module):
         elif self.kind == "gru":
             self.gru = nn.GRU(width, width, config.layers, batch_first=True)
         else:
-            dilations = [DILATIONS[n % len(DILATIONS)] for n in range(config.layers)]
-            self.convolutions = nn.ModuleList(nn.Conv1d(width, width, KERNEL, dilation=d) for d in dilations)
+            self.apart = [DILATIONS[n % len(DILATIONS)] for n in range(config.layers)]
+            self.convolutions = nn.ModuleList(nn.Conv1d(width, width, KERNEL, dilation=d) for d in self.apart)
         self.norm = nn.RMSNorm(width)
         self.shrink = linear(width, rank) if rank < width else None
         self.unembedding = linear(rank, vocabulary)
@@ -144,9 +144,8 @@ class LanguageModel(nn.Module):
         return self.read(self._dropped(x, dice))
 
     def _convolved(self, x: Tensor) -> Tensor:
-        for layer in self.convolutions:
-            past = (KERNEL - 1) * layer.dilation[0]  # type: ignore[operator, index]
-            x = x + F.relu(layer(F.pad(x.mT, (past, 0)))).mT
+        for layer, apart in zip(self.convolutions, self.apart, strict=True):
+            x = x + F.relu(layer(F.pad(x.mT, ((KERNEL - 1) * apart, 0)))).mT
         return x
 
     def _dropped(self, x: Tensor, dice: torch.Generator | None) -> Tensor:

@@ -68,9 +68,9 @@ class Corpus:
 
 @lru_cache(maxsize=8)
 def tokeniser(text_key: str, unit: str, merges: int) -> Tokens:
-    """What cuts the text; learned from the part that is learned from.  Raises `engine.data.text.TextError`."""
+    """What cuts the text; merges are learned from the part that is trained on.  Raises `TextError`."""
     if unit == "characters":
-        return Characters(text.alphabet(parts(text_key)[0]))
+        return Characters(text.alphabet(text.own(text_key)))
     return bpe.train(parts(text_key)[0], merges if unit == "bpe" else 0)
 
 

@@ -41,6 +41,9 @@ def stage(view: View) -> Scene:
     scene.row(SECOND / FIRST)
     _surprise(scene, view)
     _next(scene, view)
+    head, *rows = words.line(view)
+    told: list[Any] = [[Span(name, soft=True) for name in head], *rows]
+    text(scene, "line", told, table=True, title="The line in numbers", hold=HELD)
     scene.row(SECOND / FIRST)
     _tokens(scene, view)
     _shorter(scene, view)

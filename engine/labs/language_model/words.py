@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from engine.contract.view import View
 from engine.labs.language_model.units import parts
@@ -101,9 +103,9 @@ def _words(said: str) -> list[str]:
 
 
 def written_words(view: View) -> tuple[int, float]:
-    """How many whole words it wrote, and what share of them stand in the text that it learns from."""
+    """How many whole words of three letters or more it wrote, and what share of them stand in the text."""
     said = "".join(piece.text for piece in view.frame.written)
-    found = _words(said)[1:-1]  # the first and the last may be torn
+    found = [word for word in _words(said)[1:-1] if len(word) > 2]  # the first and the last may be torn
     known = known_words(view.config.text_key)
     return len(found), sum(word in known for word in found) / max(1, len(found))
 
@@ -114,6 +116,25 @@ def repeats(view: View) -> float:
     runs = Counter(zip(said, said[1:], said[2:], said[3:], strict=False))
     every = sum(runs.values())
     return (every - len(runs)) / max(1, every)
+
+
+def surprises(pieces: Sequence[Any]) -> float:
+    """Bits a token, in the mean, of tokens that came with these probabilities."""
+    bits = [-math.log2(max(piece.chance, 1e-12)) for piece in pieces if math.isfinite(piece.chance)]
+    return sum(bits) / max(1, len(bits))
+
+
+def line(view: View) -> list[list[str]]:
+    """What can be counted of the line that it wrote, and of the text that it never trains on."""
+    count, share = written_words(view)
+    frame = view.frame
+    return [
+        ["", "surprise a token, to the model itself", "words of three letters or more that the text has",
+         "runs of four tokens that came before"],
+        ["the line that it writes", f"{surprises(frame.written):.1f} bits",
+         f"{share:.0%} of {count}" if count else "none written", f"{repeats(view):.0%}"],
+        ["the held-out text shown", f"{surprises(frame.held):.1f} bits", "all", "–"],
+    ]  # fmt: skip
 
 
 def say(view: View) -> str:
@@ -143,7 +164,6 @@ def facts(view: View) -> dict[str, float | str]:
     scores = {name: value if math.isfinite(value) else 0.0 for name, value in frame.scores.items()}
     count, share = written_words(view)
     every = sum(frame.places.values())
-    surprise = [-math.log2(max(piece.chance, 1e-12)) for piece in frame.held] or [0.0]
     cut = frame.cut
     told: dict[str, float | str] = {
         **scores, "step": view.step, "unit": config.unit, "model": config.model, "decoding": config.decoding,
@@ -151,9 +171,10 @@ def facts(view: View) -> dict[str, float | str]:
         "temperature": config.temperature, "top_p": config.top_p, "merges": config.merges, "words": count,
         "real": share, "repeats": repeats(view), "left": frame.left, "vocabulary": frame.vocabulary,
         "ahead": ahead_of(view), "numbers": every, "for_tokens": frame.places.get("embedding and output", 0) / every,
-        "surprise": sum(surprise) / len(surprise), "cut_tokens": len(cut.tokens), "cut_characters": cut.characters,
+        "surprise": surprises(frame.held),
+        "line": surprises(frame.written),
+        "line_share": surprises(frame.written) / max(surprises(frame.held), 1e-9), "cut_tokens": len(cut.tokens), "cut_characters": cut.characters,
         "cut_merges": cut.merges, "characters_a_token": cut.characters / max(1, len(cut.tokens)),
-        "log_prob": sum(math.log(max(piece.chance, 1e-12)) for piece in frame.written),
         "written": "".join(piece.text for piece in frame.written)[:80].replace("\n", " "),
     }  # fmt: skip
     steps, values = view.curves.get("bits", ((), ()))

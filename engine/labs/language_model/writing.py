@@ -51,7 +51,7 @@ class Reader:
         """Scores of all tokens (V,) after one more."""
         w = self.weights
         if self.model.kind == "bigram":
-            return w["table.weight"][token]
+            return np.asarray(w["table.weight"][token])
         x = w["embedding.weight"][token]
         if self.model.tied:
             x = x * np.float32(math.sqrt(12 * len(x)))
@@ -65,9 +65,9 @@ class Reader:
         return w["unembedding.weight"] @ x  # type: ignore[no-any-return]
 
     def _layer(self, name: str) -> dict[str, Array]:
-        w, (H, context) = self.weights, (self.model.blocks[0].attention.heads, self.model.context)  # type: ignore[union-attr]
-        D = len(w[f"{name}norm.weight"]) // H  # type: ignore[operator]
-        self.kept.append((np.zeros((H, context, D), np.float32), np.zeros((H, context, D), np.float32)))  # type: ignore[arg-type]
+        w, context, heads = self.weights, self.model.context, self.model.heads
+        width = w[f"{name}norm.weight"].shape[0] // heads
+        self.kept.append(tuple(np.zeros((heads, context, width), np.float32) for _ in range(2)))
         both = np.concatenate([w[f"{name}attention.{part}.weight"] for part in ("query", "key", "value")])
         return {"norm": w[f"{name}norm.weight"], "qkv": both, "output": w[f"{name}attention.output.weight"],
                 "second_norm": w[f"{name}second_norm.weight"], "first": w[f"{name}feed_forward.first.weight"],
@@ -99,13 +99,12 @@ class Reader:
         return x
 
     def _convolved(self, x: Array) -> Array:
-        for n, (layer, past) in enumerate(zip(self.model.convolutions, self.kept, strict=True)):
-            apart = layer.dilation[0]  # type: ignore[index]
+        for n, (apart, past) in enumerate(zip(self.model.apart, self.kept, strict=True)):
             past.append(x)
-            del past[: -(KERNEL - 1) * apart - 1]  # type: ignore[operator]
+            del past[: -(KERNEL - 1) * apart - 1]
             weight, found = self.weights[f"convolutions.{n}.weight"], self.weights[f"convolutions.{n}.bias"]
             for k in range(KERNEL):
-                back = (KERNEL - 1 - k) * apart  # type: ignore[operator]
+                back = (KERNEL - 1 - k) * apart
                 if back < len(past):
                     found = found + weight[:, :, k] @ past[-1 - back]
             x = x + np.maximum(found, 0)
