@@ -40,7 +40,7 @@ class Experiment:
 
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
         self.config, self.device, self.step_count = config, torch.device(device), 0
-        self.corpus = corpus(config.text_key, config.unit, config.merges)
+        self.corpus = corpus(config.text_key, config.unit, config.merges, config.context)
         self.train = torch.from_numpy(self.corpus.train)
         self.judged = self._pieces()
         self.model = build(config, len(self.corpus.tokens), generator(config.seed, "weights")).to(self.device)

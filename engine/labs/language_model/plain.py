@@ -34,10 +34,12 @@ def generator(seed: int, stream: str) -> torch.Generator:
 
 def prose() -> str:
     """Paragraphs of Python's own reference, without examples, headings and tables."""
-    signs = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u2026": "..."}
+    table = str.maketrans(
+        {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u2026": "..."}
+    )
     found = []
     for name in sorted(topics):
-        for block in topics[name].translate(str.maketrans(signs)).split("\n\n"):
+        for block in topics[name].translate(table).split("\n\n"):
             line = " ".join(block.split()).removeprefix("* ")
             plain = not block.startswith("   ") and not any(f"\n{c * 3}" in block for c in "*=-")
             letters = sum(c.isalpha() or c == " " for c in line)
@@ -102,10 +104,11 @@ class Block(nn.Module):
         q, k, v = (f(h).unflatten(-1, (HEADS, -1)).transpose(1, 2) for f in (self.query, self.key, self.value))
         half = q.shape[-1] // 2
         angle = torch.arange(x.shape[1])[:, None] * 10_000.0 ** (-torch.arange(half) / half)  # rotary positions
-        turn = lambda a, b: torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], -1)  # noqa: E731
-        found = F.scaled_dot_product_attention(turn(*q.chunk(2, -1)), turn(*k.chunk(2, -1)), v, is_causal=True)
+        cos, sin = torch.cat([angle.cos()] * 2, -1), torch.cat([-angle.sin(), angle.sin()], -1)
+        q, k = (each * cos + each.roll(half, -1) * sin for each in (q, k))
+        found = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.output(found.transpose(1, 2).flatten(-2))
-        return x + self.second(F.relu(self.first(self.second_norm(x))))
+        return x + self.second(F.relu(self.first(self.second_norm(x))))  # type: ignore[no-any-return]
 
 
 embedding, unembedding = nn.Embedding(len(PIECES), WIDTH), nn.Linear(WIDTH, len(PIECES), bias=False)

@@ -83,9 +83,15 @@ def parts(text_key: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=8)
-def corpus(text_key: str, unit: str, merges: int) -> Corpus:
-    """The text with this key on the shelf, or the one that is shipped, as tokens."""
+def corpus(text_key: str, unit: str, merges: int, context: int) -> Corpus:
+    """The text with this key on the shelf, or the one that is shipped, as tokens.
+
+    Of a short text there are fewer merges, so that a piece of `context` tokens is there to be held out.
+    """
     cut, (train, held) = tokeniser(text_key, unit, merges), parts(text_key)
+    if isinstance(cut, bpe.Tokeniser):
+        while cut.merges and (len(cut.encode(held)) < context + 2 or len(cut.encode(train)) < 2 * context):
+            cut = cut.after(len(cut.merges) // 2)
     if isinstance(cut, Characters):
         known = np.ones(len(cut), dtype=np.int64)
     else:

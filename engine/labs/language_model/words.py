@@ -173,7 +173,8 @@ def facts(view: View) -> dict[str, float | str]:
         "ahead": ahead_of(view), "numbers": every, "for_tokens": frame.places.get("embedding and output", 0) / every,
         "surprise": surprises(frame.held),
         "line": surprises(frame.written),
-        "line_share": surprises(frame.written) / max(surprises(frame.held), 1e-9), "cut_tokens": len(cut.tokens), "cut_characters": cut.characters,
+        "line_share": surprises(frame.written) / max(surprises(frame.held), 1e-9),
+        "cut_tokens": len(cut.tokens), "cut_characters": cut.characters,
         "cut_merges": cut.merges, "characters_a_token": cut.characters / max(1, len(cut.tokens)),
         "written": "".join(piece.text for piece in frame.written)[:80].replace("\n", " "),
     }  # fmt: skip

@@ -62,7 +62,7 @@ class Reader:
         self.at += 1
         if "shrink.weight" in w:
             x = w["shrink.weight"] @ x
-        return w["unembedding.weight"] @ x  # type: ignore[no-any-return]
+        return w["unembedding.weight"] @ x
 
     def _layer(self, name: str) -> dict[str, Array]:
         w, context, heads = self.weights, self.model.context, self.model.heads
@@ -113,7 +113,7 @@ class Reader:
 
 def _norm(x: Array, weight: Array) -> Array:
     """RMSNorm.  Zhang and Sennrich, 2019."""
-    return x * (1 / np.sqrt(x @ x / len(x) + EPS)).astype(np.float32) * weight  # type: ignore[no-any-return]
+    return x * (1 / np.sqrt(x @ x / len(x) + EPS)).astype(np.float32) * weight
 
 
 def _turned(x: Array, cos: Array, sin: Array) -> Array:
@@ -171,7 +171,8 @@ def _beam(model: LanguageModel, prompt: list[int], config: Config) -> Written:
 
     def next_log_probs(prefixes: Tensor) -> Tensor:  # (n, t), whose first token is the last of `start`
         given = torch.tensor(start[:-1], dtype=torch.int64).expand(len(prefixes), -1)
-        return model(torch.cat([given, prefixes], 1)[:, -model.context :].to(device))[:, -1].log_softmax(-1)
+        logits: Tensor = model(torch.cat([given, prefixes], 1)[:, -model.context :].to(device))
+        return logits[:, -1].log_softmax(-1)
 
     best, _ = beam.search(next_log_probs, start=start[-1], end=NO_END, width=BEAM, length=config.written)[0]
     reader, chances = Reader(model), []
