@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ui.inputs.network import take_along
 from ui.inputs.text import text_input
 from ui.page import lab_page
 from ui.player import Player
 from ui.press import whole
 
 SLUG = "language_model"
+HEADS = "attention_heads"
 
 
 def extra(player: Player) -> None:
@@ -17,6 +19,9 @@ def extra(player: Player) -> None:
     text_input(player)
     _line(player, "prompt", "It goes on from", "The commonest first word of a sentence")
     _line(player, "sentence", "Your sentence, cut into tokens", "A sentence that it never trains on")
+    knobs = player.wanted.elsewhere
+    if knobs is not None:
+        take_along(player, HEADS, "Take this model along: see its heads", knobs)
 
 
 def _line(player: Player, knob: str, label: str, empty: str) -> None:

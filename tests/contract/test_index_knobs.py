@@ -56,7 +56,7 @@ REACHES = {
 AMOUNTS = {
     "adversarial_examples": ("steps", "restarts", "training_steps"),
     "alignment": ("comparisons", "epochs", "candidates", "batch_size", "seeds"),
-    "attention_heads": ("length", "layers", "heads", "width", "batch_size"),
+    "attention_heads": ("length", "merges", "layers", "heads", "width", "batch_size"),
     "cnn_filters": ("channels", "depth", "kernel", "stride", "padding", "dilation", "batch_size"),
     "diffusion": ("steps",),
     "double_descent": ("samples", "widths", "seeds"),

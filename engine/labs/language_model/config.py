@@ -118,6 +118,18 @@ class Config(BaseConfig):
         return self.learning_rate / TIMES[self.size]
 
     @property
+    def elsewhere(self) -> dict[str, str] | None:
+        """The knobs of the lab on attention heads, as in a link, for this model; None where it has no such shape."""
+        plain = self.model == "transformer" and not (self.rank or self.tied or self.shared)
+        if not plain or self.unit == "bytes" or self.width > 128 or (self.unit == "bpe" and not self.merges):
+            return None
+        return {
+            "task": "text", "text_key": self.text_key, "merges": str(self.merges if self.unit == "bpe" else 0),
+            "length": str(min(64, self.context)), "layers": str(self.layers), "heads": str(self.heads),
+            "width": str(self.width), "size": self.size, "feed_forward": "relu", "norm": "rms",
+        }  # fmt: skip
+
+    @property
     def vocabulary(self) -> int:
         """About how many tokens there are."""
         return {"bpe": 256 + self.merges, "characters": text.MAX_CHARACTERS, "bytes": 256}[self.unit]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.labs.language_model import bpe
+from engine.data import bpe
 from engine.labs.language_model.config import EVERY, Config
 from engine.labs.language_model.frame import Frame, frame
 from engine.labs.language_model.networks import LanguageModel, build

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.labs.language_model import bpe
+from engine.data import bpe
 from engine.labs.language_model.config import MERGES, Config
 from engine.labs.language_model.networks import LanguageModel, places
 from engine.labs.language_model.objective import penalised, truncated

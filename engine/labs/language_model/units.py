@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data import text
-from engine.labs.language_model import bpe, ngrams
+from engine.data import bpe, text
+from engine.labs.language_model import ngrams
 
 Array = NDArray[Any]
-SIGNS = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥"})  # how what cannot be seen is written
 
 
 @dataclass(frozen=True)
@@ -45,20 +44,13 @@ class Corpus:
     characters: int  # in the whole text
     known: Array  # how many characters each token stands for, (V,); a byte within a character counts 0
 
-    def label(self, token: int) -> str:
-        """How a token is written where it must be seen."""
-        if isinstance(self.tokens, Characters):
-            return self.tokens.decode([token]).translate(SIGNS)
-        piece = self.tokens.pieces[token]
-        try:
-            said = piece.decode()
-        except UnicodeDecodeError:  # a part of a character
-            return " ".join(f"<{byte:02X}>" for byte in piece)
-        return said.translate(SIGNS) if said.isprintable() or said.translate(SIGNS) != said else f"<{ord(said[0]):02X}>"
-
     @cached_property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(self.label(token) for token in range(len(self.tokens)))
+    def labels(self) -> list[str]:
+        """How each token is written where it must be seen."""
+        return self.tokens.alphabet.labels() if isinstance(self.tokens, Characters) else self.tokens.labels()
+
+    def label(self, token: int) -> str:
+        return self.labels[token]
 
     @cached_property
     def starts(self) -> Array:

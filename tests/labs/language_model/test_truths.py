@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 import engine
+from engine.contract import weights
 from engine.contract.device import generator
 from engine.contract.knobs import ConfigError
 from engine.contract.view import View
-from engine.data import shelf, text
-from engine.labs.language_model import bpe, ngrams, units, view, writing
+from engine.data import bpe, shelf, text
+from engine.labs.language_model import ngrams, units, view, writing
 from engine.labs.language_model.config import Config
 from engine.labs.language_model.experiment import Experiment
 from engine.labs.language_model.frame import spelled
@@ -26,18 +27,8 @@ from engine.labs.language_model.networks import build, places
 
 lab = engine.lab("language_model")
 PIECE = text.corpus()[:60_000]
-ODD = (
-    "",
-    "a",
-    "🦔🦔 hedgehogs",
-    "مرحبا بالعالم",
-    "cafe\u0301",
-    "\ud800",
-    "\x00\x07",
-    "  \n\n\t x",
-    "日本語のテキスト",
-    "a_b__c 12",
-)
+ODD = ("", "a", "🦔🦔 hedgehogs", "مرحبا بالعالم", "cafe\u0301", "\ud800", "\x00\x07", "  \n\n\t x", "日本語",
+       "a_b__c 12")  # fmt: skip
 MODELS = ({}, {"model": "gru", "layers": 1}, {"model": "convolution", "layers": 3}, {"model": "bigram"},
           {"rank": 8, "tied": True}, {"shared": True, "layers": 3, "unit": "bytes"}, {"unit": "characters"})  # fmt: skip
 
@@ -255,3 +246,29 @@ def test_a_text_that_is_too_short_gets_a_sentence(tmp_path: object, monkeypatch:
         Config(text_key=key, context=128)
     with pytest.raises(ConfigError, match="heads share"):
         Config(width=66, heads=4)
+
+
+# ------------------------------------------------------------------ taken along
+
+
+@pytest.mark.parametrize("knobs", [{}, {"unit": "characters", "context": 32}])
+def test_its_heads_can_be_seen_elsewhere(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, object]
+) -> None:
+    monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
+    experiment = trained(3, **knobs)
+    there = engine.lab("attention_heads")
+    key = shelf.keep(weights.write(experiment.model, {"lab": "language_model"}))
+    config = there.Config.from_params({**(experiment.config.elsewhere or {}), "network": key})
+    other = there.Experiment(config)
+    tokens, _ = experiment.batch()
+    with torch.no_grad():
+        assert (other.model(tokens) - experiment.model(tokens)).abs().max() < 1e-5
+    assert other.symbols.labels() == experiment.corpus.labels
+    assert isinstance(other.frame(), there.Frame) and other.step()["loss"] < 8
+    with pytest.raises(ConfigError, match="1 layers"):
+        there.Config.from_params({**(experiment.config.elsewhere or {}), "layers": "1", "network": key})
+    with pytest.raises(ConfigError, match="network"):
+        there.Config(network="0" * 20)
+    assert config.turned(layers=1).network == ""
+    assert Config(rank=8).elsewhere is Config(model="gru").elsewhere is Config(unit="bytes").elsewhere is None

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 BYTES = 256
+SIGNS = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥"})  # how what cannot be seen is written
 WORDS = re.compile(r" ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s")  # letters, digits, signs, each with a space, or a space
 
 Pair = tuple[int, int]
@@ -80,9 +81,21 @@ class Tokeniser:
         """The text of `tokens`.  Bytes that are no UTF-8, as a model may write them, become U+FFFD."""
         return b"".join(self.pieces[token] for token in tokens).decode(errors="replace")
 
+    def labels(self) -> list[str]:
+        """How each token is written where it must be seen: a space as a box, and what has no look by its bytes."""
+        return [_label(piece) for piece in self.pieces]
+
     def after(self, merges: int) -> Tokeniser:
         """This tokeniser when only so many of its merges had been made."""
         return self if merges >= len(self.merges) else Tokeniser(self.merges[:merges])
+
+
+def _label(piece: bytes) -> str:
+    try:
+        said = piece.decode().translate(SIGNS)
+    except UnicodeDecodeError:  # a part of a character
+        said = "\ufffd\0"
+    return said if said.isprintable() else " ".join(f"<{byte:02X}>" for byte in piece)
 
 
 def joined(tokens: list[int], pair: Pair, new: int) -> list[int]:
