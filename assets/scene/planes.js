@@ -51,8 +51,9 @@ export class Planes {
     const ways = [];
     for (let columns = 1; columns <= count; columns++)
       if (count % columns === 0 || count === 3) for (const told of most ? ["beside", "below", ""] : [""]) ways.push(fit(columns, told));
-    const best = Math.max(...ways.map(({ side }) => side)); // a seventh of its side is worth what is said of a plane, and a square
-    const { columns, told, w, h, side } = ways.filter((way) => way.side >= 0.85 * best).sort((a, b) => Boolean(b.told) - Boolean(a.told) || a.columns - b.columns || b.side - a.side)[0];
+    // A seventh of its side is worth what is said of a plane, and a square; a quarter where there is only one.
+    const best = Math.max(...ways.map(({ side }) => side)), worth = count === 1 ? 0.75 : 0.85;
+    const { columns, told, w, h, side } = ways.filter((way) => way.side >= worth * best).sort((a, b) => Boolean(b.told) - Boolean(a.told) || a.columns - b.columns || b.side - a.side)[0];
     this.parts.forEach((part, i) => {
       const x = (i % columns) * (w + GAP), y = Math.floor(i / columns) * (h + GAP);
       part.cell = { x, y, w, h, told, side: Math.max(20, side), head: told === "beside" ? 0 : head, below: told === "below" ? below : 0 };

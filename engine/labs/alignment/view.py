@@ -262,11 +262,10 @@ def _judge(scene: Scene, view: View) -> None:
 
 def _pairs(scene: Scene, view: View) -> None:
     """How likely the policy makes the winners of its comparisons, and the losers."""
-    scores = view.frame.scores
-    title = f"Winners {scores['winners']:.1f}, losers {scores['losers']:.1f}" if "winners" in scores else "No pairs yet"
     curves_panel(
-        scene, "pairs", title=f"{title}, log-probability", y_title="mean ln π", history=view.curves,
+        scene, "pairs", title=words.pairs_title(view), y_title="mean ln π", history=view.curves,
         series={"winners": ("winners", "positive"), "losers": ("losers", "negative")}, marker=view.marker,
+        note=words.pairs_note(view),
     )  # fmt: skip
 
 

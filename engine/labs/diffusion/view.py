@@ -197,9 +197,12 @@ def _under_way(scene: Scene, view: View) -> None:
 
 
 def _digits(scene: Scene, view: View) -> None:
-    frame = view.frame
+    frame, what = view.frame, "Five of each digit"
+    if view.beside and "recognised" in frame.scores:  # what two runs are compared by
+        said = facts(view)
+        what = f"{said['said_recognised']} of the class asked for, {said['said_variety']} of the variance"
     panel = film(
-        scene, "samples", title=_title(view, "Five of each digit"),
+        scene, "samples", title=_title(view, what),
         forward=_pictures(frame.forward), forward_times=frame.forward_times,
         back=_pictures(frame.path), back_times=frame.path_times, low=-1, high=1, columns=CLASSES, weight=1,
         heads=[str(k) for k in range(CLASSES)], followed=FOLLOWED,
