@@ -32,10 +32,12 @@ INDICES = {
     "cnn_filters": ("example", "layer", "channel", "source"),
     "diffusion": (),
     "double_descent": (),
+    "efficient_attention": ("question", "head", "tile"),
     "gan": ("shown",),
     "generative_families": ("shown",),
     "gradient_descent": (),
     "grokking": ("shown", "frequency"),
+    "language_model": ("cut", "place"),
     "lstm_gates": ("example", "span_start", "span_stop"),
     "moe_routing": (),
     "neural_network": ("shown", "follow"),
@@ -49,21 +51,25 @@ REACHES = {
     "attention_heads": ("window",),
     "cnn_filters": ("shift_x", "shift_y"),
     "diffusion": ("sampling_steps",),
+    "efficient_attention": ("window", "top", "tile_size"),
+    "language_model": ("written", "top_k"),
     "translation": ("written", "beam"),
 }
 # How many, or a seed: of these something is made, so there is nothing for them to be behind the end of.
 AMOUNTS = {
     "adversarial_examples": ("steps", "restarts", "training_steps"),
     "alignment": ("comparisons", "epochs", "candidates", "batch_size", "seeds"),
-    "attention_heads": ("length", "layers", "heads", "width", "batch_size"),
+    "attention_heads": ("length", "merges", "layers", "heads", "width", "batch_size"),
     "cnn_filters": ("channels", "depth", "kernel", "stride", "padding", "dilation", "batch_size"),
     "diffusion": ("steps",),
     "double_descent": ("samples", "widths", "seeds"),
+    "efficient_attention": ("pairs", "length", "block", "key_width", "width", "heads", "rank", "batch_size"),
     "gan": ("critic_steps", "noise_size", "generator_hidden", "discriminator_hidden", "batch_size", "seeds"),
     "generative_families": ("sampling_steps", "critic_steps", "couplings", "width", "batch_size", "seeds"),
     "gradient_descent": ("starts",),
     "grokking": ("p", "bits", "data_seed", "width", "seeds"),
     "lstm_gates": ("length", "hidden"),
+    "language_model": ("merges", "layers", "heads", "width", "context", "rank", "batch_size"),
     "moe_routing": ("clusters", "experts", "top_k", "width", "shared"),
     "neural_network": ("samples", "data_seed", "hidden", "batch_size", "seeds"),
     "scaling_laws": ("sizes", "rank", "planned", "seeds", "vocabulary", "batch_size", "answer"),
@@ -103,6 +109,20 @@ SMALL: dict[str, list[dict[str, Any]]] = {
         {"steps": 10, "size": "small", "data": "digits", "sampler": "ddpm"},
     ],
     "double_descent": [{"samples": 10, "widths": 5, "seeds": 1}],
+    "efficient_attention": [
+        {
+            "length": 16,
+            "pairs": 1,
+            "block": 2,
+            "key_width": 2,
+            "width": 16,
+            "heads": 1,
+            "rank": 2,
+            "batch_size": 4,
+            **more,
+        }
+        for more in ({}, {"sharing": "latent"}, {"kinds": ("blocks",)}, {"kinds": ("linear",), "tokens": "Ab"})
+    ],
     "gan": [
         {"seeds": 1, "noise_size": 1, "generator_hidden": (), "discriminator_hidden": (), "batch_size": 8, **more}
         for more in ({}, {"data": "drawn", "points": CLOUD}, {"data": "dirac"}, {"data": "digits"})
@@ -130,6 +150,15 @@ SMALL: dict[str, list[dict[str, Any]]] = {
             {"task": "text", "text_key": TEXT},
             {"task": "text", "text_key": TEXT, "reading": "ab"},
             {"length": 50, "task": "text", "reading": "a"},
+        )
+    ],
+    "language_model": [
+        {"merges": 0, "layers": 1, "heads": 1, "width": 16, "context": 16, "batch_size": 4, **more}
+        for more in (
+            {},
+            {"unit": "characters", "text_key": TEXT, "model": "gru"},
+            {"unit": "bytes", "prompt": "a", "sentence": "a", "model": "convolution", "rank": 2},
+            {"model": "bigram", "merges": 1},
         )
     ],
     "moe_routing": [{"clusters": 2, "experts": 1}, {"experts": 1, "data": "text", "text_key": TEXT}],

@@ -1,0 +1,15 @@
+"""What there is to choose from, and what it is called; without torch, for knobs and words."""
+
+from __future__ import annotations
+
+KINDS = {"full": "full", "window": "window", "blocks": "blocks", "linear": "linear"}
+FEATURES = {"elu": "ELU + 1", "relu": "ReLU", "softmax": "softmax"}
+SHARING = {"multi_head": "each head its own (MHA)", "grouped": "shared in groups (GQA)",
+           "multi_query": "one for all heads (MQA)", "latent": "from a latent (MLA)"}  # fmt: skip
+SIZES = ("512", "1024", "2048", "4096")  # lengths up to which times are taken
+# Layers, heads, heads of keys and values, width of a head, latent numbers of a layer (0: none), and which it uses.
+MODELS = (
+    ("GPT-2 XL (2019)", 48, 25, 0, 64, 0, "multi_head"),
+    ("Llama 3 70B (2024)", 80, 64, 8, 128, 0, "grouped"),
+    ("DeepSeek-V2 (2024)", 60, 128, 0, 128, 576, "latent"),
+)

@@ -1,0 +1,166 @@
+"""How long each kind takes on this machine, and how much memory: taken once in a process, and no part of any run.
+
+A time is never the same twice, so it may not lie in what a run is restored from.  It lies here, with the machine: a
+run that is rewound, branched or exported goes on to the digit whether or not somebody has measured.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engine.labs.efficient_attention import attention_kinds
+from engine.labs.efficient_attention.kinds import SIZES
+
+HEADS, WIDTH, WINDOW = 4, 32, 128  # of what is timed
+LARGEST_SQUARE = 2048  # full attention that writes its square is not tried on longer ones: at 4,096 it takes 268 MB
+TRIES, ENOUGH = 5, 0.2  # times that each is taken, unless it took so many seconds together
+AT_A_LOOK = 1.0  # seconds after which a look takes no further time: others wait for the bench
+LENGTHS = (256, *(int(size) for size in SIZES))
+
+KERNELS: Mapping[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "full": lambda q, k, v: attention_kinds.attend("full", q, k, v),
+    "tiled": lambda q, k, v: attention_kinds.tiled(q, k, v, block=128),
+    "flash": attention_kinds.flash_kernel,
+    "window": lambda q, k, v: attention_kinds.windowed(q, k, v, window=WINDOW),
+    "linear": lambda q, k, v: attention_kinds.attend("linear", q, k, v, chunk=64),
+}
+
+
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds and bytes by kernel and length; a kernel that this machine has not is not among them."""
+
+    machine: str
+    left: int  # that were to be taken and are not yet
+    milliseconds: Mapping[str, Mapping[int, float]]
+    bytes: Mapping[str, Mapping[int, int]]  # at most at once, beside q, k and v; of a torch kernel what it gives back
+
+
+_taken: dict[tuple[str, str, int], tuple[float, int] | None] = {}  # by device, kernel and length; None: has not
+
+
+def times(longest: int, device: torch.device) -> Times:
+    """What takes how long up to `longest` places, for four heads of 32 forward.
+
+    What was not yet taken is taken now, for about `AT_A_LOOK` seconds; the rest when it is looked at again.
+    """
+    began, left = time.perf_counter(), 0
+    for name, length in wanted(longest):
+        key = (str(device), name, length)
+        if key in _taken:
+            continue
+        if time.perf_counter() - began < AT_A_LOOK:
+            _taken[key] = _measure(name, length, device)
+        else:
+            left += 1
+    found = {key: value for key, value in _taken.items() if key[0] == str(device) and value and key[2] <= longest}
+    by_kernel = {name: {key[2]: value for key, value in sorted(found.items(), key=lambda item: item[0][2])
+                        if key[1] == name} for name in KERNELS}  # fmt: skip
+    return Times(
+        machine=machine(device),
+        left=left,
+        milliseconds={name: {T: value[0] for T, value in row.items()} for name, row in by_kernel.items() if row},
+        bytes={name: {T: value[1] for T, value in row.items()} for name, row in by_kernel.items() if row},
+    )
+
+
+def wanted(longest: int) -> Iterator[tuple[str, int]]:
+    """Kernel and length of all that is timed up to `longest` places, the shortest first."""
+    for length in LENGTHS:
+        for name in KERNELS:
+            if length <= longest and not (name == "full" and length > LARGEST_SQUARE):
+                yield name, length
+
+
+@torch.no_grad()
+def _measure(name: str, length: int, device: torch.device) -> tuple[float, int] | None:
+    """The best of some tries, since how busy the machine is does not count; None where there is no such kernel."""
+    dice = torch.Generator().manual_seed(length)
+    q, k, v = (torch.randn(1, HEADS, length, WIDTH, generator=dice).to(device) for _ in range(3))
+    if name == "linear":
+        q, k = (attention_kinds.features(x, "elu") for x in (q, k))
+    run = KERNELS[name]
+    try:
+        most = peak(lambda: run(q, k, v), device)
+    except RuntimeError:  # torch says so where it has no flash kernel for the device
+        if name != "flash":
+            raise
+        return None
+    taken: list[float] = []
+    while len(taken) < TRIES and sum(taken) < ENOUGH:
+        began = _now(device)
+        run(q, k, v)
+        taken.append(_now(device) - began)
+    return 1000 * min(taken), most
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)  # waits for the GPU
+    return time.perf_counter()
+
+
+def peak(run: Callable[[], Tensor], device: torch.device) -> int:
+    """Bytes that stood in memory at once while `run` ran, beside what it was given."""
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        run()
+        return int(torch.cuda.max_memory_allocated(device) - before)
+    with _Allocations() as counted:
+        run()
+    return int(counted.most)
+
+
+class _Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the storages that operations of torch make, from their making to their end."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.most = 0
+        self._known: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {x.untyped_storage().data_ptr() for x in _tensors((args, kwargs or {}))}
+        found = func(*args, **(kwargs or {}))
+        for x in _tensors(found):
+            storage = x.untyped_storage()
+            if storage.data_ptr() not in given:
+                self.now += storage.nbytes()
+                self.most = max(self.most, self.now)
+                weakref.finalize(storage, self._gone, storage.nbytes())
+        return found
+
+    def _gone(self, count: int) -> None:
+        self.now -= count
+
+
+def _tensors(thing: Any) -> list[Tensor]:
+    if isinstance(thing, Tensor):
+        return [thing]
+    if isinstance(thing, dict):
+        thing = tuple(thing.values())
+    return [x for each in thing for x in _tensors(each)] if isinstance(thing, (tuple, list)) else []
+
+
+def machine(device: torch.device) -> str:
+    """The name of what computes: the GPU's, or the processor's as the system tells it."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = [line for line in info.read_text(errors="replace").splitlines() if line.startswith("model name")]
+        name = lines[0].partition(":")[2].strip() if lines else name
+    threads = torch.get_num_threads()
+    return f"{name}, {threads} thread{'s' if threads > 1 else ''}, torch {torch.__version__.partition('+')[0]}"

@@ -1,0 +1,153 @@
+"""What is said of a run: a sentence, the titles of its pictures, and the numbers that lessons name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from engine.contract.view import View
+from engine.labs.efficient_attention.accounting import cache_bytes
+from engine.labs.efficient_attention.config import OFF
+from engine.labs.efficient_attention.kinds import KINDS
+from engine.labs.efficient_attention.vocabulary import VALUES
+
+CHANCE = 1 / VALUES
+KNOWN = 0.95
+
+
+def now(view: View, metric: str) -> float:
+    """A metric at the moment on screen; 0 before the first step."""
+    steps, values = (np.asarray(row) for row in view.curves.get(metric, ((), ())))
+    past = values[steps <= view.step] if len(steps) else values
+    return float(past[-1]) if len(past) else 0.0
+
+
+def seen(view: View, kind: str) -> Any:
+    """What the frame has of a kind, or None."""
+    return next((each for each in view.frame.seen if each.kind == kind), None)
+
+
+def recall(view: View, kind: str, pairs: int) -> float:
+    """The share right lately with so many pairs; 0 where there was no such batch."""
+    found = seen(view, kind)
+    return float(found.recall.get(pairs, 0.0)) if found else 0.0
+
+
+def right(frame: Any, each: Any) -> tuple[int, int]:
+    """Of the sequence on screen: how many answers of a kind are right, and how many are asked for."""
+    asked = frame.wanted >= 0
+    return int((each.said == frame.wanted)[asked].sum()), int(asked.sum())
+
+
+def diverged(view: View) -> bool:
+    return not all(np.isfinite(each.weights).all() for each in view.frame.seen)
+
+
+def named(kind: str, config: Any) -> str:
+    """A kind with the number that it goes by, in few letters."""
+    return {"full": "full", "window": f"window of {config.window}", "blocks": f"blocks, {config.top} more",
+            "linear": f"linear, {config.key_width} wide"}[kind]  # fmt: skip
+
+
+def squares_title(view: View) -> str:
+    """What the hero shows."""
+    return "Who looks where (hatched: not computed), for what share of full attention's work"
+
+
+def recall_title(view: View) -> str:
+    """How the kinds do."""
+    return "Answers right, by pairs to remember"
+
+
+def _mean(shares: Mapping[int, float]) -> float:
+    return sum(shares.values()) / len(shares)
+
+
+def tiling_title(view: View) -> str:
+    """How far the tiled computation has come."""
+    tiling = view.frame.tiling
+    return f"Flash attention, tile {tiling.done} of {tiling.count}: exact, and the square is never kept"
+
+
+def times_title(view: View) -> str:
+    """What was measured, and by whom."""
+    times = view.frame.times
+    more = f" ({times.left} to come: press Step)" if times.left else ""
+    return f"Milliseconds, measured here{more}"
+
+
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    frame, config = view.frame, view.config
+    if diverged(view):
+        return "The weights are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
+    if frame.ignored and config.tokens:
+        return f"Left out, as it is no token here: {_plain(frame.ignored)}"
+    if config.tokens.strip() and not frame.own:
+        return "No capital has a small letter right behind it in what was typed, so a sequence drawn by lot is shown."
+    if not view.step:
+        return "Pairs such as Qd stand among dots, then keys are asked for: untrained, each network guesses among 26."
+    full = seen(view, "full")
+    first = f"full attention gets {_mean(full.recall):.0%} right, " if full else ""
+    told = ", ".join(f"{each.kind} {_mean(each.recall):.0%} for {each.share:.0%} of its work"
+                     for each in frame.seen if each.kind != "full").replace(" of its work, ", ", ")  # fmt: skip
+    said = f"{first}{told}" if told else first.rstrip(", ")
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _plain(characters: str) -> str:
+    """Characters as they can be printed in a sentence: those that turn or hide others by their number."""
+    shown = [c if c.isprintable() and ord(c) < 0x590 else f"U+{ord(c):04X}" for c in characters[:6]]
+    return " ".join(shown) + (" and others." if len(characters) > 6 else ".")
+
+
+def facts(view: View) -> dict[str, float | str]:
+    """The numbers that lessons name."""
+    frame, config = view.frame, view.config
+    tiling = frame.tiling
+    last = tiling.met[-1]
+    told: dict[str, float | str] = {
+        "step": view.step, "chance": CHANCE, "pairs": config.pairs, "window": config.window, "block": config.block,
+        "top": config.top, "key_width": config.key_width, "sharing": config.sharing, "heads": config.heads,
+        "places": len(frame.tokens), "rank": config.rank, "groups": config.groups, "length": config.length,
+        "tiles": tiling.count, "tile": tiling.done, "tile_size": tiling.size, "scale": config.scale,
+        "highest": _finite(last.maximum), "total": _finite(last.total),
+        "overflows": float(not math.isfinite(last.naive_total)),
+        "off_by": _finite(float(np.abs(last.out - tiling.exact).max())),
+        "measured": 0 if config.measured == OFF else int(config.measured),
+        "cache": cache_bytes(config.sharing, config.heads, config.groups, config.head_width, config.rank),
+        "cache_full": cache_bytes("multi_head", config.heads, config.heads, config.head_width),
+    }  # fmt: skip
+    told |= _times(frame.times)
+    for kind in KINDS:
+        found = seen(view, kind)
+        answers, asked = right(frame, found) if found else (0, 0)
+        told |= {
+            f"{kind}_recall": _finite(now(view, f"{kind}_recall")), f"{kind}_loss": _finite(now(view, f"{kind}_loss")),
+            f"{kind}_one": recall(view, kind, 1), f"{kind}_two": recall(view, kind, 2),
+            f"{kind}_eight": recall(view, kind, 8), f"{kind}_most": recall(view, kind, config.pairs),
+            f"{kind}_share": found.share if found else 0.0, f"{kind}_right": answers, f"{kind}_asked": asked,
+        }  # fmt: skip
+    one = told["blocks_one"]
+    assert isinstance(one, float)
+    told |= {"needle_lead": one - recall(view, "blocks", config.pairs), "blocks_ahead": one - recall(view, "window", 1)}
+    return told
+
+
+def _times(times: Any) -> dict[str, float | str]:
+    """Milliseconds and megabytes at the longest length at which full attention was taken, if it was."""
+    full = times.milliseconds.get("full", {}) if times else {}
+    length = max(full, default=0)
+    told: dict[str, float | str] = {"machine": times.machine if times else "no machine yet", "timed": length}
+    told["tiled_part"] = times.bytes["tiled"][length] / times.bytes["full"][length] if length else 1.0
+    for name in ("full", "tiled", "window", "linear"):
+        told[f"{name}_ms"] = times.milliseconds[name].get(length, 0.0) if length else 0.0
+        told[f"{name}_mb"] = times.bytes[name].get(length, 0) / 1e6 if length else 0.0
+    return told
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else 0.0

@@ -1,0 +1,105 @@
+"""What the lessons of efficient attention say is what the runs do: other weights and sequences for each seed."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from lesson_runs import config, first, happens, lesson
+
+import engine
+from engine.contract import registry
+from engine.contract.view import View
+from engine.labs.efficient_attention.experiment import Config, Experiment
+from ui.lesson import lessons
+
+SLUG = "efficient_attention"
+SEEDS = range(5)
+
+
+@cache
+def run(chosen: Config, steps: int) -> tuple[dict[str, np.ndarray], dict[int, Any]]:
+    """The metrics, and the frames wherever a lesson stops."""
+    experiment, metrics, frames = Experiment(chosen), [], {}
+    for each in engine.train(experiment, steps):
+        metrics.append(each)
+        if experiment.step_count in {other.at for other in lessons(SLUG)}:
+            frames[experiment.step_count] = experiment.frame()
+    return {name: np.array([found[name] for found in metrics]) for name in metrics[0]}, frames
+
+
+def facts(name: str, *, beside: bool = False, seed: int, at: int = 0, **knobs: Any) -> dict[str, Any]:
+    """What may be told of a lesson's run where it stops, or at another step."""
+    chosen = config(SLUG, name, beside=beside, seed=seed, **knobs)
+    at = at or lesson(SLUG, name).at or 0
+    metrics, frames = run(chosen, 150 if chosen == Config(seed=seed) else at)
+    curves = {metric: (np.arange(1, at + 1), values[:at]) for metric, values in metrics.items()}
+    return registry.view(SLUG).facts(View(frames[at], chosen, curves, at, at))  # type: ignore[no-any-return]
+
+
+def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The facts of both runs, of which what happened is true."""
+    return happens(lesson(SLUG, name), facts, seed)
+
+
+def test_titles_fit_into_a_row_and_explanations_appear() -> None:
+    assert len(lessons(SLUG)) == 7
+    for each in lessons(SLUG):
+        assert len(each.title) <= 28 and 3 <= len(each.answers) <= 4 and each.at is not None, each.slug
+        assert each.point is not None and each.knobs and len(each.happened.split()) <= 170, each.slug
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_a_window_forgets_and_blocks_find_a_needle_but_lose_many(seed: int) -> None:
+    window, _ = speaks("window", seed)
+    assert 0.2 < window["window_recall"] < 0.36 and window["full_recall"] > 0.9
+    needle, _ = speaks("needle", seed)
+    assert needle["blocks_one"] > 0.65 and 0.3 < needle["blocks_most"] < 0.55
+    assert abs(needle["blocks_share"] - needle["window_share"]) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_a_table_holds_about_as_many_pairs_as_its_keys_are_wide(seed: int) -> None:
+    narrow, wide = speaks("table", seed)
+    assert wide is not None and 0.55 < narrow["linear_most"] < 0.66 and wide["linear_most"] > 0.94
+
+
+@pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_tiles_are_exact_and_without_the_maximum_the_sum_overflows(seed: int) -> None:
+    exact, _ = speaks("tiles", seed)
+    assert exact["off_by"] < 2e-5 and exact["tiles"] == 10
+    large, _ = speaks("overflow", seed)
+    assert large["highest"] > 200
+
+
+def test_what_the_clock_says_is_filled_in_and_memory_is_a_small_part() -> None:
+    found, _ = speaks("clock", 0)
+    assert found["full_ms"] > 0 and found["tiled_ms"] > 0 and len(found["machine"]) > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_eight_heads_recall_as_well_with_one_set_of_keys(seed: int) -> None:
+    here, there = speaks("sharing", seed)
+    assert there is not None and min(here["full_recall"], there["full_recall"]) > 0.98
+    assert (here["cache"], there["cache"]) == (256, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "knobs"),
+    [
+        ("window", {"at": 1}),
+        ("needle", {"at": 1}),
+        ("tiles", {"tile": 9}),
+        ("overflow", {"scale": 1.0}),
+        ("clock", {"measured": "not yet"}),
+    ],
+)
+def test_with_its_cause_taken_away_a_lesson_says_otherwise(name: str, knobs: dict[str, Any]) -> None:
+    chosen, here = lesson(SLUG, name), facts(name, seed=0, **knobs)
+    assert not chosen.holds(here, None)
+    assert chosen.said(here, None)

@@ -1,0 +1,259 @@
+"""The truths of the lab: what equals full attention, what is counted, what is kept, and what a time may not touch."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import engine
+from engine.contract import plain, registry
+from engine.contract.compare import same
+from engine.contract.knobs import ConfigError
+from engine.contract.view import Turn, View
+
+lab = engine.lab("efficient_attention")
+kinds = lab.attention_kinds
+CPU = torch.device("cpu")
+
+
+def drawn(T: int = 50, H: int = 4, G: int = 4, K: int = 8, V: int = 8, dtype: torch.dtype = torch.float32) -> Any:
+    dice = torch.Generator().manual_seed(T + G)
+    q, k, v = (torch.randn(2, heads, T, width, generator=dice, dtype=dtype)
+               for heads, width in ((H, K), (G, K), (G, V)))  # fmt: skip
+    return q, k, v
+
+
+def near(one: Tensor, other: Tensor, most: float = 1e-5) -> bool:
+    return one.shape == other.shape and float((one - other).detach().abs().max()) < most
+
+
+@pytest.mark.parametrize("T", [1, 7, 50, 64])
+def test_what_leaves_nothing_out_equals_full_attention(T: int) -> None:
+    q, k, v = drawn(T)
+    wanted = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    settings = {"window": T, "block": 8, "top": 16}
+    for kind in ("full", "tiled", "fused", "window", "blocks"):
+        assert near(kinds.attend(kind, q, k, v, **settings), wanted), kind
+    assert near(kinds.windowed(q, k, v, window=T), wanted)
+
+
+@pytest.mark.parametrize("window", [1, 5, 16, 64])
+@pytest.mark.parametrize("T", [16, 50])
+def test_a_window_by_blocks_is_the_masked_square(window: int, T: int) -> None:
+    q, k, v = drawn(T)
+    assert near(kinds.windowed(q, k, v, window=window), kinds.attend("window", q, k, v, window=window))
+
+
+@pytest.mark.parametrize("features", kinds.FEATURES)
+def test_linear_attention_by_chunks_is_the_masked_matrix_and_the_recurrence(features: str) -> None:
+    q, k, v = drawn(50, dtype=torch.float64)
+    found = [kinds.attend("linear", q, k, v, features=features, chunk=chunk) for chunk in (1, 8, 50, 64)]
+    found.append(kinds.weights("linear", q, k, features=features) @ v)
+    for other in found[1:]:
+        assert near(found[0], other, 1e-10)
+
+
+def test_tiles_end_at_full_attention_and_say_on_the_way_what_was_read_so_far() -> None:
+    q, k, v = drawn(50)
+    for tile in lab.tiles(q, k, v, 16):
+        rows, keys = slice(16 * tile.i, 16 * tile.i + 16), slice(0, 16 * tile.j + 16)
+        scores = q[..., rows, :] @ k[..., keys, :].mT / math.sqrt(8)
+        late = torch.arange(50)[rows, None] < torch.arange(50)[keys]
+        scores = scores.masked_fill(late, -math.inf)
+        assert near(tile.maximum, scores.amax(-1)) and near(tile.out, scores.softmax(-1) @ v[..., keys, :])
+        assert near(tile.total, (scores - scores.amax(-1, keepdim=True)).exp().sum(-1), 1e-4)
+    assert [(tile.i, tile.j) for tile in lab.tiles(q, k, v, 32)] == [(0, 0), (1, 0), (1, 1)]
+
+
+@pytest.mark.parametrize(("score", "overflows"), [(88.0, False), (89.0, True)])
+def test_without_the_maximum_float32_overflows_from_89_on(score: float, overflows: bool) -> None:
+    q, k = torch.tensor([[score]]), torch.tensor([[1.0]])
+    bare, safe = (next(lab.tiles(q, k, torch.ones(1, 1), 4, safe=how)) for how in (False, True))
+    assert math.isinf(float(bare.total)) == math.isnan(float(bare.out)) == overflows
+    assert float(safe.out) == 1 and float(safe.total) == 1
+
+
+def test_multi_head_is_grouped_with_a_group_for_each_head_and_groups_are_copies() -> None:
+    q, k, v = drawn(30, H=8, G=2)
+    wanted = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    assert near(kinds.attend("full", q, k, v), wanted)
+    assert near(kinds.attend("full", q, kinds.shared(k, 8), kinds.shared(v, 8)), wanted)
+    one, other = (lab.layers.Network(lab.Config(heads=4, sharing=how), "full") for how in ("multi_head", "grouped"))
+    assert one.key.out_features == 4 * other.key.out_features
+
+
+def test_scores_from_the_latent_alone_are_those_of_the_expanded_keys() -> None:
+    """DeepSeek-V2: the matrix that expands keys moves over to the queries, so only the latent is kept."""
+    network = lab.layers.Network(lab.Config(heads=8, sharing="latent", rank=12), "full").double()
+    x = torch.randn(2, 20, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    q, k, _ = network.projected(x)
+    u = network.norm(x)
+    c = network.latent(torch.cat([u, F.pad(u[:, :-1], (0, 0, 1, 0))], dim=-1))  # (B, T, R): all that is kept
+    expand = network.key.weight.view(8, 8, 12)  # (H, K, R)
+    assert near(torch.einsum("bhtk,hkr,bsr->bhts", q, expand, c), q @ k.mT, 1e-11)
+
+
+@pytest.mark.parametrize("T", [1, 13, 64])
+@pytest.mark.parametrize("kind", ["full", "window", "blocks"])
+def test_counts_of_work_are_the_non_zeros_of_the_mask(kind: str, T: int) -> None:
+    q, k, _ = drawn(T)
+    settings = {"window": 5, "block": 8, "top": 2}
+    seen = kinds.allowed(kind, q, k, **settings)
+    count = int((seen if seen.ndim == 2 else seen[0, 0]).sum())
+    assert count == lab.accounting.cells(kind, T, **settings)
+    asked = sum(t // 8 for t in range(T)) * 8 if kind == "blocks" else 0
+    assert lab.work(kind, T, key_width=8, value_width=4, **settings) == 12 * count + asked
+    assert torch.count_nonzero(kinds.weights(kind, q, k, **settings)[0, 0]) == count
+
+
+def test_work_of_linear_attention_grows_with_the_length_and_that_of_full_with_its_square() -> None:
+    assert lab.work("linear", 2000) == 2 * lab.work("linear", 1000)
+    assert lab.work("full", 2000) / lab.work("full", 1000) == pytest.approx(4, rel=1e-3)
+    with pytest.raises(ValueError, match="the kinds are"):
+        lab.work("half", 10)
+    with pytest.raises(ValueError, match="the kinds are"):
+        kinds.attend("half", *drawn())
+
+
+def test_bytes_that_are_kept() -> None:
+    assert lab.cache_bytes("multi_head", 32, 32, 128, 0, 32) == 524_288  # Llama 2 7B: half a megabyte a token
+    assert lab.cache_bytes("grouped", 8, 8, 16, 0) == lab.cache_bytes("multi_head", 8, 8, 16, 0)
+    assert lab.cache_bytes("multi_query", 8, 1, 16) * 8 == lab.cache_bytes("multi_head", 8, 8, 16)
+    assert lab.cache_bytes("latent", 128, 128, 128, 576, 60) == 69_120  # DeepSeek-V2
+    with pytest.raises(ValueError, match="there are"):
+        lab.cache_bytes("none", 8, 8, 16)
+
+
+def test_memory_is_counted_while_it_stands() -> None:
+    made = 4 * 100 * 100
+    assert lab.stopwatch.peak(lambda: torch.ones(100, 100), CPU) == made
+    assert lab.stopwatch.peak(lambda: (torch.ones(100, 100) + 1).sum(), CPU) in (2 * made, 2 * made + 4)
+
+    def one_after_another() -> Tensor:
+        for _ in range(5):
+            x = torch.ones(100, 100)
+            del x
+        return torch.ones(1)
+
+    assert lab.stopwatch.peak(one_after_another, CPU) == made
+    q, k, v = drawn(512, K=32, V=32)
+    square = 4 * 2 * 4 * 512 * 512
+    full = lab.stopwatch.peak(lambda: kinds.attend("full", q, k, v), CPU)
+    assert full >= square and lab.stopwatch.peak(lambda: kinds.tiled(q, k, v, block=64), CPU) < full / 8
+
+
+def test_whoever_measures_changes_nothing_of_a_run() -> None:
+    """Times are taken anew on each machine, so they may lie in no state and in no metric."""
+    calm, timed = (lab.Experiment(lab.Config(width=16, measured=how)) for how in ("not yet", "512"))
+    for _ in range(3):
+        assert calm.step() == timed.step()
+        assert calm.frame().times is None and timed.frame().times is not None
+    assert same(calm.state_dict(), timed.state_dict())
+    told = timed.frame().times
+    assert pickle.dumps(told.milliseconds) not in pickle.dumps(timed.state_dict())
+    assert told.left == 0 and set(told.milliseconds) >= {"full", "tiled", "window", "linear"}
+    assert all(list(row) == [256, 512] for row in told.milliseconds.values())
+    assert told.machine and timed.frame().times == told  # taken once
+
+
+def test_where_torch_has_no_flash_kernel_none_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: Tensor) -> Tensor:
+        raise RuntimeError("No available kernel. Aborting execution.")
+
+    monkeypatch.setattr(lab.stopwatch, "KERNELS", {**lab.stopwatch.KERNELS, "flash": refuses})
+    monkeypatch.setattr(lab.stopwatch, "_taken", {})
+    assert "flash" not in lab.stopwatch.times(256, CPU).milliseconds
+
+
+def test_sequences_hold_what_they_ask_for() -> None:
+    x, wanted = lab.batch(torch.Generator().manual_seed(7), count=64, length=48, asked=16, pairs=8)
+    labels = lab.vocabulary.LABELS
+    for row, answers in zip(x, wanted, strict=True):
+        told = lab.vocabulary.told(row[:48].tolist())
+        assert len(told) == 8 and int((answers >= 0).sum()) == 8
+        assert all(told[int(row[t])] == int(answers[t]) for t in range(48, 56))
+        assert "".join(labels[token] for token in row[56:]) == "·" * 8
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Qd..Rx", "Qd··RxQR"),
+        ("Qd Qe", "Qd·QeQ"),
+        ("Ab😀C\u05d0", "AbCA"),
+        ("ab", None),
+        ("....", None),
+        ("A", None),
+    ],
+)
+def test_what_is_typed_is_read_and_the_rest_is_said(text: str, read: str | None) -> None:
+    config = lab.Config(tokens=text, width=16)
+    frame = lab.Experiment(config).frame()
+    assert frame.own == (read is not None)
+    if read is not None:
+        assert "".join(frame.labels) == read
+    said = registry.view("efficient_attention").say(View(frame, config))
+    odd = [c for c in text if c not in lab.vocabulary.TYPED]
+    assert said.startswith("Left out" if odd else "No capital" if read is None else "Pairs such as")
+    assert len(said) <= 140 and said.isprintable()
+
+
+def test_a_text_that_is_too_long_is_refused_in_a_sentence() -> None:
+    with pytest.raises(ConfigError, match="tokens"):
+        lab.Config(tokens="A" * 100_000)
+    config = lab.Config(tokens="😀" * 200, width=16)
+    said = registry.view("efficient_attention").say(View(lab.Experiment(config).frame(), config))
+    assert len(said) <= 140
+
+
+def test_a_click_traces_a_question_or_goes_to_a_tile() -> None:
+    views, config = registry.view("efficient_attention"), lab.Config(width=16)
+    view = View(lab.Experiment(config).frame(), config)
+    pick = {"panel": "sequence", "kind": "plane", "y": 0.0}
+    assert views.answer(view, pick | {"x": 50.2}) == Turn({"question": 3})
+    assert views.answer(view, pick | {"x": 0.0}) == Turn({"question": 1})
+    tile = {"panel": "tiles", "kind": "plane"}
+    assert views.answer(view, tile | {"x": 20.0, "y": 40.0}) == Turn({"tile": 5})
+    assert views.answer(view, tile | {"x": 40.0, "y": 20.0}) is None  # a key after its query
+
+
+def test_knobs_bring_along_what_they_need() -> None:
+    assert lab.Config().turned(length=16).pairs == 8
+    assert lab.Config().turned(pairs=24).length == 48
+    assert lab.Config(length=20, pairs=8).turned(pairs=20).length == 40
+    assert lab.Config().turned(sharing="multi_query").heads == 8
+    with pytest.raises(ConfigError, match="pairs"):
+        lab.Config(length=16, pairs=20)
+    with pytest.raises(ConfigError, match="heads"):
+        lab.Config(heads=7)
+    with pytest.raises(ConfigError, match="kinds"):
+        lab.Config(kinds=())
+
+
+def test_a_run_that_has_diverged_says_so() -> None:
+    config = lab.Config(width=16)
+    experiment = lab.Experiment(config)
+    with torch.no_grad():
+        for parameter in experiment.model.parameters():
+            parameter.fill_(np.nan)
+    view = View(experiment.frame(), config, step=1, last_step=1)
+    views = registry.view("efficient_attention")
+    assert "diverged" in views.say(view) and views.stage(view).to_bytes()
+    assert all(np.isfinite(value) for value in views.facts(view).values() if not isinstance(value, str))
+
+
+def test_the_plain_form_repeats_the_run() -> None:
+    source = plain.file("efficient_attention").read_text(encoding="utf-8")
+    for knobs in ({}, {"heads": 8, "pairs": 8, "top": 3}):
+        experiment = lab.Experiment(replace(lab.Config(), **knobs))
+        for mine in plain.run(plain.with_config(source, lab.Config(**knobs)), 20):
+            theirs = experiment.step()
+            assert mine == {name: pytest.approx(theirs[name], rel=1e-4) for name in mine}
