@@ -58,8 +58,8 @@ class Config(BaseConfig):
         "hoffmann", choices=tuple(CONSTANTS), titles=tuple(CONSTANTS.values()), look=True, group="calculator",
         label="Published constants", help="Two fits of one law to the same runs of real language models.",
     )  # fmt: skip
-    flops: float = knob(5.8e23, low=1e18, high=1e27, log=True, look=True, group="calculator",
-                        label="Budget C, operations", help="Chinchilla took 5.8e23, GPT-3 3.1e23.")  # fmt: skip
+    budget: float = knob(580.0, low=1e-3, high=1e6, log=True, look=True, group="calculator",
+                         label="Budget C, 10²¹ operations", help="Chinchilla took 580, GPT-3 310.")  # fmt: skip
     served: float = knob(0.0, low=0.0, high=100.0, look=True, group="calculator",
                          label="Tokens served, trillions",
                          help="Tokens that the finished model then writes.")  # fmt: skip
@@ -95,6 +95,11 @@ class Config(BaseConfig):
         for rank in np.geomspace(1, self.rank, self.sizes).round():
             found.append(max(int(rank), found[-1] + 1 if found else 1))
         return tuple(sorted({min(rank, self.rank) for rank in found}))
+
+    @property
+    def flops(self) -> float:
+        """Operations of the calculator's budget."""
+        return self.budget * 1e21
 
     @property
     def parameters(self) -> tuple[int, ...]:

@@ -358,7 +358,7 @@ def _calculator(scene: Scene, view: View) -> None:
         panel.text(float(np.log10(tokens)), float(np.log10(parameters)), name, before=name in words.LEFT)
     panel.points([np.log10([found.tokens, found.parameters])], shape="ring", size=10, colours=["text"],
                  name="your budget")  # fmt: skip
-    panel.rail("flops", config.flops, low=1e18, high=1e27, log=True, label="Budget C, operations")
+    panel.rail("budget", config.budget, low=1e-3, high=1e6, log=True, label="Budget C, 10²¹ operations")
     panel.buttons([(title.split()[0], {"constants": name}) for name, title in CONSTANTS.items()], label="Constants",
                   chosen=titles.index(CONSTANTS[config.constants]))  # fmt: skip
     rows: list[list[str | Span]] = [[
