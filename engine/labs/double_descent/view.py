@@ -212,8 +212,7 @@ def _risk(scene: Scene, view: View) -> None:
         panel.points(_at(frame, stops, middle(frame.test_error)), colours=["test"], size=3.4)
         _label(panel, frame, line=0.06 * (high - low), more=words.twice(frame) if view.beside else None)
     else:
-        each = "model" if frame.across == "width" else "epoch"
-        panel.text(float(left), (low + high) / 2, f"Press Play: {each} by {each}", mark=False)
+        panel.text(float(left), (low + high) / 2, "Press Play", mark=False)
         for colour, name in (("train", "Training: seen data"), ("test", "Test: new data")):
             panel.path(np.zeros((0, 2)), colour=colour, name=name)  # what will be drawn
     theory = np.isfinite(frame.theory)

@@ -91,7 +91,7 @@ def say(view: View) -> str:
     if view.config.look_at and frame.weights.size:
         return "You say where it looks in the marked rows; see what it writes there now."
     if not view.step:
-        worth = f"Untrained it scores {scores[f'bleu_{first}']:.0f} of 100"
+        worth = f"Untrained its BLEU is {scores[f'bleu_{first}']:.0f} of 100"
         return f"{worth}: Play shows it pairs of sentences, but never which word belongs to which."
     told = f"BLEU {scores[f'bleu_{first}']:.0f}, {scores[f'exact_{first}']:.0%} exactly right"
     if first == "none":
