@@ -137,7 +137,8 @@ def _steps(scene: Scene, view: View) -> None:
         names += ["", "", ""]
         bottom += count + 3
     panel = scene.panel(
-        "steps", title=words.steps_title(view), x=(-0.6, T - 0.4), y=(bottom - 0.7, -1.8), y_names=names[:-2],
+        "steps", title=words.steps_title(view), x=(-0.6, T - 0.4),
+        y=(bottom - 0.7, -0.7 if len(frame.pixels) else -1.8), y_names=names[:-2],
         x_label=f"place; {view.config.layers} layers, layer {min(view.config.shown, view.config.layers)} shown"
         if not view.beside else "place", equal=False, weight=1.35, pick="plane", aspect=0.95,
     )  # fmt: skip
