@@ -45,7 +45,7 @@ def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
-    assert len(lessons(SLUG)) == 7
+    assert len(lessons(SLUG)) == 8
     for each in lessons(SLUG):
         assert len(each.title) <= 28 and 3 <= len(each.answers) <= 4 and each.at is not None, each.slug
         assert each.point is not None and each.knobs and len(each.happened.split()) <= 170, each.slug
@@ -87,6 +87,16 @@ def test_eight_heads_recall_as_well_with_one_set_of_keys(seed: int) -> None:
     here, there = speaks("sharing", seed)
     assert there is not None and min(here["full_recall"], there["full_recall"]) > 0.98
     assert (here["cache"], there["cache"]) == (256, 32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_weights_kept_in_bf16_fall_behind_and_by_lot_they_do_not(seed: int) -> None:
+    here, there = speaks("bits", seed)
+    assert there is not None and there["full_loss"] > 1.7 * here["full_loss"]
+    assert here["crept"] == 1 and here["crept_by_lot"] == pytest.approx(2, abs=0.1)
+    by_lot = facts("bits", beside=True, seed=seed, weights="lot")
+    assert by_lot["full_loss"] == pytest.approx(here["full_loss"], rel=0.1)
 
 
 @pytest.mark.parametrize(
