@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from lesson_runs import config, first, happens, lesson
 
 import engine
 from engine.contract import registry
 from engine.contract.view import View
 from engine.labs.efficient_attention.experiment import Config, Experiment
+from engine.labs.efficient_attention.stopwatch import times
 from ui.lesson import lessons
 
 SLUG = "efficient_attention"
@@ -77,6 +79,8 @@ def test_tiles_are_exact_and_without_the_maximum_the_sum_overflows(seed: int) ->
 
 
 def test_what_the_clock_says_is_filled_in_and_memory_is_a_small_part() -> None:
+    while times(1024, torch.device("cpu")).left:  # a look takes some of them, the next one the rest
+        pass
     found, _ = speaks("clock", 0)
     assert found["full_ms"] > 0 and found["tiled_ms"] > 0 and len(found["machine"]) > 5
 
