@@ -52,7 +52,7 @@ _taken: dict[tuple[str, str, int], tuple[float, int] | None] = {}  # by device, 
 def times(longest: int, device: torch.device) -> Times:
     """What takes how long up to `longest` places, for four heads of 32 forward.
 
-    What was not yet taken is taken now, for about `AT_A_LOOK` seconds of a processor; the rest when it is looked at again.
+    What was not yet taken is taken now, for about `AT_A_LOOK` seconds of a processor; the rest at the next look.
     """
     began, left = time.process_time(), 0
     for name, length in wanted(longest):

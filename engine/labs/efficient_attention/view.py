@@ -119,7 +119,7 @@ def _squares(scene: Scene, view: View) -> None:
         shown[~(each.computed if each.kind != "linear" else np.tri(T, dtype=bool))] = np.nan
         panel.classes(np.full((T, T), PLACE[each.kind]), shown, discrete=True,
                       extent=(left, left + T - 1, top, top + T - 1))  # fmt: skip
-        panel.text(left + T / 2, top - head / 2, f"{words.named(each.kind, view.config)}: {each.share:.0%}",
+        panel.text(left + T / 2, top - head / 2, f"{KINDS[each.kind]}: {each.share:.0%}",
                    colour=COLOURS[each.kind], centred=True)  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def _row(scene: Scene, view: View) -> None:
         note="A higher score makes all that was summed up too large by one factor, e^(m before − m now).",
     )  # fmt: skip
     for y, each in enumerate(met):
-        for x, cell in enumerate((f"{each.highest:.2f}", f"{each.maximum:.2f}", f"{each.kept:.3g}",
+        for x, cell in enumerate((f"{each.highest:.2f}", f"{each.maximum:.2f}", f"{each.kept:.3g}" if each.j else "–",
                                   f"{each.total:.4g}", _large(each.naive_total))):  # fmt: skip
             colour = "negative" if not np.isfinite(each.naive_total) and x == len(names) - 1 else "text"
             panel.text(x, y, cell, centred=True, colour=colour)
@@ -268,14 +268,14 @@ def _work(scene: Scene, view: View) -> None:
 def _times(scene: Scene, view: View) -> None:
     """Milliseconds and bytes against length, as this machine took them."""
     times = view.frame.times
-    for key, title, y_title, found in (
-        ("times", words.times_title(view), "milliseconds", times.milliseconds),
-        ("memory", "Bytes needed at once, measured here", "bytes", times.bytes),
+    for key, title, y_title, found, note in (
+        ("times", words.times_title(view), "milliseconds", times.milliseconds, words.machine_note(times)),
+        ("memory", "Bytes needed at once, measured here", "bytes", times.bytes, words.memory_note(times)),
     ):
         history = {name: (np.array(list(row)), np.array(list(row.values()))) for name, row in found.items()}
         series = {name: KERNELS[name] for name in history}
         curves_panel(scene, key, title=title, history=history, series=series, x_title="places T", y_title=y_title,
-                     log_x=True, log_y=True, dots=True)  # fmt: skip
+                     log_x=True, log_y=True, dots=True, note=note)  # fmt: skip
 
 
 def _line(scene: Scene, view: View) -> None:
