@@ -13,6 +13,7 @@
 //   scene/colour_key.js what colours say
 //   scene/passage.js a text coloured by class        scene/text.js    paragraphs and tables of words
 //   scene/aligned.js two sentences and what joins them
+//   scene/prose.js   text made of pieces
 //   scene/sampler.js what comes next, and how it is drawn by lot
 //   scene/head.js    an attention head taken apart
 //   scene/cell.js    a recurrent cell at work on a sequence
@@ -34,7 +35,7 @@ const fetched = async (name) => {
 // The kinds of panels: scene/plane.js exports `Plane`, and so on.
 const KINDS = [
   "plane", "graph", "grid", "pen", "slide", "strip", "attacked", "duel", "sampler", "head", "cell", "latent", "loop", "planes", "particles",
-  "film", "passage", "bowl", "curves", "text", "aligned",
+  "film", "passage", "bowl", "curves", "text", "aligned", "prose",
 ];
 const [{ decode }, { Theme }, { groupColour }, { Panel, element }, { Tooltip, askNumber }, { Stops }, { drawn }, palette, styles, ...kinds] =
   await Promise.all([
@@ -175,7 +176,7 @@ class Scene {
       ? Array.from({ length: Math.min(10, count) }, (_, k) => groupColour({ colours: layer.colours || [] }, k, theme))
       : [theme.colour(layer.colour)];
     return colours.map((colour, k) => {
-      const sign = element("i", groups ? layer.shape || "square" : "line");
+      const sign = element("i", groups ? layer.shape || "square" : layer.dash ? "line dashed" : "line");
       sign.style.color = colour;
       if (layer.names?.[k]) sign.title = layer.names[k];
       return sign;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ui.inputs.network import network_input
 from ui.inputs.text import text_input
 from ui.page import lab_page
 from ui.player import Player
@@ -27,6 +28,9 @@ def extra(player: Player) -> None:
              on_change=whole(switch), help="Only where you look: training goes on with all heads.")  # fmt: skip
     if config.task == "text":
         text_input(player)
+    if config.network:
+        with st.popover("Networks", icon=":material/swap_horiz:", key=f"{SLUG}.networks"):
+            network_input(player)
 
 
 lab_page(SLUG, extra=extra)

@@ -46,6 +46,7 @@ MOMENTS: Mapping[str, tuple[dict[str, str], int]] = {
     "generative_families": ({}, 400),
     "gradient_descent": ({}, 40),
     "grokking": ({}, 420),
+    "language_model": ({}, 250),
     "lstm_gates": ({}, 350),
     "moe_routing": ({}, 600),
     "neural_network": ({}, 300),

@@ -87,12 +87,12 @@ def lesson_bar(
 
 
 def _answers(slug: str, chosen: Lesson, runs: Runs, *, step: int | None, shown: bool) -> None:
-    """What can be answered until the run has begun.  When it is told what happened, the right one is marked."""
+    """What can be answered until the run has begun.  When it is told that it happened, the right one is marked."""
     if step is not None and not _locked(slug, chosen) and runs.begun():
         st.session_state[_key(slug, chosen, "locked")] = True
     if late := _locked(slug, chosen):
         st.session_state[_answer_key(slug, chosen)] = st.session_state.get(_key(slug, chosen, "said"))
-    right = chosen.answers[chosen.right or 0] if shown else ""
+    right = chosen.answers[chosen.right or 0] if shown and _held(slug, chosen) else ""
     st.radio(
         "Your answer", chosen.answers, index=None, key=_answer_key(slug, chosen), label_visibility="collapsed",
         format_func=lambda each: f":material/check: **{each}**" if each == right else each,
@@ -117,6 +117,11 @@ def told(slug: str, lesson: Lesson) -> bool:
     return f"{_key(slug, lesson, 'shown')}.told" in st.session_state
 
 
+def _held(slug: str, lesson: Lesson) -> bool:
+    """Whether the run did what the lesson is about; in one that did not, no answer is right."""
+    return bool(lesson.explain or st.session_state.get(f"{_key(slug, lesson, 'shown')}.held"))
+
+
 def _locked(slug: str, lesson: Lesson) -> bool:
     return bool(st.session_state.get(_key(slug, lesson, "locked")))
 
@@ -126,21 +131,24 @@ def _shown(slug: str, lesson: Lesson, runs: Runs, *, step: int | None) -> bool:
     there = step is not None and lesson.at is not None and (step >= lesson.at or (step > 0 and runs.ended))
     shown = _key(slug, lesson, "shown")
     if not there and not st.session_state.get(shown):
-        st.session_state.pop(f"{shown}.told", None)
+        for held in ("told", "held"):
+            st.session_state.pop(f"{shown}.{held}", None)
         return False
     return True
 
 
 def _outcome(slug: str, lesson: Lesson, runs: Runs) -> None:
-    """What happened: its first paragraph, after how the prediction fared."""
+    """What happened: its first paragraph, after how the prediction fared, if the run did what was asked about."""
     with st.container(key=f"{slug}.outcome"):
-        text = _told(lesson, runs, key=f"{_key(slug, lesson, 'shown')}.told")
+        text = _told(lesson, runs, key=_key(slug, lesson, "shown"))
         said = st.session_state.get(_key(slug, lesson, "said"))
         verdict = "**What happened.**"
-        if said is not None and lesson.right is not None:
+        if not _held(slug, lesson):
+            verdict = "**Not this time.**" if told(slug, lesson) else ""
+        elif said is not None and lesson.right is not None:
             right = said == lesson.answers[lesson.right]
             verdict = ":material/check: **You predicted it.**" if right else "**Not what you predicted.**"
-        st.markdown(f"{verdict} {_parted(text)[0]}")
+        st.markdown(f"{verdict} {_parted(text)[0]}".strip())
 
 
 def _parted(text: str) -> tuple[str, str]:
@@ -219,17 +227,17 @@ def _told(lesson: Lesson, runs: Runs, *, key: str) -> str:
     if lesson.explain:
         return lesson.explain
     try:
-        if key not in st.session_state and (how := runs.strays(lesson)):
+        if f"{key}.told" not in st.session_state and (how := runs.strays(lesson)):
             return f"This is no longer the run that the lesson is about: {how}. Choose the lesson again to see it."
-        found = runs.facts(key not in st.session_state)
+        found = runs.facts(f"{key}.told" not in st.session_state)
         if found is not None:
-            st.session_state[key] = lesson.said(*found)
+            st.session_state[f"{key}.told"] = lesson.said(*found)
+            st.session_state[f"{key}.held"] = lesson.holds(*found)
     except (PoolError, LessonError) as error:
-        if key in st.session_state:
-            return str(st.session_state[key])
+        if f"{key}.told" in st.session_state:
+            return str(st.session_state[f"{key}.told"])
         return f"The numbers of this run cannot be told yet: {error}"
-    told: str = st.session_state[key]
-    return told
+    return str(st.session_state[f"{key}.told"])
 
 
 def _choose(slug: str, config_class: type[Config]) -> None:
@@ -249,7 +257,7 @@ def _take(slug: str, config_class: type[Config], name: str | None) -> None:
     here.lesson = name
     for lesson in lessons(slug):
         if lesson.slug == here.lesson:
-            for held in ("shown", "shown.told", "shown.more", "said", "locked", "answer"):
+            for held in ("shown", "shown.told", "shown.held", "shown.more", "said", "locked", "answer"):
                 st.session_state.pop(_key(slug, lesson, held), None)
             set_config(slug, lesson.config(config_class))
 

@@ -59,7 +59,7 @@ class Taught:
                 return f"{name} has {turned}"
             if watched.look.changed_at:
                 return f"{name} was changed at step {watched.look.changed_at[0]:,}"
-        return ""
+        return apart([watched.look.config for watched in shown[: len(wanted)]], wanted)
 
     def play_to(self, step: int) -> None:
         self.player.play_to(step)
@@ -73,3 +73,14 @@ def _turned(config: Config, wanted: Config) -> str:
     """How `config` differs from `wanted`, in words: not in seeds, and not in what is only looked at."""
     free = [each for each, knob in config.knobs().items() if knob.look or each.endswith("seed")]
     return describe(config, dataclasses.replace(wanted, **{each: getattr(config, each) for each in free}))
+
+
+def apart(configs: list[Config | None], wanted: list[Config]) -> str:
+    """Which seed sets two runs apart that a lesson lets differ by something else."""
+    here, there = (*configs, None)[:2]
+    if here is None or there is None:
+        return ""
+    chance = [
+        name for name in here.changed(there) if name.endswith("seed") and name not in wanted[0].changed(wanted[1])
+    ]
+    return f"the two have not the same {chance[0].replace('_', ' ')}" if chance else ""

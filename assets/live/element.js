@@ -12,6 +12,9 @@ export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+// Running text that stands in a shadow, where the glossary does not find it by itself; it tells whenever that changes.
+export const prose = Object.assign(new EventTarget(), { blocks: new Set() });
+
 export const count = (number) => number.toLocaleString("en");
 
 // For `onwheel` of a row that scrolls sideways: a mouse has no other way to what is out of sight.

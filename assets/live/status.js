@@ -1,7 +1,7 @@
 // How a run fares: the step with its rate, what to look at now, and whether there is a connection.
 
 const version = new URL(import.meta.url).search;
-const { count, element, write } = await import(`./element.js${version}`);
+const { count, element, prose, write } = await import(`./element.js${version}`);
 
 const WORDS = { waiting: "waiting", paused: "paused", done: "finished", diverged: "diverged", failed: "stopped", lost: "put away" };
 const BACK = 2500; // milliseconds in which it is said that the connection is back
@@ -39,6 +39,7 @@ export function status(root, run, { unit = "Step", elsewhere = false, said = "" 
   line.append(note);
   const say = element("p", "say");
   say.ariaLive = "polite";
+  prose.blocks.add(say);
   const spoken = element("p", "spoken"); // for those who do not see that it has come to rest
   spoken.ariaLive = "polite";
   root.replaceChildren(line, say, spoken);
@@ -50,7 +51,10 @@ export function status(root, run, { unit = "Step", elsewhere = false, said = "" 
     const { message = "", say: sentence = "" } = run.told;
     write(note, run.away || notice || message);
     note.classList.toggle("away", Boolean(run.away));
-    write(say, sentence);
+    if (say.textContent !== sentence) {
+      write(say, sentence);
+      prose.dispatchEvent(new Event("told"));
+    }
     announce();
   }
   // Where it stands, each time that it has come to rest; of what moves only that it does.
@@ -91,6 +95,7 @@ export function status(root, run, { unit = "Step", elsewhere = false, said = "" 
     end?.();
     clearTimeout(timer);
     sight.disconnect();
+    prose.blocks.delete(say);
     for (const [name, act] of Object.entries(on)) run.removeEventListener(name, act);
   };
 }

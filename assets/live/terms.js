@@ -3,7 +3,7 @@
 // In running text the first of each is underlined.  That is done by highlights, not by elements: the text is Streamlit's.
 
 const version = new URL(import.meta.url).search;
-const { element, write } = await import(`./element.js${version}`);
+const { element, prose, write } = await import(`./element.js${version}`);
 
 const PROSE = "p, li, td, h1, h2, h3, h4, h5";
 const NOT = "a, button, label, summary, em, code, pre, input, textarea, select, [role='radio'], [role='tooltip'], .katex";
@@ -29,11 +29,12 @@ async function begin() {
   sheet.replaceSync(STYLE);
   document.adoptedStyleSheets.push(sheet);
   const told = await (await fetch(new URL(`../glossary.json${version}`, import.meta.url))).json();
-  new Glossary(told);
+  new Glossary(told, sheet);
 }
 
 class Glossary {
-  constructor(told) {
+  constructor(told, sheet) {
+    this.sheet = sheet;
     this.terms = new Map(); // each way to write a term -> [the term, what it means]
     for (const [term, { says, also = [] }] of Object.entries(told))
       for (const name of [term, ...also]) this.terms.set(name.toLowerCase(), [term, says]);
@@ -54,7 +55,9 @@ class Glossary {
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.hide());
     document.addEventListener("scroll", () => this.hide(), { passive: true, capture: true });
     if (!CSS.highlights) return; // an older browser underlines nothing, and tells all the same
-    new MutationObserver(() => (this.due ??= setTimeout(() => this.underline(), SOON))).observe(document.body, { childList: true, characterData: true, subtree: true });
+    const later = () => (this.due ??= setTimeout(() => this.underline(), SOON));
+    new MutationObserver(later).observe(document.body, { childList: true, characterData: true, subtree: true });
+    prose.addEventListener("told", later);
     this.underline();
   }
 
@@ -66,8 +69,9 @@ class Glossary {
   underline() {
     this.due = undefined;
     const ranges = [];
-    for (const block of document.querySelectorAll(PROSE)) {
-      if (block.closest(NOT) || block.parentElement.closest(PROSE)) continue; // what stands in another is read with it
+    for (const block of prose.blocks) this.dress(block.getRootNode());
+    for (const block of [...document.querySelectorAll(PROSE), ...prose.blocks]) {
+      if (block.closest(NOT) || block.parentElement?.closest(PROSE)) continue; // what stands in another is read with it
       const seen = new Set(), walk = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
       for (let node = walk.nextNode(); node; node = walk.nextNode()) {
         if (node.parentElement.closest(NOT)) continue;
@@ -83,6 +87,11 @@ class Glossary {
       }
     }
     CSS.highlights.set("term", new Highlight(...ranges));
+  }
+
+  // A shadow has style sheets of its own.
+  dress(root) {
+    if (root instanceof ShadowRoot && !root.adoptedStyleSheets.includes(this.sheet)) root.adoptedStyleSheets.push(this.sheet);
   }
 
   // Tell of the term at a place of the window, if there is one.

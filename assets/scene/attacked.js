@@ -81,7 +81,8 @@ export class Attacked {
     };
     write(spec.truth, first, 0, { bold: true });
     name("picture", first);
-    name("change", this.boxes[1]);
+    const shown = [...new Set(spec.victims.map(({ change }) => change).filter((change) => change.startsWith("×")))];
+    name(shown.length ? `change, shown ${shown.join(", ")}` : "change", this.boxes[1]);
     name("under attack", this.boxes[2]);
     spec.victims.forEach((victim, i) => {
       const change = this.boxes[1 + 2 * i], after = this.boxes[2 + 2 * i], colour = theme.colour(victim.colour), aside = right;
@@ -96,15 +97,14 @@ export class Attacked {
       write(split ? victim.before : `${victim.name}: ${victim.before}`, first, split ? 2 + 2 * i : 1 + i, { colour });
       if (low) {
         write(`${victim.name}: ${victim.after}`, after, 0, { colour, bold: true, aside });
-        write(`${victim.fooled ? "fooled" : "not fooled"}, ${victim.change}`, after, 1, { colour: theme.colour(victim.fooled ? "gradient" : "neutral"), aside });
+        write(victim.fooled ? "fooled" : "not fooled", after, 1, { colour: theme.colour(victim.fooled ? "gradient" : "neutral"), aside });
         return;
       }
       if (own) write(victim.name, after, 0, { colour, aside });
       write(own ? victim.after : `${victim.name}: ${victim.after}`, after, own ? 1 : 0, { colour, bold: true, aside });
       write(victim.fooled ? "fooled" : "not fooled", after, own ? 2 : 1, { colour: theme.colour(victim.fooled ? "gradient" : "neutral"), bold: victim.fooled, aside });
-      write(`change ${victim.change}`, right ? after : change, right ? 3 : 0, { colour: theme.colour("neutral"), aside });
     });
-    colourKey(context, theme, 0, this.keyAt, [[narrow ? "darker" : "change, magnified: darker", "diverging", "brighter"]]);
+    colourKey(context, theme, 0, this.keyAt, [[narrow ? "darker" : "change: darker", "diverging", "brighter"]]);
   }
 
   find(px, py) {

@@ -29,8 +29,11 @@ export const DRAW = {
   path(context, layer, plane, theme) {
     const { data } = plane.arrays[layer.xy];
     polyline(context, data, 0, data.length / 2, plane, true);
-    context.lineJoin = context.lineCap = "round";
+    context.lineJoin = "round";
+    context.lineCap = layer.dash ? "butt" : "round";
+    context.setLineDash(layer.dash ?? []);
     halo(context, theme, layer.width, theme.colour(layer.colour));
+    context.setLineDash([]);
   },
 
   band(context, layer, plane, theme) {

@@ -297,7 +297,7 @@ export class Plane {
       const value = layer.heat.at(x, y);
       if (value === undefined) continue;
       if (layer.heat.confidence) rows.push([layer.name || "class", `${layer.names[value.index] ?? value.index} (${Math.round(value.confidence * 100)} %)`]);
-      else rows.push([layer.name || "value", format(value, layer.scale?.[2])]);
+      else rows.push([layer.name || "value", layer.missing && Number.isNaN(value) ? layer.missing : format(value, layer.scale?.[2])]);
     }
     return { title: near ? this.nameOf(near) : "", rows };
   }

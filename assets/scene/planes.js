@@ -8,6 +8,7 @@ const { fitted } = await import(`./marks.js${version}`);
 const GAP = 14;
 const FACTS = 150; // pixels that numbers need beside a plane, at the usual size of type
 const LINE = 20;
+const NARROWED = 0.85; // a name is made so narrow, at most, before it is cut
 
 export class Planes {
   constructor() {
@@ -50,8 +51,9 @@ export class Planes {
     const ways = [];
     for (let columns = 1; columns <= count; columns++)
       if (count % columns === 0 || count === 3) for (const told of most ? ["beside", "below", ""] : [""]) ways.push(fit(columns, told));
-    const best = Math.max(...ways.map(({ side }) => side)); // a seventh of its side is worth what is said of a plane, and a square
-    const { columns, told, w, h, side } = ways.filter((way) => way.side >= 0.85 * best).sort((a, b) => Boolean(b.told) - Boolean(a.told) || a.columns - b.columns || b.side - a.side)[0];
+    // A seventh of its side is worth what is said of a plane, and a square; a quarter where there is only one.
+    const best = Math.max(...ways.map(({ side }) => side)), worth = count === 1 ? 0.75 : 0.85;
+    const { columns, told, w, h, side } = ways.filter((way) => way.side >= worth * best).sort((a, b) => Boolean(b.told) - Boolean(a.told) || a.columns - b.columns || b.side - a.side)[0];
     this.parts.forEach((part, i) => {
       const x = (i % columns) * (w + GAP), y = Math.floor(i / columns) * (h + GAP);
       part.cell = { x, y, w, h, told, side: Math.max(20, side), head: told === "beside" ? 0 : head, below: told === "below" ? below : 0 };
@@ -128,14 +130,14 @@ class Small extends Plane {
     const measure = (text) => context.measureText(text).width;
     if (cell.told !== "beside") {
       context.textAlign = "center";
-      context.fillText(fitted(spec.title, cell.w, measure), box.x + box.w / 2, box.y - line - 2);
+      context.fillText(fitted(spec.title, cell.w / NARROWED, measure), box.x + box.w / 2, box.y - line - 2, cell.w);
       if (cell.told) this.drawFacts(context, theme, box.x, box.x + box.w, box.y + box.h + 8);
       return;
     }
     const left = box.x + box.w + 12, right = Math.min(cell.x + cell.w - 2, left + theme.size(FACTS) + 20);
     const at = box.y + Math.max(0, (box.h - line * (spec.facts.length + 1.4)) / 2);
     context.textAlign = "left";
-    context.fillText(fitted(spec.title, right - left, measure), left, at);
+    context.fillText(fitted(spec.title, (right - left) / NARROWED, measure), left, at, right - left);
     this.drawFacts(context, theme, left, right, at + line * 1.4);
   }
 

@@ -6,12 +6,14 @@ const version = new URL(import.meta.url).search;
 const { element } = await import(`./panel.js${version}`);
 
 const SECONDS = 8; // from one end to the other, and half of it back from noise
-const REST = 1800; // milliseconds for which samples are looked at before noise comes again
-const NOISE = 1500; // and for which noise is, before it becomes samples by itself
+const REST = 3500; // milliseconds for which samples are looked at before noise comes again
+const NOISE = 1000; // and for which noise is, before it becomes samples by itself
+export const SVG = "http://www.w3.org/2000/svg";
+const STILLS = 9; // moments of one picture that stand below the slider, from end to end
 
 export class Reel {
-  // `shown` is called whenever the moment changes.
-  constructor(panel, shown) {
+  // `shown` is called whenever the moment changes.  With `stills` there are drawings (SVG) below the slider for what is seen then.
+  constructor(panel, shown, { stills = false } = {}) {
     this.shown = shown;
     this.held = null; // what the visitor chose; until then the newest samples
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -23,9 +25,12 @@ export class Reel {
     this.name = row.appendChild(element("span", "way"));
     const bar = row.appendChild(element("div", "bar"));
     this.input = bar.appendChild(element("input"));
+    const strip = stills && bar.appendChild(element("div", "stills"));
+    this.stills = strip ? Array.from({ length: STILLS }, () => strip.appendChild(document.createElementNS(SVG, "svg"))) : [];
     const stations = bar.appendChild(element("div", "stations"));
-    stations.ariaHidden = "true";
-    for (const word of ["real", "noise", "drawn"]) stations.appendChild(element("span")).textContent = word;
+    for (const each of [strip, stations]) if (each) each.ariaHidden = "true";
+    for (const word of ["real", "pure noise", "drawn"]) stations.appendChild(element("span")).textContent = word;
+    stations.lastChild.appendChild(element("i")).textContent = " by the network"; // where there is room
     Object.assign(this.input, { type: "range", min: 0, max: 2, step: 0.005, ariaLabel: "Time: to noise, and back" });
     this.text = row.appendChild(element("output"));
     this.button.addEventListener("click", () => {
@@ -49,7 +54,7 @@ export class Reel {
     // Other samples begin in other noise: those on their way arrive before they are seen.
     if (this.running && drawn && this.back?.times.length > 1 && !sameStart(this.back, moments.back, moments.count)) this.next = moments;
     else this.take(moments);
-    if (drawn && !this.asked && !this.running && !this.still.matches) this.run(1);
+    if (drawn && !this.asked && !this.running && !this.still.matches) this.run(2);
   }
 
   take(moments) {
@@ -80,8 +85,8 @@ export class Reel {
     this.text.textContent = this.said.split(", ")[0]; // which way is told by the name
     this.name.textContent = this.at < 1 ? "From picture to noise" : "From noise to picture";
     this.input.setAttribute("aria-valuetext", this.said);
-    this.button.textContent = this.running ? "❚❚" : "▶";
-    this.button.title = this.button.ariaLabel = this.running ? "Stop the time" : "Run through the time";
+    this.button.textContent = this.running ? "❚❚ Stop" : "▶ Watch";
+    this.button.title = this.button.ariaLabel = this.running ? "Stop the time" : "Watch it through the time";
   }
 
   // From `at` to the samples, and once they were looked at, from noise to the next ones.
@@ -114,8 +119,13 @@ export class Reel {
 
   // The values at the present moment, between the two moments that came around it.
   get now() {
-    const { forward, back } = this;
-    return this.at <= 1 ? between(forward.times, forward.data, this.count, this.time) : between(back.times, back.data, this.count, this.time);
+    return this.valuesAt(this.at);
+  }
+
+  // Those at any moment from 0 to 2.
+  valuesAt(at) {
+    const { times, data } = at <= 1 ? this.forward : this.back;
+    return between(times, data, this.count, at <= 1 ? at : 2 - at);
   }
 }
 

@@ -93,7 +93,7 @@ function print(context, legend, { x, y, width, theme, face, write }) {
 }
 
 const WIDE = { line: 18, scale: 44 };
-const wide = (sign) => WIDE[sign.className] ?? 11;
+const wide = (sign) => WIDE[sign.classList[0]] ?? 11;
 
 // A sign as scene.css has it.
 function sign(context, each, x, middle) {
@@ -104,7 +104,8 @@ function sign(context, each, x, middle) {
     colours.forEach((stop, k) => run.addColorStop(k / Math.max(1, colours.length - 1), stop));
     context.fillStyle = run;
     shape.rect(x, middle - r, across, 2 * r);
-  } else if (each.className === "line") shape.rect(x, middle - 2, across, 4);
+  } else if (each.className === "line dashed") [0, 11].forEach((from) => shape.rect(x + from, middle - 2, 7, 4));
+  else if (each.className === "line") shape.rect(x, middle - 2, across, 4);
   else if (each.className === "square") shape.rect(x, middle - r, across, across);
   else if (each.className === "triangle") {
     shape.moveTo(x + r, middle - r);

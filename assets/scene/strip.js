@@ -133,7 +133,10 @@ export class Strip {
     context.fillStyle = theme.colour("neutral");
     context.textAlign = "left";
     context.textBaseline = "alphabetic";
-    context.fillText(text, box.x, box.y - 6, Math.max(40, box.side));
+    const room = Math.max(40, box.side);
+    Object.assign(context, { strokeStyle: theme.background, lineWidth: 5, lineJoin: "round" }); // what flows past does not cross it
+    context.strokeText(text, box.x, box.y - 6, room);
+    context.fillText(text, box.x, box.y - 6, room);
   }
 
   outline(context, theme, { x, y, side }, strong) {

@@ -53,14 +53,15 @@ def holds(condition: str, facts: Facts, beside: Facts | None = None) -> bool:
 
 
 def filled(text: str, facts: Facts, beside: Facts | None = None) -> str:
-    """`text` with the facts that it names.  Raises `FactError`."""
+    """`text` with the facts that it names, and a minus before what is below zero.  Raises `FactError`."""
     said = []
     for literal, name, form in _pieces(text):
         said.append(literal)
         if name:
             fact = _fact(name, facts, beside or {})
             try:
-                said.append(format(fact, form))
+                written = format(fact, form)
+                said.append(written if isinstance(fact, str) else written.replace("-", "−"))
             except ValueError:
                 raise FactError(f"{name} is {fact!r}, which cannot be written as {{{name}:{form}}}") from None
     return "".join(said)

@@ -7,6 +7,7 @@ another past stands beside them and does not march.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from engine.contract.knobs import Config, ConfigError
@@ -139,10 +140,20 @@ class Group:
             each.speed, each.due, each.dirty = steps_per_second, 0.0, True
 
     def reset(self, run: Timeline, config: Config) -> None:
-        """Begin again: `run` with `config`, the others with their own.  Raises what the lab says to `config`."""
+        """Begin again: `run` with `config`, the others with their own.  Raises what the lab says to `config`.
+
+        Those who had a seed of `run` have it still: what sets two runs apart is not to become chance as well.
+        """
+        before, seeds = run.wanted, [name for name in config.knobs() if name.endswith("seed")]
         run.begin(config)
         self._since.clear()
-        _all(self.marching(run)[1:], run, lambda each: each.begin(each.wanted.seen_as(config)))
+
+        def follow(each: Timeline) -> None:
+            shared = [name for name in seeds if getattr(each.wanted, name) == getattr(before, name)]
+            wanted = each.wanted.seen_as(config)
+            each.begin(dataclasses.replace(wanted, **{name: getattr(config, name) for name in shared}))
+
+        _all(self.marching(run)[1:], run, follow)
         self.look_as(run, config)
 
     def restart(self, run: Timeline, config: Config) -> None:

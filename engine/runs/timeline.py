@@ -85,7 +85,7 @@ class Timeline:
         if at and self.checkpoints[at - 1].step == step:
             at -= 1
             del self.checkpoints[at]
-        began = time.perf_counter()
+        began = self.clock()
         state = pack(self.experiment.state_dict())
         self.checkpoints.insert(at, Checkpoint(step, self.applied, state))
         while len(self.checkpoints) > 3 and (
@@ -94,7 +94,7 @@ class Timeline:
         ):
             del self.checkpoints[1:-1:2]
         # Checkpoints may cost one per cent of the training at most.
-        pause = max(self.limits.checkpoint_seconds, 100 * (time.perf_counter() - began))
+        pause = max(self.limits.checkpoint_seconds, 100 * (self.clock() - began))
         self.checkpoint_due = self.spent + pause
 
     def restore(self, step: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.scene import palette as _palette
+from engine.scene.panel import TRAINING
 from engine.scene.scales import LARGEST, scale
 from engine.scene.scene import Scene
 
@@ -16,7 +17,7 @@ Floats = NDArray[np.float64]
 History = Mapping[str, tuple[ArrayLike, ArrayLike]]  # metric -> (steps (T,), values (T,))
 
 POINTS = 400  # at most so many of a curve travel to the browser: no chart is much wider than that in pixels
-DASHES = ((), (8, 4), (2, 3), (11, 3, 2, 3), (5, 3), (2, 3, 2, 3, 9, 3))  # lengths on and off; the first is solid
+DASHES = ((), TRAINING, (2, 3), (11, 3, 2, 3), (5, 3), (2, 3, 2, 3, 9, 3))  # lengths on and off; the first is solid
 _PLAIN = {"test": 0, "train": 0, "positive": 0, "gradient": 0, "negative": 1, "neutral": 2}  # colour -> dash
 
 

@@ -14,6 +14,7 @@ from engine.scene import palette as _palette
 from engine.scene.arrays import Array, Arrays, bounds, contour_levels, matrix, pairs, quantise, span
 from engine.scene.rail import Rails
 
+TRAINING = (8, 4)  # lengths on and off of what was measured in training, in every chart: see `curves.dash_of`
 SHAPES = ("circle", "ring", "square", "triangle", "cross")
 
 
@@ -56,6 +57,7 @@ class Panel(Rails):
         discrete: bool = False,
         exact: bool = False,
         log: bool = False,
+        missing: str = "",
         name: str = "",
     ) -> None:
         """Colour the plane by `values` (H, W).
@@ -66,7 +68,7 @@ class Panel(Rails):
         `discrete` shows every cell as a square.  On the wire a value has 255 steps, or is a float32 if `exact`; with
         contour lines it has 65,535, or is a float32 where those would be too coarse.  `log` colours by the logarithm of
         `values`, which must then be positive where finite.
-        Cells that are not a number are hatched.
+        Cells that are not a number are hatched, and called `missing` where that is given.
         """
         array = matrix(values, "a heatmap")
         if log:
@@ -86,7 +88,7 @@ class Panel(Rails):
         self._layer(
             "heatmap", name, values=values_at, extent=self._extent(extent), low=low, high=high,
             palette=_palette.known_map(palette), levels=lines, discrete=discrete, log=log,
-            **({} if scale is None else {"scale": scale}),
+            **({} if scale is None else {"scale": scale}), **({"missing": missing} if missing else {}),
         )  # fmt: skip
 
     def classes(
@@ -161,10 +163,13 @@ class Panel(Rails):
     def path(
         self, xy: ArrayLike, *, colour: str = "neutral", name: str = "", width: float = 2.5, head: bool = True
     ) -> None:
-        """A line through `xy` (T, 2), with a marker at its end if `head`; it breaks where xy is not finite."""
+        """A line through `xy` (T, 2), with a marker at its end if `head`; it breaks where xy is not finite.
+
+        A name that begins with "training" has the dash that it has among curves.
+        """
         self._layer(
             "path", name, xy=self._arrays.add(pairs(xy, "a path")), colour=_palette.known_colour(colour), width=width,
-            head=head,
+            head=head, **({"dash": list(TRAINING)} if name.lower().startswith("training") else {}),
         )  # fmt: skip
 
     def band(self, x: ArrayLike, low: ArrayLike, high: ArrayLike, *, colour: str = "neutral", name: str = "") -> None:

@@ -247,3 +247,20 @@ def test_lessons_that_are_done_are_ticked_and_remembered(browser: Browser, serve
         visitor.until(lambda: "✓" in visitor.page.evaluate(mark), "the tick to be seen")
         visitor.reload()
         visitor.until(lambda: "✓" in visitor.page.evaluate(mark), "the tick after a reload")
+
+
+def test_why_it_happened_stands_in_its_frame_and_on_nothing_else(browser: Browser, server: str) -> None:
+    slug, known = next((slug, lessons(slug)) for slug in CARDS if lessons(slug))
+    bottom = "(e) => e.getBoundingClientRect().bottom"
+    with visit(browser, server) as visitor:
+        visitor.open(slug, lesson=known[0].slug)
+        visitor.button("Do not ask, show me").click()
+        visitor.key("outcome").wait_for(timeout=120_000)
+        visitor.settle()
+        visitor.page.get_by_role("button", name="Why?").click()
+        question = visitor.key("why").get_by_text("The question was")
+        question.wait_for()
+        visitor.settle()
+        frame = visitor.key("asked").evaluate(bottom)
+        assert question.evaluate(bottom) <= frame
+        assert frame <= visitor.button("Step").evaluate("(e) => e.getBoundingClientRect().top")

@@ -59,6 +59,7 @@ def test_what_cannot_be_compared_is_said(condition: str, said: str) -> None:
 def test_numbers_are_filled_in() -> None:
     assert facts.filled("{modes} of {beside.modes:3d}, {loss:.1%}", HERE, THERE) == "7 of   3, 25.0%"
     assert facts.filled("{{a}} {verdict:>9s}", HERE) == "{a}   covered"
+    assert facts.filled("{low:.1f}", HERE) == "−1.5"  # as axes and titles write it
     for text in ("{verdict:.1f}", "{loss:d}"):
         with pytest.raises(FactError, match="cannot be written as"):
             facts.filled(text, HERE)

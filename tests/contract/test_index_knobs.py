@@ -37,6 +37,7 @@ INDICES = {
     "generative_families": ("shown",),
     "gradient_descent": (),
     "grokking": ("shown", "frequency"),
+    "language_model": ("cut", "place"),
     "lstm_gates": ("example", "span_start", "span_stop"),
     "moe_routing": (),
     "neural_network": ("shown", "follow"),
@@ -50,13 +51,14 @@ REACHES = {
     "cnn_filters": ("shift_x", "shift_y"),
     "diffusion": ("sampling_steps",),
     "efficient_attention": ("window", "top", "tile_size"),
+    "language_model": ("written", "top_k"),
     "translation": ("written", "beam"),
 }
 # How many, or a seed: of these something is made, so there is nothing for them to be behind the end of.
 AMOUNTS = {
     "adversarial_examples": ("steps", "restarts", "training_steps"),
     "alignment": ("comparisons", "epochs", "candidates", "batch_size", "seeds"),
-    "attention_heads": ("length", "layers", "heads", "width", "batch_size"),
+    "attention_heads": ("length", "merges", "layers", "heads", "width", "batch_size"),
     "cnn_filters": ("channels", "depth", "kernel", "stride", "padding", "dilation", "batch_size"),
     "diffusion": ("steps",),
     "double_descent": ("samples", "widths", "seeds"),
@@ -66,6 +68,7 @@ AMOUNTS = {
     "gradient_descent": ("starts",),
     "grokking": ("p", "bits", "data_seed", "width", "seeds"),
     "lstm_gates": ("length", "hidden"),
+    "language_model": ("merges", "layers", "heads", "width", "context", "rank", "batch_size"),
     "moe_routing": ("clusters", "experts", "top_k", "width", "shared"),
     "neural_network": ("samples", "data_seed", "hidden", "batch_size", "seeds"),
     "state_space": ("length", "kept", "layers", "width", "heads", "state", "batch_size", "memory"),
@@ -145,6 +148,15 @@ SMALL: dict[str, list[dict[str, Any]]] = {
             {"task": "text", "text_key": TEXT},
             {"task": "text", "text_key": TEXT, "reading": "ab"},
             {"length": 50, "task": "text", "reading": "a"},
+        )
+    ],
+    "language_model": [
+        {"merges": 0, "layers": 1, "heads": 1, "width": 16, "context": 16, "batch_size": 4, **more}
+        for more in (
+            {},
+            {"unit": "characters", "text_key": TEXT, "model": "gru"},
+            {"unit": "bytes", "prompt": "a", "sentence": "a", "model": "convolution", "rank": 2},
+            {"model": "bigram", "merges": 1},
         )
     ],
     "moe_routing": [{"clusters": 2, "experts": 1}, {"experts": 1, "data": "text", "text_key": TEXT}],

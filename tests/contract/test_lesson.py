@@ -258,6 +258,16 @@ def test_a_text_about_the_run_waits_for_it_and_the_button_plays(monkeypatch: pyt
     assert app.radio(key=ANSWER).disabled and not [each for each in app.button if each.key == ASK]
 
 
+@pytest.mark.parametrize("answer", FIRST.answers)
+def test_in_a_run_that_went_otherwise_no_answer_is_right(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = tell_of_the_run(monkeypatch)
+    app.radio(key=ANSWER).set_value(answer).run()
+    app.session_state["facts"], app.session_state["now"] = {"loss": 3.0}, TOLD.at
+    app.run()
+    assert "**Not this time.** It stayed at 3.00." in texts(app) and "redicted" not in texts(app)
+    assert app.radio(key=ANSWER).options == list(FIRST.answers)  # none is marked
+
+
 def test_of_a_run_that_goes_no_further_it_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     app = tell_of_the_run(monkeypatch)
     app.session_state["now"] = 1
@@ -271,6 +281,7 @@ def test_of_a_run_that_is_no_longer_the_lessons_nothing_is_told(monkeypatch: pyt
     app.session_state["strays"], app.session_state["now"] = "it has momentum 0.9", TOLD.at
     app.run()
     assert "no longer the run that the lesson is about: it has momentum 0.9." in texts(app)
+    assert "What happened" not in texts(app) and "redicted" not in texts(app)
     assert "It fell" not in texts(app)
     app.session_state["strays"] = ""
     assert "It fell to 0.25." in texts(app.run())

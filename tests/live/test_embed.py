@@ -92,7 +92,7 @@ def test_a_lab_is_played_rewound_and_turned_on_somebody_elses_slide(browser: Bro
         timeline.press("ArrowLeft")
         expect(frame.locator(".counter")).to_have_text(f"Step {wanted - 1} of {last} · looking back")
 
-        knob = frame.get_by_role("slider", name="Condition L/m")
+        knob = frame.get_by_role("slider", name="Steepest / flattest curvature L/m")
         knob.press("ArrowRight")
         wait_until(lambda: page.wait_for_timeout(20) or
                    next((s for s in told if s.get("config", {}).get("condition") == "30.0"), None),

@@ -257,6 +257,16 @@ def test_a_restart_restarts_all_with_their_own_knobs_and_plays_on(faulty: type) 
     assert [each.config.rate for each in bench.runs.values()] == [0.1, 0.1, 0.7]
 
 
+def test_a_new_seed_is_one_for_all_who_had_the_same(faulty: type) -> None:
+    """Else what a lesson says of two runs with one difference would be said of two that chance sets apart as well."""
+    bench = Uneven(faulty(), faulty(rate=0.5), faulty(rate=0.7), kept=(2,))
+    bench.call("update", "run0", {"seed": "4"})
+    assert [each.config for each in bench.runs.values()] == [faulty(seed=4), faulty(rate=0.5, seed=4), faulty(rate=0.7)]
+    others = Uneven(faulty(), faulty(seed=9))  # two runs of two seeds stay that
+    others.call("update", "run0", {"seed": "4"})
+    assert [each.config.seed for each in others.runs.values()] == [4, 9]
+
+
 def test_looking_is_for_all_also_by_a_pick_and_costs_nobody_a_run(
     faulty: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,7 +54,7 @@ def elsewhere(pool: Bounded) -> Iterator[RayPool]:
 
 
 def wait(wanted: Callable[[], object], what: str, seconds: float = 120.0) -> None:
-    """Wait for it: Ray starts its processes with a niceness of 15, so that whatever else a machine does comes first."""
+    """Wait for it: on a busy machine a process that imports every lab is there after a minute."""
     deadline = time.monotonic() + seconds
     while not wanted():
         assert time.monotonic() < deadline, what

@@ -165,6 +165,12 @@ def test_an_empty_history_is_a_panel_all_the_same() -> None:
 def test_a_dash_stands_for_a_name() -> None:
     pair = dash_of([("test", "test"), ("training", "train")])
     assert pair == dash_of([("training", "train"), ("test", "test")]) == {"test": (), "training": DASHES[1]}
+    scene = Scene()
+    plane = scene.panel("error", title="Error against width")
+    for name, colour in (("Test", "test"), ("Training", "train")):
+        plane.path(np.zeros((2, 2)), name=name, colour=colour)
+    drawn = {layer["name"]: tuple(layer.get("dash", ())) for layer in scene.rows[0][0]["layers"]}
+    assert drawn == {"Test": pair["test"], "Training": pair["training"]}  # on a plane too
     alone = dash_of([("training", "train")])
     assert alone["training"] == pair["training"]
     every = dash_of([(f"class {k}", f"class_{k}") for k in range(len(DASHES))])

@@ -50,7 +50,7 @@ def test_the_slider_shows_the_fit_at_another_width_without_the_server(browser: B
         visitor.open("double_descent")
         visitor.play_to(5)
         newest = visitor.pictures()
-        slider = visitor.page.get_by_role("slider", name="Width")
+        slider = visitor.page.get_by_role("slider", name="Model looked at")
         last = int(slider.get_attribute("max") or 0)
         before = len(sent)
         slider.fill("1")

@@ -22,6 +22,7 @@ from engine.runs.history import Look
 from ui import link
 from ui.lesson import NO_ANSWER
 from ui.page import describe
+from ui.taught import apart
 
 SLUG = "neural_network"
 CONFIG = engine.lab(SLUG).Config
@@ -366,6 +367,14 @@ def test_what_happened_is_not_told_of_a_run_that_is_no_longer_the_lessons(monkey
     drive.act(app, SLUG, lambda run: run.update({"seed": "5"}))  # another seed is the same lesson
     drive.step(app, SLUG, 4)
     assert "It was step 4." in texts(app)
+
+
+def test_two_runs_that_chance_sets_apart_are_no_longer_the_lessons() -> None:
+    wanted = [CONFIG(hidden=()), CONFIG(hidden=(8,))]
+    assert apart([CONFIG(hidden=(), seed=4), CONFIG(hidden=(8,), seed=4)], wanted) == ""
+    assert apart([CONFIG(hidden=(), seed=4), CONFIG(hidden=(8,))], wanted) == "the two have not the same seed"
+    assert apart([CONFIG(hidden=(), data_seed=4), CONFIG(hidden=(8,))], wanted).endswith("data seed")
+    assert apart([CONFIG(seed=4)], wanted[:1]) == ""
 
 
 def test_the_first_play_locks_the_answer_until_the_lesson_is_chosen_again() -> None:

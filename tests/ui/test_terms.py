@@ -71,3 +71,15 @@ def test_whoever_points_at_a_term_reads_what_it_means(browser: Browser, server: 
         expect(told).to_have_text(f"loss{glossary()['loss']}")
         visitor.page.get_by_text("Mathematics", exact=True).click()
         expect(visitor.page.get_by_role("heading", name="Terms")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_terms_of_the_sentence_under_the_step_are_underlined_and_told(browser: Browser, server: str) -> None:
+    """It stands in a shadow, with style sheets of its own."""
+    underlined = """() => [...(CSS.highlights.get('term') ?? [])].some((range) =>
+      range.toString() === 'token' && range.startContainer.parentElement.closest('p.say'))"""
+    with visit(browser, server) as visitor:
+        visitor.open("moe_routing")
+        visitor.until(lambda: visitor.page.evaluate(underlined), "an underlined term")
+        visitor.page.mouse.move(*where(visitor.page.locator("p.say").first, "token"))
+        expect(visitor.page.locator(".glossary")).to_have_text(f"token{glossary()['token']}")

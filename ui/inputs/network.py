@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from engine.contract.reading import ReadError
@@ -46,8 +48,11 @@ def network_input(player: Player) -> None:
                       on_click=whole(_leave), args=(player,))  # fmt: skip
 
 
-def take_along(player: Player, to: str, label: str) -> None:
-    """A button that puts the network on stage onto the shelf, and opens the lab `to` with it."""
+def take_along(player: Player, to: str, label: str, knobs: Mapping[str, str] | None = None) -> None:
+    """A button that puts the network on stage onto the shelf, and opens the lab `to` with it, and with `knobs`.
+
+    Without them the knob `model` of that lab is set to "taken".
+    """
     entry = next((entry for entry in shell.labs() if entry.slug == to), None)
     if entry is None or player.on_stage is None:
         return
@@ -57,7 +62,7 @@ def take_along(player: Player, to: str, label: str) -> None:
         except (PoolError, ReadError) as error:
             st.warning(plain(str(error)))
             return
-        st.switch_page(shell.page(entry), query_params={"model": "taken", "network": key})
+        st.switch_page(shell.page(entry), query_params={**(knobs or {"model": "taken"}), "network": key})
 
 
 def _take(player: Player, data: bytes) -> str:

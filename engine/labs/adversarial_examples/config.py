@@ -31,13 +31,13 @@ TARGETS = ("none", *map(str, range(CLASSES)))
 
 @dataclass(frozen=True)
 class Config(BaseConfig):
-    attack: str = knob("pgd", choices=attack_names.NAMES, titles=attack_names.TITLES, live=True, group="attack",
+    attack: str = knob("pgd", choices=attack_names.NAMES, titles=attack_names.EXPLAINED, live=True, group="attack",
                        help="How the change of the picture is looked for.")  # fmt: skip
     norm: str = knob("inf", choices=attack_names.NORMS, titles=("Largest pixel, ∞", "Euclidean, 2"), live=True,
                      group="attack", help="What ε bounds: the change of each pixel, or of all together.")  # fmt: skip
-    eps: float = knob(0.05, low=0.0, high=0.5, live=True, group="attack", label="Radius ε", when="norm=inf",
+    eps: float = knob(0.05, low=0.0, high=0.5, live=True, group="attack", label="Largest change ε", when="norm=inf",
                       help="By how much each pixel may change; black is 0 and white is 1.")  # fmt: skip
-    eps_2: float = knob(0.6, low=0.0, high=5.0, live=True, group="attack", label="Radius ε", when="norm=2",
+    eps_2: float = knob(0.6, low=0.0, high=5.0, live=True, group="attack", label="Largest change ε", when="norm=2",
                         help="Square root of the sum of all squared changes; black is 0 and white is 1.")  # fmt: skip
     steps: int = knob(10, low=1, high=40, live=True, group="attack", when="attack=bim|pgd|deepfool|cw|one_pixel",
                       help="How often the attack looks where to go; generations for one pixel.")  # fmt: skip

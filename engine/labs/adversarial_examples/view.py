@@ -21,6 +21,7 @@ from engine.scene.text import Cell, text
 
 COLOURS = ("negative", "positive")  # of the two networks
 NAMES = words.NETWORKS
+BUTTONS = ("random_sign", "fgsm", "pgd")  # attacks that can be chosen in the head of the hero
 ATTACKS = {"random_sign": ("Random sign", "neutral"), "fgsm": ("FGSM", "class_8"), "pgd": ("PGD", "gradient"),
            "transfer": ("PGD, transferred", "class_3")}  # fmt: skip
 
@@ -96,22 +97,22 @@ def _pictures(scene: Scene, view: View) -> None:
     attack = TITLES[ALL.index(config.attack)]
     steps = {"fgsm": 1, "bim": config.steps, "pgd": config.steps}.get(config.attack)
     taken = f" in {steps} step{'s' * (steps > 1)}" if steps else ""
-    bound = "a pixel" if config.norm == "inf" else "in all"
+    bound = "each pixel" if config.norm == "inf" else "in all"
+    called = "Noise" if config.attack == "random_sign" else attack
     panel = attacked_picture(
-        scene, "pictures", title=f"{attack}{taken}, ε = {config.radius:g} {bound}", picture=seen.picture,
+        scene, "pictures", title=f"{called}{taken}: {bound} by ε = {config.radius:g} at most", picture=seen.picture,
         truth="nobody knows what" if seen.label < 0 else f"a “{frame.classes[seen.label]}”", victims=victims, weight=3,
     )  # fmt: skip
     name, high = ("eps", 0.3) if config.norm == "inf" else ("eps_2", 5.0)
-    marks = [(8 / 255, "8/255")] if config.norm == "inf" else []
+    marks = [(8 / 255, "usual: 8/255")] if config.norm == "inf" else []
     panel.rail(
         name, float(config.radius), low=0.0, high=max(high, config.radius), label="Largest change ε", marks=marks
     )
     if view.beside:
         return
-    shown = ("random_sign", "fgsm", "pgd")
-    panel.buttons([("Noise" if each == "random_sign" else TITLES[ALL.index(each)], {"attack": each})
-                   for each in shown], label="Attack",
-                  chosen=shown.index(config.attack) if config.attack in shown else None)  # fmt: skip
+    texts = ("Noise", "1 step", f"{config.steps} step{'s' * (config.steps > 1)}")
+    panel.buttons([(text, {"attack": each}) for text, each in zip(texts, BUTTONS, strict=True)], label="Attack",
+                  chosen=BUTTONS.index(config.attack) if config.attack in BUTTONS else None)  # fmt: skip
     following = (config.example + 1) % (config.knobs()["example"].high + 1)
     panel.buttons([("Next", {"example": str(following), "picture": ""})], label="Picture")
 

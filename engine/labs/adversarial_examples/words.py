@@ -96,7 +96,7 @@ def say(view: View) -> str:
         said = (
             f"The plain{said.partition(', and the plain')[2]}" if ", and the plain" in said else said
         )  # and ε as well
-        return f"{said}; Play measures how many test pictures are misread so."
+        return f"{said}: Play counts with how many test pictures this works."
     if frame.step == 0:
         return "Both networks only guess as yet: press Play, and watch their answers before and under the attack."
     if frame.step < frame.training_steps:

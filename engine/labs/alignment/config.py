@@ -9,7 +9,7 @@ from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 
 METHODS = {
-    "reinforce": "reward, REINFORCE", "ppo": "reward, PPO", "dpo": "DPO, without a judge", "best_of_n": "best of n",
+    "reinforce": "reward (REINFORCE)", "ppo": "reward (PPO)", "dpo": "DPO, without a judge", "best_of_n": "best of n",
     "rejection": "keep the best, learn from them",
 }  # fmt: skip
 TASTES = {
@@ -55,8 +55,9 @@ class Config(BaseConfig):
         help="What learns from comparisons how good a sentence is. A linear one sees no two words together.",
     )  # fmt: skip
     beta: float = knob(
-        0.5, low=0.02, high=5.0, log=True, live=True, group="method", label="Price of KL β",
-        help="What each nat of distance from the reference costs in reward. Keeping the best, and best of n, pay none.",
+        0.5, low=0.02, high=5.0, log=True, live=True, group="method", label="Price of change β",
+        help="What each nat of distance (KL) from the reference, the language before, costs in reward. "
+        "Keeping the best, and best of n, pay none.",
     )  # fmt: skip
     clip: float = knob(0.2, low=0.02, high=1.0, group="method", when="method=ppo", label="PPO clip",
                        help="How far a probability may move, as a share of that at drawing.")  # fmt: skip

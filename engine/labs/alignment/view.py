@@ -24,6 +24,7 @@ REACH = 12.0  # nats up and down on the map; what is beyond is drawn at the edge
 SIZES = ((0.0, 2.5), (1 / 200, 5.0), (1 / 20, 9.0))  # how often it is written, at least, and the radius
 TRUE, BELIEVED = "positive", "gradient"
 REWARDS = {"true": ("true", TRUE), "believed": ("believed", BELIEVED), "value": ("believed less β KL", "neutral")}
+WHOSE = {"believed": "believed by the judge", "true": "true: what people think"}
 POINTS = 240  # of the run's way that travel
 ROWS, COLUMNS = 8, 2  # of what is written now
 
@@ -116,19 +117,19 @@ def _map(scene: Scene, view: View) -> None:
     reward = frame.believed.astype(float)
     low, high = min(-1.0, float(reward.min())), max(1.0, float(reward.max()))
     edge = 0.06 * max(0.5, high - low)
-    what = "reward" if not words.judged(config) else "believed reward"
+    whose = "" if not words.judged(config) else ", says the judge"
     panel = scene.panel(
         "map", title=words.map_title(view), x=(low - edge, high + 3 * edge), y=(-REACH, REACH), equal=False,
-        x_label=f"{what} of a sentence",
-        y_label="likelier than before: ln(π/π_ref)", weight=1.25, aspect=0.8,
-        note=f"Colour: {'what the judge believes' if config.yours else 'true reward'}, orange bad, blue good. "
-        "Large: written often.",
+        x_label=f"reward of a sentence{whose}",
+        y_label="likelier than before: ln(now/before)", weight=1.25, aspect=0.8,
+        note=f"Colour: {'what the judge believes' if config.yours else 'what people think'}; orange bad, blue good. "
+        "Large: common.",
     )  # fmt: skip
     x = np.array([low - edge, high + 3 * edge])
     panel.path(np.column_stack([x, x * 0]), colour="grid", width=2, head=False)
     ends = np.clip(np.array([-REACH, REACH]) * config.beta + config.beta * frame.log_z, x[0], x[1])
     panel.path(np.column_stack([ends, ends / config.beta - frame.log_z]), colour="mark", width=3, head=False,
-               name=f"exact optimum, slope 1/β = {1 / config.beta:.3g}")  # fmt: skip
+               name=f"best at this price: slope 1/β = {1 / config.beta:.3g}")  # fmt: skip
     ratio = np.clip(np.nan_to_num(frame.log_probs - frame.ref, neginf=-REACH), -0.98 * REACH, 0.98 * REACH)
     share = np.exp(frame.log_probs)
     colours = frame.believed if config.yours else frame.truth
@@ -141,7 +142,7 @@ def _map(scene: Scene, view: View) -> None:
             labels=[f"{EVERY[i]}, {share[i]:.2%}" if place else EVERY[i] for i in chosen.nonzero()[0].tolist()],
         )  # fmt: skip
     _likeliest(panel, reward, ratio, share)
-    panel.rail("beta", config.beta, low=0.02, high=5.0, log=True, label="Price of KL β",
+    panel.rail("beta", config.beta, low=0.02, high=5.0, log=True, label="Price of change β",
                marks=[(0.05, "cheap"), (0.5, "0.5"), (5.0, "dear")])  # fmt: skip
 
 
@@ -158,7 +159,7 @@ def _likeliest(panel: Panel, reward: Any, ratio: Any, share: Any) -> None:
         ):
             written.append((x, y))
             panel.text(
-                x, y, f"{EVERY[i]} {words.share(float(share[i]))}", mark=False, before=x > reward.min() + width / 2
+                x, y, f"“{EVERY[i]}” {words.share(float(share[i]))}", mark=False, before=x > reward.min() + width / 2
             )
 
 
@@ -175,13 +176,13 @@ def _frontier(scene: Scene, view: View) -> None:
     edge = 0.08 * max(1.0, high - low)
     panel = scene.panel(
         "frontier", title=words.frontier_title(view), x=(-0.02 * most, 1.04 * most), y=(low - edge, high + edge),
-        x_label=f"distance from the reference: KL, now {now['kl']:.2f} nats", y_label="reward gained",
-        equal=False, aspect=0.8,
+        x_label=f"distance from before (KL), now {now['kl']:.2f} nats", y_label="reward gained",
+        equal=False, aspect=0.8, note="Thin: the best that is possible at each distance.",
     )  # fmt: skip
     panel.path(np.array([[0, 0], [1.04 * most, 0]]), colour="grid", width=2, head=False)
     best = float((np.exp(frame.best) * (frame.best - frame.ref)).sum())
     for name, column, colour in kinds:
-        panel.path(exact[:, [0, column]], colour=colour, width=1.2, head=False, name=f"{name} (thin: exact optima)")
+        panel.path(exact[:, [0, column]], colour=colour, width=1.2, head=False, name=WHOSE[name])
         panel.path(ways[name], colour=colour, width=4, head=True)
         if np.isfinite(now[name]):
             panel.text(
@@ -193,7 +194,7 @@ def _frontier(scene: Scene, view: View) -> None:
             )
         height = float((np.exp(frame.best) * (frame.believed if name == "believed" else frame.truth)).sum())
         panel.points([[best, height]], size=8, shape="ring", colours=["mark"],
-                     name="at this β" if name == kinds[0][0] else "")  # fmt: skip
+                     name="best at this β" if name == kinds[0][0] else "")  # fmt: skip
 
 
 def _way(view: View, metric: str) -> Any:
@@ -261,11 +262,10 @@ def _judge(scene: Scene, view: View) -> None:
 
 def _pairs(scene: Scene, view: View) -> None:
     """How likely the policy makes the winners of its comparisons, and the losers."""
-    scores = view.frame.scores
-    title = f"Winners {scores['winners']:.1f}, losers {scores['losers']:.1f}" if "winners" in scores else "No pairs yet"
     curves_panel(
-        scene, "pairs", title=f"{title}, log-probability", y_title="mean ln π", history=view.curves,
+        scene, "pairs", title=words.pairs_title(view), y_title="mean ln π", history=view.curves,
         series={"winners": ("winners", "positive"), "losers": ("losers", "negative")}, marker=view.marker,
+        note=words.pairs_note(view),
     )  # fmt: skip
 
 

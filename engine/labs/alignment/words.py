@@ -33,7 +33,7 @@ def share(value: float) -> str:
 
 def signed(reward: float) -> str:
     """A reward with its sign; nothing gained has none that would say otherwise."""
-    return f"{round(reward, 1) + 0.0:+.1f}" if math.isfinite(reward) else "–"
+    return f"{round(reward, 1) + 0.0:+.1f}".replace("-", "−") if math.isfinite(reward) else "–"
 
 
 def map_title(view: View) -> str:
@@ -41,6 +41,8 @@ def map_title(view: View) -> str:
     off = view.frame.scores["to_optimum"]
     if not math.isfinite(off):
         return f"All {SENTENCES:,} sentences: the policy has diverged"
+    if not view.step:
+        return f"All {SENTENCES:,} sentences of a toy language"
     return f"All {SENTENCES:,} sentences, {off:.2f} nats off the line"
 
 
@@ -50,6 +52,8 @@ def frontier_title(view: View) -> str:
     if config.yours:
         return f"Believed reward {signed(scores['believed'])}"
     if judged(config):
+        if not view.step:
+            return "Is what the judge believes true?"
         return f"Believed {signed(scores['believed'])}, true {signed(scores['true'])}"
     return f"True reward {signed(scores['true'])}"
 
@@ -57,6 +61,41 @@ def frontier_title(view: View) -> str:
 def judge_title(view: View) -> str:
     """What the judge has made of the comparisons."""
     return f"The judge orders {view.frame.judged_right:.0%} of the pairs as people did"
+
+
+def pairs_title(view: View) -> str:
+    """How likely the policy makes winners and losers."""
+    scores = view.frame.scores
+    if "winners" not in scores:
+        return "No pairs yet, log-probability"
+    won, lost = (f"{scores[name]:.1f}".replace("-", "−") for name in ("winners", "losers"))
+    return f"Winners {won}, losers {lost}, log-probability"
+
+
+def pairs_note(view: View) -> str:
+    """How many pairs are in order, and who has gained what the sentences in them have lost."""
+    if not len(view.frame.pairs):
+        return ""
+    ordered = f"{view.frame.judged_right:.0%} of the pairs are in order."
+    if view.config.fresh:  # sooner or later every sentence is in one
+        return ordered
+    had, has = shares(view)
+    return (
+        f"{ordered} Sentences in no pair: {had[0]:.0%} of all probability before, {has[0]:.0%} now; "
+        f"those that only won: {had[1]:.0%} before, {has[1]:.0%} now."
+    )
+
+
+def shares(view: View) -> tuple[tuple[float, float], tuple[float, float]]:
+    """What sentences in no pair, and those that only ever won, have of all probability: in the reference, and now."""
+    frame = view.frame
+    won, lost = (np.isin(np.arange(len(frame.ref)), frame.pairs[:, side]) for side in (0, 1))
+    before, now = (np.nan_to_num(np.exp(of)) for of in (frame.ref, frame.log_probs))
+    unseen, winning = ~won & ~lost, won & ~lost
+    return (float(before[unseen].sum()), float(before[winning].sum())), (
+        float(now[unseen].sum()),
+        float(now[winning].sum()),
+    )
 
 
 def say(view: View) -> str:
@@ -72,16 +111,18 @@ def say(view: View) -> str:
     if view.step == 0:
         if config.method == "best_of_n":
             return "On Play one more sentence is drawn from the reference at each step, and the judge keeps the best."
-        return "Every sentence is as likely as in the reference; on Play they walk on to the line."
+        return "On Play sentences become likelier if they earn reward, but change has its price: dots move to the line."
     if config.method == "best_of_n":
         n = min(1 + view.step, config.candidates)
         return f"The best of {n} gains {scores['believed']:.2f} at {scores['kl']:.2f} nats; no gradient was needed."
     if float(np.exp(frame.log_probs[top])) > COLLAPSED and view.step > 5:
         return f"“{spelled(top)}” is {share(float(np.exp(frame.log_probs[top])))} of all that it writes."
     if not config.yours and judged(config) and scores["true"] < 0 < scores["believed"]:
-        return f"The judge believes {scores['believed']:+.2f}, the truth is {scores['true']:+.2f}: it is being fooled."
+        said = f"The judge believes {scores['believed']:+.2f}, the truth is {scores['true']:+.2f}: it is being fooled."
+        return said.replace("-", "−")
     if "losers" in scores and scores["winners"] < at(view, "winners", 1) - 1:
-        return f"Winners have become rarer too: {scores['winners']:.1f} on average, losers {scores['losers']:.1f}."
+        said = f"Winners have become rarer too: {scores['winners']:.1f} on average, losers {scores['losers']:.1f}."
+        return said.replace("-", "−")
     if scores["to_optimum"] < NEAR:
         return f"On the line: {scores['to_optimum']:.3f} nats from the exact optimum at this price."
     return f"Sentences walk towards the line: {scores['to_optimum']:.2f} nats are left to the exact optimum."
@@ -96,6 +137,8 @@ def facts(view: View) -> dict[str, float | str]:
     kl, believed, true = frame.frontier.T
     peak = int(true.argmax())
     told = {"true": 0.0, "winners": 0.0, "losers": 0.0} | scores
+    had, has = shares(view)
+    written = np.nan_to_num(np.exp(frame.log_probs))
     fell = {f"{name}_fell": at(view, name, 1) - told[name] for name in ("winners", "losers")}
     return {
         **told, **fell, "apart": told["winners"] - told["losers"], "fallen": most(view, "true") - told["true"],
@@ -103,6 +146,7 @@ def facts(view: View) -> dict[str, float | str]:
         "step": view.step, "method": config.method, "taste": config.taste, "judge": config.judged, "beta": config.beta,
         "slope": 1 / config.beta, "seeds": config.seeds, "comparisons": config.comparisons, "fresh": int(config.fresh),
         "batch": config.batch_size, "best_value": config.beta * frame.log_z, "judged_right": frame.judged_right,
+        "astray": float(written[np.abs(frame.log_probs - frame.best) > 1].sum()),  # more than a nat from the line
         "top": spelled(top), "top_share": float(np.exp(frame.log_probs[top])),
         "ref_top_share": float(np.exp(frame.ref.max())), "top_was": float(np.exp(frame.ref[top])),
         "peak": float(true[peak]), "peak_kl": float(kl[peak]), "cheapest_true": float(true[-1]),
@@ -110,14 +154,24 @@ def facts(view: View) -> dict[str, float | str]:
         "best_kl": float((np.exp(frame.best) * (frame.best - frame.ref)).sum()),
         "best_true": float((np.exp(frame.best) * frame.truth).sum()),
         "winners_first": at(view, "winners", 1), "losers_first": at(view, "losers", 1),
+        "unseen_before": had[0], "unseen": has[0], "won_before": had[1], "won": has[1],
         "kl_first": at(view, "kl", 1), "candidates": n, "bound": math.log(n) - (n - 1) / n,
-        "true_most": most(view, "true"), "off_first": at(view, "to_optimum", 1),
+        "true_most": most(view, "true"), "off_least": least(view, "to_optimum"),
+        "off_first": at(view, "to_optimum", 1),
         "answered": len(frame.pairs) if config.yours else 0,
     }  # fmt: skip
 
 
 def most(view: View, metric: str) -> float:
     """The highest that `metric` was, up to the moment on screen; 0 where it was not measured."""
-    steps, values = (np.asarray(row) for row in view.curves.get(metric, ((), ())))
-    seen = values[(steps <= view.step) & np.isfinite(values)] if len(steps) else values
-    return float(seen.max()) if len(seen) else 0.0
+    return float(_until_now(view, metric).max()) if len(_until_now(view, metric)) else 0.0
+
+
+def least(view: View, metric: str) -> float:
+    """The lowest that `metric` was, up to the moment on screen; 0 where it was not measured."""
+    return float(_until_now(view, metric).min()) if len(_until_now(view, metric)) else 0.0
+
+
+def _until_now(view: View, metric: str) -> Any:
+    steps, values = (np.asarray(row, float) for row in view.curves.get(metric, ((), ())))
+    return values[(steps <= view.step) & np.isfinite(values)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import text
-from engine.labs.attention_heads.vocabulary import TASKS, symbols
+from engine.labs.attention_heads import taken
+from engine.labs.attention_heads.vocabulary import TASKS, encoded, symbols
 from engine.nets.transformer_cost import FEED_FORWARD, NORMS, milliseconds
 
 SHARING = ("multi_head", "grouped", "multi_query")
@@ -29,6 +30,11 @@ class Config(BaseConfig):
         help="What the maps show. Empty: a sequence that training never uses. Letters, digits, and > before an answer.",
     )  # fmt: skip
     text_key: str = knob("", length=(0, 20), group="task", when="task=text", help="A text of your own on the shelf.")
+    merges: int = knob(
+        0, low=0, high=2_000, group="task", when="task=text", label="Pieces made by merging",
+        help="0: every token is a character. Else bytes, and so many pieces by byte pair encoding.",
+    )  # fmt: skip
+    network: str = knob("", length=(0, 20), group="task", help="A transformer trained elsewhere, on the shelf.")
     length: int = knob(32, low=12, high=64, group="task", help="Tokens in a sequence, at most.")
     layers: int = knob(2, low=1, high=8, group="model", help="Blocks, one after the other.")
     heads: int = knob(2, low=1, high=8, group="model", help="Heads in each layer, which share its width.")
@@ -85,7 +91,13 @@ class Config(BaseConfig):
                               f"number of heads and not {self.heads}, or another way of sharing")  # fmt: skip
         if self.task == "text":
             text.require_length(self.text_key, self.length)
-        vocabulary = len(symbols(self.task, self.text_key))
+            if self.merges and len(encoded(self.text_key, self.merges)) < 3 * (self.length + 1):
+                raise ConfigError(
+                    "merges", self.merges, "of so short a text too few tokens would be left; choose fewer"
+                )
+        vocabulary = len(symbols(self.task, self.text_key, self.merges))
+        if self.network:
+            taken.require_fit(self.network, layers=self.layers, width=self.model_width, vocabulary=vocabulary)
         takes = self._milliseconds(self.batch_size, vocabulary)
         budget = patience(BUDGET[self.size])
         if takes > budget:
@@ -97,6 +109,10 @@ class Config(BaseConfig):
                 f"tokens take about {takes:.0f} ms a step, and others wait for it; choose {wish}fewer layers, a "
                 "smaller width or shorter sequences",
             )  # fmt: skip
+
+    def settle(self, turned: str) -> Config:
+        """A network that was taken along has the shape that it has: whoever turns that leaves it."""
+        return replace(self, network="") if turned in taken.SHAPE else self
 
     def _milliseconds(self, sequences: int, vocabulary: int) -> float:
         """About what a step takes on one core: forward, twice as much back, the sequences held out, and AdamW."""

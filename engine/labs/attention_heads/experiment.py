@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.labs.attention_heads import tasks
+from engine.labs.attention_heads import taken, tasks
 from engine.labs.attention_heads.config import HELD_OUT, Config
 from engine.labs.attention_heads.frame import Frame, frame, held_out_metrics
 from engine.labs.attention_heads.vocabulary import symbols
@@ -125,6 +125,7 @@ def batch(
     """
     return tasks.batch(
         config.task, count=count or config.batch_size, length=config.length, text_key=config.text_key,
+        merges=config.merges,
         open_answers=config.mask != "full", held_out=held_out, generator=generator,
     )  # fmt: skip
 
@@ -140,13 +141,15 @@ class Experiment:
 
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
         self.config, self.device, self.step_count = config, torch.device(device), 0
-        self.symbols = symbols(config.task, config.text_key)
+        self.symbols = symbols(config.task, config.text_key, config.merges)
         self.model = Transformer(
             lambda: Attention(config), layers=config.layers, width=config.model_width, vocabulary=len(self.symbols),
             length=config.length, position=config.position, feed_forward=config.feed_forward, norm=config.norm,
             pre=config.norm_place == "pre",
         )  # fmt: skip
         self.model.initialise(generator(config.seed, "weights"))
+        if config.network:
+            taken.load(self.model, config.network)
         self.model.to(self.device)
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.01,

@@ -108,7 +108,7 @@ def shown_sequence(config: Config, held_out: Batch) -> tuple[Batch, bool, str]:
     found, ignored = None, ""
     if config.tokens:
         found, ignored = tasks.typed(
-            config.task, config.tokens, length=config.length, text_key=config.text_key,
+            config.task, config.tokens, length=config.length, text_key=config.text_key, merges=config.merges,
             open_answers=config.mask != "full",
         )  # fmt: skip
     tokens, targets, scored = (part[:1].to(held_out[0].device) for part in found or held_out)

@@ -1,7 +1,7 @@
 """What does a head attend to?  A small transformer continues words that repeat, its attention written out.
 
 Run it: it trains and draws.  The constants are the knobs of the lab.
-Does not know: task, text_key, size, feed_forward, norm, norm_place, kernel.
+Does not know: task, text_key, merges, network, size, feed_forward, norm, norm_place, kernel.
 """
 
 import hashlib

@@ -11,8 +11,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from engine.data.text import Alphabet, border, own
-from engine.labs.attention_heads.vocabulary import LETTERS, SYMBOLS, symbols
+from engine.data.bpe import Tokeniser
+from engine.data.text import Alphabet, border
+from engine.labs.attention_heads.vocabulary import LETTERS, SYMBOLS, encoded, symbols
 from engine.labs.attention_heads.vocabulary import TASKS as TASKS  # the name has always been here
 
 BLANK, END, DIGITS = (SYMBOLS.characters.index(character) for character in "_>0")
@@ -27,8 +28,9 @@ def periods(length: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def batch(
-    task: str, *, count: int, length: int, text_key: str, open_answers: bool, held_out: bool, generator: torch.Generator
-) -> Batch:
+    task: str, *, count: int, length: int, text_key: str, open_answers: bool, held_out: bool,
+    generator: torch.Generator, merges: int = 0,
+) -> Batch:  # fmt: skip
     """`count` sequences of one of `TASKS`, at most `length` tokens each.
 
     With `open_answers` answers stand in the input, one step late, as in a language model; else blanks stand there.
@@ -36,7 +38,7 @@ def batch(
     if task == "induction":
         return _induction(count, length, held_out, generator)
     if task == "text":
-        return _text(count, length, text_key, held_out, generator)
+        return _text(count, length, text_key, merges, held_out, generator)
     if task == "lookup":
         return _lookup(count, length, open_answers, generator)
     letters = _letters(count, generator)[:, : length // 2]
@@ -89,14 +91,13 @@ def answered(letters: Tensor, answer: Tensor, open_answers: bool) -> Batch:
 
 
 @lru_cache(maxsize=16)
-def source(text_key: str) -> tuple[Alphabet, Tensor]:
-    """The alphabet of a text, and the text as numbers (N,).  Raises `TextError`."""
-    text, known = own(text_key), symbols("text", text_key)
-    return known, torch.from_numpy(known.encode(text))
+def source(text_key: str, merges: int = 0) -> tuple[Alphabet | Tokeniser, Tensor]:
+    """What cuts a text into tokens, and the text as numbers (N,).  Raises `TextError`."""
+    return symbols("text", text_key, merges), torch.from_numpy(encoded(text_key, merges))
 
 
-def _text(count: int, length: int, text_key: str, held_out: bool, generator: torch.Generator) -> Batch:
-    text = source(text_key)[1]
+def _text(count: int, length: int, text_key: str, merges: int, held_out: bool, generator: torch.Generator) -> Batch:
+    text = source(text_key, merges)[1]
     cut = border(len(text), length + 1)
     part = text[cut:] if held_out else text[:cut]
     start = torch.randint(len(part) - length, (count, 1), generator=generator)
@@ -104,13 +105,18 @@ def _text(count: int, length: int, text_key: str, held_out: bool, generator: tor
     return s[:, :-1], s[:, 1:], torch.ones(count, length, dtype=torch.bool)
 
 
-def typed(task: str, text: str, *, length: int, text_key: str, open_answers: bool) -> tuple[Batch | None, str]:
+def typed(
+    task: str, text: str, *, length: int, text_key: str, open_answers: bool, merges: int = 0
+) -> tuple[Batch | None, str]:
     """What a visitor typed, as one sequence of at most `length` tokens, and the characters that are no tokens.
 
     For "reverse" and "sort" the letters before ">" are the question; the answer is added.  For the others each token is
     to be followed by the next one, and what follows the last is not known: -1.  None if no token is left.
     """
-    known = symbols(task, text_key).characters.removesuffix("\ufffd")
+    cut = symbols(task, text_key, merges)
+    if isinstance(cut, Tokeniser):  # which leaves nothing out
+        return _followed(cut.encode(text)[-length:]), ""
+    known = cut.characters.removesuffix("\ufffd")
     text = text if task == "text" else text.replace(" ", "")
     ignored = "".join(dict.fromkeys(character for character in text if character not in known))
     ids = [known.index(character) for character in text if character in known]
@@ -118,8 +124,13 @@ def typed(task: str, text: str, *, length: int, text_key: str, open_answers: boo
         ids = [i for i in (ids[: ids.index(END)] if END in ids else ids) if i < LETTERS][: length // 2]
         letters = torch.tensor([ids], dtype=torch.int64)
         return (answered(letters, answer(task, letters), open_answers) if ids else None), ignored
+    return _followed(ids[-length:]), ignored
+
+
+def _followed(ids: list[int]) -> Batch | None:
+    """Each of these tokens is to be followed by the next one."""
     if not ids:
-        return None, ignored
-    tokens = torch.tensor([ids[-length:]])
+        return None
+    tokens = torch.tensor([ids])
     targets = torch.cat([tokens[:, 1:], torch.full((1, 1), -1)], dim=1)
-    return (tokens, targets, targets >= 0), ignored
+    return tokens, targets, targets >= 0

@@ -245,17 +245,21 @@ def _tops(maps: np.ndarray) -> np.ndarray:
 def _attributions(scene: Scene, frame: Any) -> None:
     """The picture's pixels by how much they count, for this network and, once it learns, for one that has not."""
     names = list(METHODS.values())
-    for key, title, maps in (("counts", "Which pixels count for the answer", frame.attributions),
-                             ("twin", "The same with random weights", frame.twin_attributions)):  # fmt: skip
+    alike = [words.signed(each) for each in frame.alike]
+    compared = [f"{name}: {each}" for name, each in zip(names, alike, strict=True)] if frame.taught else names
+    for key, title, maps, captions in (
+        ("counts", "Which pixels count for the answer", frame.attributions, names),
+        ("twin", "The same with random weights, and how alike", frame.twin_attributions, compared),
+    ):
         reach = np.maximum(np.abs(maps).max(axis=(1, 2)), 1e-9)
         # Saliency and Grad-CAM know no sign: they use the upper half of the colours.
-        scene.heat_grid(key, title=title, images=maps, captions=names, low=-reach, high=reach, palette="diverging",
-                        columns=2)  # fmt: skip
+        scene.heat_grid(key, title=title, images=maps, captions=captions, low=-reach, high=reach,
+                        palette="diverging", columns=2)  # fmt: skip
         if not frame.taught:  # this network's weights are random too, and a comparison would say nothing yet
             return
-    rows: list[list[Cell]] = [[name, words.signed(alike)] for name, alike in zip(names, frame.alike, strict=True)]
+    rows: list[list[Cell]] = [list(pair) for pair in zip(names, alike, strict=True)]
     text(scene, "alike", [["method", "rank correlation"], *rows], table=True, header=True,
-         title="How alike the two maps are: 1 is the same order of pixels, 0 is unrelated")  # fmt: skip
+         title="How alike the two maps are, signs aside: 1 is the same order of pixels, 0 is unrelated")  # fmt: skip
 
 
 def _mistakes(frame: Any) -> list[Figure]:

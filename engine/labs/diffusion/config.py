@@ -22,8 +22,8 @@ class Config(BaseConfig):
     )  # fmt: skip
     points: str = knob("", length=(0, 6000), group="data", when="data=drawn", help="Drawn points, packed.")
     start: str = knob(
-        "trained", choices=("trained", "scratch"), titles=("Trained earlier", "Random"), label="First weights",
-        group="data", when="data=digits",
+        "trained", choices=("trained", "scratch"), titles=("Trained earlier", "Untrained"), group="data",
+        label="Network at the start", when="data=digits",
         help="Those of a stored network that was trained on these digits before, or random ones. It predicts noise, "
         "has medium size, the cosine schedule and 1,000 noise levels; with other settings first weights are random.",
     )  # fmt: skip

@@ -11,7 +11,7 @@ from engine.contract.figure import Figure, Picture, Table, Text
 from engine.contract.view import View
 from engine.figures.bars import bars
 from engine.labs.diffusion.config import COUNTS
-from engine.labs.diffusion.words import CLIPPED, facts, say, table, updates
+from engine.labs.diffusion.words import CLIPPED, facts, say, table
 from engine.measures.clipped import clipped, clipped_pixels, small
 from engine.scene.curves import curves as curves_panel
 from engine.scene.film import film
@@ -29,6 +29,7 @@ DATA = [("Digits", {"data": "digits", "start": "trained"}), ("Untrained", {"data
         ("Ring", {"data": "ring"}), ("Moons", {"data": "moons"}), ("Spiral", {"data": "spiral"})]  # fmt: skip
 STEPS, MOST = (1, 2, 5, 10, 20, 50), 50  # marked on the rail, and its end: more take too long to be dragged through
 CLASSES = 10  # of digits: a column for each
+FOLLOWED = 3  # the picture whose way stands below the slider: the first 3
 LOWEST = 1e-4  # an energy distance below is drawn here
 FEW = 5  # steps, among which the first counts for much
 HEIGHT, GAP = 260, 12  # pixels of a row of curves, and between two rows
@@ -196,11 +197,15 @@ def _under_way(scene: Scene, view: View) -> None:
 
 
 def _digits(scene: Scene, view: View) -> None:
-    frame = view.frame
+    frame, what = view.frame, "Five of each digit"
+    if view.beside and "recognised" in frame.scores:  # what two runs are compared by
+        said = facts(view)
+        what = f"{said['said_recognised']} of the class asked for, {said['said_variety']} of the variance"
     panel = film(
-        scene, "samples", title=_title(view, "A digit for each column"),
+        scene, "samples", title=_title(view, what),
         forward=_pictures(frame.forward), forward_times=frame.forward_times,
         back=_pictures(frame.path), back_times=frame.path_times, low=-1, high=1, columns=CLASSES, weight=1,
+        heads=[str(k) for k in range(CLASSES)], followed=FOLLOWED,
     )  # fmt: skip
     _knobs(panel, view)
 
@@ -217,7 +222,9 @@ def _pictures(values: np.ndarray) -> np.ndarray:
 def _title(view: View, what: str) -> str:
     if view.frame.drawn_at < 0:
         return f"{what}; noise so far"
-    return f"{what}, drawn at update {updates(view)}"
+    if not view.frame.drawn_at:
+        return f"{what}, drawn from noise"
+    return f"{what}, drawn at update {view.frame.drawn_at:,}"
 
 
 def _flying(frame: Any) -> str:

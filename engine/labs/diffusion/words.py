@@ -69,8 +69,10 @@ def say(view: View) -> str:
             return f"{found['said_recognised']} of the samples have the class that was asked for."
         kept = found["said_variety"]
         if not view.step:
-            right = f"{found['said_recognised']} of the digits made from noise are of their column's class"
-            return f"{right}; Play trains the network on, from update {UPDATES:,}."
+            steps = f"{config.sampling_steps} step{'s' * (config.sampling_steps > 1)}"
+            made = f"In {steps} the network makes digits out of noise"
+            right = f"{found['said_recognised']} are what their column asks for"
+            return f"{made}, and {right}: Play trains it further."
         return f"{found['said_recognised']} are of the class asked for, and keep {kept} of the real variance."
     if not found["places"]:
         return f"Energy distance to the real points: {found['said_energy']}; two halves of these: {frame.floor:.2g}."
@@ -82,9 +84,13 @@ def say(view: View) -> str:
     return f"All {found['places']} places are found; {found['said_within']} of the samples are within 3 σ of one."
 
 
-def updates(view: View) -> str:
-    """The update at which the newest samples were ready; a stored network has `UPDATES` behind it already."""
-    return f"{UPDATES:,} + {view.frame.drawn_at:,}" if view.config.trained else f"{view.frame.drawn_at:,}"
+def _by_whom(view: View) -> str:
+    """By which network the newest samples were drawn; a stored one has `UPDATES` behind it already."""
+    if not view.config.trained:
+        return f"at update {view.frame.drawn_at:,}"
+    if not view.frame.drawn_at:
+        return f"by the stored network, which had {UPDATES:,} updates"
+    return f"at update {view.frame.drawn_at:,}, beyond the {UPDATES:,} of the stored network"
 
 
 def table(view: View) -> list[list[str]]:
@@ -106,7 +112,7 @@ def table(view: View) -> list[list[str]]:
         "energy": f"energy distance to real points (two halves of these: {frame.floor:.2g})",
         "straightness": "straightness: distance over length of the way",
     }
-    head = [f"Samples drawn at update {updates(view)}", ""]
+    head = [f"Samples drawn {_by_whom(view)}", ""]
     return [head, *([words, str(found[f"said_{name}"])] for name, words in rows.items())]
 
 

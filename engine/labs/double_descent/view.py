@@ -27,7 +27,7 @@ def stage(view: View) -> Scene:
     title = {"digits": "Scores for ten pictures", "curve": "The fit", "coefficients": "Learned against true"}
     _fit(scene, view, "fit", title[frame.kind], weight=2)
     scene.stops(
-        "Width looked at" if frame.across == "width" else "Epoch looked at",
+        "Model looked at" if frame.across == "width" else "Epoch looked at",
         _stops(frame),
         panel="risk",
         at=np.log10(frame.stops),
@@ -160,7 +160,7 @@ def x_title(config: Any) -> str:
 
 def _rules(frame: Any, config: Any) -> dict[str, float]:
     """Where the peak is expected, with the words beside it; where features depend on each other, that is later."""
-    named = "parameters = numbers to fit" if config.model == "network" else "parameters = samples"
+    named = "parameters = numbers to fit" if config.model == "network" else f"{unit(config)} = samples"
     edge = np.flatnonzero((frame.stops == frame.threshold) & (frame.full_rank != frame.threshold))
     rank = float(middle(frame.rank)[edge[0]]) if len(edge) else 0.0
     if 0 < rank < config.n:
@@ -180,7 +180,7 @@ def _risk(scene: Scene, view: View) -> None:
     top, tall = high, low + 4 * (high - low)  # what stands beside it may reach higher
     high += 0.15 * (high - low)  # above all curves: the words beside the rules
     fit, exceeds = words.theory_range(frame)
-    title = "Error against width" if frame.across == "width" else "Error against training time"
+    title = "Error against model size" if frame.across == "width" else "Error against training time"
     title += f": {fit:.2f} to {exceeds:.2f} × theory, away from the peak" if fit > 0 else ""
     left, right = np.log10(frame.planned[[0, -1]])
     panel = scene.panel("risk", title=title, x=(left - 0.05, right + 0.1), y=(low, high), x_log=True,
@@ -191,8 +191,9 @@ def _risk(scene: Scene, view: View) -> None:
         at = np.log10(place)
         panel.lines([np.array([[at, low], [at, tall]])], colour="neutral", width=1.5)
         ahead = any(other > place for other in rules.values())  # else its words would lie on the next rule
-        panel.text(at, high - (0.09 + 0.07 * row) * (high - low), name, mark=False, before=ahead)
-    _sides(panel, frame, (left, right), y=top - 0.08 * (high - low), line=0.06 * (high - low))
+        alone = len(rules) == 1  # words on the line itself: they name neither side
+        panel.text(at, high - (0.09 + 0.07 * row) * (high - low), name, mark=False, before=ahead, centred=alone)
+    _sides(panel, view, (left, right), y=top - 0.08 * (high - low), line=0.06 * (high - low))
     fine = np.isfinite(frame.test_error).all(axis=1)
     if fine.any():
         edges = (_at(frame, stops, edge(frame.test_error, axis=1))[fine, 1] for edge in (np.min, np.max))
@@ -206,13 +207,14 @@ def _risk(scene: Scene, view: View) -> None:
         if tuned(frame):
             good = middle(frame.good_ridge_error)
             panel.path(_at(frame, stops, good), colour="positive", name="Test, best ridge", width=2)
-        panel.path(_at(frame, stops, middle(frame.train_error)), colour="train", name="Training")
-        panel.path(_at(frame, stops, middle(frame.test_error)), colour="test", name="Test", width=3.2)
+        panel.path(_at(frame, stops, middle(frame.train_error)), colour="train", name="Training: seen data")
+        panel.path(_at(frame, stops, middle(frame.test_error)), colour="test", name="Test: new data", width=3.2)
         panel.points(_at(frame, stops, middle(frame.test_error)), colours=["test"], size=3.4)
         _label(panel, frame, line=0.06 * (high - low), more=words.twice(frame) if view.beside else None)
     else:
-        each = "width" if frame.across == "width" else "epoch"
-        panel.text(float(left), (low + high) / 2, f"Press Play: {each} by {each}", mark=False)
+        panel.text(float(left), (low + high) / 2, "Press Play", mark=False)
+        for colour, name in (("train", "Training: seen data"), ("test", "Test: new data")):
+            panel.path(np.zeros((0, 2)), colour=colour, name=name)  # what will be drawn
     theory = np.isfinite(frame.theory)
     if theory.any():
         sides = [theory & (frame.theory_at < frame.threshold), theory & (frame.theory_at > frame.threshold)]
@@ -226,13 +228,15 @@ def _risk(scene: Scene, view: View) -> None:
             panel.points(middles[[k]], colours=["mark"], shape="ring", size=9)
 
 
-def _sides(panel: Panel, frame: Any, ends: tuple[float, float], *, y: float, line: float) -> None:
+def _sides(panel: Panel, view: View, ends: tuple[float, float], *, y: float, line: float) -> None:
     """What is narrow and what is wide: on either side of the threshold, as long as there is no curve to see."""
+    frame = view.frame
     if not np.isfinite(frame.threshold) or len(frame.stops):
         return
+    many = "parameters" if view.config.model == "network" else unit(view.config)
     edge = float(np.log10(frame.threshold))
     for side, end in zip(("fewer", "more"), ends, strict=True):
-        for row, said in enumerate((f"{side} parameters", "than samples")):
+        for row, said in enumerate((f"{side} {many}", "than samples")):
             panel.text((end + edge) / 2, y - row * line, said, centred=True)
 
 

@@ -21,8 +21,11 @@ def say(view: View) -> str:
     if found is None:
         if frame.part:
             return f"The narrowest network, {frame.planned[0]:,} {each}, is being trained."
-        return (f"Play fits {len(frame.planned)} models of {frame.planned[0]:,} to {frame.planned[-1]:,} {each}; "
-                "the bar below the chart then looks at one of them.")  # fmt: skip
+        if config.across == "epochs":
+            return f"Play trains a model for {frame.planned[-1]:,} epochs, and draws its error on new data on the way."
+        each += "" if config.model == "network" else " (parameters)"
+        return (f"Play fits {len(frame.planned)} models of {frame.planned[0]:,} to {frame.planned[-1]:,} {each}, and "
+                "draws the error of each on new data.")  # fmt: skip
     test, training = middle(frame.test_error), middle(frame.train_error)
     now = f"{_at(frame, found.last, each)}: test error {spelt(test[-1])}, training error {spelt(training[-1])}"
     if not math.isfinite(test[-1]):

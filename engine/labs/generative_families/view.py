@@ -42,7 +42,7 @@ def stage(view: View) -> Scene:
     count = len(frame.samples)
     many = count > 1 or (view.config.seeds > 1 and not view.beside)  # else the table and the curves have it
     scene = Scene(height=(1500 if count > 2 else 1200) if many else 900)
-    _samples(scene, frame)
+    _samples(scene, view)
     _table(scene, view)
     scene.row(0.6)
     _, folded = planes(scene, "folded", title="How noise becomes samples", x=X, y=Y,
@@ -173,10 +173,14 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
-def _samples(scene: Scene, frame: Any) -> None:
+def _samples(scene: Scene, view: View) -> None:
     """A plane for each family, with how good its samples are and what one of them costs."""
+    frame = view.frame
+    told = {name: _facts(frame, name) for name in frame.samples}
+    if list(told) == ["diffusion"] and view.config.data == "ring":
+        told["diffusion"].append(("from the centre (modes: 0.80)", f"{words.away(frame):.2f}"))
     _, parts = planes(scene, "samples", title=_headline(frame), x=X, y=Y,
-                      parts=[(TITLES[name], _facts(frame, name)) for name in frame.samples])  # fmt: skip
+                      parts=[(TITLES[name], facts) for name, facts in told.items()])  # fmt: skip
     for panel, name in zip(parts, frame.samples, strict=True):
         _of_family(panel, frame, name)
 

@@ -42,7 +42,8 @@ class Config(LabConfig):
         group="surface", help="The loss, as a landscape over two parameters.",
     )  # fmt: skip
     condition: float = knob(
-        20.0, low=1.0, high=1000.0, log=True, group="surface", when="surface=quadratic", label="Condition L/m",
+        20.0, low=1.0, high=1000.0, log=True, group="surface", when="surface=quadratic",
+        label="Steepest / flattest curvature L/m",
         help="Largest curvature L divided by the smallest, m = 1: how narrow the ravine is.",
     )  # fmt: skip
     angle: float = knob(

@@ -56,9 +56,11 @@ def stage(view: View) -> Scene:
     panel.arrows(at, -reach * _faded(frame.gradients[racing], slope), colour="gradient", name="Downhill")
     if not set(frame.names) <= MEMORYLESS:
         moving = racing & (np.abs(frame.momenta).max(axis=1) > 0)
-        panel.arrows(frame.points[moving], -reach * _faded(frame.momenta[moving], slope), colour="velocity",
-                     name="Velocity")  # fmt: skip
-    panel.arrows(at - frame.last_steps[racing], frame.last_steps[racing], colour="step", name="Last step", width=3)
+        if moving.any():
+            panel.arrows(frame.points[moving], -reach * _faded(frame.momenta[moving], slope), colour="velocity",
+                         name="Velocity")  # fmt: skip
+    if view.step:
+        panel.arrows(at - frame.last_steps[racing], frame.last_steps[racing], colour="step", name="Last step", width=3)
     _rail(panel, view)
     if frame.basin_ends.size:
         _basins(scene, view)

@@ -17,7 +17,7 @@ from engine.scene.panel import Panel
 from engine.scene.scene import Scene
 
 ACCURACIES = {
-    "new_accuracy": ("new in both orders", "positive"), "train_accuracy": ("trained on", "train"),
+    "new_accuracy": (words.NEW, "positive"), "train_accuracy": ("trained on", "train"),
     "test_accuracy": ("not trained on", "test"), "key_accuracy": ("new, from five frequencies alone", "class_4"),
 }  # fmt: skip
 SHORT = {"a+b": "a + b", "a-b": "a − b", "a*b": "a · b", "a^2+b^2": "a² + b²", "permutations": "a after b"}
@@ -163,7 +163,8 @@ def _phases(scene: Scene, view: View) -> None:
     )  # fmt: skip
     panel.heatmap(
         np.where(phases.by_heart > 0, phases.new_accuracy, np.nan), extent=(0, width - 1, 0, height - 1), low=0, high=1,
-        palette="diverging", discrete=True, name="New pairs right; number: since when; hatched: not even by heart",
+        palette="diverging", discrete=True, missing="not by heart yet",
+        name="New pairs right; number: since when; hatched: not even by heart",
     )  # fmt: skip
     for y, x in zip(*phases.known.nonzero(), strict=True):
         panel.text(float(x), float(y), str(phases.known[y, x]), centred=True)
@@ -188,7 +189,7 @@ def _plateaus(scene: Scene, view: View) -> None:
     others = [np.column_stack([steps, curve]) for place, curve in enumerate(new.T) if place != column]
     panel.lines(others, colour="neutral", width=1.2, name="new, other train shares")
     panel.lines([np.column_stack([steps, train])], colour="train", width=2.5, name="trained on")
-    panel.lines([np.column_stack([steps, new[:, column]])], colour="positive", width=3, name="new in both orders")
+    panel.lines([np.column_stack([steps, new[:, column]])], colour="positive", width=3, name=words.NEW)
     for share, level, curve in zip(SHARES, np.linspace(0.2, 0.85, len(SHARES)), new.T, strict=True):
         if (curve >= level).any():  # each at another height, or they would lie on each other
             panel.text(float(steps[np.argmax(curve >= level)]), float(level), f"{share:g}", centred=True)
@@ -211,7 +212,7 @@ def _table(scene: Scene, view: View, *, weight: float = 1.0) -> None:
         panel.points(np.column_stack([b, a]), size=max(0.7, 56 / n), colours=["negative"], name="Trained on")
     other = ("test_accuracy", "of the cells never shown")
     if config.operation in BOTH_WAYS:  # (a, b) is right for free where (b, a) was shown
-        other = ("new_accuracy", "of the cells new in both orders")
+        other = ("new_accuracy", "of the new cells, (b, a) unseen too")
     panel.meters([("right of the cells trained on", _share(scores["train_accuracy"]), "negative"),
                   (f"right {other[1]}", _share(scores[other[0]]), "positive")])  # fmt: skip
 

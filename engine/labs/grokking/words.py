@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.contract.view import View
 
+NEW = "new: (a, b) and (b, a) unseen"  # cells that are new in both orders, in a legend
 BY_HEART = 0.99  # of the cells shown are right
 HALF = 0.5  # of the new cells are right
 SURE = 0.95  # of a parity's cells are right, where guessing gets half of them
@@ -85,7 +86,7 @@ def say(view: View) -> str:
         return f"Of the new cells its key frequencies alone would get {keys:.0%} right; the network gets {new:.0%}."
     if new > 0.1 and config.operation != "parity":
         return f"The table fills: {new:.0%} of the new cells are right."
-    return f"It knows what it was shown by heart, and {new:.0%} of the cells that are new in both orders."
+    return f"It knows what it was shown by heart, and {new:.0%} of the new cells, unseen as (a, b) and as (b, a)."
 
 
 def facts(view: View) -> dict[str, float | str]:

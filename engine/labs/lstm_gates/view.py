@@ -25,7 +25,7 @@ __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 COLOURS = {"rnn": "class_0", "gru": "class_2", "lstm": "class_1"}
 MEASURE = {"adding": "squared error", "copying": "cross-entropy", "brackets": "cross-entropy", "text": "cross-entropy"}
 FLOOR, CEILING, HIGH = -8, 1, 6  # decimal logarithms of what is drawn of the gradient; high where it may explode
-WRITTEN = {"(": ("positive", "added at ("), ")": ("negative", "at )"), "·": ("neutral", "at ·")}
+WRITTEN = {"(": ("positive", "added as it reads ("), ")": ("negative", "… )"), "·": ("neutral", "… ·")}
 POINTS = 300  # of a curve on stage
 FIRST, SECOND = 420, 420  # pixels: how tall the rows of the stage are
 ASPECT = 0.62  # of a panel, where they stand below each other
@@ -252,7 +252,8 @@ def _memory(scene: Scene, view: View, wanted: Any, name: str) -> None:
     top = max(float(wanted.max()), 4 if brackets else 1.5) * 1.15
     panel = scene.panel(
         "memory", title=words.memory_title(view), equal=False, x=(0.2, len(steps) + 0.8), y=(-0.18 * top, top),
-        x_label="step of the sequence", y_label="brackets open" if brackets else "sum", aspect=0.85, weight=1.3,
+        x_label="what it reads, step by step (·: no bracket)" if brackets else "step of the sequence",
+        y_label="brackets open" if brackets else "sum", aspect=0.85, weight=1.3,
     )  # fmt: skip
     edges = np.repeat(np.arange(0.5, len(steps) + 1), 2)[1:-1]
     panel.band(edges, np.zeros(len(edges)), np.repeat(wanted, 2), colour="neutral")
@@ -315,13 +316,13 @@ def _gates(scene: Scene, view: View) -> None:
     panel = scene.panel("gates", title=words.gates_title(view), equal=False, x=(0.2, len(steps) + 0.8), y=(-1.1, 1.1),
                         x_label="step of the sequence", y_label="share kept, and added", aspect=0.7)  # fmt: skip
     panel.path([[0, 0], [len(steps) + 1, 0]], colour="neutral", width=1, head=False)
-    gate = "f" if frame.cell == "lstm" else "z"
+    gate = "forget gate f" if frame.cell == "lstm" else "update gate z"
     panel.path(
         np.column_stack([steps, kept]),
         colour="text",
         width=2.5,
         head=False,
-        name=f"kept (gate {gate}: 1 all, 0 nothing)",
+        name=f"share kept: {gate}",
     )
     for token, (colour, name) in WRITTEN.items():
         sticks = [[[step, 0], [step, written[step - 1]]] for step in steps if frame.tokens[step - 1] == token]

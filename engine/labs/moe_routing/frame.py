@@ -37,6 +37,7 @@ class Frame:
     ruler: NDArray[np.int16]  # (R, R): the expert that a token there is sent to first
     sureness: Array  # (R, R): the router's probability of that expert; on text (P,), for each of `chosen`
     points: Array  # (P, 2) test tokens
+    wanted: Array  # (P,) the number that is to be answered there
     kinds: NDArray[np.int64]  # (P,) their cluster
     chosen: NDArray[np.int64]  # (P,) the expert that each is sent to first; on text, of the passage
     dropped: NDArray[np.bool_]  # (P,): it got no seat at any expert
@@ -168,6 +169,7 @@ def _plane(
         "ruler": ruler.reshape(RULE_SIDE, RULE_SIDE).cpu().numpy().astype(np.int16),
         "sureness": _array(probabilities.gather(1, ruler[:, None]).reshape(RULE_SIDE, RULE_SIDE)),
         "points": _array(test.given[drawn, :2]),
+        "wanted": _array(test.target[drawn, 0]),
         "kinds": test.kind[drawn].cpu().numpy(),
         "chosen": routing.experts[drawn, 0].cpu().numpy(),
         "dropped": ~routing.kept[drawn].any(1).cpu().numpy(),
@@ -202,6 +204,7 @@ def _text(source: Text, test: Batch, routing: Routing, E: int) -> dict[str, Any]
         "ruler": np.zeros((0, 0), np.int16),
         "sureness": _array(routing.weights[:PASSAGE, 0]),
         "points": np.zeros((0, 2), np.float32),
+        "wanted": np.zeros(0, np.float32),
         "kinds": np.zeros(0, np.int64),
         "chosen": chosen[:PASSAGE].cpu().numpy(),
         "dropped": ~routing.kept[:PASSAGE].any(1).cpu().numpy(),

@@ -25,7 +25,7 @@ NETWORKS = {"moe": ("mixture of experts", "train"), "equal_compute": ("dense, eq
             "equal_size": ("dense, equal size", "test")}  # fmt: skip
 FIRST, SECOND = 440, 440  # pixels: how tall the rows of the stage are
 LABELLED = 0.02  # share of the plane from which on an expert's name stands in its part
-RAIL = 2.0  # end of the rail of the balancing loss
+RAIL = 1.0  # end of the rail of the balancing loss
 FEW = 8  # so many experts have a line each; more are the rows of a map
 FLOWS = 12  # experts to which bands lead at most
 SEEN = words.FREQUENT  # characters whose way is shown, the most frequent first
@@ -117,17 +117,21 @@ def say(view: View) -> str:
 
 
 def _plane(scene: Scene, view: View) -> None:
-    """Who rules where, each with its share of the tokens, and the knob that keeps the shares even."""
+    """Who rules where, each with its share of the tokens, what is asked there, and the knob that keeps shares even."""
     frame = view.frame
     names = [f"expert {i + 1}" for i in range(len(frame.load))]
     panel = scene.panel("plane", title=words.plane_title(view), x=PLANE, y=PLANE, x_label="x", y_label="y",
                         weight=1.15)  # fmt: skip
     panel.classes(frame.ruler, frame.sureness, names=names, name="Router's choice (pale: unsure)")
     groups = [f"cluster {k + 1}" for k in range(len(frame.names))]
-    said = [f"{groups[k]}, sent to {names[e]}" for k, e in zip(frame.kinds, frame.chosen, strict=True)]
+    said = [f"{groups[k]}, its number {wanted:.1f}, sent to {names[e]}".replace("-", "−")
+            for k, e, wanted in zip(frame.kinds, frame.chosen, frame.wanted, strict=True)]  # fmt: skip
     kept = ~frame.dropped
-    panel.points(frame.points[kept], frame.chosen[kept], size=3, name="Tokens, by expert",
-                 labels=[sentence for sentence, k in zip(said, kept, strict=True) if k])  # fmt: skip
+    for shape, name, those in (("circle", "Token: number above 0", frame.wanted > 0),
+                               ("ring", "below 0", frame.wanted <= 0)):  # fmt: skip
+        shown = np.flatnonzero(kept & those)
+        panel.points(frame.points[shown], frame.chosen[shown], size=3, shape=shape, name=name,
+                     labels=[said[k] for k in shown])  # fmt: skip
     if frame.dropped.any():
         panel.points(frame.points[frame.dropped], size=5, shape="cross", colours=["gradient"], name="Dropped tokens")
     if len(names) <= FEW:
@@ -153,7 +157,7 @@ def _rail(panel: Rails, view: View) -> None:
     """The weight of the balancing loss, to be taken away while it trains."""
     value = view.config.balance_loss
     panel.rail("balance_loss", value, low=0.0, high=max(RAIL, value), label="Balancing loss α",
-               marks=[(0.0, "none"), (1.0, "keeps shares even")])  # fmt: skip
+               marks=[(0.0, "some starve"), (1.0, "shares even")])  # fmt: skip
 
 
 def _passage(scene: Scene, view: View) -> None:
@@ -213,12 +217,15 @@ def _loads(scene: Scene, view: View) -> None:
     seen = {i: view.curves[f"load.{i}"] for i in range(E) if f"load.{i}" in view.curves}
     title = f"Load of every expert: {words.working(view.frame)} of {E} at work, error {view.frame.scores[0]:.2f}"
     if not view.step:
-        title = "Each expert's share of the tokens, step by step"
+        title = "Does each get its share of the tokens?"
     if E <= FEW:
         top = min(1.0, max([2 / E, *(1.1 * float(values.max()) for _, values in seen.values() if len(values))]))
         panel = scene.panel("loads", title=title, x=(0, last), y=(-0.04 * top, 1.04 * top), x_label="step",
-                            equal=False, y_label="share of all choices")  # fmt: skip
+                            y_label=f"share of {'the tokens' if view.config.top_k == 1 else 'all choices'}",
+                            equal=False)  # fmt: skip
         panel.lines([[[0, 1 / E], [last, 1 / E]]], colour="neutral", name="Fair share", width=1.5)
+        if not seen:
+            panel.points([[0, share] for share in view.frame.load], np.arange(E), size=5, name="before training")
         for i, (steps, values) in seen.items():
             thin = slice(None, None, max(1, len(steps) // 300))
             panel.path(

@@ -61,15 +61,18 @@ def _before(view: View) -> str:
         return f"One small network has all tokens: Play teaches it, its error is {frame.scores[0]:.2f} now."
     if frame.passage:
         return f"A router sends each character to one of {experts} small networks: Play teaches both what comes next."
-    wrong = f"answer wrongly as yet (error {frame.scores[0]:.2f})"
-    return f"The experts are small networks, which {wrong}: Play teaches them, and the router."
+    to = f"one of {experts} small networks" if view.config.top_k == 1 else f"{view.config.top_k} of {experts} networks"
+    told = f"Each dot, a token, has a number, which {to} must guess"
+    if not view.config.balance_loss:
+        return f"{told}: Play trains them, and nothing keeps shares even."
+    return f"{told}: press Play, then take α away."
 
 
 def plane_title(view: View) -> str:
     """What is to be seen on the plane: who shares the tokens, and who has none."""
     experts, busy = view.config.experts, working(view.frame)
     if not view.step and busy == experts:
-        return f"Each dot is a token (x, y), sent to one of {experts} experts"
+        return f"Who guesses for whom? A router and {experts} experts"
     if busy == experts:
         return f"{experts} experts share the tokens: each part of the plane is its expert's"
     idle = [str(i + 1) for i, load in enumerate(view.frame.load) if load <= IDLE]

@@ -25,6 +25,7 @@ POINTS = 60  # heights that are kept of a drawn curve
 LEAST, MOST = 1e-3, 1.0  # step sizes between which the heat map is coloured
 NUMBERS = 6  # of a state that one step is written out for
 COLOURS = ("class_1", "class_0")  # of the network and the control
+LOWER = 0.7  # rows by which words beside letters are lowered, so that they stand on one line
 TAKEN = 300  # points of a curve on stage
 
 
@@ -132,18 +133,18 @@ def _steps(scene: Scene, view: View) -> None:
     for seen in frame.seen:
         heights.append(bottom + 1)
         count = len(seen.opening)
-        names += [f"{words.ROW[seen.kind]} {row + 1}" if row == 0 else "" for row in range(count)]
-        names += ["", ""]
-        bottom += count + 2
+        names += [f"{words.ROW[seen.kind]} {row + 1}" for row in range(count)]
+        names += ["", "", ""]
+        bottom += count + 3
     panel = scene.panel(
-        "steps", title=words.steps_title(view), x=(-0.6, T - 0.4), y=(bottom - 0.4, -0.7), y_names=names[:-1],
+        "steps", title=words.steps_title(view), x=(-0.6, T - 0.4), y=(bottom - 0.7, -1.8), y_names=names[:-2],
         x_label=f"place; {view.config.layers} layers, layer {min(view.config.shown, view.config.layers)} shown"
         if not view.beside else "place", equal=False, weight=1.35, pick="plane", aspect=0.95,
     )  # fmt: skip
     _reads(panel, frame)
     for number, (seen, top) in enumerate(zip(frame.seen, heights, strict=True)):
         _opening(panel, seen, top, control=number > 0)
-        _says(panel, frame, seen, top + len(seen.opening))
+        _says(panel, view, seen, top + len(seen.opening) + 0.5)
     ring = np.array([[-0.5, -0.5], [T - 0.5, -0.5], [T - 0.5, 0.5], [-0.5, 0.5], [-0.5, -0.5]])
     if first > 1:
         panel.path(ring + np.array([0, frame.head + 1]), colour="mark", width=2, head=False, name="shown on the right")
@@ -159,6 +160,9 @@ def _reads(panel: Panel, frame: Any) -> None:
     for chosen, colour in ((frame.telling, "text"), (~frame.telling, "neutral")):
         if chosen.any():
             panel.letters(places[chosen], 0, labels[chosen].tolist(), colour=colour)
+    asked = np.flatnonzero(frame.wanted >= 0)
+    panel.text(float(asked[0]) - 0.4, LOWER - 1, "should say", mark=False, before=True)
+    panel.letters(asked, -1, [LABELS[wanted] for wanted in frame.wanted[asked]])
 
 
 def _opening(panel: Panel, seen: Any, top: int, *, control: bool) -> None:
@@ -166,7 +170,8 @@ def _opening(panel: Panel, seen: Any, top: int, *, control: bool) -> None:
     log = seen.kind in (*SELECTS, "s4d")
     shown = np.clip(seen.opening, LEAST, MOST) if log else np.clip(seen.opening, 0, 1)
     name = f"{words.SHORT[seen.kind]}: {words.OPENS[seen.kind]}" if control else words.OPENS[seen.kind]
-    name += f", {LEAST:g} to {MOST:g}" if log and not control else ""
+    if log and not control:
+        name = f"how much is written: {name}, {LEAST:g} to {MOST:g}"
     bounds: tuple[float, float] = (top, top + rows - 1)
     if rows == 1:  # a row is drawn as two of half the height: a heatmap reaches from one to another
         shown, bounds = np.repeat(shown, 2, axis=0), (top - 0.25, top + 0.25)
@@ -174,11 +179,13 @@ def _opening(panel: Panel, seen: Any, top: int, *, control: bool) -> None:
                   palette="sequential", discrete=True, name=name[0].upper() + name[1:])  # fmt: skip
 
 
-def _says(panel: Panel, frame: Any, seen: Any, height: int) -> None:
+def _says(panel: Panel, view: View, seen: Any, height: float) -> None:
     """The answers where they are asked for: blue if right, orange if not."""
+    frame = view.frame
     asked = np.flatnonzero(frame.wanted >= 0)
     good = seen.said[asked] == frame.wanted[asked]
-    panel.text(float(asked[0]) - 0.4, height, f"{words.SHORT[seen.kind]} says", mark=False, before=True)
+    who = words.SHORT[seen.kind] + ("" if view.step else ", untrained,")
+    panel.text(float(asked[0]) - 0.4, height + LOWER, f"{who} says", mark=False, before=True)
     labels = np.array([LABELS[said] if not len(frame.pixels) else str(said) for said in seen.said[asked]])
     for chosen, colour in ((good, "positive"), (~good, "negative")):
         if chosen.any():
@@ -193,7 +200,8 @@ def _hidden(scene: Scene, view: View) -> None:
 def _matrix(scene: Scene, key: str, title: str, values: Any, frame: Any) -> None:
     T = len(values)
     panel = scene.panel(
-        key, title=title, x=(-1.7, T - 0.4), y=(T - 0.4, -1.7), x_label="from this place", y_label="reaches this one",
+        key, title=title, x=(-1.7, T - 0.4), y=(T - 0.4, -1.7), x_label="back at this one",
+        y_label="looking from this place",
     )  # fmt: skip
     far = max(float(np.abs(np.nan_to_num(values)).max()), 1e-6)
     past = np.tril(np.ones_like(values)) > 0

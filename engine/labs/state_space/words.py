@@ -73,7 +73,7 @@ def steps_title(view: View) -> str:
         found = row_times(frame, frame.head)
         if view.step and found >= WIDE:
             return f"{ROW[config.layer].title()} {frame.head + 1} opens {found:.0f} times further at the letters"
-        return "Step size Δ at each place: will it open at the letters?"
+        return "Will a head write letters down, and skip noise?"
     if config.layer == "s4d":
         return "Its steps are the same at each place: it cannot choose"
     if config.layer == "gru":
@@ -86,7 +86,7 @@ def hidden_title(view: View) -> str:
     kind, head = view.config.layer, view.frame.head + 1
     if kind == "attention":
         return f"Softmax attention of head {head}: row looks at column"
-    return f"Hidden attention, {ROW[kind]} {head}: what reaches whom"
+    return f"Hidden attention of {ROW[kind]} {head}"
 
 
 def rival_title(view: View) -> str:
@@ -132,7 +132,7 @@ def say(view: View) -> str:
             return "A digit is read as 64 pixels, one after another; which one it was is told from what was carried."
         return f"{now(view, 'test_accuracy'):.0%} of digits it was never shown are right; by lot {chance(config):.0%}."
     if not view.step:
-        return "Letters stand among noise, and are asked for at the end: so far no head knows a letter from noise."
+        return "Letters stand among noise (dots), and are asked for at the end: Play teaches what to write down."
     share, found = now(view, "accuracy"), times(view)
     rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
     if config.layer in SELECTS and found >= WIDE and share < KNOWN:

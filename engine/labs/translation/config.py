@@ -12,7 +12,7 @@ from engine.labs.translation.word_lists import ALL, GRAMMAR
 
 PAIRS = {"language": "invented language", "numbers": "number words", "dates": "dates", "own": "your own grammar"}
 MODELS = {
-    "both": "attention beside none", "attention": "with attention", "none": "without attention",
+    "both": "with and without attention", "attention": "with attention", "none": "without attention",
     "transformer": "transformer", "all": "all three",
 }  # fmt: skip
 KINDS = {

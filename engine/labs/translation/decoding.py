@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.labs.translation import beam
 from engine.labs.translation.networks import Memory, Translator
 from engine.labs.translation.vocabulary import END, START
+from engine.nets import beam
 
 
 class Decoder:

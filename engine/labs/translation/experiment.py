@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator
 from engine.contract.states import copied
-from engine.labs.translation import beam, sequence_pairs
+from engine.labs.translation import sequence_pairs
 from engine.labs.translation.config import HELD_OUT, Config
 from engine.labs.translation.decoding import many
 from engine.labs.translation.frame import Frame, frame
@@ -19,6 +19,7 @@ from engine.labs.translation.networks import Translator, align, build, greedy
 from engine.labs.translation.scores import bleu
 from engine.labs.translation.vocabulary import END, PAD, SPECIAL, START, Vocabulary
 from engine.labs.translation.word_lists import ARTICLES
+from engine.nets import beam
 
 __all__ = ["Config", "Experiment", "Frame", "align", "beam", "bleu", "sequence_pairs"]
 

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from engine.contract.device import generator
-from engine.labs.translation import beam, sequence_pairs
+from engine.labs.translation import sequence_pairs
 from engine.labs.translation.config import HELD_OUT, Config
 from engine.labs.translation.decoding import Decoder, as_seen, search
 from engine.labs.translation.networks import Translator
 from engine.labs.translation.vocabulary import END, SPECIAL, START, Vocabulary
+from engine.nets import beam
 
 Array = NDArray[Any]
 MOST = 48  # words of a source

@@ -39,6 +39,8 @@ def matrix_title(view: View) -> str:
 def lengths_title(view: View) -> str:
     """The title of the bars: BLEU of all, for each translator."""
     told = ", ".join(f"{view.frame.scores[f'bleu_{kind}']:.0f} {TITLES[kind]}" for kind in view.config.kinds)
+    if not view.step:
+        return "How good, by length? (BLEU)"
     return f"BLEU by length; all: {told}"
 
 
@@ -89,7 +91,8 @@ def say(view: View) -> str:
     if view.config.look_at and frame.weights.size:
         return "You say where it looks in the marked rows; see what it writes there now."
     if not view.step:
-        return "On Play it sees pairs of sentences, and is never told which word belongs to which."
+        worth = f"Untrained its BLEU is {scores[f'bleu_{first}']:.0f} of 100"
+        return f"{worth}: Play shows it pairs of sentences, but never which word belongs to which."
     told = f"BLEU {scores[f'bleu_{first}']:.0f}, {scores[f'exact_{first}']:.0%} exactly right"
     if first == "none":
         return f"One vector for the whole sentence: {told}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from lesson_runs import config, first, lesson
 
 import engine
-from engine.contract import registry
 from engine.contract.view import View
+from engine.labs.alignment import words
 from engine.labs.alignment.experiment import Config, Experiment
 from ui.lesson import lessons
 
@@ -20,13 +21,17 @@ SEEDS = range(8)
 
 
 @cache
-def run(chosen: Config, steps: int) -> dict[str, Any]:
-    """The facts of a run at a step."""
+def seen(chosen: Config, steps: int) -> View:
+    """What there is to draw of a run at a step."""
     experiment = Experiment(chosen)
     told = list(engine.train(experiment, steps))
     curves = {name: (np.arange(1, len(told) + 1), np.array([each[name] for each in told])) for name in told[0]}
-    facts: dict[str, Any] = registry.view(SLUG).facts(View(experiment.frame(), chosen, curves, len(told), len(told)))
-    return facts
+    return View(experiment.frame(), chosen, curves, len(told), len(told))
+
+
+def run(chosen: Config, steps: int) -> dict[str, Any]:
+    """The facts of a run at a step."""
+    return words.facts(seen(chosen, steps))
 
 
 def facts(name: str, seed: int, *, beside: bool = False, **knobs: Any) -> dict[str, Any]:
@@ -53,6 +58,7 @@ def test_titles_fit_into_a_row_and_explanations_appear() -> None:
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_a_rewarded_policy_walks_on_to_the_line(seed: int) -> None:
     here, _ = speaks("line", seed)
+    assert here["astray"] < 0.01  # the many that are still beside the line are hardly written
     assert here["to_optimum"] < 0.03 and here["off_first"] > 1.1 and here["value"] > 0.98 * here["best_value"]
 
 
@@ -86,6 +92,18 @@ def test_with_few_pairs_winners_and_losers_go_down(seed: int) -> None:
     here, _ = speaks("few_pairs", seed)
     assert here["winners_fell"] > 4 and here["losers_fell"] > here["winners_fell"] + 4
     assert here["judged_right"] > 0.9 and here["to_optimum"] > 1.5 and here["value"] < here["best_value"] - 0.5
+    assert here["off_least"] < here["to_optimum"] - 0.1
+    assert here["unseen"] + here["won"] > here["unseen_before"] + here["won_before"] + 0.3  # together, not each of them
+
+
+@pytest.mark.slow
+def test_what_is_said_of_few_pairs_stands_below_their_chart() -> None:
+    chosen = lesson(SLUG, "few_pairs")
+    view = seen(config(SLUG, "few_pairs"), chosen.at or 0)
+    said = chosen.said(words.facts(view))
+    shares = re.findall(r"\d+%", words.pairs_note(view))
+    assert len(shares) == 5 and all(share in said for share in shares)
+    assert words.pairs_title(view).split(",")[0].removeprefix("Winners ") in said
 
 
 @pytest.mark.parametrize("seed", first(2, SEEDS))

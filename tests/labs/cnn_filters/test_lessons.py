@@ -108,6 +108,7 @@ def test_integrated_gradients_hardly_change_with_random_weights(seed: int) -> No
     rows = [["".join(span["text"] for span in cell) for cell in row] for row in panels(view)["alike"]["rows"]]
     for name, value in rows[1:]:  # the numbers of the text stand in the table
         assert value in chosen.said(found), name
+    assert panels(view)["twin"]["captions"] == [f"{name}: {value}" for name, value in rows[1:]]  # and below the maps
     alike = []
     for example in range(10):
         experiment.update(dataclasses.replace(experiment.config, example=example))

@@ -15,6 +15,7 @@ from engine.contract.device import generator
 from engine.contract.view import View
 from engine.data import point_clouds
 from engine.labs.diffusion import Config, Experiment
+from engine.labs.diffusion.view import stage
 from engine.labs.diffusion.words import NONE, facts
 from engine.measures import distances
 from ui.lesson import lessons
@@ -133,6 +134,10 @@ def test_guidance_is_paid_for_with_variety(seed: int) -> None:
     guided, plain = told("guidance", seed)
     assert guided["recognised"] >= 0.98 > 0.95 >= plain["recognised"] >= 0.87
     assert 0.65 <= guided["variety"] <= 0.81 and 0.86 <= plain["variety"] <= 1.02
+    for found, beside in ((guided, False), (plain, True)):  # the numbers stand above the digits of which they are
+        view = dataclasses.replace(seen(run("guidance", seed, beside=beside)), beside=True)
+        title = next(panel for row in stage(view).rows for panel in row if panel["key"] == "samples")["title"]
+        assert str(found["said_recognised"]) in title and str(found["said_variety"]) in title
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_the_slider_shows_every_moment_without_the_server(browser: Browser, serv
             drawn_at = " ".join(at.inner_text().split())
             assert visitor.step_number() == steps and f"drawn at update {steps} " in drawn_at
         with part("time runs by itself when asked to"):
-            at.get_by_role("button", name="Run through the time").click()
+            at.get_by_role("button", name="Watch it through the time").click()
             visitor.until(lambda: "adding noise" in described(at), "noise to be added")
             visitor.until(lambda: "removing noise" in described(at), "noise to be removed")
             at.get_by_role("button", name="Stop the time").click()
@@ -87,7 +87,7 @@ def test_digits_move_through_time_too(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open(SLUG, **KNOBS | {"data": "digits"})
         visitor.play_to(24)
-        at = visitor.panel("A digit for each column")
+        at = visitor.panel("Five of each digit")
         visitor.until(lambda: "50 pictures, the samples" in described(at), "the sheet")
         pictures = set()
         for time in (0, 0.5, 1, 1.5, 2):
@@ -103,7 +103,7 @@ def test_noise_becomes_digits_by_itself_until_somebody_takes_hold(browser: Brows
         sent: list[Any] = []
         visitor.page.on("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(data)))
         visitor.open(SLUG)
-        at = visitor.panel("A digit for each column")
+        at = visitor.panel("Five of each digit")
         visitor.until(lambda: "removing noise" in described(at), "noise to be removed")
         acts = [
             each
@@ -119,6 +119,6 @@ def test_noise_becomes_digits_by_itself_until_somebody_takes_hold(browser: Brows
         assert described(at) == held and acts == []
     with visit(browser, server) as visitor:  # who wishes for less motion sees the digits
         visitor.open(SLUG)
-        at = visitor.panel("A digit for each column")
+        at = visitor.panel("Five of each digit")
         visitor.until(lambda: "the samples" in described(at), "digits")
-        assert at.get_by_role("button", name="Run through the time").count() == 1
+        assert at.get_by_role("button", name="Watch it through the time").count() == 1

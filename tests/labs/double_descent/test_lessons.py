@@ -155,7 +155,7 @@ def test_the_rank_stands_at_the_threshold() -> None:
         words = [layer["text"] for layer in panel["layers"] if layer["kind"] == "text"]
         relu = each.config.model == "relu"
         assert (f"100 features, rank {told['edge_rank']:.0f}" in words) == ("rank reaches 100" in words) == relu
-        assert ("parameters = samples" in words) != relu
+        assert ("features = samples" in words) != relu
 
 
 def test_the_sentence_under_the_counter_goes_along() -> None:
@@ -163,7 +163,7 @@ def test_the_sentence_under_the_counter_goes_along() -> None:
     for steps in (0, 8, 12, 14, 15, 24):
         at[steps] = say(run(chosen, steps))
         assert len(at[steps]) <= 120
-    assert at[0].startswith("Play fits 24 models of 5 to 1,000 features; ")
+    assert at[0].startswith("Play fits 24 models of 5 to 1,000 features (parameters), ")
     assert at[8].endswith("so far the test error falls.") and "it rises, since at 36 the test error was 0.66" in at[12]
     assert "100 features: test error 48" in at[14] and "as many parameters as samples" in at[14]
     assert "the peak was 48, at 100." in at[15]

@@ -97,6 +97,8 @@ def test_one_step_of_flow_matching_draws_the_middle(seed: int) -> None:
     assert np.linalg.norm(samples.mean(0)) < 0.1  # in the middle of them all, and not beside it
     assert point_clouds.RADIUS == 0.8
     assert f"are {here['diffusion_away']:.2f} from the centre" in words(stage(seen("steps", seed=seed)))
+    [plane] = next(p for row in stage(seen("steps", seed=seed)).rows for p in row if p["key"] == "samples")["planes"]
+    assert ["from the centre (modes: 0.80)", f"{here['diffusion_away']:.2f}"] in plane["facts"]  # where it points
     goes_otherwise("steps", there, there)
 
 

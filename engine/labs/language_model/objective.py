@@ -1,0 +1,53 @@
+"""What is asked of the model, and in which unit its answer is measured."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def bits_per_character(nats: float, tokens: float, characters: float) -> float:
+    """Bits that a character costs where each of `tokens` costs `nats` in the mean, and they are `characters` long.
+
+    Nats a token cannot be compared across tokenisers, since longer tokens are fewer; bits a character can.
+    """
+    return nats * tokens / (characters * math.log(2))
+
+
+def truncated(logits: Tensor, temperature: float, top_k: int = 0, top_p: float = 1.0) -> Tensor:
+    """Log probabilities (…, V) of the next token: `logits` over `temperature`, and only some of them left.
+
+    First all below the `top_k`-th are taken out (0: none; equals stay); then, of what is left, the least likely ones as
+    long as the others have `top_p` together (Holtzman et al., 2020).  What is out has -inf.  Temperature 0 leaves the
+    likeliest alone.  Raises `ValueError` for a negative temperature or top-k, or a top-p outside (0, 1].
+    """
+    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
+        raise ValueError(f"There is no temperature {temperature} with top-k {top_k} and top-p {top_p}.")
+    if temperature == 0:
+        best = torch.full_like(logits, -math.inf)
+        return best.scatter(-1, logits.argmax(-1, keepdim=True), 0.0)
+    scores = logits / temperature
+    if 0 < top_k < scores.shape[-1]:
+        least = scores.topk(top_k, -1).values[..., -1:]
+        scores = scores.masked_fill(scores < least, -math.inf)
+    if top_p < 1:
+        values, order = scores.sort(dim=-1, descending=True, stable=True)
+        before = values.softmax(-1).cumsum(-1).roll(1, -1)
+        before[..., 0] = 0.0
+        gone = before >= top_p  # those likelier than it have enough already
+        scores = scores.masked_fill(torch.zeros_like(gone).scatter(-1, order, gone), -math.inf)
+    return scores.log_softmax(-1)
+
+
+def penalised(logits: Tensor, seen: list[int], penalty: float) -> Tensor:
+    """`logits` (V,) with the scores of tokens already `seen` divided by `penalty`, or multiplied if negative.
+
+    Keskar et al., 2019.
+    """
+    if penalty == 1 or not seen:
+        return logits
+    there = torch.tensor(sorted(set(seen)), device=logits.device)
+    scores = logits[there]
+    return logits.scatter(0, there, torch.where(scores > 0, scores / penalty, scores * penalty))

@@ -1,0 +1,229 @@
+"""What is drawn of a language model: its writing, its bits, what surprises it, and how a text becomes tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from engine.contract.figure import Figure, Formula, Table, Text
+from engine.contract.view import Answer, View
+from engine.labs.language_model import words
+from engine.labs.language_model.config import EVERY
+from engine.labs.language_model.words import facts, say
+from engine.scene.curves import curves as curves_panel
+from engine.scene.prose import prose
+from engine.scene.scene import Scene
+from engine.scene.text import Span, text
+
+__all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
+
+FIRST, SECOND = 440, 400  # pixels: how tall the rows of the stage are
+SURPRISED = 10.0  # bits at which a token stands on the full colour
+TABLES = {1: "neutral", 2: "class_3", 3: "class_4", 4: "class_2", 5: "class_6", 6: "class_5"}
+DRAWN = (1, 2, 3, 4)  # tables whose lines are in the first picture
+PLACES = {
+    "embedding and output": "class_0",
+    "attention": "class_1",
+    "feed-forward": "class_2",
+    "other layers": "class_3",
+}
+HELD = 0.4  # seconds that words stay
+
+
+def stage(view: View) -> Scene:
+    """What it writes beside the bits; held-out text and the next token; a sentence cut; and where its numbers sit."""
+    scene = Scene(height=FIRST + 3 * SECOND)
+    _writing(scene, view)
+    _bits(scene, view)
+    scene.row(SECOND / FIRST)
+    _surprise(scene, view)
+    _next(scene, view)
+    head, *rows = words.line(view)
+    told: list[Any] = [[Span(name, soft=True) for name in head], *rows]
+    text(scene, "line", told, table=True, title="The line in numbers", hold=HELD)
+    scene.row(SECOND / FIRST)
+    _tokens(scene, view)
+    _shorter(scene, view)
+    _merges(scene, view)
+    scene.row(SECOND / FIRST)
+    if len(view.frame.embedding):
+        _plane(scene, view)
+    _numbers(scene, view)
+    return scene
+
+
+def curves(view: View) -> Scene:
+    """Bits a character, and nats a token in training and on held-out text."""
+    if not view.curves:
+        return Scene()
+    scene = Scene(height=2 * 300 + 12)
+    common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
+    series = {"bits": ("this model", "positive"), "uniform": ("a character by lot", "grid")}
+    series |= {f"table_{n}": (words.TABLE[n], colour) for n, colour in TABLES.items()}
+    curves_panel(scene, "bits", title="Bits a character, held-out text", y_title="bits a character", series=series,
+                 **common)  # fmt: skip
+    scene.row()
+    curves_panel(scene, "nats", title="Cross-entropy of the next token", y_title="nats a token",
+                 series={"nats": ("held-out text", "test"), "loss": ("training", "train")}, **common)  # fmt: skip
+    return scene
+
+
+def inside(view: View) -> list[Figure]:
+    """What nats and bits have to do with each other here, and the tables that count."""
+    frame, scores = view.frame, view.frame.scores
+    rows = [[words.TABLE[n], f"{scores[f'table_{n}']:.2f}"] for n in TABLES]
+    rows = [["a character by lot", f"{scores['uniform']:.2f}"], *rows, ["this model", f"{scores['bits']:.2f}"]]
+    each = scores["nats"] / max(scores["bits"] * math.log(2), 1e-9)
+    return [
+        Table(["On the same held-out characters", "bits a character"], rows),
+        Text(f"A token costs {scores['nats']:.2f} nats and is {each:.2f} characters long there: "
+             f"{scores['nats']:.2f} / (ln 2 · {each:.2f}) = {scores['bits']:.2f} bits a character. The text has "
+             f"{frame.text[0]:,} characters; {frame.text[1]:,} tokens are trained on.", "note"),
+        Formula(r"\text{bits a character} ="
+                r" \frac{\text{nats a token}}{\ln 2}\cdot\frac{\text{tokens}}{\text{characters}}"),
+    ]  # fmt: skip
+
+
+def answer(view: View, pick: Mapping[str, Any]) -> Answer:
+    """Nothing on the stage is picked: rails and buttons turn knobs by themselves."""
+    return None
+
+
+def _writing(scene: Scene, view: View) -> None:
+    """The line that it writes now, always with the same random numbers."""
+    frame, config = view.frame, view.config
+    told = [(f"“{piece.text}”", [("probability, before the knobs", f"{piece.chance:.1%}")]) for piece in frame.written]
+    panel = prose(scene, "writing", title=words.writing_title(view), pieces=[piece.text for piece in frame.written],
+                  before=frame.prompt, told=told, aspect=0.6, weight=1.25)  # fmt: skip
+    ways = ("sample", "greedy", "beam")
+    panel.buttons([("by lot", {"decoding": "sample"}), ("greedy", {"decoding": "greedy"}),
+                   ("beam of 4", {"decoding": "beam"})], label="Next token",
+                  chosen=ways.index(config.decoding))  # fmt: skip
+    if config.decoding == "sample":
+        panel.rail("temperature", config.temperature, low=0.0, high=2.0, label="Temperature: careful to bold",
+                   marks=[(0.7, "0.7"), (1.0, "1")])  # fmt: skip
+
+
+def _bits(scene: Scene, view: View) -> None:
+    """Bits a character against the step, over the lines of tables that count."""
+    scores = view.frame.scores
+    last = max(view.last_step, 60)
+    top = 1.06 * scores["uniform"]
+    steps, values = judged(view)
+    shown = [scores[f"table_{n}"] for n in DRAWN] + [value for value in values if math.isfinite(value)]
+    panel = scene.panel(
+        "bits", title=words.bits_title(view), x=(0, 1.02 * last), y=(0.88 * min(shown), top), equal=False,
+        x_label="step", y_label="bits a character (fewer is better)", aspect=0.7,
+    )  # fmt: skip
+    lines = {f"table_{n}": (words.TABLE[n], TABLES[n]) for n in DRAWN} | {"uniform": ("any letter, by lot", "neutral")}
+    for name, (label, colour) in lines.items():
+        value = scores[name]
+        panel.path([[0, value], [1.02 * last, value]], colour=colour, width=2, head=False)
+        panel.text(0.99 * last, value + 0.028 * top, f"{label} {value:.2f}", colour=colour, mark=False, before=True)
+    panel.path(np.column_stack([steps, np.minimum(values, top)]), colour="positive", name="this model", width=4)
+
+
+def judged(view: View) -> tuple[Any, Any]:
+    """The steps at which it was judged, and its bits there; the first is step 0."""
+    steps, values = (np.asarray(each, dtype=float) for each in view.curves.get("bits", ((), ())))
+    at = steps % EVERY == 0
+    if not len(values):
+        return np.zeros(1), np.array([view.frame.scores["bits"]])
+    first = values[:1] if steps[0] < EVERY else np.array([np.nan])
+    steps, values = np.concatenate([[0], steps[at]]), np.concatenate([first, values[at]])
+    kept = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), 300)).round().astype(int))
+    return steps[kept], values[kept]
+
+
+def _surprise(scene: Scene, view: View) -> None:
+    """A passage that it never trains on, each token on a colour as strong as it is surprised."""
+    frame, config = view.frame, view.config
+    surprise = np.array([-math.log2(max(piece.chance, 1e-12)) for piece in frame.held])
+    told = [(f"“{piece.text}”: {bits:.1f} bits, {piece.chance:.1%}",
+             [(f"{n}. {name}", f"{share:.1%}") for n, (name, share) in enumerate(piece.likeliest, 1)])
+            for piece, bits in zip(frame.held, surprise, strict=True)]  # fmt: skip
+    panel = prose(scene, "surprise", title=words.surprise_title(view), pieces=[piece.text for piece in frame.held],
+                  strength=np.clip(surprise / SURPRISED, 0, 1),
+                  scale=("expected: 0 bits", f"surprised: {SURPRISED:g} bits or more"),
+                  told=told, aspect=0.7, weight=1.25)  # fmt: skip
+    panel.rail("place", config.place, low=0, high=100, label="Where in the held-out text, %")
+
+
+def _next(scene: Scene, view: View) -> None:
+    """The likeliest tokens after the prompt, and what temperature, top-k and top-p leave of them."""
+    frame = view.frame
+    names = [name for name, _, _ in frame.next]
+    count = len(names)
+    high = max(0.2, *(max(before, after) for _, before, after in frame.next))
+    panel = scene.panel("next", title=words.next_title(view), x=(0, 1.12 * high), y=(count - 0.4, -0.6), y_names=names,
+                        x_label="probability", y_label="next token", equal=False, aspect=0.8)  # fmt: skip
+    for row, (name, colour) in enumerate((("the model says", "neutral"), ("the knobs leave", "positive"))):
+        bars = [(n, (before, after)[row]) for n, (_, before, after) in enumerate(frame.next)]
+        lines = [[[0, n - 0.17 + 0.34 * row], [max(share, 1e-4), n - 0.17 + 0.34 * row]] for n, share in bars]
+        panel.lines(lines, colour=colour, name=name, width=7)
+
+
+def _tokens(scene: Scene, view: View) -> None:
+    """A sentence as it was cut when so many merges had been made."""
+    cut = view.frame.cut
+    shared = sorted(set(cut.numbers), key=cut.numbers.index)
+    told = [(f"“{name}”", [("number of the token", f"{number}")])
+            for name, number in zip(cut.tokens, cut.numbers, strict=True)]  # fmt: skip
+    panel = prose(scene, "tokens", title=words.tokens_title(view), pieces=list(cut.tokens), told=told,
+                  group=[shared.index(number) % 10 for number in cut.numbers], aspect=0.6, weight=1.25)  # fmt: skip
+    if cut.most:
+        panel.rail("cut", cut.merges, low=0, high=cut.most, label="Merges made so far")
+        panel.buttons([("back", {"cut": str(max(0, cut.merges - 1))}),
+                       ("one more", {"cut": str(min(cut.most, cut.merges + 1))})], label="Merges")  # fmt: skip
+
+
+def _shorter(scene: Scene, view: View) -> None:
+    """How many characters a token of that sentence is long, merge by merge."""
+    cut = view.frame.cut
+    made, each = cut.per_token
+    panel = scene.panel("shorter", title=words.shorter_title(view), x=(0, max(1.0, made[-1])),
+                        y=(0, 1.15 * max(1.5, float(each.max()))), x_label="merges made", y_label="characters a token",
+                        equal=False, aspect=0.7)  # fmt: skip
+    panel.path(np.column_stack([made, each]), colour="neutral", name="your sentence" if view.config.sentence else
+               "this sentence", head=False, width=2.5)  # fmt: skip
+    place = min(cut.merges, len(each) - 1)
+    panel.points([[made[place], each[place]]], colours=["positive"], group=[0], size=8, name="as cut on the left")
+
+
+def _merges(scene: Scene, view: View) -> None:
+    """The last merges that had been made, the newest first."""
+    cut = view.frame.cut
+    if not cut.latest:
+        return
+    rows: list[Any] = [[Span(name, soft=True) for name in ("merge", "left", "right", "new token", "times it stood so")]]
+    for n, (left, right, count) in enumerate(cut.latest[:6]):
+        rows.append([str(cut.merges - n), Span(left, mono=True), Span(right, mono=True),
+                     Span(left + right, mono=True, bold=True), f"{count:,}"])  # fmt: skip
+    text(scene, "merges", rows, table=True, left=4, title="The last merges, the newest first", hold=0)
+
+
+def _plane(scene: Scene, view: View) -> None:
+    """The commonest tokens where their numbers put them."""
+    frame = view.frame
+    places = np.nan_to_num(frame.embedding)
+    reach = max(float(np.abs(places).max()), 1e-6) * 1.15
+    panel = scene.panel("plane", title="The numbers of the commonest tokens, in the plane where they differ most",
+                        x=(-reach, reach), y=(-reach, reach), x_label="first direction", y_label="second direction",
+                        equal=False, aspect=0.8, weight=1.25)  # fmt: skip
+    for (x, y), name in zip(places, frame.labels, strict=True):
+        panel.text(float(x), float(y), name, centred=True)
+
+
+def _numbers(scene: Scene, view: View) -> None:
+    """Where the numbers of the model sit."""
+    places = view.frame.places
+    names = list(places)
+    panel = scene.panel("numbers", title=words.numbers_title(view), x=(0, 1.25 * max(places.values())),
+                        y=(len(names) - 0.4, -0.6), y_names=names, x_label="numbers (parameters)", y_label="",
+                        equal=False, aspect=0.6)  # fmt: skip
+    for n, (name, count) in enumerate(places.items()):
+        panel.lines([[[0, n], [count, n]]], colour=PLACES[name], width=16)
+        panel.text(1.01 * count, n, f"{count:,}", mark=False)

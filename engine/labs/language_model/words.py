@@ -1,0 +1,187 @@
+"""What is said of a language model: titles, a sentence, and the numbers that lessons name."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from engine.contract.view import View
+from engine.labs.language_model.units import parts
+
+TABLE = {1: "how often each letter comes", 2: "bigram table: last letter"} | {
+    n: f"{name} table: last {n - 1} letters"
+    for n, name in ((3, "trigram"), (4, "4-gram"), (5, "5-gram"), (6, "6-gram"))
+}
+NAMES = {n: label.split(":")[0] for n, label in TABLE.items()}
+
+
+def _bits(value: float) -> str:
+    return f"{value:.2f} bits" if math.isfinite(value) else "no number of bits"
+
+
+def writing_title(view: View) -> str:
+    """The title of the hero."""
+    how = {"greedy": ", always the likeliest token", "beam": ", the likeliest line that a beam finds"}.get(
+        view.config.decoding, "")  # fmt: skip
+    if not view.step:
+        return f"What it writes before it has learned anything{how}"
+    return f"What it writes after {view.step} steps{how}"
+
+
+def bits_title(view: View) -> str:
+    """How many bits a character costs now, and which table that beats."""
+    if not view.step:
+        return "How well does it predict text that it never sees?"
+    beaten = ahead_of(view)
+    now = _bits(view.frame.scores["bits"])
+    if not beaten:
+        return f"{now} a character: no table that counts is beaten yet"
+    return f"{now} a character: ahead of {'letter counts' if beaten == 1 else f'the {NAMES[beaten]}'}"
+
+
+def ahead_of(view: View) -> int:
+    """The longest of the tables up to four that the model is ahead of, together with all shorter ones; 0 if none."""
+    scores, found = view.frame.scores, 0
+    for n in (1, 2, 3, 4):
+        if not scores["bits"] < scores[f"table_{n}"]:
+            break
+        found = n
+    return found
+
+
+def surprise_title(view: View) -> str:
+    return "Text that it never trains on: what surprises it?"
+
+
+def next_title(view: View) -> str:
+    """How many tokens may be drawn."""
+    frame, config = view.frame, view.config
+    prompt = frame.prompt[-18:].replace("\n", "⏎")
+    if config.decoding == "beam":
+        return f"What may come after “{prompt}”"
+    left = f"{frame.left:,} of {frame.vocabulary:,} tokens left" if frame.left > 1 else "one token left"
+    return f"What may come after “{prompt}”: {left}"
+
+
+def tokens_title(view: View) -> str:
+    """How the sentence is cut."""
+    cut, unit = view.frame.cut, view.config.unit
+    each = cut.characters / max(1, len(cut.tokens))
+    if unit == "characters":
+        return f"Cut into characters: {len(cut.tokens)} tokens"
+    if not cut.merges:
+        return f"Cut into bytes: {len(cut.tokens)} tokens for {cut.characters} characters"
+    left, right, count = cut.latest[0]
+    return f"Merge {cut.merges}: {left} + {right}, side by side {count:,} times; {each:.2f} characters a token"
+
+
+def shorter_title(view: View) -> str:
+    cut = view.frame.cut
+    return (
+        f"{len(cut.tokens)} tokens after {cut.merges} merges" if cut.most else "Nothing is merged: each stays as it is"
+    )
+
+
+def numbers_title(view: View) -> str:
+    """How many numbers there are, and what share are embeddings."""
+    places = view.frame.places
+    every, share = sum(places.values()), places.get("embedding and output", 0)
+    return f"{every:,} numbers, {share / max(1, every):.0%} of them for the tokens themselves"
+
+
+@lru_cache(maxsize=8)
+def known_words(text_key: str) -> frozenset[str]:
+    """The words of the whole text, in small letters."""
+    return frozenset(_words("".join(parts(text_key))))
+
+
+def _words(said: str) -> list[str]:
+    return [word for word in "".join(c.lower() if c.isalpha() else " " for c in said).split() if word]
+
+
+def written_words(view: View) -> tuple[int, float]:
+    """How many whole words of three letters or more it wrote, and what share of them stand in the text."""
+    said = "".join(piece.text for piece in view.frame.written)
+    found = [word for word in _words(said)[1:-1] if len(word) > 2]  # the first and the last may be torn
+    known = known_words(view.config.text_key)
+    return len(found), sum(word in known for word in found) / max(1, len(found))
+
+
+def repeats(view: View) -> float:
+    """What share of the runs of four tokens that it wrote had been written before."""
+    said = [piece.text for piece in view.frame.written]
+    runs = Counter(zip(said, said[1:], said[2:], said[3:], strict=False))
+    every = sum(runs.values())
+    return (every - len(runs)) / max(1, every)
+
+
+def surprises(pieces: Sequence[Any]) -> float:
+    """Bits a token, in the mean, of tokens that came with these probabilities."""
+    bits = [-math.log2(max(piece.chance, 1e-12)) for piece in pieces if math.isfinite(piece.chance)]
+    return sum(bits) / max(1, len(bits))
+
+
+def line(view: View) -> list[list[str]]:
+    """What can be counted of the line that it wrote, and of the text that it never trains on."""
+    count, share = written_words(view)
+    frame = view.frame
+    return [
+        ["", "surprise a token, to the model itself", "words of three letters or more that the text has",
+         "runs of four tokens that came before"],
+        ["the line that it writes", f"{surprises(frame.written):.1f} bits",
+         f"{share:.0%} of {count}" if count else "none written", f"{repeats(view):.0%}"],
+        ["the held-out text shown", f"{surprises(frame.held):.1f} bits", "all", "–"],
+    ]  # fmt: skip
+
+
+def say(view: View) -> str:
+    """One sentence: what to look at now."""
+    scores, step = view.frame.scores, view.step
+    if not math.isfinite(scores["bits"]):
+        return "Its numbers are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
+    if not step:
+        return (
+            "It writes by lot and knows nothing yet; on Play the same line, with the same random numbers, gets better."
+        )
+    beaten = ahead_of(view)
+    if beaten < 2:
+        return "First it learns which letters and pieces are common at all."
+    if beaten < 4:
+        return "Then which ones stand side by side: pieces become words, and nobody told it what a word is."
+    return "Now whole words and their endings: it is ahead of a table that has counted all runs of four letters."
+
+
+def facts(view: View) -> dict[str, float | str]:
+    """The numbers that lessons name.
+
+    Bits and nats on held-out text, the tables' bits, how many words it wrote and the share of real ones, the share of
+    runs of four tokens that come again, how many tokens the knobs leave, and where the numbers of the model sit.
+    """
+    frame, config = view.frame, view.config
+    scores = {name: value if math.isfinite(value) else 0.0 for name, value in frame.scores.items()}
+    count, share = written_words(view)
+    every = sum(frame.places.values())
+    cut = frame.cut
+    told: dict[str, float | str] = {
+        **scores, "step": view.step, "unit": config.unit, "model": config.model, "decoding": config.decoding,
+        "own": int(bool(config.text_key)), "rank": config.rank, "width": config.model_width,
+        "temperature": config.temperature, "top_p": config.top_p, "merges": config.merges, "words": count,
+        "real": share, "repeats": repeats(view), "left": frame.left, "vocabulary": frame.vocabulary,
+        "ahead": ahead_of(view), "numbers": every, "for_tokens": frame.places.get("embedding and output", 0) / every,
+        "surprise": surprises(frame.held),
+        "line": surprises(frame.written),
+        "line_share": surprises(frame.written) / max(surprises(frame.held), 1e-9),
+        "cut_tokens": len(cut.tokens), "cut_characters": cut.characters,
+        "cut_merges": cut.merges, "characters_a_token": cut.characters / max(1, len(cut.tokens)),
+        "written": "".join(piece.text for piece in frame.written)[:80].replace("\n", " "),
+    }  # fmt: skip
+    steps, values = view.curves.get("bits", ((), ()))
+    best = min((float(value) for at, value in zip(steps, values, strict=True) if at <= view.step), default=0.0)
+    told["best"] = best if math.isfinite(best) else 0.0
+    return told
+
+
+__all__ = ["TABLE", "facts", "say"]
