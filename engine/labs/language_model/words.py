@@ -69,20 +69,19 @@ def next_title(view: View) -> str:
 def tokens_title(view: View) -> str:
     """How the sentence is cut."""
     cut, unit = view.frame.cut, view.config.unit
-    each = cut.characters / max(1, len(cut.tokens))
     if unit == "characters":
-        return f"Cut into characters: {len(cut.tokens)} tokens"
+        return f"Tokens are characters: {len(cut.tokens)} of them here"
     if not cut.merges:
-        return f"Cut into bytes: {len(cut.tokens)} tokens for {cut.characters} characters"
+        return f"Tokens are bytes: {len(cut.tokens)} for {cut.characters} characters"
     left, right, count = cut.latest[0]
-    return f"Merge {cut.merges}: {left} + {right}, side by side {count:,} times; {each:.2f} characters a token"
+    return f"Tokens, merge by merge: number {cut.merges} joins {left} and {right}, side by side {count:,} times"
 
 
 def shorter_title(view: View) -> str:
+    """How long a token of the sentence is."""
     cut = view.frame.cut
-    return (
-        f"{len(cut.tokens)} tokens after {cut.merges} merges" if cut.most else "Nothing is merged: each stays as it is"
-    )
+    each = cut.characters / max(1, len(cut.tokens))
+    return f"{len(cut.tokens)} tokens, {each:.2f} characters each" if cut.most else "Nothing is merged"
 
 
 def numbers_title(view: View) -> str:
