@@ -222,7 +222,7 @@ def _numbers(scene: Scene, view: View) -> None:
     places = view.frame.places
     names = list(places)
     panel = scene.panel("numbers", title=words.numbers_title(view), x=(0, 1.25 * max(places.values()) / 1000),
-                        y=(len(names) - 0.4, -0.6), y_names=names, x_label="thousands of numbers (parameters)", y_label="",
+                        y=(len(names) - 0.4, -0.6), y_names=names, x_label="thousands of parameters", y_label="",
                         equal=False, aspect=0.6)  # fmt: skip
     for n, (name, count) in enumerate(places.items()):
         panel.lines([[[0, n], [count / 1000, n]]], colour=PLACES[name], width=16)
