@@ -27,7 +27,7 @@ GALLERY = ROOT / "assets" / "gallery"
 ADDRESS = "http://pictures.test/"  # nobody answers there but `_answer`
 WIDTH, HEIGHT = 480, 300  # of a picture, in pixels of a page
 # How many times that is needed where much stands in one panel.
-WIDER: Mapping[str, float] = {"cnn_filters": 1.6, "gan": 1.3, "generative_families": 1.7}
+WIDER: Mapping[str, float] = {"cnn_filters": 1.6, "efficient_attention": 1.3, "gan": 1.3, "generative_families": 1.7}
 SCALE = 2  # pixels of a picture for each of these
 COLOURS = 128  # of a picture as it is stored
 MODES = ("light", "dark")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from engine.labs.efficient_attention.kinds import KINDS, SHARING
 
 
+@cache
 def work(
     kind: str,
     length: int,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.labs.efficient_attention.kinds import FEATURES, KINDS, SHARING, SIZES
+from engine.labs.efficient_attention.kinds import FEATURES, KINDS, NUMBERS, SHARING, SIZES, WEIGHTS
 
 ASKED = 16  # questions at the end of a sequence, at most
 COUNTS = (1, 2, 4, 8, 16, 24)  # pairs in a sequence: each batch has one of these
@@ -51,6 +51,10 @@ class Config(BaseConfig):
     rank: int = knob(16, low=2, high=64, log=True, group="network", label="Latent numbers", when="sharing=latent",
                      help="Numbers kept for each place, of which all keys and values are computed.")  # fmt: skip
     learning_rate: float = knob(0.005, low=1e-4, high=0.1, log=True, live=True, group="training", help="AdamW's step.")
+    weights: str = knob(
+        "float32", choices=tuple(WEIGHTS), titles=tuple(WEIGHTS.values()), group="training", label="Weights kept in",
+        help="To what each weight is rounded after each step: bf16 has 16 bits, 8 of them for digits.",
+    )  # fmt: skip
     batch_size: int = knob(16, low=4, high=64, log=True, group="training", help="Sequences behind each step.")
     question: int = knob(1, low=1, high=26, look=True, group="view", label="Question traced",
                          help="Which question's row is drawn under the sequence.")  # fmt: skip
@@ -61,6 +65,10 @@ class Config(BaseConfig):
     scale: float = knob(1.0, low=1.0, high=100.0, log=True, look=True, group="view", label="Scores times",
                         help="In the tiled picture scores are multiplied by this: above 89 their exponential overflows."
     )  # fmt: skip
+    format: str = knob("bf16", choices=tuple(NUMBERS), titles=tuple(NUMBERS.values()), look=True, group="view",
+                       label="Number format", help="Whose numbers are drawn on the line.")  # fmt: skip
+    number: float = knob(1.001, low=0.001, high=400.0, log=True, look=True, group="view", label="Value to round",
+                         help="Where on the line of numbers.")  # fmt: skip
     measured: str = knob(OFF, choices=(OFF, *SIZES), titles=("not yet", *(f"to {int(s):,}" for s in SIZES)),
                          look=True, group="view", label="Measured here",
                          help="Up to which length the machine that trains takes the time of each kind, once."

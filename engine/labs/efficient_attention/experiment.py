@@ -16,11 +16,12 @@ from engine.labs.efficient_attention.accounting import cache_bytes, work
 from engine.labs.efficient_attention.config import ASKED, Config
 from engine.labs.efficient_attention.frame import Frame, frame
 from engine.labs.efficient_attention.layers import Network
+from engine.labs.efficient_attention.quantise import rounded
 from engine.labs.efficient_attention.tasks import batch
 from engine.labs.efficient_attention.tiling import Tile, tiles
 from engine.labs.efficient_attention.vocabulary import KEYS
 
-__all__ = ["Config", "Experiment", "Frame", "Tile", "batch", "cache_bytes", "tiles", "work"]
+__all__ = ["Config", "Experiment", "Frame", "Tile", "batch", "cache_bytes", "rounded", "tiles", "work"]
 
 MEAN = 4  # batches of so many pairs over which recall is averaged: every sequence is new, so it is of unseen ones
 
@@ -40,6 +41,7 @@ class Experiment:
         for network in self.networks.values():
             network.initialise(generator(config.seed, "weights"))
             network.to(self.device)
+            self._round(network, "rounding")
         self.model = nn.ModuleDict(self.networks)
         self.optimisers = {
             kind: torch.optim.AdamW(network.parameters(), lr=config.learning_rate, betas=(0.9, 0.98),
@@ -63,6 +65,7 @@ class Experiment:
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
+            self._round(network, f"rounding/{self.step_count}")
             lately = self.recent[kind].setdefault(pairs, deque(maxlen=MEAN))
             lately.append(float((scores.detach().argmax(-1) == targets).float().mean()))
             shares = self.recall(kind).values()
@@ -78,6 +81,15 @@ class Experiment:
         pairs = config.counts[int(torch.randint(len(config.counts), (1,), generator=dice))]
         drawn = batch(dice, count=config.batch_size, length=config.length, asked=min(ASKED, config.pairs), pairs=pairs)
         return drawn[0].to(self.device), drawn[1].to(self.device), pairs
+
+    @torch.no_grad()
+    def _round(self, network: Network, stream: str) -> None:
+        """Keep the weights in the format that is asked for; the optimiser's averages stay in float32."""
+        if self.config.weights == "float32":
+            return
+        dice = generator(self.config.seed, stream) if self.config.weights == "lot" else None
+        for parameter in network.parameters():
+            parameter.copy_(rounded(parameter, "bf16", dice=dice))
 
     def recall(self, kind: str) -> dict[int, float]:
         """The share right by the number of pairs, as far as there was a batch with so many."""

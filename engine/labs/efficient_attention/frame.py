@@ -17,11 +17,13 @@ from engine.labs.efficient_attention.accounting import work
 from engine.labs.efficient_attention.attention_kinds import allowed, weights
 from engine.labs.efficient_attention.config import ASKED, OFF, Config
 from engine.labs.efficient_attention.layers import Network
+from engine.labs.efficient_attention.quantise import Line, creep, line
 from engine.labs.efficient_attention.stopwatch import Times, times
 from engine.labs.efficient_attention.tiling import tiles
 from engine.labs.efficient_attention.vocabulary import KEYS, LABELS
 
 Array = NDArray[Any]
+SMALL = 1e-3  # the step that is added to 1 again and again
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Frame:
     question: int  # the place of the question traced
     seen: tuple[Seen, ...]
     tiling: Tiling
+    line: Line  # a value among the numbers of a format
+    creep: Mapping[str, Array]  # what many small steps from 1 come to in that format
     times: Times | None  # taken on this machine; no part of the run
 
     @property
@@ -108,6 +112,7 @@ def frame(
         tokens=_array(x[0]), wanted=_array(wanted[0]), own=own, ignored=ignored,
         question=question, seen=tuple(seen),
         tiling=_tiling(config, kind, question, *looked[kind]),
+        line=line(config.number, config.format), creep=creep(config.format, SMALL),
         times=None if config.measured == OFF else times(int(config.measured), device),
     )  # fmt: skip
 

@@ -6,6 +6,9 @@ KINDS = {"full": "full", "window": "window", "blocks": "blocks", "linear": "line
 FEATURES = {"elu": "ELU + 1", "relu": "ReLU", "softmax": "softmax"}
 SHARING = {"multi_head": "each head its own (MHA)", "grouped": "shared in groups (GQA)",
            "multi_query": "one for all heads (MQA)", "latent": "from a latent (MLA)"}  # fmt: skip
+EVERY = 10  # of many additions, every tenth sum is kept to be drawn
+NUMBERS = {"bf16": "bf16", "fp16": "fp16", "e4m3": "fp8 (e4m3)", "e5m2": "fp8 (e5m2)"}
+WEIGHTS = {"float32": "float32", "bf16": "bf16, to the nearest", "lot": "bf16, up or down by lot"}
 SIZES = ("512", "1024", "2048", "4096")  # lengths up to which times are taken
 # Layers, heads, heads of keys and values, width of a head, latent numbers of a layer (0: none), and which it uses.
 MODELS = (

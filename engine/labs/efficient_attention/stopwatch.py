@@ -23,8 +23,8 @@ from engine.labs.efficient_attention.kinds import SIZES
 
 HEADS, WIDTH, WINDOW = 4, 32, 128  # of what is timed
 LARGEST_SQUARE = 2048  # full attention that writes its square is not tried on longer ones: at 4,096 it takes 268 MB
-TRIES, ENOUGH = 5, 0.2  # times that each is taken, unless it took so many seconds together
-AT_A_LOOK = 1.0  # seconds after which a look takes no further time: others wait for the bench
+TRIES, ENOUGH = 3, 0.1  # times that each is taken, unless it took so many seconds together
+AT_A_LOOK = 1.5  # seconds of a processor after which a look takes no more: others wait for the bench
 LENGTHS = (256, *(int(size) for size in SIZES))
 
 KERNELS: Mapping[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
@@ -52,14 +52,14 @@ _taken: dict[tuple[str, str, int], tuple[float, int] | None] = {}  # by device, 
 def times(longest: int, device: torch.device) -> Times:
     """What takes how long up to `longest` places, for four heads of 32 forward.
 
-    What was not yet taken is taken now, for about `AT_A_LOOK` seconds; the rest when it is looked at again.
+    What was not yet taken is taken now, for about `AT_A_LOOK` seconds of a processor; the rest at the next look.
     """
-    began, left = time.perf_counter(), 0
+    began, left = time.process_time(), 0
     for name, length in wanted(longest):
         key = (str(device), name, length)
         if key in _taken:
             continue
-        if time.perf_counter() - began < AT_A_LOOK:
+        if time.process_time() - began < AT_A_LOOK:
             _taken[key] = _measure(name, length, device)
         else:
             left += 1

@@ -12,7 +12,7 @@ from engine.contract.view import Answer, Turn, View
 from engine.labs.efficient_attention import words
 from engine.labs.efficient_attention.accounting import cache_bytes, work
 from engine.labs.efficient_attention.config import OFF
-from engine.labs.efficient_attention.kinds import KINDS, MODELS, SHARING, SIZES
+from engine.labs.efficient_attention.kinds import EVERY, KINDS, MODELS, NUMBERS, SHARING, SIZES
 from engine.labs.efficient_attention.vocabulary import LABELS
 from engine.labs.efficient_attention.words import facts, say
 from engine.scene.curves import curves as curves_panel
@@ -37,7 +37,7 @@ COUNTED = tuple(2**power for power in range(6, 15))  # lengths for which work is
 def stage(view: View) -> Scene:
     """Who looks where beside recall by pairs; then tabs: the sequence, tiles, cost by length, what is kept."""
     frame = view.frame
-    scene = Scene(height=FIRST + LOW + 2 * FURTHER + LOW)
+    scene = Scene(height=FIRST + 2 * LOW + 2 * FURTHER + LOW)
     _squares(scene, view)
     _recall(scene, view)
     scene.row(LOW / FIRST)
@@ -52,6 +52,9 @@ def stage(view: View) -> Scene:
         _times(scene, view)
     scene.row(LOW / FIRST)
     _kept(scene, view)
+    scene.row(LOW / FIRST)
+    _line(scene, view)
+    _creep(scene, view)
     return scene
 
 
@@ -116,7 +119,7 @@ def _squares(scene: Scene, view: View) -> None:
         shown[~(each.computed if each.kind != "linear" else np.tri(T, dtype=bool))] = np.nan
         panel.classes(np.full((T, T), PLACE[each.kind]), shown, discrete=True,
                       extent=(left, left + T - 1, top, top + T - 1))  # fmt: skip
-        panel.text(left + T / 2, top - head / 2, f"{words.named(each.kind, view.config)}: {each.share:.0%}",
+        panel.text(left + T / 2, top - head / 2, f"{KINDS[each.kind]}: {each.share:.0%}",
                    colour=COLOURS[each.kind], centred=True)  # fmt: skip
 
 
@@ -216,7 +219,7 @@ def _row(scene: Scene, view: View) -> None:
         note="A higher score makes all that was summed up too large by one factor, e^(m before − m now).",
     )  # fmt: skip
     for y, each in enumerate(met):
-        for x, cell in enumerate((f"{each.highest:.2f}", f"{each.maximum:.2f}", f"{each.kept:.3g}",
+        for x, cell in enumerate((f"{each.highest:.2f}", f"{each.maximum:.2f}", f"{each.kept:.3g}" if each.j else "–",
                                   f"{each.total:.4g}", _large(each.naive_total))):  # fmt: skip
             colour = "negative" if not np.isfinite(each.naive_total) and x == len(names) - 1 else "text"
             panel.text(x, y, cell, centred=True, colour=colour)
@@ -265,14 +268,46 @@ def _work(scene: Scene, view: View) -> None:
 def _times(scene: Scene, view: View) -> None:
     """Milliseconds and bytes against length, as this machine took them."""
     times = view.frame.times
-    for key, title, y_title, found in (
-        ("times", words.times_title(view), "milliseconds", times.milliseconds),
-        ("memory", "Bytes needed at once, measured here", "bytes", times.bytes),
+    for key, title, y_title, found, note in (
+        ("times", words.times_title(view), "milliseconds", times.milliseconds, words.machine_note(times)),
+        ("memory", "Bytes needed at once, measured here", "bytes", times.bytes, words.memory_note(times)),
     ):
         history = {name: (np.array(list(row)), np.array(list(row.values()))) for name, row in found.items()}
         series = {name: KERNELS[name] for name in history}
         curves_panel(scene, key, title=title, history=history, series=series, x_title="places T", y_title=y_title,
-                     log_x=True, log_y=True, dots=True)  # fmt: skip
+                     log_x=True, log_y=True, dots=True, note=note)  # fmt: skip
+
+
+def _line(scene: Scene, view: View) -> None:
+    """The numbers of a format around a value, and which of them it becomes."""
+    line, config = view.frame.line, view.config
+    there, far = line.there, 6.5 * line.quantum
+    panel = scene.panel(
+        "line", title=f"{NUMBERS[config.format]}: {line.value:.6g} becomes {line.becomes:.6g}",
+        x=(line.value - far, line.value + far), y=(-1, 1), y_names=[""], equal=False, aspect=0.5,
+        x_label="all numbers that the format has here", y_label=" ",
+    )  # fmt: skip
+    panel.path([[line.value - far, 0], [line.value + far, 0]], colour="neutral", width=1, head=False)
+    panel.lines([[[x, -0.25], [x, 0.25]] for x in there], colour="text", width=2, name="numbers of the format")
+    panel.arrows([[line.value, 0.6]], [[line.becomes - line.value, -0.35]], colour="step", name="rounded to")
+    panel.points([[line.value, 0.6]], size=6, colours=["step"], name="value")
+    panel.buttons([(title, {"format": name}) for name, title in NUMBERS.items()], label="Number format",
+                  chosen=list(NUMBERS).index(config.format))  # fmt: skip
+    panel.rail("number", config.number, low=0.001, high=400.0, log=True, label="Value")
+
+
+def _creep(scene: Scene, view: View) -> None:
+    """One and a thousandth, added again and again."""
+    creep, config = view.frame.creep, view.config
+    steps = EVERY * np.arange(len(creep["exact"]))
+    name = NUMBERS[config.format]
+    curves_panel(
+        scene, "creep", title=f"1 + 0.001 + 0.001 + … in {name}",
+        history={key: (steps, row) for key, row in creep.items()},
+        series={"exact": ("exact", "neutral"), "nearest": (f"{name}, to the nearest", "negative"),
+                "lot": (f"{name}, up or down by lot", "positive")},
+        x_title="additions", y_title="sum",
+    )  # fmt: skip
 
 
 def _kept(scene: Scene, view: View) -> None:

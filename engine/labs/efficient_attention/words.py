@@ -79,6 +79,17 @@ def times_title(view: View) -> str:
     return f"Milliseconds, measured here{more}"
 
 
+def machine_note(times: Any) -> str:
+    """Whose times they are, of what, and what is not there."""
+    flash = "" if "flash" in times.milliseconds else " torch has no flash kernel for it."
+    return f"{times.machine}; 4 heads of 32, forward, the best of some tries.{flash} No part of the run."
+
+
+def memory_note(times: Any) -> str:
+    """What is counted."""
+    return "Beside q, k and v." + (" Of torch's kernel: what it gives back." if "flash" in times.bytes else "")
+
+
 def say(view: View) -> str:
     """One sentence: what to look at now."""
     frame, config = view.frame, view.config
@@ -117,6 +128,9 @@ def facts(view: View) -> dict[str, float | str]:
         "highest": _finite(last.maximum), "total": _finite(last.total),
         "overflows": float(not math.isfinite(last.naive_total)),
         "off_by": _finite(float(np.abs(last.out - tiling.exact).max())),
+        "format": config.format, "weights": config.weights, "learning_rate": config.learning_rate,
+        "crept": float(frame.creep["nearest"][-1]), "crept_by_lot": float(frame.creep["lot"][-1]),
+        "quantum": float(frame.line.quantum),
         "measured": 0 if config.measured == OFF else int(config.measured),
         "cache": cache_bytes(config.sharing, config.heads, config.groups, config.head_width, config.rank),
         "cache_full": cache_bytes("multi_head", config.heads, config.heads, config.head_width),
@@ -133,6 +147,7 @@ def facts(view: View) -> dict[str, float | str]:
         }  # fmt: skip
     one = told["blocks_one"]
     assert isinstance(one, float)
+    told["loss_more"] = 1.5 * _finite(now(view, "full_loss"))
     told |= {"needle_lead": one - recall(view, "blocks", config.pairs), "blocks_ahead": one - recall(view, "window", 1)}
     return told
 

@@ -345,7 +345,7 @@ def _calculator(scene: Scene, view: View) -> None:
     """A published law as a map, the best size for each budget, real models on it, and the visitor's own budget."""
     config, found = view.config, spend(view.config)
     law, titles = found.law, list(CONSTANTS.values())
-    panel = scene.panel("calculator", title=f"Real models on a published law, by {CONSTANTS[config.constants]}",
+    panel = scene.panel("calculator", title=words.calculator_title(found),
                         x=TOKENS, y=SIZES, x_log=True, y_log=True, x_label="training tokens D", aspect=0.8,
                         y_label="parameters N", equal=False)  # fmt: skip
     D, N = np.logspace(*TOKENS, 40), np.logspace(*SIZES, 40)
@@ -375,4 +375,4 @@ def _calculator(scene: Scene, view: View) -> None:
             f"model {found.parameters / found.served_parameters:.1f} times smaller. It saves {found.saved:.0%} of all "
             "operations, training and serving.",
         ])  # fmt: skip
-    text(scene, "calculated", rows)
+    text(scene, "calculated", rows, title="Your budget in numbers")

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.contract.view import View
 from engine.labs.scaling_laws.budgets import Bowl, Envelope, bends, bowls, bowls_exponent, compute, envelope, power
-from engine.labs.scaling_laws.calculator import spend
+from engine.labs.scaling_laws.calculator import Spent, spelt, spend
 from engine.labs.scaling_laws.config import PASSES
 
 GREEK = {"alpha": "α", "beta": "β"}
@@ -122,10 +122,15 @@ def passes_title(view: View) -> str:
     return f"Nats above the entropy: {above[0]:.3f} with new data, {above[3]:.3f} shown 64 times"
 
 
+def calculator_title(found: Spent) -> str:
+    """What the calculator shows."""
+    return f"Real models; best for your budget: {spelt(found.parameters)} parameters, {spelt(found.tokens)} tokens"
+
+
 def tenfold(frame: Any) -> float:
     """The share of the loss above the entropy that is left after ten times more compute, along the envelope; or NaN."""
     edge = envelope(frame)
-    if edge is None:
+    if edge is None or frame.step < FIRST:  # before, most curves are still at the start
         return math.nan
     some = edge.compute >= start(frame)
     if not some.any() or edge.compute[some][-1] < 10 * edge.compute[some][0]:

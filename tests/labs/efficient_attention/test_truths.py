@@ -132,6 +132,40 @@ def test_bytes_that_are_kept() -> None:
         lab.cache_bytes("none", 8, 8, 16)
 
 
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [("bf16", torch.bfloat16), ("fp16", torch.float16), ("e4m3", torch.float8_e4m3fn), ("e5m2", torch.float8_e5m2)],
+)
+def test_rounding_is_torchs_cast_bit_for_bit(name: str, theirs: torch.dtype) -> None:
+    dice = torch.Generator().manual_seed(0)
+    bits = torch.randint(-(2**31), 2**31 - 1, (200_000,), dtype=torch.int64, generator=dice).to(torch.int32)
+    middling = torch.randn(100_000, generator=dice) * 10 ** torch.linspace(-9, 5, 100_000)
+    ends = torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, 448.0, 449.0, 464.0, 65504.0, 65520.0, 2.0**-149])
+    x = torch.cat([bits.view(torch.float32), middling, ends])
+    mine, wanted = lab.rounded(x, name), x.to(theirs).float()
+    assert torch.equal(mine.isnan(), wanted.isnan())
+    assert torch.equal(mine.nan_to_num(0.0).view(torch.int32), wanted.nan_to_num(0.0).view(torch.int32))
+
+
+def test_rounding_by_lot_is_right_on_average_and_a_wrong_format_is_named() -> None:
+    x = torch.full((20_000,), 1.003)
+    found = lab.rounded(x, "bf16", dice=torch.Generator().manual_seed(0))
+    assert set(found.tolist()) == {1.0, 1.0078125}
+    assert float(found.mean()) == pytest.approx(1.003, abs=1.5e-4)  # four standard errors
+    assert lab.rounded(x, "float32") is x
+    with pytest.raises(ValueError, match="the formats are"):
+        lab.rounded(x, "fp4")
+
+
+def test_a_line_has_the_neighbours_of_a_value_and_small_steps_are_lost() -> None:
+    line = lab.quantise.line(1.001, "bf16")
+    assert (
+        line.becomes == 1 and line.quantum == 2**-7 and {1 - 2**-7, 1 - 2**-8, 1.0, 1 + 2**-7} <= {*line.there.tolist()}
+    )
+    creep = lab.quantise.creep("bf16", 1e-3)
+    assert creep["nearest"][-1] == 1 and creep["exact"][-1] == 2 and abs(creep["lot"][-1] - 2) < 0.1
+
+
 def test_memory_is_counted_while_it_stands() -> None:
     made = 4 * 100 * 100
     assert lab.stopwatch.peak(lambda: torch.ones(100, 100), CPU) == made
@@ -152,6 +186,8 @@ def test_memory_is_counted_while_it_stands() -> None:
 
 def test_whoever_measures_changes_nothing_of_a_run() -> None:
     """Times are taken anew on each machine, so they may lie in no state and in no metric."""
+    while lab.stopwatch.times(512, CPU).left:
+        pass
     calm, timed = (lab.Experiment(lab.Config(width=16, measured=how)) for how in ("not yet", "512"))
     for _ in range(3):
         assert calm.step() == timed.step()
