@@ -18,18 +18,21 @@ def language(vocabulary: int, exponent: float, generator: torch.Generator) -> tu
     shape = (vocabulary, vocabulary)
     U, W = (torch.linalg.qr(torch.randn(shape, generator=generator, dtype=torch.float64))[0] for _ in range(2))
     spectrum = torch.arange(1, vocabulary + 1, dtype=torch.float64) ** -exponent
-    P = (SHARPNESS * vocabulary * (U * spectrum) @ W.mT).softmax(-1)
+    # Rounded: the last digits of a product of matrices depend on threads and on where they lie in memory, and the same
+    # language is spoken in each process.
+    logits = (SHARPNESS * vocabulary * (U * spectrum) @ W.mT).float().double()
+    P = logits.softmax(-1)
     return P, float(-(pairs(P) * P.log()).sum())
 
 
 def stationary(P: Tensor) -> Tensor:
     """How often each token stands in a long text, (V,): the eigenvector pi = pi P."""
-    V = len(P)
-    equations = torch.cat([P.mT - torch.eye(V, dtype=P.dtype), torch.ones(1, V, dtype=P.dtype)])
-    target = torch.zeros(V + 1, 1, dtype=P.dtype)
-    target[-1] = 1
-    found: Tensor = torch.linalg.lstsq(equations, target).solution[:, 0]
-    return found
+    pi = torch.full((len(P),), 1 / len(P), dtype=P.dtype)
+    while True:  # as the text runs on; in these languages after some ten tokens nothing tells how it began
+        after = (pi[:, None] * P).sum(0)
+        if (after - pi).abs().max() < 1e-15:
+            return after / after.sum()
+        pi = after
 
 
 def pairs(P: Tensor) -> Tensor:
