@@ -50,6 +50,7 @@ MOMENTS: Mapping[str, tuple[dict[str, str], int]] = {
     "lstm_gates": ({}, 350),
     "moe_routing": ({}, 600),
     "neural_network": ({}, 300),
+    "scaling_laws": ({}, 1000),
     "state_space": ({}, 200),
     "translation": ({}, 250),
     "vae": ({}, 1000),

@@ -23,6 +23,7 @@ export class Film extends Grid {
     this.spec = spec;
     const [, count, rows, columns] = arrays[spec.forward].shape;
     this.shape = [count, rows, columns];
+    this.reel.strip.hidden = spec.followed < 0;
     this.low = new Float32Array(count).fill(spec.low);
     this.high = new Float32Array(count).fill(spec.high);
     const moving = (name) => ({ times: spec[`${name}_times`], data: arrays[spec[name]].data });
@@ -48,8 +49,9 @@ export class Film extends Grid {
     this.said = `${this.shape[0]} pictures, ${this.reel.said}`;
   }
 
-  // The picture `spec.followed` at equal distances of time, once for all that has come.
+  // The picture `spec.followed`, if that is one, at equal distances of time, once for all that has come.
   drawStills(theme) {
+    if (this.spec.followed < 0) return;
     const { forward, back, stills } = this.reel, made = [forward.data, back.data, theme.version];
     if (made.every((each, i) => each === this.made?.[i])) return;
     this.made = made;

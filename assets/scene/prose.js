@@ -120,7 +120,7 @@ export class Prose {
           continue;
         }
         for (const atom of part.match(/ *[^ ]+| +/g) ?? []) {
-          if (atom[0] === " ") flush();
+          if (atom[0] === " " || this.group) flush(); // pieces that have colours of their own may stand on two lines
           word.push({ piece: n - 1, text: atom, wide: measure(atom) });
         }
       }

@@ -25,10 +25,10 @@ export class Reel {
     this.name = row.appendChild(element("span", "way"));
     const bar = row.appendChild(element("div", "bar"));
     this.input = bar.appendChild(element("input"));
-    const strip = stills && bar.appendChild(element("div", "stills"));
-    this.stills = strip ? Array.from({ length: STILLS }, () => strip.appendChild(document.createElementNS(SVG, "svg"))) : [];
+    this.strip = stills && bar.appendChild(element("div", "stills"));
+    this.stills = stills ? Array.from({ length: STILLS }, () => this.strip.appendChild(document.createElementNS(SVG, "svg"))) : [];
     const stations = bar.appendChild(element("div", "stations"));
-    for (const each of [strip, stations]) if (each) each.ariaHidden = "true";
+    for (const each of [this.strip, stations]) if (each) each.ariaHidden = "true";
     for (const word of ["real", "pure noise", "drawn"]) stations.appendChild(element("span")).textContent = word;
     stations.lastChild.appendChild(element("i")).textContent = " by the network"; // where there is room
     Object.assign(this.input, { type: "range", min: 0, max: 2, step: 0.005, ariaLabel: "Time: to noise, and back" });

@@ -26,15 +26,15 @@ def film(
     high: float,
     columns: int,
     heads: Sequence[str] = (),
-    followed: int = 0,
+    followed: int = -1,
     palette: str = "sequential",
     weight: float = 1.0,
 ) -> Panel:
     """Add a sheet of n pictures (…, n, H, W) with a slider of time below it, and return it; times as in `particles`.
 
     `low` and `high` bound the colours, `columns` are the pictures in a row, named by `heads` if there are any.  The way
-    of picture number `followed` stands below the slider, from end to end.  In the browser it runs by itself, from
-    samples to noise and back to samples again, until a visitor takes hold of the time.
+    of picture number `followed` (-1: of none) stands below the slider, from end to end.  In the browser it runs by
+    itself, from samples to noise and back to samples again, until a visitor takes hold of the time.
     """
     there, here = _moving(forward, forward_times, "forward"), _moving(back, back_times, "back")
     if there[0].ndim != 4 or there[0].shape[1:] != here[0].shape[1:]:

@@ -41,6 +41,7 @@ INDICES = {
     "lstm_gates": ("example", "span_start", "span_stop"),
     "moe_routing": (),
     "neural_network": ("shown", "follow"),
+    "scaling_laws": (),
     "state_space": ("shown", "head", "place"),
     "translation": ("shown", "look_at"),
     "vae": ("example", "shown", "start", "end", "across", "up"),
@@ -71,6 +72,7 @@ AMOUNTS = {
     "language_model": ("merges", "layers", "heads", "width", "context", "rank", "batch_size"),
     "moe_routing": ("clusters", "experts", "top_k", "width", "shared"),
     "neural_network": ("samples", "data_seed", "hidden", "batch_size", "seeds"),
+    "scaling_laws": ("sizes", "rank", "planned", "seeds", "vocabulary", "batch_size", "answer"),
     "state_space": ("length", "kept", "layers", "width", "heads", "state", "batch_size", "memory"),
     "translation": ("clauses", "vocabulary", "width", "heads", "layers", "batch_size"),
     "vae": ("warm_up", "latent", "hidden", "width", "seeds", "draw"),
@@ -164,6 +166,10 @@ SMALL: dict[str, list[dict[str, Any]]] = {
         {"samples": 20, "hidden": ()},
         {"samples": 20, "hidden": (1,), "data": "regression_plane"},
         {"data": "drawn", "points": FOUR, "hidden": (1,)},
+    ],
+    "scaling_laws": [
+        {"sizes": 2, "rank": 2, "seeds": 1, "vocabulary": 16, "batch_size": 32, **more}
+        for more in ({}, {"across": "repeats", "planned": 100}, {"floor": "fitted"})
     ],
     "state_space": [
         {"length": 8, "kept": 1, "layers": 1, "width": 16, "heads": 1, "state": 2, "batch_size": 8, **more}

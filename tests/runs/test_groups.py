@@ -220,12 +220,11 @@ def test_a_seek_is_clamped_to_each_end(bench: Uneven) -> None:
 
 
 def test_who_is_done_or_diverged_stays_and_the_others_go_on(faulty: type, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Uneven(faulty(fault="nan", at=10), faulty(), faulty())
+    bench = Uneven(faulty(fault="nan", at=10), faulty(), faulty(seed=2))
     experiment = bench.runs["run2"].experiment
     monkeypatch.setattr(
         type(experiment), "done", property(lambda self: self.config.seed == 2 and self.step_count >= 15)
     )
-    bench.call("update", "run2", {"seed": "2"})
     bench.call("play", "run0", None, 40)
     bench.settle()
     assert bench.steps == [9, 40, 15] and bench.statuses == ["diverged", "paused", "done"]

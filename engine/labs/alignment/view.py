@@ -121,7 +121,7 @@ def _map(scene: Scene, view: View) -> None:
     panel = scene.panel(
         "map", title=words.map_title(view), x=(low - edge, high + 3 * edge), y=(-REACH, REACH), equal=False,
         x_label=f"reward of a sentence{whose}",
-        y_label="likelier than before: ln(now/before)", weight=1.25, aspect=0.8,
+        y_label="likelier: ln(now/before)", weight=1.25, aspect=0.8,
         note=f"Colour: {'what the judge believes' if config.yours else 'what people think'}; orange bad, blue good. "
         "Large: common.",
     )  # fmt: skip

@@ -60,7 +60,8 @@ def _knobs(panel: Panel, view: View) -> None:
     """What is drawn, and in how many steps, to be turned where it is seen."""
     config = view.config
     chosen = [all(str(getattr(config, name)) == value for name, value in knobs.items()) for _, knobs in DATA]
-    panel.buttons(DATA, label="What is drawn", chosen=chosen.index(True) if any(chosen) else -1)
+    if not view.beside:  # of two runs each needs the room
+        panel.buttons(DATA, label="What is drawn", chosen=chosen.index(True) if any(chosen) else -1)
     most = min(MOST, config.steps if config.objective == "noise" else MOST)
     panel.rail("sampling_steps", config.sampling_steps, low=1, high=most, log=True, label="Steps from noise",
                marks=[(k, str(k)) for k in STEPS if k <= most])  # fmt: skip
@@ -205,7 +206,7 @@ def _digits(scene: Scene, view: View) -> None:
         scene, "samples", title=_title(view, what),
         forward=_pictures(frame.forward), forward_times=frame.forward_times,
         back=_pictures(frame.path), back_times=frame.path_times, low=-1, high=1, columns=CLASSES, weight=1,
-        heads=[str(k) for k in range(CLASSES)], followed=FOLLOWED,
+        heads=[str(k) for k in range(CLASSES)], followed=-1 if view.beside else FOLLOWED,
     )  # fmt: skip
     _knobs(panel, view)
 

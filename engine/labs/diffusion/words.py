@@ -70,7 +70,7 @@ def say(view: View) -> str:
         kept = found["said_variety"]
         if not view.step:
             steps = f"{config.sampling_steps} step{'s' * (config.sampling_steps > 1)}"
-            made = f"In {steps} the network makes digits out of noise"
+            made = f"In {steps} it draws digits from noise"
             right = f"{found['said_recognised']} are what their column asks for"
             return f"{made}, and {right}: Play trains it further."
         return f"{found['said_recognised']} are of the class asked for, and keep {kept} of the real variance."

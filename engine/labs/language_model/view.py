@@ -61,7 +61,7 @@ def curves(view: View) -> Scene:
         return Scene()
     scene = Scene(height=2 * 300 + 12)
     common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
-    series = {"bits": ("this model", "positive"), "uniform": ("a character by lot", "grid")}
+    series = {"bits": ("this model", "positive"), "uniform": ("any letter, by lot", "text")}
     series |= {f"table_{n}": (words.TABLE[n], colour) for n, colour in TABLES.items()}
     curves_panel(scene, "bits", title="Bits a character, held-out text", y_title="bits a character", series=series,
                  **common)  # fmt: skip
@@ -75,7 +75,7 @@ def inside(view: View) -> list[Figure]:
     """What nats and bits have to do with each other here, and the tables that count."""
     frame, scores = view.frame, view.frame.scores
     rows = [[words.TABLE[n], f"{scores[f'table_{n}']:.2f}"] for n in TABLES]
-    rows = [["a character by lot", f"{scores['uniform']:.2f}"], *rows, ["this model", f"{scores['bits']:.2f}"]]
+    rows = [["any letter, by lot", f"{scores['uniform']:.2f}"], *rows, ["this model", f"{scores['bits']:.2f}"]]
     each = scores["nats"] / max(scores["bits"] * math.log(2), 1e-9)
     return [
         Table(["On the same held-out characters", "bits a character"], rows),
@@ -221,9 +221,9 @@ def _numbers(scene: Scene, view: View) -> None:
     """Where the numbers of the model sit."""
     places = view.frame.places
     names = list(places)
-    panel = scene.panel("numbers", title=words.numbers_title(view), x=(0, 1.25 * max(places.values())),
-                        y=(len(names) - 0.4, -0.6), y_names=names, x_label="numbers (parameters)", y_label="",
+    panel = scene.panel("numbers", title=words.numbers_title(view), x=(0, 1.25 * max(places.values()) / 1000),
+                        y=(len(names) - 0.4, -0.6), y_names=names, x_label="thousands of parameters", y_label="",
                         equal=False, aspect=0.6)  # fmt: skip
     for n, (name, count) in enumerate(places.items()):
-        panel.lines([[[0, n], [count, n]]], colour=PLACES[name], width=16)
-        panel.text(1.01 * count, n, f"{count:,}", mark=False)
+        panel.lines([[[0, n], [count / 1000, n]]], colour=PLACES[name], width=16)
+        panel.text(1.01 * count / 1000, n, f"{count:,}", mark=False)

@@ -15,6 +15,7 @@ TABLE = {1: "how often each letter comes", 2: "bigram table: last letter"} | {
     n: f"{name} table: last {n - 1} letters"
     for n, name in ((3, "trigram"), (4, "4-gram"), (5, "5-gram"), (6, "6-gram"))
 }
+BY_HEART = 0.15  # bits above the fewest so far
 NAMES = {n: label.split(":")[0] for n, label in TABLE.items()}
 
 
@@ -37,9 +38,23 @@ def bits_title(view: View) -> str:
         return "How well does it predict text that it never sees?"
     beaten = ahead_of(view)
     now = _bits(view.frame.scores["bits"])
+    if by_heart(view):
+        return f"{now} a character, and rising: it learns by heart what it trains on"
     if not beaten:
         return f"{now} a character: no table that counts is beaten yet"
     return f"{now} a character: ahead of {'letter counts' if beaten == 1 else f'the {NAMES[beaten]}'}"
+
+
+def best(view: View) -> float:
+    """The fewest bits up to the step on screen."""
+    steps, values = view.curves.get("bits", ((), ()))
+    found = [float(value) for at, value in zip(steps, values, strict=True) if at <= view.step and math.isfinite(value)]
+    return min(found, default=view.frame.scores["bits"])
+
+
+def by_heart(view: View) -> bool:
+    """Whether it has been better on held-out text before, by more than chance."""
+    return bool(view.frame.scores["bits"] > best(view) + BY_HEART)
 
 
 def ahead_of(view: View) -> int:
@@ -69,20 +84,19 @@ def next_title(view: View) -> str:
 def tokens_title(view: View) -> str:
     """How the sentence is cut."""
     cut, unit = view.frame.cut, view.config.unit
-    each = cut.characters / max(1, len(cut.tokens))
     if unit == "characters":
-        return f"Cut into characters: {len(cut.tokens)} tokens"
+        return f"Tokens are characters: {len(cut.tokens)} of them here"
     if not cut.merges:
-        return f"Cut into bytes: {len(cut.tokens)} tokens for {cut.characters} characters"
+        return f"Tokens are bytes: {len(cut.tokens)} for {cut.characters} characters"
     left, right, count = cut.latest[0]
-    return f"Merge {cut.merges}: {left} + {right}, side by side {count:,} times; {each:.2f} characters a token"
+    return f"Tokens, merge by merge: number {cut.merges} joins {left} and {right}, side by side {count:,} times"
 
 
 def shorter_title(view: View) -> str:
+    """How long a token of the sentence is."""
     cut = view.frame.cut
-    return (
-        f"{len(cut.tokens)} tokens after {cut.merges} merges" if cut.most else "Nothing is merged: each stays as it is"
-    )
+    each = cut.characters / max(1, len(cut.tokens))
+    return f"{len(cut.tokens)} tokens, {each:.2f} characters each" if cut.most else "Nothing is merged"
 
 
 def numbers_title(view: View) -> str:
@@ -146,6 +160,10 @@ def say(view: View) -> str:
         return (
             "It writes by lot and knows nothing yet; on Play the same line, with the same random numbers, gets better."
         )
+    if by_heart(view):
+        return (
+            "It learns by heart what it trains on, and gets worse at the rest: give it a longer text, or some dropout."
+        )
     beaten = ahead_of(view)
     if beaten < 2:
         return "First it learns which letters and pieces are common at all."
@@ -178,9 +196,7 @@ def facts(view: View) -> dict[str, float | str]:
         "cut_merges": cut.merges, "characters_a_token": cut.characters / max(1, len(cut.tokens)),
         "written": "".join(piece.text for piece in frame.written)[:80].replace("\n", " "),
     }  # fmt: skip
-    steps, values = view.curves.get("bits", ((), ()))
-    best = min((float(value) for at, value in zip(steps, values, strict=True) if at <= view.step), default=0.0)
-    told["best"] = best if math.isfinite(best) else 0.0
+    told["best"] = best(view) if math.isfinite(best(view)) else 0.0
     return told
 
 

@@ -19,7 +19,7 @@ GRID = 200  # budgets between which the envelope is drawn
 
 @dataclass(frozen=True)
 class Envelope:
-    """The smallest loss for each of G budgets, and the place of the size that has it."""
+    """The smallest loss that at most each of G budgets has bought, and the place of the size that has it."""
 
     compute: Array  # (G,)
     loss: Array  # (G,)
@@ -55,8 +55,10 @@ def envelope(frame: Any) -> Envelope | None:
     C, L = np.log(compute(frame)), frame.loss.mean(0)
     at = np.linspace(C.min(), C.max(), GRID)
     curves = np.stack([np.interp(at, C[s], L[s], left=np.inf, right=np.inf) for s in range(len(C))])
-    best = curves.argmin(0)
-    return Envelope(np.exp(at), curves[best, np.arange(GRID)], best)
+    lowest = curves.min(0)
+    best = np.minimum.accumulate(lowest)
+    place = np.maximum.accumulate(np.where(lowest == best, np.arange(GRID), 0))  # where the best so far was reached
+    return Envelope(np.exp(at), best, curves.argmin(0)[place])
 
 
 def bowls(frame: Any) -> list[Bowl]:

@@ -36,8 +36,8 @@ class Config(BaseConfig):
                       help="With other first weights and other tokens: how far a fit is luck.")  # fmt: skip
     vocabulary: int = knob(64, low=16, high=128, log=True, group="language", help="Tokens of the language.")
     exponent: float = knob(
-        1.0, low=0.5, high=2.0, group="language", label="Spectrum exponent s",
-        help="The k-th regularity of the language is k^−s as strong: small, and there are ever more to learn.",
+        1.0, low=0.5, high=2.0, group="language", label="How fast its rules weaken, s",
+        help="The k-th rule of the language is k^−s as strong as the first. Small: there are ever more to learn.",
     )  # fmt: skip
     batch_size: int = knob(
         256, low=32, high=2048, log=True, group="training", label="Tokens a step",

@@ -24,8 +24,8 @@ __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
 FIRST, FURTHER, LAST = 440, 400, 420  # pixels: how tall the rows of the stage are
 LONG = 1000  # steps that the axes reach at least
-SMALLEST, LARGEST = "negative", "positive"  # colours
-PASS_COLOURS = ("positive", "class_2", "class_4", "negative")  # of data shown 1, 4, 16 and 64 times
+SMALLEST, LARGEST, FLOOR = "negative", "positive", "class_2"  # colours
+PASS_COLOURS = ("positive", "step", "test", "negative")  # of data shown 1, 4, 16 and 64 times
 LEAST = 3e-3  # nats above the floor that are drawn at least
 TOKENS, SIZES = (10.5, 14.3), (8.5, 12.4)  # log10, of the calculator's axes
 
@@ -105,7 +105,7 @@ def _reach(view: View) -> tuple[float, float]:
             float(np.log10(6 * frame.parameters[-1] * most)) + 0.1)  # fmt: skip
 
 
-def _curves_of_sizes(panel: Panel, frame: Any, height: Any) -> None:
+def _curves_of_sizes(panel: Panel, frame: Any, height: Any, *, named: bool) -> None:
     """A curve for each size against compute: the smallest and the largest in colour; `height` maps losses to y."""
     if len(frame.tokens) < 2:
         return
@@ -114,9 +114,10 @@ def _curves_of_sizes(panel: Panel, frame: Any, height: Any) -> None:
     between = [np.column_stack([C[s], height(L[s])]) for s in range(1, last)]
     if between:
         panel.lines([line[np.isfinite(line[:, 1])] for line in between], colour="neutral", width=1.3,
-                    name="sizes between")  # fmt: skip
+                    name="sizes between" if named else "")  # fmt: skip
     for s, colour, name in ((0, SMALLEST, "smallest model"), (last, LARGEST, "largest model")):
-        panel.path(np.column_stack([C[s], height(L[s])]), colour=colour, width=2.4, head=False, name=name)
+        panel.path(np.column_stack([C[s], height(L[s])]), colour=colour, width=2.4, head=False,
+                   name=name if named else "")  # fmt: skip
 
 
 def _compute(scene: Scene, view: View) -> None:
@@ -126,23 +127,24 @@ def _compute(scene: Scene, view: View) -> None:
     top, bottom = float(np.log(view.config.vocabulary)), frame.entropy
     gap = top - bottom
     panel = scene.panel(
-        "compute", title=words.compute_title(view), x=(left, right), y=(bottom - 0.12 * gap, top + 0.1 * gap),
-        x_log=True, x_label="compute C = 6 N D, operations", y_label="loss, nats a token", equal=False, weight=1.15,
-        aspect=0.8,
+        "compute", title=words.compute_title(view), x=(left, right), y=(bottom - 0.24 * gap, top + 0.14 * gap),
+        x_log=True, x_label="compute C = 6 × parameters N × tokens D", y_label="loss, nats a token", equal=False,
+        weight=1.15, aspect=0.8,
     )  # fmt: skip
     panel.path([[left, top], [right, top]], colour="neutral", width=1.2, head=False)
-    panel.text(
-        right, top + 0.04 * gap, f"all {view.config.vocabulary} tokens alike: {top:.3f}", mark=False, before=True
-    )
-    _curves_of_sizes(panel, frame, lambda loss: loss)
+    panel.text(right, top + 0.06 * gap, f"blind guess: {top:.3f}", mark=False, before=True)
+    _curves_of_sizes(panel, frame, lambda loss: loss, named=True)
     edge = envelope(frame)
     if edge is not None:
         some = edge.loss < top
         panel.path(np.column_stack([np.log10(edge.compute), edge.loss])[some], colour="text", width=3.2, head=False,
                    name="best for its compute")  # fmt: skip
-    panel.path([[left, bottom], [right, bottom]], colour="mark", width=2.5, head=False, name="true entropy")
-    panel.text(left, bottom - 0.06 * gap, f"true entropy of the language: {bottom:.3f}; no model gets below",
-               mark=False)  # fmt: skip
+    panel.path([[left, bottom], [right, bottom]], colour=FLOOR, width=2.5, head=False)
+    panel.text(left, bottom - 0.13 * gap, f"entropy of the language: {bottom:.3f}", colour=FLOOR, mark=False)
+    if edge is None:
+        sizes = f"{frame.parameters[0]:,} to {frame.parameters[-1]:,} parameters"
+        panel.text((left + right) / 2, bottom + 0.55 * gap, f"{len(frame.parameters)} models,", centred=True)
+        panel.text((left + right) / 2, bottom + 0.45 * gap, sizes, centred=True)
 
 
 def _straight(scene: Scene, view: View) -> None:
@@ -155,20 +157,21 @@ def _straight(scene: Scene, view: View) -> None:
         (np.log10(LEAST), np.log10(top) + 0.1) if floor else (np.log10(frame.entropy) - 0.004, np.log10(top) + 0.004)
     )
     panel = scene.panel("straight", title=words.straight_title(view), x=(left, right), y=reach, x_log=True, y_log=True,
-                        y_least=True, x_label="compute C = 6 N D, operations", equal=False, aspect=0.8,
+                        y_least=True, x_label="compute C = 6 × parameters N × tokens D", equal=False, aspect=0.8,
                         y_label=f"loss − {kind}, nats" if floor else "loss, nats")  # fmt: skip
 
     def height(loss: Any) -> Any:
         return np.log10(np.maximum(loss - floor, LEAST / 10))
 
-    _curves_of_sizes(panel, frame, height)
+    _curves_of_sizes(panel, frame, height, named=False)
     edge = envelope(frame)
+    if edge is None and floor:
+        panel.text((left + right) / 2, (reach[0] + reach[1]) / 2, "here a power law is a straight line", centred=True)
     if edge is not None:
-        panel.path(np.column_stack([np.log10(edge.compute), height(edge.loss)]), colour="text", width=3.2, head=False,
-                   name="best for its compute")  # fmt: skip
+        panel.path(np.column_stack([np.log10(edge.compute), height(edge.loss)]), colour="text", width=3.2, head=False)
         line = words.straight_line(frame, edge, floor)
         if line is not None:
-            panel.path(line, colour="mark", width=2, head=False, name="straight line through it")
+            panel.path(line, colour="step", width=2.2, head=False, name="straight line through it")
     panel.buttons([(FLOORS[name], {"floor": name}) for name in FLOORS], label="Taken off the loss",
                   chosen=list(FLOORS).index(config.floor))  # fmt: skip
 
@@ -178,7 +181,7 @@ def _grid(scene: Scene, view: View) -> None:
     frame = view.frame
     low, high = np.log10(100 * frame.batch), np.log10(max(LONG, view.last_step) * frame.batch)
     bottom, top = np.log10(frame.parameters[[0, -1]])
-    panel = scene.panel("grid", title="L(N, D): where is a budget best spent?", x=(low, high + 0.02),
+    panel = scene.panel("grid", title="Loss by size and data: where is a budget best spent?", x=(low, high + 0.02),
                         y=(bottom - 0.1, top + 0.1), x_log=True, y_log=True, x_label="tokens D",
                         y_label="parameters N", equal=False, aspect=0.8)  # fmt: skip
     some = settled(frame)
@@ -191,10 +194,10 @@ def _grid(scene: Scene, view: View) -> None:
         panel.heatmap(np.maximum(field, LEAST), extent=(at[0], at[-1], fine[0], fine[-1]), log=True,
                       name="Nats above the entropy")  # fmt: skip
     budgets = np.log10(6) + np.linspace(low + bottom, high + top, 7)
-    for budget in budgets[1:-1]:
+    for line, budget in enumerate(budgets[1:-1]):
         D = np.linspace(max(low, budget - np.log10(6) - top), min(high, budget - np.log10(6) - bottom), 2)
         panel.path(np.column_stack([D, budget - np.log10(6) - D]), colour="neutral", width=1, head=False,
-                   name="equal compute")  # fmt: skip
+                   name="" if line else "equal compute")  # fmt: skip
     if frame.laws:
         best = np.log10(
             [frame.laws[0].optimum(10**budget)[::-1] for budget in np.linspace(budgets[0], budgets[-1], 40)]
@@ -238,26 +241,25 @@ def _first(found: Any) -> int:
 def _floor(scene: Scene, view: View) -> None:
     """The fitted E as data come in, beside the true entropy."""
     _fitted(scene, view, "floor", view.frame.floors, words.floor_title(view), label="fitted E, nats a token",
-            true=(view.frame.entropy, "true entropy"), least=0.06)  # fmt: skip
+            true=(view.frame.entropy, "true entropy"), least=0.06, most=0.35)  # fmt: skip
 
 
 def _exponent(scene: Scene, view: View) -> None:
     """The fitted exponent of the best size, with what was published."""
     title = "How much of a budget goes into size: N grows as C to the power a"
     _fitted(scene, view, "exponent", view.frame.exponents, title, label="a = β/(α + β)", true=(0.5, "half (Hoffmann)"),
-            least=0.4)  # fmt: skip
+            least=0.4, most=0.5)  # fmt: skip
 
 
 def _fitted(scene: Scene, view: View, key: str, rows: Any, title: str, *, label: str, true: tuple[float, str],
-            least: float) -> None:  # fmt: skip
+            least: float, most: float) -> None:  # fmt: skip
     frame = view.frame
     left, right = np.log10(200 * frame.batch), np.log10(max(LONG, view.last_step) * frame.batch)
-    half = least
-    if len(rows):
-        half = float(np.clip(1.1 * np.abs(rows[len(rows) // 3 :] - true[0]).max(), least, 8 * least))
+    off = np.abs(rows - true[0]).max() if len(rows) else 0.0
+    half = float(np.clip(1.1 * off, least, most))
     panel = scene.panel(key, title=title, x=(left, right), y=(true[0] - half, true[0] + half), x_log=True,
                         x_label="tokens D that the fit has seen", y_label=label, equal=False, aspect=0.8)  # fmt: skip
-    panel.path([[left, true[0]], [right, true[0]]], colour="mark", width=2.5, head=False, name=true[1])
+    panel.path([[left, true[0]], [right, true[0]]], colour=FLOOR, width=2.5, head=False, name=true[1])
     if key == "exponent":
         panel.path([[left, 0.73], [right, 0.73]], colour="neutral", width=1.5, head=False, name="0.73 (Kaplan)")
     if not len(rows):
@@ -279,7 +281,7 @@ def _nats(scene: Scene, view: View) -> None:
         panel.path(np.column_stack([np.log10(frame.parameters), -k * frame.loss.mean(0)[:, -1]]), colour="positive",
                    width=3, head=False, name=words.tokens(k))  # fmt: skip
     ends = np.log10(frame.parameters[[0, -1]])
-    panel.path(np.column_stack([ends, np.full(2, -k * frame.entropy)]), colour="mark", width=2, head=False,
+    panel.path(np.column_stack([ends, np.full(2, -k * frame.entropy)]), colour=FLOOR, width=2, head=False,
                name="true entropy")  # fmt: skip
 
 
@@ -290,9 +292,9 @@ def _exact(scene: Scene, view: View) -> None:
     panel.rail("answer", k, low=1, high=20, label="Tokens in an answer, k")
     if len(frame.tokens):
         p, n = frame.right.mean(0)[:, -1], np.log10(frame.parameters)
-        panel.path(np.column_stack([n, p]), colour="neutral", width=2, head=False, name="one token, p")
+        panel.path(np.column_stack([n, p]), colour="neutral", width=2, head=False, name="one token")
         if k > 1:
-            panel.path(np.column_stack([n, p**k]), colour="negative", width=3, head=False, name=f"all {k}: p^{k}")
+            panel.path(np.column_stack([n, p**k]), colour="negative", width=3, head=False, name=f"all {k}")
 
 
 def _against_size(scene: Scene, view: View, key: str, title: str, y: tuple[float, float], label: str) -> Panel:
@@ -312,7 +314,7 @@ def _passes(scene: Scene, view: View) -> None:
     panel = scene.panel("compute", title=words.passes_title(view), x=(left, right + 0.05), x_log=True,
                         y=(floor - 0.12 * (start - floor), top), x_label="tokens read, D", weight=1.15, equal=False,
                         y_label="loss on the language, nats a token", aspect=0.8)  # fmt: skip
-    panel.path([[left, floor], [right + 0.05, floor]], colour="mark", width=2.5, head=False, name="true entropy")
+    panel.path([[left, floor], [right + 0.05, floor]], colour=FLOOR, width=2.5, head=False, name="true entropy")
     if len(frame.tokens) >= 2:
         for n, passes in enumerate(PASSES):
             xy = np.column_stack([np.log10(frame.tokens), frame.loss.mean(0)[n]])
@@ -330,7 +332,7 @@ def _gap(scene: Scene, view: View) -> None:
     panel = scene.panel("straight", title="Learned by heart: what was read against the language", x=(-0.2, 3.2),
                         y=(low - 0.05 * (high - low), high + 0.05 * (high - low)), equal=False, aspect=0.8,
                         x_names=[words.times(passes) for passes in PASSES], y_label="loss, nats a token")  # fmt: skip
-    panel.path([[-0.2, floor], [3.2, floor]], colour="mark", width=2.5, head=False, name="true entropy")
+    panel.path([[-0.2, floor], [3.2, floor]], colour=FLOOR, width=2.5, head=False, name="true entropy")
     if len(frame.tokens):
         for values, colour, name in ((frame.loss[..., -1].mean(0), "test", "on the language"),
                                      (words.read(frame), "train", "on what it reads")):  # fmt: skip
@@ -369,8 +371,8 @@ def _calculator(scene: Scene, view: View) -> None:
                      colours=["positive"], name="the same loss, served")  # fmt: skip
         rows.append([
             Span("Served", bold=True), f": if it then writes {spelt(found.served)} tokens, the same loss is cheapest "
-            f"with {spelt(found.served_parameters)} parameters and {spelt(found.served_tokens)} training tokens: a model "
-            f"{found.parameters / found.served_parameters:.1f} times smaller. It saves {found.saved:.0%} of all "
+            f"with {spelt(found.served_parameters)} parameters and {spelt(found.served_tokens)} training tokens: a "
+            f"model {found.parameters / found.served_parameters:.1f} times smaller. It saves {found.saved:.0%} of all "
             "operations, training and serving.",
         ])  # fmt: skip
     text(scene, "calculated", rows)

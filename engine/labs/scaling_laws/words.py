@@ -15,13 +15,13 @@ from engine.labs.scaling_laws.config import PASSES
 GREEK = {"alpha": "α", "beta": "β"}
 LEFT = ("Llama 65B",)  # models whose name stands on their left
 APART = 0.05  # by which one exponent must exceed another to be called larger
-MEASURED = (
-    *("early_none", "late_none", "bend_none", "early_true", "late_true", "bend_true", "left", "bowls", "larger_bowls"),
-    *("E", "off", "first_E", "first_off", "E_low", "E_high", "alpha", "beta", "exponent", "larger_exponent"),
-    *("exponent_low", "exponent_high", "tenfold_n", "tenfold_d", "behind", "ahead", "budget", "small_then"),
-    *("large_then", "small_last", "large_last", "p_small", "p_large", "all_small", "all_large", "nats_small"),
-    "nats_large",
-)
+MEASURED = (  # facts that there are once something was measured, or fitted
+    "early_none", "late_none", "bend_none", "early_true", "late_true", "bend_true", "left", "bowls", "larger_bowls",
+    "E", "off", "first_low", "first_high", "narrowed", "E_low", "E_high", "alpha", "beta", "exponent",
+    "larger_exponent", "exponent_low", "exponent_high", "tenfold_n", "tenfold_d", "behind", "ahead", "budget",
+    "small_then", "large_then", "small_last", "large_last", "p_small", "p_large", "all_small", "all_large",
+    "nats_small", "nats_large",
+)  # fmt: skip
 SETTLED = 100  # steps
 FIRST = 200  # steps before the first fit
 
@@ -74,7 +74,7 @@ def compute_title(view: View) -> str:
     found = tenfold(view.frame)
     if not math.isfinite(found):
         return f"{count} sizes of one model, each against its own compute"
-    return f"Ten times more compute leaves {found:.0%} of what is above the floor"
+    return f"Ten times more compute leaves {found:.0%} of the gap to the entropy"
 
 
 def straight_title(view: View) -> str:
@@ -82,7 +82,7 @@ def straight_title(view: View) -> str:
     off, kind = floor(view)
     if not len(view.frame.tokens):
         return "The same in logarithms: will it be a straight line?"
-    edge = envelope(view.frame)
+    edge = envelope(view.frame) if math.isfinite(tenfold(view.frame)) else None
     early, late = bends(edge, off, start(view.frame)) if edge is not None else (math.nan, math.nan)
     if not (math.isfinite(early) and math.isfinite(late)):
         return "The same in logarithms" + (f", {kind} taken off" if off else "")
@@ -94,7 +94,7 @@ def straight_title(view: View) -> str:
 def bowls_title(found: list[Bowl]) -> str:
     exponent = bowls_exponent(found)
     if math.isfinite(exponent):
-        return f"Equal budgets: the best N grows as C^{exponent:.2f}"
+        return f"Equal budgets: the best N grows as C to the power {exponent:.2f}"
     return "Equal budgets: too small, right, too large"
 
 
@@ -119,7 +119,7 @@ def passes_title(view: View) -> str:
     if not len(frame.tokens):
         return "The same tokens again and again: as good as new ones?"
     above = frame.loss.mean(0)[:, -1] - frame.entropy
-    return f"Above the floor: {above[0]:.3f} shown once, {above[1]:.3f} 4 times, {above[3]:.3f} 64 times"
+    return f"Nats above the entropy: {above[0]:.3f} with new data, {above[3]:.3f} shown 64 times"
 
 
 def tenfold(frame: Any) -> float:
@@ -145,16 +145,16 @@ def say(view: View) -> str:
             )
         above = frame.loss.mean(0)[:, -1] - frame.entropy
         return (
-            f"Nats above the floor: {above[0]:.3f} on new data, {above[1]:.3f} shown 4 times, {above[3]:.3f} 64 times."
+            f"Nats above the entropy: {above[0]:.3f} new, {above[1]:.3f} shown 4 times, {above[3]:.3f} shown 64 times."
         )
     if not len(frame.tokens):
-        return (f"All models begin near {math.log(config.vocabulary):.2f} nats a token, a blind guess; "
-                f"the floor is {frame.entropy:.2f}.")  # fmt: skip
+        return (f"A blind guess costs {math.log(config.vocabulary):.2f} nats a token; no model gets below "
+                f"{frame.entropy:.2f}, the entropy of the language.")  # fmt: skip
     if not frame.laws:
         return f"At equal compute the smaller models are ahead; from step {FIRST} on a law is fitted to all of them."
     law = frame.laws[0]
-    return (f"Fitted floor {law.E:.3f}, true {frame.entropy:.3f}; the best N grows as C^{law.exponent:.2f}, "
-            f"the tokens as C^{1 - law.exponent:.2f}.")  # fmt: skip
+    return (f"Of ten times more compute the fitted law puts {10**law.exponent:.1f} times into parameters and "
+            f"{10 ** (1 - law.exponent):.1f} times into tokens.")  # fmt: skip
 
 
 def facts(view: View) -> dict[str, float | str]:
@@ -180,8 +180,9 @@ def _sizes(frame: Any, config: Any) -> dict[str, Any]:
     if frame.laws:
         law = frame.laws[0]
         told |= {"E": law.E, "off": abs(law.E - frame.entropy), "E_low": frame.floors[-1, 1],
-                 "E_high": frame.floors[-1, 2], "first_E": frame.floors[0, 0],
-                 "first_off": abs(frame.floors[0, 0] - frame.entropy), "alpha": law.alpha, "beta": law.beta,
+                 "E_high": frame.floors[-1, 2], "first_low": frame.floors[0, 1], "first_high": frame.floors[0, 2],
+                 "narrowed": _spread(frame.floors[0]) / max(_spread(frame.floors[-1]), 1e-9),
+                 "alpha": law.alpha, "beta": law.beta,
                  "exponent": law.exponent, "exponent_low": frame.exponents[-1, 1],
                  "exponent_high": frame.exponents[-1, 2], "tenfold_n": 10**law.exponent,
                  "tenfold_d": 10 ** (1 - law.exponent), "larger_exponent": law.exponent + APART}  # fmt: skip
@@ -190,6 +191,11 @@ def _sizes(frame: Any, config: Any) -> dict[str, Any]:
         told |= {"p_small": p[0], "p_large": p[-1], "all_small": p[0] ** k, "all_large": p[-1] ** k,
                  "nats_small": -k * L[0], "nats_large": -k * L[-1]}  # fmt: skip
     return {name: float(value) if math.isfinite(value) else -1.0 for name, value in told.items()}
+
+
+def _spread(row: Any) -> float:
+    """How far apart the floors of single trainings lie."""
+    return float(row[2] - row[1])
 
 
 def crossing(frame: Any) -> dict[str, float]:

@@ -137,11 +137,14 @@ def _steps(scene: Scene, view: View) -> None:
         names += ["", "", ""]
         bottom += count + 3
     panel = scene.panel(
-        "steps", title=words.steps_title(view), x=(-0.6, T - 0.4), y=(bottom - 0.7, -1.8), y_names=names[:-2],
+        "steps", title=words.steps_title(view), x=(-0.6, T - 0.4),
+        y=(bottom - 0.7, -0.7 if view.beside or len(frame.pixels) else -1.8), y_names=names[:-2],
         x_label=f"place; {view.config.layers} layers, layer {min(view.config.shown, view.config.layers)} shown"
         if not view.beside else "place", equal=False, weight=1.35, pick="plane", aspect=0.95,
     )  # fmt: skip
     _reads(panel, frame)
+    if not (view.beside or len(frame.pixels)):  # of two runs each needs the room
+        _asked(panel, frame)
     for number, (seen, top) in enumerate(zip(frame.seen, heights, strict=True)):
         _opening(panel, seen, top, control=number > 0)
         _says(panel, view, seen, top + len(seen.opening) + 0.5)
@@ -160,6 +163,10 @@ def _reads(panel: Panel, frame: Any) -> None:
     for chosen, colour in ((frame.telling, "text"), (~frame.telling, "neutral")):
         if chosen.any():
             panel.letters(places[chosen], 0, labels[chosen].tolist(), colour=colour)
+
+
+def _asked(panel: Panel, frame: Any) -> None:
+    """Above the questions, what should be answered."""
     asked = np.flatnonzero(frame.wanted >= 0)
     panel.text(float(asked[0]) - 0.4, LOWER - 1, "should say", mark=False, before=True)
     panel.letters(asked, -1, [LABELS[wanted] for wanted in frame.wanted[asked]])

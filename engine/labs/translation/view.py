@@ -132,7 +132,7 @@ def _lengths(scene: Scene, view: View) -> None:
     frame, kinds = view.frame, view.config.kinds
     panel = scene.panel(
         "lengths", title=words.lengths_title(view), x=(-0.5, 2.5), y=(0, 109), x_names=list(frame.lengths), equal=False,
-        x_label="words in the sentence: three thirds", y_label="BLEU: runs of words right, of 100", aspect=0.8,
+        x_label="words in the sentence: three thirds", y_label="BLEU: runs of words right", aspect=0.8,
     )  # fmt: skip
     wide = 0.8 / len(kinds)
     for n, kind in enumerate(kinds):

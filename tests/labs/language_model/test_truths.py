@@ -30,7 +30,7 @@ PIECE = text.corpus()[:60_000]
 ODD = ("", "a", "🦔🦔 hedgehogs", "مرحبا بالعالم", "cafe\u0301", "\ud800", "\x00\x07", "  \n\n\t x", "日本語",
        "a_b__c 12")  # fmt: skip
 MODELS = ({}, {"model": "gru", "layers": 1}, {"model": "convolution", "layers": 3}, {"model": "bigram"},
-          {"rank": 8, "tied": True}, {"shared": True, "layers": 3, "unit": "bytes"}, {"unit": "characters"})  # fmt: skip
+          {"rank": 8, "tied": True}, {"shared": True, "unit": "bytes"}, {"unit": "characters"})  # fmt: skip
 
 
 def trained(steps: int, **knobs: object) -> Experiment:

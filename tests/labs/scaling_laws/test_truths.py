@@ -40,7 +40,8 @@ def test_points_of_a_known_law_give_its_constants_back(law: Law) -> None:
 @pytest.mark.parametrize("flops", [1e9, 1e15, 5.8e23])
 def test_at_the_optimum_both_are_worth_the_same(law: Law, flops: float) -> None:
     N, D = law.optimum(flops)
-    assert 6 * N * D == pytest.approx(flops)
+    budget = 6 * N * D
+    assert budget == pytest.approx(flops)
     assert law.alpha * law.A / N**law.alpha == pytest.approx(law.beta * law.B / D**law.beta, rel=1e-3)
     others = [law.loss(N * factor, D / factor) for factor in (0.9, 1.1)]
     assert law.loss(N, D) < min(others)
