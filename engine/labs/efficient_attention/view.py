@@ -30,6 +30,7 @@ KERNELS = {"full": ("full, its square written", COLOURS["full"]), "tiled": ("ful
            "flash": ("full, torch's flash kernel", "class_7"), "window": ("window of 128", COLOURS["window"]),
            "linear": ("linear, chunks of 64", COLOURS["linear"])}  # fmt: skip
 LEAST = 0.1  # how strongly a cell is coloured that is computed and counts for nothing
+NARROW = 0.65  # of a place: room for a wide letter
 ROWS = 8  # of the tiles that a row has met, so many are told
 COUNTED = tuple(2**power for power in range(6, 15))  # lengths for which work is counted
 
@@ -44,7 +45,8 @@ def stage(view: View) -> Scene:
     _sequence(scene, view)
     scene.row(FURTHER / FIRST)
     _tiles(scene, view)
-    _row(scene, view)
+    if not view.beside:
+        _row(scene, view)
     _row_in_numbers(scene, view)
     scene.row(FURTHER / FIRST)
     _work(scene, view)
@@ -158,9 +160,7 @@ def _sequence(scene: Scene, view: View) -> None:
         x=(-0.6, T - 0.4), y=(2 * count + 0.6, -0.6), y_names=names, x_label="place", equal=False, pick="plane",
         aspect=0.9,
     )  # fmt: skip
-    places, asked = np.arange(T), frame.wanted >= 0
-    for chosen, colour in ((~asked, "text"), (asked, "mark")):
-        panel.letters(places[chosen], 0, [frame.labels[t] for t in places[chosen]], colour=colour)
+    _letters(panel, np.arange(T), 0, frame.labels)
     for number, each in enumerate(frame.seen):
         row = np.repeat(np.clip(np.nan_to_num(each.weights[frame.question]), 0, 1)[None], 2, axis=0)
         height = 2 * number + 1
@@ -180,7 +180,12 @@ def _says(panel: Panel, frame: Any, each: Any, height: int) -> None:
     labels = np.array([LABELS[said] for said in each.said[asked]])
     for chosen, colour in ((good, "positive"), (~good, "negative")):
         if chosen.any():
-            panel.letters(asked[chosen], height, labels[chosen].tolist(), colour=colour)
+            _letters(panel, asked[chosen], height, labels[chosen].tolist(), colour)
+
+
+def _letters(panel: Panel, places: Any, height: int, letters: list[str], colour: str = "text") -> None:
+    """Letters so small that an M beside a w has room: their size goes by the distance of the first two."""
+    panel.letters(np.concatenate([[places[0] - NARROW], places]), height, ["", *letters], colour=colour)
 
 
 def _tiles(scene: Scene, view: View) -> None:
@@ -211,11 +216,11 @@ def _row(scene: Scene, view: View) -> None:
     """What one row keeps after each tile, beside the tiles: the newest at the bottom."""
     tiling = view.frame.tiling
     met = tiling.met[-ROWS:]
-    names = ["highest", "m", "rescaled by", "l", "l without m"]
+    names = ["highest", "m", "factor", "l", "bare l"]
     panel = scene.panel(
         "row", title=f"What query {tiling.row + 1} keeps, tile by tile", x=(-0.5, len(names) - 0.5),
         y=(max(len(met), 4) - 0.5, -0.5), x_names=names, y_names=[f"keys {_keys(tiling, each)}" for each in met],
-        x_label="m: highest score so far; l: sum of e^(score − m)", equal=False, aspect=0.7,
+        x_label="m: highest so far; l: sum of e^(score − m), bare: of e^score", equal=False, aspect=0.7,
         note="A higher score makes all that was summed up too large by one factor, e^(m before − m now).",
     )  # fmt: skip
     for y, each in enumerate(met):
