@@ -3,7 +3,8 @@
 const version = new URL(import.meta.url).search;
 const { STEPS } = await import(`./theme.js${version}`);
 
-const LARGEST = 30, SMALLEST = 9; // of type, in pixels
+const LARGEST = 56, SMALLEST = 9; // of type, in pixels
+const USUAL = 130 * 0.8; // room for so many characters, in sizes of type squared: what is shorter is set no larger, or type would breathe with the text
 const LINE = 1.45; // height of a line, in sizes of type
 const HARD = /(\n)/;
 
@@ -31,7 +32,8 @@ export class Prose {
     const made = `${theme.version} ${width} ${height}`;
     if (made !== this.made) {
       this.made = made;
-      for (this.type = LARGEST; this.type > SMALLEST; this.type -= 0.5) {
+      const usual = Math.sqrt((width * (height - head)) / USUAL) / theme.size(1);
+      for (this.type = Math.min(LARGEST, Math.max(18, Math.round(usual))); this.type > SMALLEST; this.type -= 0.5) {
         if (this.set(context, theme, width, head) <= height) break;
       }
       if (this.type <= SMALLEST) this.set(context, theme, width, head);

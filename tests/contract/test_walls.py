@@ -192,9 +192,9 @@ def knobs(package):
             taken = {"model": "taken"} if "model" in made().knobs() else {}
             if hasattr(made, "architecture"):
                 assert made(network=os.environ["SHELVED"], **taken).architecture().channels == (3, 5)
-            for other in (os.environ["SHELVED"], "0" * 20):  # of another kind it is read, and refused
+            for key in (os.environ["SHELVED"], "0" * 20):  # where it does not fit it is refused, by its header
                 try:
-                    made(network=other, **taken)
+                    made(network=key, **taken)
                 except ConfigError:
                     pass
         for value in (False, True) if spec.kind == "bool" else spec.choices:

@@ -33,7 +33,7 @@ HEADER = 62  # of a panel: its title and its edges
 def stage(view: View) -> Scene:
     """Two heads large beside the moment when they learn; all heads; and one of them stage by stage."""
     frame, config = view.frame, view.config
-    tokens = [frame.labels[token] for token in frame.tokens]
+    tokens = [words.short(frame.labels[token]) for token in frame.tokens]
     below = _all_height(view)
     scene = Scene(height=LARGE + below + APART)
     _telling(scene, view, tokens)
@@ -123,7 +123,7 @@ def answer(view: View, pick: Mapping[str, Any]) -> Turn | None:
 
 def following(frame: Any) -> str:
     """What the next token is asked of: the end of the sequence on screen."""
-    return f"What follows “{''.join(frame.labels[token] for token in frame.tokens[-12:])}”"
+    return f"What follows “{''.join(frame.labels[token] for token in frame.tokens[-12:])[-14:]}”"
 
 
 def facts(view: View) -> dict[str, float | str]:

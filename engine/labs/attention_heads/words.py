@@ -11,6 +11,7 @@ from engine.contract.view import View
 from engine.labs.attention_heads import heads
 from engine.labs.attention_heads.heads import BEFORE, BLANK, INDUCTION, MIRROR, PLAIN, Place
 
+LONG = 4  # letters of a token that have room at the edge of a map
 LOOKS_BACK = ("induction", "lookup")  # tasks that an induction head solves
 KNOWN = 0.95  # share right from which a task counts as learned
 HALF = 0.5  # of the first loss, and of a head's attention
@@ -46,6 +47,11 @@ def facts(view: View) -> dict[str, float | str]:
     }  # fmt: skip
 
 
+def short(label: str) -> str:
+    """A token as it stands at the edge of a map: a long piece of a word has its beginning."""
+    return label if len(label) <= LONG else f"{label[: LONG - 1]}…"
+
+
 def say(view: View) -> str:
     """One sentence: what to look at now."""
     right, loss, frame = now(view, "test_accuracy"), now(view, "test_loss"), view.frame
@@ -56,6 +62,8 @@ def say(view: View) -> str:
         return (
             f"With heads switched off the loss is {frame.loss_off:.2f} instead of {frame.loss:.2f}; all go on training."
         )
+    if not view.step and view.config.network:
+        return "Its weights were trained on another page: each row is a token, dark where it looks; Play trains on."
     if not view.step:
         return "Nothing is learned yet: each row is a token, dark where it looks; Play teaches the heads where to look."
     if view.config.task not in LOOKS_BACK:

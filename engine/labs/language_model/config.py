@@ -75,7 +75,7 @@ class Config(BaseConfig):
         1.0, low=1.0, high=2.0, look=True, group="writing", when="decoding=sample|greedy", label="Repetition penalty",
         help="Positive scores of tokens that are there already are divided by it, negative ones multiplied.",
     )  # fmt: skip
-    written: int = knob(48, low=8, high=120, look=True, group="writing", label="Tokens written",
+    written: int = knob(40, low=8, high=120, look=True, group="writing", label="Tokens written",
                         help="Each picture writes so many, always with the same random numbers.")  # fmt: skip
     place: int = knob(20, low=0, high=100, look=True, group="tokens", label="Held-out text shown, %",
                       help="Where in the part that it never trains on.")  # fmt: skip

@@ -22,7 +22,7 @@ from engine.labs.language_model.writing import write
 
 Array = NDArray[Any]
 LIKELIEST = 10  # tokens that are told for each place
-READ = 64  # tokens of the held-out text on the stage
+READ = 48  # tokens of the held-out text on the stage
 SENTENCE = 60  # characters of the held-out text that are cut if nobody says others
 LATEST = 12  # merges in the table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ def truncated(logits: Tensor, temperature: float, top_k: int = 0, top_p: float =
     return scores.log_softmax(-1)
 
 
-def penalised(logits: Tensor, seen: list[int], penalty: float) -> Tensor:
+def penalised(logits: Tensor, seen: Sequence[int], penalty: float) -> Tensor:
     """`logits` (V,) with the scores of tokens already `seen` divided by `penalty`, or multiplied if negative.
 
     Keskar et al., 2019.

@@ -116,7 +116,7 @@ def _bits(scene: Scene, view: View) -> None:
     shown = [scores[f"table_{n}"] for n in DRAWN] + [value for value in values if math.isfinite(value)]
     panel = scene.panel(
         "bits", title=words.bits_title(view), x=(0, 1.02 * last), y=(0.88 * min(shown), top), equal=False,
-        x_label="step", y_label="bits a character (fewer is better)", aspect=0.7,
+        x_label="step", y_label="bits a character", aspect=0.7,
     )  # fmt: skip
     lines = {f"table_{n}": (words.TABLE[n], TABLES[n]) for n in DRAWN} | {"uniform": ("any letter, by lot", "neutral")}
     for name, (label, colour) in lines.items():
@@ -147,7 +147,7 @@ def _surprise(scene: Scene, view: View) -> None:
             for piece, bits in zip(frame.held, surprise, strict=True)]  # fmt: skip
     panel = prose(scene, "surprise", title=words.surprise_title(view), pieces=[piece.text for piece in frame.held],
                   strength=np.clip(surprise / SURPRISED, 0, 1),
-                  scale=("expected: 0 bits", f"surprised: {SURPRISED:g} bits or more"),
+                  scale=("0 bits", f"{SURPRISED:g} bits or more"),
                   told=told, aspect=0.7, weight=1.25)  # fmt: skip
     panel.rail("place", config.place, low=0, high=100, label="Where in the held-out text, %")
 

@@ -7,6 +7,8 @@ here for one token more, in NumPy, with what was read before kept.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,8 +78,7 @@ class Reader:
     def _attended(self, x: Array) -> Array:
         H, context, D = self.kept[0][0].shape
         slot, there = self.at % context, min(self.at + 1, context)  # the oldest makes room
-        angle = self.at * BASE ** (-np.arange(D // 2) / (D // 2))
-        cos, sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+        cos, sin = _angle(self.at, D)
         for layer, (keys, values) in zip(self.layers, self.kept, strict=True):
             q, k, v = (layer["qkv"] @ _norm(x, layer["norm"])).reshape(3, H, D)
             q, keys[:, slot], values[:, slot] = _turned(q, cos, sin), _turned(k, cos, sin), v
@@ -111,6 +112,13 @@ class Reader:
         return x
 
 
+@lru_cache(maxsize=4096)
+def _angle(at: int, width: int) -> tuple[Array, Array]:
+    """Cosine and sine of each pair's angle at one position, (D / 2,)."""
+    angle = at * BASE ** (-np.arange(width // 2) / (width // 2))
+    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+
 def _norm(x: Array, weight: Array) -> Array:
     """RMSNorm.  Zhang and Sennrich, 2019."""
     return x * (1 / np.sqrt(x @ x / len(x) + EPS)).astype(np.float32) * weight
@@ -137,14 +145,15 @@ def write(model: LanguageModel, prompt: list[int], config: Config) -> tuple[Writ
     found: list[int] = []
     chances: list[float] = []
     for lot in dice:
-        token = _next(scores, [*prompt, *found], config, lot)
+        token = _next(scores, [*prompt, *found] if config.repetition != 1 else (), config, lot)
         found.append(token)
-        chances.append(float(_softmax(scores)[token]))
-        scores = reader(token)
+        chances.append(math.exp(float(scores[token] - (top := scores.max()))) / float(np.exp(scores - top).sum()))
+        if len(found) < config.written:
+            scores = reader(token)
     return Written(found, chances), first
 
 
-def _next(scores: Array, seen: list[int], config: Config, lot: float) -> int:
+def _next(scores: Array, seen: Sequence[int], config: Config, lot: float) -> int:
     if config.repetition != 1:
         scores = penalised(torch.from_numpy(scores), seen, config.repetition).numpy()
     if config.decoding == "greedy" or config.temperature == 0 or not np.isfinite(scores).all():
