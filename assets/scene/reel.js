@@ -82,7 +82,7 @@ export class Reel {
     this.input.value = this.at;
     const time = `t = ${this.time.toFixed(2)}`;
     this.said = this.at === 0 ? "the data" : this.at >= 2 ? "the samples" : this.at === 1 ? "pure noise" : this.at < 1 ? `${time}, adding noise` : `${time}, removing noise`;
-    this.text.textContent = this.said.split(", ")[0]; // which way is told by the name
+    this.text.textContent = this.said.startsWith("t") && this.said[1] === " " ? this.said.split(", ")[0] : `now ${this.said}`; // which way is told by the name
     this.name.textContent = this.at < 1 ? "From picture to noise" : "From noise to picture";
     this.input.setAttribute("aria-valuetext", this.said);
     this.button.textContent = this.running ? "❚❚ Stop" : "▶ Watch";

@@ -143,7 +143,7 @@ def _map(scene: Scene, view: View) -> None:
         )  # fmt: skip
     _likeliest(panel, reward, ratio, share)
     panel.rail("beta", config.beta, low=0.02, high=5.0, log=True, label="Price of change β",
-               marks=[(0.05, "cheap"), (0.5, "0.5"), (5.0, "dear")])  # fmt: skip
+               marks=[(0.05, "cheap"), (0.5, "0.5"), (5.0, "costly")])  # fmt: skip
 
 
 def _likeliest(panel: Panel, reward: Any, ratio: Any, share: Any) -> None:
@@ -158,9 +158,8 @@ def _likeliest(panel: Panel, reward: Any, ratio: Any, share: Any) -> None:
             and all(abs(y - b) > 1.6 or abs(x - a) > 0.6 * width for a, b in written)
         ):
             written.append((x, y))
-            panel.text(
-                x, y, f"“{EVERY[i]}” {words.share(float(share[i]))}", mark=False, before=x > reward.min() + width / 2
-            )
+            said = f"“{EVERY[i]}”: {words.share(float(share[i]))} of all"
+            panel.text(x, y, said, mark=False, before=x > reward.min() + width / 2)
 
 
 def _frontier(scene: Scene, view: View) -> None:

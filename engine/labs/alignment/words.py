@@ -111,7 +111,7 @@ def say(view: View) -> str:
     if view.step == 0:
         if config.method == "best_of_n":
             return "On Play one more sentence is drawn from the reference at each step, and the judge keeps the best."
-        return "On Play sentences become likelier if they earn reward, but change has its price: dots move to the line."
+        return "Play makes sentences that earn reward likelier, but change has its price: dots move to the line."
     if config.method == "best_of_n":
         n = min(1 + view.step, config.candidates)
         return f"The best of {n} gains {scores['believed']:.2f} at {scores['kl']:.2f} nats; no gradient was needed."

@@ -70,9 +70,9 @@ def say(view: View) -> str:
         kept = found["said_variety"]
         if not view.step:
             steps = f"{config.sampling_steps} step{'s' * (config.sampling_steps > 1)}"
-            made = f"In {steps} it draws digits from noise"
-            right = f"{found['said_recognised']} are what their column asks for"
-            return f"{made}, and {right}: Play trains it further."
+            made = f"From noise it draws digits in {steps}"
+            right = f"{found['said_recognised']} of them right"
+            return f"{made}, {right}, as the film shows; Play trains it further."
         return f"{found['said_recognised']} are of the class asked for, and keep {kept} of the real variance."
     if not found["places"]:
         return f"Energy distance to the real points: {found['said_energy']}; two halves of these: {frame.floor:.2g}."

@@ -135,11 +135,11 @@ def _recall(scene: Scene, view: View) -> None:
         x_label="pairs to remember", y_label="share right", x_names=[str(count) for count in counts], aspect=0.8,
     )  # fmt: skip
     panel.path([[-0.25, words.CHANCE], [last + 0.25, words.CHANCE]], colour="neutral", width=1.5, head=False,
-               name="by lot")  # fmt: skip
+               name="guessing")  # fmt: skip
     if "linear" in config.kinds and counts[0] <= config.key_width <= counts[-1] and last:
         x = float(np.interp(np.log(config.key_width), np.log(counts), np.arange(len(counts))))
-        panel.path([[x, -0.04], [x, 1.06]], colour="grid", width=2, head=False,
-                   name=f"{config.key_width} pairs: linear's key width")  # fmt: skip
+        panel.path([[x, -0.04], [x, 1.06]], colour="neutral", width=1, head=False,
+                   name=f"{config.key_width} pairs: as many as linear's keys have numbers")  # fmt: skip
     for each in view.frame.seen:
         if each.recall:
             places = np.array([[counts.index(pairs), share] for pairs, share in each.recall.items()])

@@ -100,7 +100,7 @@ def say(view: View) -> str:
     if config.tokens.strip() and not frame.own:
         return "No capital has a small letter right behind it in what was typed, so a sequence drawn by lot is shown."
     if not view.step:
-        return "Pairs such as Qd stand among dots, then keys are asked for: untrained, each network guesses among 26."
+        return "Pairs such as Qd stand among dots; where Q comes again, d must be said: untrained, it is guessed."
     full = seen(view, "full")
     first = f"full attention gets {_mean(full.recall):.0%} right, " if full else ""
     told = ", ".join(f"{each.kind} {_mean(each.recall):.0%} for {each.share:.0%} of its work"

@@ -61,7 +61,7 @@ class Config(BaseConfig):
     prompt: str = knob("", length=(0, 120), look=True, group="writing", label="It goes on from",
                        help="Your own beginning. Empty: the commonest first word of a sentence.")  # fmt: skip
     decoding: str = knob("sample", choices=("sample", "greedy", "beam"), look=True, group="writing",
-                         titles=("by lot", "greedy", "beam of 4"), label="Next token",
+                         titles=("at random", "greedy", "beam of 4"), label="Next token",
                          help="Drawn by probability; always the likeliest; or the likeliest line.")  # fmt: skip
     temperature: float = knob(
         0.7, low=0.0, high=2.0, look=True, group="writing", when="decoding=sample",

@@ -61,7 +61,7 @@ def curves(view: View) -> Scene:
         return Scene()
     scene = Scene(height=2 * 300 + 12)
     common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
-    series = {"bits": ("this model", "positive"), "uniform": ("any letter, by lot", "text")}
+    series = {"bits": ("this model", "positive"), "uniform": ("any letter, at random", "text")}
     series |= {f"table_{n}": (words.TABLE[n], colour) for n, colour in TABLES.items()}
     curves_panel(scene, "bits", title="Bits a character, held-out text", y_title="bits a character", series=series,
                  **common)  # fmt: skip
@@ -75,7 +75,7 @@ def inside(view: View) -> list[Figure]:
     """What nats and bits have to do with each other here, and the tables that count."""
     frame, scores = view.frame, view.frame.scores
     rows = [[words.TABLE[n], f"{scores[f'table_{n}']:.2f}"] for n in TABLES]
-    rows = [["any letter, by lot", f"{scores['uniform']:.2f}"], *rows, ["this model", f"{scores['bits']:.2f}"]]
+    rows = [["any letter, at random", f"{scores['uniform']:.2f}"], *rows, ["this model", f"{scores['bits']:.2f}"]]
     each = scores["nats"] / max(scores["bits"] * math.log(2), 1e-9)
     return [
         Table(["On the same held-out characters", "bits a character"], rows),
@@ -99,12 +99,12 @@ def _writing(scene: Scene, view: View) -> None:
     panel = prose(scene, "writing", title=words.writing_title(view), pieces=[piece.text for piece in frame.written],
                   before=frame.prompt, told=told, aspect=0.6, weight=1.25)  # fmt: skip
     ways = ("sample", "greedy", "beam")
-    panel.buttons([("by lot", {"decoding": "sample"}), ("greedy", {"decoding": "greedy"}),
+    panel.buttons([("at random", {"decoding": "sample"}), ("greedy", {"decoding": "greedy"}),
                    ("beam of 4", {"decoding": "beam"})], label="Next token",
                   chosen=ways.index(config.decoding))  # fmt: skip
     if config.decoding == "sample":
-        panel.rail("temperature", config.temperature, low=0.0, high=2.0, label="Temperature: careful to bold",
-                   marks=[(0.7, "0.7"), (1.0, "1")])  # fmt: skip
+        panel.rail("temperature", config.temperature, low=0.0, high=2.0, label="Temperature",
+                   marks=[(0.3, "careful"), (1.0, "1"), (1.7, "bold")])  # fmt: skip
 
 
 def _bits(scene: Scene, view: View) -> None:
@@ -118,7 +118,8 @@ def _bits(scene: Scene, view: View) -> None:
         "bits", title=words.bits_title(view), x=(0, 1.02 * last), y=(0.88 * min(shown), top), equal=False,
         x_label="step", y_label="bits a character", aspect=0.7,
     )  # fmt: skip
-    lines = {f"table_{n}": (words.TABLE[n], TABLES[n]) for n in DRAWN} | {"uniform": ("any letter, by lot", "neutral")}
+    lines = {f"table_{n}": (words.TABLE[n], TABLES[n]) for n in DRAWN}
+    lines["uniform"] = ("any letter, at random", "neutral")
     for name, (label, colour) in lines.items():
         value = scores[name]
         panel.path([[0, value], [1.02 * last, value]], colour=colour, width=2, head=False)

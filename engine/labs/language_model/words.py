@@ -157,9 +157,8 @@ def say(view: View) -> str:
     if not math.isfinite(scores["bits"]):
         return "Its numbers are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
     if not step:
-        return (
-            "It writes by lot and knows nothing yet; on Play the same line, with the same random numbers, gets better."
-        )
+        part = " (� is a part of a letter)" if any("�" in piece.text for piece in view.frame.written) else ""
+        return f"It knows nothing yet{part}: on Play the same line, with the same random numbers, gets better."
     if by_heart(view):
         return (
             "It learns by heart what it trains on, and gets worse at the rest: give it a longer text, or some dropout."

@@ -65,7 +65,7 @@ def _before(view: View) -> str:
     told = f"Each dot, a token, has a number, which {to} must guess"
     if not view.config.balance_loss:
         return f"{told}: Play trains them, and nothing keeps shares even."
-    return f"{told}: press Play, then take α away."
+    return f"{told}: press Play, then drag α left."
 
 
 def plane_title(view: View) -> str:

@@ -153,8 +153,8 @@ def say(view: View) -> str:
             f"Nats above the entropy: {above[0]:.3f} new, {above[1]:.3f} shown 4 times, {above[3]:.3f} shown 64 times."
         )
     if not len(frame.tokens):
-        return (f"A blind guess costs {math.log(config.vocabulary):.2f} nats a token; no model gets below "
-                f"{frame.entropy:.2f}, the entropy of the language.")  # fmt: skip
+        return (f"Play trains {len(frame.parameters)} sizes of one model on one language: none can get below the green "
+                "line, its entropy.")  # fmt: skip
     if not frame.laws:
         return f"At equal compute the smaller models are ahead; from step {FIRST} on a law is fitted to all of them."
     law = frame.laws[0]

@@ -207,8 +207,8 @@ def _hidden(scene: Scene, view: View) -> None:
 def _matrix(scene: Scene, key: str, title: str, values: Any, frame: Any) -> None:
     T = len(values)
     panel = scene.panel(
-        key, title=title, x=(-1.7, T - 0.4), y=(T - 0.4, -1.7), x_label="back at this one",
-        y_label="looking from this place",
+        key, title=title, x=(-1.7, T - 0.4), y=(T - 0.4, -1.7), x_label="place that it looks back at",
+        y_label="place that looks",
     )  # fmt: skip
     far = max(float(np.abs(np.nan_to_num(values)).max()), 1e-6)
     past = np.tril(np.ones_like(values)) > 0
