@@ -160,7 +160,8 @@ def machine(device: torch.device) -> str:
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        lines = [line for line in info.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("model name")]
+        told = info.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = [line for line in told if line.startswith("model name")]
         name = lines[0].partition(":")[2].strip() if lines else name
     threads = torch.get_num_threads()
     return f"{name}, {threads} thread{'s' if threads > 1 else ''}, torch {torch.__version__.partition('+')[0]}"
