@@ -64,7 +64,7 @@ def _before(view: View) -> str:
     to = f"one of {experts} small networks" if view.config.top_k == 1 else f"{view.config.top_k} of {experts} networks"
     told = f"Each dot, a token, has a number, which {to} must guess"
     if not view.config.balance_loss:
-        return f"{told}: Play trains them, and nothing keeps shares even."
+        return f"{told}: Play trains them; nothing keeps shares even."
     return f"{told}: press Play, then drag α left."
 
 

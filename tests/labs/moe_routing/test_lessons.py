@@ -142,7 +142,7 @@ def test_what_happens_otherwise_is_told_when_the_cause_is_gone() -> None:
 def test_the_sentence_goes_with_the_run() -> None:
     say, chosen = registry.view(SLUG).say, config(SLUG, "collapse", seed=0)
     begun, early, end = (moment(chosen, 300, step) for step in (0, EARLY, 300))
-    assert say(begun).startswith("The experts are small networks") and "2 of 4 experts work" in say(early)
+    assert say(begun).startswith("Each dot, a token") and "2 of 4 experts work" in say(early)
     assert say(end).startswith("Collapsed") and "4 of 4" in say(
         moment(config(SLUG, "collapse", beside=True, seed=0), 300)
     )
