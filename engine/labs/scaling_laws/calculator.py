@@ -37,6 +37,6 @@ def spend(config: Any) -> Spent:
 def spelt(number: float) -> str:
     """A large number in words: 70 billion."""
     for size, name in ((TRILLION, "trillion"), (1e9, "billion"), (1e6, "million")):
-        if number >= size:
-            return f"{number / size:.3g} {name}"
+        if number >= 0.9995 * size:  # what rounds to 1,000 millions is 1 billion
+            return f"{number / size:.3g} {name}" if number < 999.5 * size else f"{number / size:,.0f} {name}"
     return f"{number:,.0f}"

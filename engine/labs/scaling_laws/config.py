@@ -15,7 +15,7 @@ FLOORS = {"true": "true entropy", "fitted": "fitted E", "none": "nothing"}
 CONSTANTS = {"hoffmann": "Hoffmann et al. 2022", "besiroglu": "Besiroglu et al. 2024"}
 PASSES = (1, 4, 16, 64)  # how often the data are shown
 LONGEST = 30.0  # milliseconds of one core that a step may take
-POOL = 6_000_000  # pairs that are kept for repeats, of all trainings together
+POOL = 3_100_000  # pairs that are kept for repeats, of all trainings together: four of the longest runs
 
 
 @dataclass(frozen=True)
@@ -110,4 +110,5 @@ class Config(BaseConfig):
     def cost(self) -> float:
         """About how many milliseconds of one core a step takes (torch 2.13, a server of 2024)."""
         models = len(self.ranks) * self.seeds
-        return 0.8 + models * (self.vocabulary**2 * (2.2e-5 + 6e-7 * max(self.ranks)) * 0.6)
+        fits = 0.2 * (self.seeds + 1) if self.across == "sizes" else 0.0  # 15 each, some 15 times in 1000 steps
+        return 0.8 + fits + models * (self.vocabulary**2 * (2.2e-5 + 6e-7 * max(self.ranks)) * 0.6)

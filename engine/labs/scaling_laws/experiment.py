@@ -85,7 +85,8 @@ class Experiment:
         """All tokens of a run whose data are shown once, (K, planned B); with more passes their beginning."""
         config = self.config
         shape = (config.seeds, config.planned * config.batch_size)
-        return draw(self.joint, torch.rand(shape, generator=generator(config.seed, "pool"))).short()
+        uniform = torch.rand(shape, generator=generator(config.seed, "pool"))
+        return torch.stack([draw(self.joint, row).short() for row in uniform])  # in turn: a draw takes 16 bytes a pair
 
     @property
     def done(self) -> bool:

@@ -13,13 +13,18 @@ Array = NDArray[np.float64]
 GRID = np.geomspace(0.08, 2.0, 12)  # exponents tried as starts: for given ones the law is linear in E, A and B
 STARTS = 3  # that are then followed to the end
 FEWEST = 6  # points: one more than constants
+LOWEST, HIGHEST = 0.02, 4.0  # exponents that are looked for: beyond, a part is flat, or gone after the first amount
+TINY, HUGE = -50.0, 200.0  # ln A and ln B: far outside of what losses can tell
+DIGITS = 5  # the others depend on where numbers lie in memory, and a run is the same in each process
+LONGEST = 60  # trials from one start; losses that follow the law need about twenty
 
 
 def fit(parameters: ArrayLike, tokens: ArrayLike, losses: ArrayLike, delta: float = 1e-3) -> Law:
     """The `Law` nearest to measured `losses` of models with `parameters`, trained on `tokens`; shapes that broadcast.
 
-    Huber's loss with `delta` between logarithms, as in Hoffmann et al. (2022, equation 3).  Raises ValueError for fewer
-    than six points, for less than two sizes or amounts of data, and for what is not positive and finite.
+    Huber's loss with `delta` between logarithms, as in Hoffmann et al. (2022, equation 3); exponents are looked for
+    between .02 and 4, and the constants have five digits.  Raises ValueError for fewer than six points, for less than
+    two sizes or amounts of data, and for what is not positive and finite.
     """
     N, D, L = (np.asarray(each, float).ravel() for each in np.broadcast_arrays(parameters, tokens, losses))
     if len(L) < FEWEST or len(set(N)) < 2 or len(set(D)) < 2:
@@ -27,13 +32,25 @@ def fit(parameters: ArrayLike, tokens: ArrayLike, losses: ArrayLike, delta: floa
     if not all(np.isfinite(each).all() and (each > 0).all() for each in (N, D, L)):
         raise ValueError("Parameters, tokens and losses must be finite, and more than 0.")
     n, d, wanted = np.log(N), np.log(D), np.log(L)
+    low = np.array([TINY, TINY, np.log(1e-6 * L.min()), LOWEST, LOWEST])
+    high = np.array([HUGE, HUGE, wanted.max(), HIGHEST, HIGHEST])  # no part alone is more than the whole
     found = [
-        least_squares(lambda t: _log_loss(t, n, d)[0] - wanted, start, lambda t: _slopes(t, n, d), loss="huber",
-                      f_scale=delta, x_scale=(1.0, 1.0, 1e-2, 0.1, 0.1), max_nfev=300)
+        least_squares(lambda t: _log_loss(t, n, d)[0] - wanted, np.clip(start, low + 1e-9, high - 1e-9),
+                      lambda t: _slopes(t, n, d), loss="huber", f_scale=delta, x_scale=(1.0, 1.0, 1e-2, 0.1, 0.1),
+                      bounds=(low, high), max_nfev=LONGEST)
         for start in _starts(n, d, L)
     ]  # fmt: skip
     a, b, e, alpha, beta = min(found, key=lambda each: each.cost).x
-    return Law(E=float(np.exp(e)), A=float(np.exp(a)), B=float(np.exp(b)), alpha=float(alpha), beta=float(beta))
+    E, A, B, alpha, beta = (float(f"{each:.{DIGITS}g}") for each in (np.exp(e), np.exp(a), np.exp(b), alpha, beta))
+    return Law(E=E, A=A, B=B, alpha=alpha, beta=beta)
+
+
+def at_an_edge(law: Law) -> bool:
+    """Whether an exponent of a fitted law is nearly the least or the most that is looked for: of other losses.
+
+    With one near zero a part hardly differs from E, so neither is known.
+    """
+    return any(not 2.5 * LOWEST < each < 0.975 * HIGHEST for each in (law.alpha, law.beta))
 
 
 def _parts(t: Array, n: Array, d: Array) -> Array:

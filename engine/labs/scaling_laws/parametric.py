@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 TRAINING, SERVING = 6, 2  # operations for each parameter and token
 GOLDEN = (math.sqrt(5) - 1) / 2
+FARTHEST = 300.0  # ln N: a law whose exponents are near 0 has its optimum beyond all numbers
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ class Law:
         """
         if not flops > 0:
             raise ValueError(f"A budget is more than 0 operations, not {flops:g}.")
-        G = (self.alpha * self.A / (self.beta * self.B)) ** (1 / (self.alpha + self.beta))
-        N = G * (flops / TRAINING) ** self.exponent
+        balance = math.log(self.alpha * self.A) - math.log(self.beta * self.B)  # of logarithms: a power can overflow
+        log_n = balance / (self.alpha + self.beta) + self.exponent * math.log(flops / TRAINING)
+        N = math.exp(min(max(log_n, -FARTHEST), FARTHEST))
         return N, flops / TRAINING / N
 
     @property

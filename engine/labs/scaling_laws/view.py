@@ -152,7 +152,7 @@ def _straight(scene: Scene, view: View) -> None:
     frame, config = view.frame, view.config
     floor, kind = words.floor(view)
     left, right = _reach(view)
-    top = float(np.log(config.vocabulary)) - floor
+    top = max(float(np.log(config.vocabulary)) - floor, 2 * LEAST)  # a fitted floor can lie above a blind guess
     reach = (
         (np.log10(LEAST), np.log10(top) + 0.1) if floor else (np.log10(frame.entropy) - 0.004, np.log10(top) + 0.004)
     )
@@ -200,7 +200,7 @@ def _grid(scene: Scene, view: View) -> None:
                    name="" if line else "equal compute")  # fmt: skip
     if frame.laws:
         best = np.log10(
-            [frame.laws[0].optimum(10**budget)[::-1] for budget in np.linspace(budgets[0], budgets[-1], 40)]
+            [frame.laws[0].optimum(float(10**budget))[::-1] for budget in np.linspace(budgets[0], budgets[-1], 40)]
         )
         inside = (best[:, 1] >= bottom - 0.1) & (best[:, 1] <= top + 0.1) & (best[:, 0] >= low) & (best[:, 0] <= high)
         panel.path(best[inside], colour="mark", width=3, head=False, name="best N by the fitted law")
@@ -288,7 +288,7 @@ def _nats(scene: Scene, view: View) -> None:
 def _exact(scene: Scene, view: View) -> None:
     """The share of answers in which all k tokens are right: p to the power k."""
     frame, k = view.frame, view.config.answer
-    panel = _against_size(scene, view, "exact", words.exact_title(view), (-0.02, 1.02), "share right")
+    panel = _against_size(scene, view, "exact", words.exact_title(view), (-0.02, 1.02), "share of the likeliest named")
     panel.rail("answer", k, low=1, high=20, label="Tokens in an answer, k")
     if len(frame.tokens):
         p, n = frame.right.mean(0)[:, -1], np.log10(frame.parameters)

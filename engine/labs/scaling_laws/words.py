@@ -11,6 +11,7 @@ from engine.contract.view import View
 from engine.labs.scaling_laws.budgets import Bowl, Envelope, bends, bowls, bowls_exponent, compute, envelope, power
 from engine.labs.scaling_laws.calculator import Spent, spelt, spend
 from engine.labs.scaling_laws.config import PASSES
+from engine.labs.scaling_laws.fitting import at_an_edge
 
 GREEK = {"alpha": "α", "beta": "β"}
 LEFT = ("Llama 65B",)  # models whose name stands on their left
@@ -119,6 +120,8 @@ def passes_title(view: View) -> str:
     if not len(frame.tokens):
         return "The same tokens again and again: as good as new ones?"
     above = frame.loss.mean(0)[:, -1] - frame.entropy
+    if not np.isfinite(above).all():
+        return "The losses are no numbers any more"
     return f"Nats above the entropy: {above[0]:.3f} with new data, {above[3]:.3f} shown 64 times"
 
 
@@ -156,8 +159,15 @@ def say(view: View) -> str:
         return (f"Play trains {len(frame.parameters)} sizes of one model on one language: none can get below the green "
                 "line, its entropy.")  # fmt: skip
     if not frame.laws:
-        return f"At equal compute the smaller models are ahead; from step {FIRST} on a law is fitted to all of them."
+        fitted = f"From step {FIRST} on a law is fitted to all sizes."
+        ahead = crossing(frame).get("behind", 0.0) > 0
+        return (
+            "At a compute that both have had, the smallest model is ahead of the largest. " if ahead else ""
+        ) + fitted
     law = frame.laws[0]
+    if at_an_edge(law):
+        return ("An exponent of the fitted law is at the edge of what is looked for: these losses follow no such law. "
+                "The learning rate may be too small, or was turned on the way.")  # fmt: skip
     return (f"Of ten times more compute the fitted law puts {10**law.exponent:.1f} times into parameters and "
             f"{10 ** (1 - law.exponent):.1f} times into tokens.")  # fmt: skip
 
@@ -218,13 +228,13 @@ def crossing(frame: Any) -> dict[str, float]:
 
 
 def _passes(frame: Any, config: Any) -> dict[str, float]:
-    there = config.across == "repeats" and len(frame.tokens) > 0
+    there = config.across == "repeats" and len(frame.tokens) > 0 and np.isfinite(frame.loss[..., -1]).all()
     told: dict[str, float] = {}
     for n, passes in enumerate(PASSES):
         loss = float(frame.loss.mean(0)[n, -1]) if there else -1.0
         told[f"loss_{passes}"] = loss
         told[f"above_{passes}"] = loss - frame.entropy if there else -1.0
-        told[f"read_{passes}"] = float(read(frame)[n]) if there else -1.0
+        told[f"read_{passes}"] = float(np.nan_to_num(read(frame)[n], nan=-1.0)) if there else -1.0
     told["four_worse"] = told["above_4"] - told["above_1"]
     told["many_worse"] = told["above_64"] - told["above_1"]
     return told
@@ -235,8 +245,9 @@ def read(frame: Any) -> Any:
     return frame.trained[..., -6:].mean((0, 2))
 
 
-def _served(config: Any) -> dict[str, float]:
+def _served(config: Any) -> dict[str, float | str]:
     found = spend(config)
-    return {"served": config.served, "best_n": found.parameters / 1e9, "best_d": found.tokens / 1e12,
-            "served_n": found.served_parameters / 1e9, "served_d": found.served_tokens / 1e12,
-            "smaller": found.parameters / found.served_parameters}  # fmt: skip
+    return {"served": config.served, "best_n": spelt(found.parameters), "best_d": spelt(found.tokens),
+            "served_n": spelt(found.served_parameters), "served_d": spelt(found.served_tokens),
+            "smaller": found.parameters / found.served_parameters,
+            "longer": found.served_tokens / found.tokens}  # fmt: skip

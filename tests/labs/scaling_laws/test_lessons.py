@@ -52,7 +52,7 @@ def test_titles_fit_into_a_row_and_explanations_appear() -> None:
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_the_envelope_is_straight_above_the_true_floor_and_size_takes_its_turn(seed: int) -> None:
     floor, _ = speaks("floor", seed)
-    assert 0.8 < floor["bend_true"] < 1.25 and 0.28 < floor["left"] < 0.42
+    assert 0.8 < floor["bend_true"] < 1.25 and 2.8 < floor["bend_none"] < 5 and 0.28 < floor["left"] < 0.42
     behind, _ = speaks("behind", seed)
     assert behind["behind"] > 0.08 and behind["ahead"] > 0.08
 
@@ -61,7 +61,7 @@ def test_the_envelope_is_straight_above_the_true_floor_and_size_takes_its_turn(s
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_a_budget_goes_into_both_and_fits_come_to_agree(seed: int) -> None:
     split, _ = speaks("split", seed)
-    assert 0.52 < split["bowls"] < 0.66 and 0.58 < split["exponent"] < 0.7
+    assert 0.55 < split["bowls"] < 0.65 and 0.6 < split["exponent"] < 0.7
     fitted, _ = speaks("extrapolate", seed)
     assert fitted["off"] < 0.01
 
@@ -70,26 +70,27 @@ def test_a_budget_goes_into_both_and_fits_come_to_agree(seed: int) -> None:
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_a_flatter_spectrum_asks_for_larger_models(seed: int) -> None:
     here, there = speaks("language", seed)
-    assert there is not None and there["exponent"] > here["exponent"] + 0.1
+    assert there is not None and there["bowls"] > here["bowls"] + 0.1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_whole_answers_leap_where_tokens_do_not(seed: int) -> None:
     here, _ = speaks("emerges", seed)
-    assert here["all_large"] > 0.15 and here["p_large"] / here["p_small"] < 4
+    assert 0.2 < here["all_large"] < 0.5 and here["p_large"] / here["p_small"] < 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_four_passes_are_nearly_new_and_sixty_four_are_not(seed: int) -> None:
     here, _ = speaks("repeats", seed)
-    assert here["four_worse"] < 0.006 and here["many_worse"] > 0.15 and here["read_64"] < here["loss_64"] - 0.25
+    assert 0.003 < here["four_worse"] < 0.005 and 0.18 < here["many_worse"] < 0.2
+    assert here["read_64"] < here["loss_64"] - 0.25
 
 
 def test_served_a_lot_a_smaller_model_is_cheapest() -> None:
     here, _ = speaks("served", 0)
-    assert here["smaller"] > 1.5 and here["served_d"] > here["best_d"]
+    assert here["smaller"] > 1.5 and here["longer"] > 1.2
 
 
 @pytest.mark.slow
