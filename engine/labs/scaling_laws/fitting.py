@@ -15,7 +15,7 @@ STARTS = 3  # that are then followed to the end
 FEWEST = 6  # points: one more than constants
 LOWEST, HIGHEST = 0.02, 4.0  # exponents that are looked for: beyond, a part is flat, or gone after the first amount
 TINY, HUGE = -50.0, 200.0  # ln A and ln B: far outside of what losses can tell
-DIGITS = 5  # the others depend on where numbers lie in memory, and a run is the same in each process
+DIGITS = {"E": 5, "A": 4, "B": 4, "alpha": 5, "beta": 5}  # further ones depend on where numbers lie in memory
 LONGEST = 60  # trials from one start; losses that follow the law need about twenty
 
 
@@ -23,8 +23,8 @@ def fit(parameters: ArrayLike, tokens: ArrayLike, losses: ArrayLike, delta: floa
     """The `Law` nearest to measured `losses` of models with `parameters`, trained on `tokens`; shapes that broadcast.
 
     Huber's loss with `delta` between logarithms, as in Hoffmann et al. (2022, equation 3); exponents are looked for
-    between .02 and 4, and the constants have five digits.  Raises ValueError for fewer than six points, for less than
-    two sizes or amounts of data, and for what is not positive and finite.
+    between .02 and 4, and constants have four or five digits.  Raises ValueError for fewer than six points, for less
+    than two sizes or amounts of data, and for what is not positive and finite.
     """
     N, D, L = (np.asarray(each, float).ravel() for each in np.broadcast_arrays(parameters, tokens, losses))
     if len(L) < FEWEST or len(set(N)) < 2 or len(set(D)) < 2:
@@ -41,8 +41,8 @@ def fit(parameters: ArrayLike, tokens: ArrayLike, losses: ArrayLike, delta: floa
         for start in _starts(n, d, L)
     ]  # fmt: skip
     a, b, e, alpha, beta = min(found, key=lambda each: each.cost).x
-    E, A, B, alpha, beta = (float(f"{each:.{DIGITS}g}") for each in (np.exp(e), np.exp(a), np.exp(b), alpha, beta))
-    return Law(E=E, A=A, B=B, alpha=alpha, beta=beta)
+    constants = {"E": np.exp(e), "A": np.exp(a), "B": np.exp(b), "alpha": alpha, "beta": beta}
+    return Law(**{name: float(f"{value:.{DIGITS[name]}g}") for name, value in constants.items()})
 
 
 def at_an_edge(law: Law) -> bool:
