@@ -60,7 +60,7 @@ def squares_title(view: View) -> str:
 def squares_note(view: View) -> str:
     """Of linear attention, whose square is full of colour though no cell of it is computed."""
     linear = seen(view, "linear") is not None
-    return "Linear keeps a sum and never makes its square: shown is what the sum amounts to." if linear else ""
+    return "Linear keeps a sum: its square is drawn, never computed." if linear else ""
 
 
 def recall_title(view: View) -> str:

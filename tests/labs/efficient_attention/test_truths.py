@@ -207,7 +207,7 @@ def test_that_linear_attention_makes_no_square_stands_under_its_square() -> None
     for chosen, there in ((("full", "linear"), True), (("full", "window"), False)):
         config = lab.Config(width=16, kinds=chosen)
         scene = registry.view("efficient_attention").stage(View(lab.Experiment(config).frame(), config))
-        assert ("never makes its square" in scene.rows[0][0].get("note", "")) == there
+        assert ("never computed" in scene.rows[0][0].get("note", "")) == there
 
 
 def test_memory_is_counted_while_it_stands() -> None:
