@@ -166,8 +166,8 @@ def say(view: View) -> str:
         ) + fitted
     law = frame.laws[0]
     if at_an_edge(law):
-        return ("An exponent of the fitted law is at the edge of what is looked for: these losses follow no such law. "
-                "The learning rate may be too small, or was turned on the way.")  # fmt: skip
+        return ("An exponent of the fitted law is at the edge of what is looked for: these losses tell neither floor "
+                "nor split. Rules may weaken too slowly, or the learning rate is too small or was turned.")  # fmt: skip
     return (f"Of ten times more compute the fitted law puts {10**law.exponent:.1f} times into parameters and "
             f"{10 ** (1 - law.exponent):.1f} times into tokens.")  # fmt: skip
 

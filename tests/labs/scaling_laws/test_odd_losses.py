@@ -71,7 +71,7 @@ def test_a_fitted_floor_above_a_blind_guess_is_drawn_and_a_law_at_the_edge_is_no
     for law in (Law(9.0, 1.0, 1.0, 0.5, 0.5), Law(4.1588, 1e-20, 1e80, 0.02, 4.0)):
         view = View(replace(frame, laws=(law,)), config, {}, 230, 230)
         assert views.stage(view).to_bytes()
-        assert ("follow no such law" in views.say(view)) == (law.alpha == 0.02)
+        assert ("neither floor nor split" in views.say(view)) == (law.alpha == 0.02)
 
 
 @pytest.mark.parametrize("across", ["sizes", "repeats"])
