@@ -59,7 +59,7 @@ class Config(BaseConfig):
     question: int = knob(1, low=1, high=26, look=True, group="view", label="Question traced",
                          help="Which question's row is drawn under the sequence.")  # fmt: skip
     head: int = knob(1, low=1, high=8, look=True, group="view", label="Head shown", help="Whose squares are drawn.")
-    tile: int = knob(1, low=1, high=136, look=True, group="view", label="Tile",
+    tile: int = knob(1, low=1, high=630, look=True, group="view", label="Tile",
                      help="How far the tiled computation has come.")  # fmt: skip
     tile_size: int = knob(16, low=4, high=32, look=True, group="view", label="Tile size", help="Places along its side.")
     scale: float = knob(1.0, low=1.0, high=100.0, log=True, look=True, group="view", label="Scores times",

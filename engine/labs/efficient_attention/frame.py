@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -81,6 +83,8 @@ class Frame:
     tiling: Tiling
     line: Line  # a value among the numbers of a format
     creep: Mapping[str, Array]  # what many small steps from 1 come to in that format
+    one: Line  # 1 among the numbers of bf16, and small steps from it: what a lesson tells, whatever is looked at
+    crept: Mapping[str, Array]
     times: Times | None  # taken on this machine; no part of the run
 
     @property
@@ -113,6 +117,7 @@ def frame(
         question=question, seen=tuple(seen),
         tiling=_tiling(config, kind, question, *looked[kind]),
         line=line(config.number, config.format), creep=creep(config.format, SMALL),
+        one=line(1.0, "bf16"), crept=creep("bf16", SMALL),
         times=None if config.measured == OFF else times(int(config.measured), device),
     )  # fmt: skip
 
@@ -152,7 +157,9 @@ def _tiling(config: Config, kind: str, question: int, q: Tensor, k: Tensor, v: T
     T, K = q.shape
     blocks = -(-T // size)
     done = min(config.tile, blocks * (blocks + 1) // 2)
-    safe, naive = (list(tiles(q, k, v, size, safe=how))[:done] for how in (True, False))
+    i = (math.isqrt(8 * done - 7) - 1) // 2  # the row of the last tile: i (i + 1) / 2 tiles are in the rows before it
+    j = done - 1 - i * (i + 1) // 2
+    safe, naive = (list(islice(tiles(q, k, v, size, safe=how, first=i), j + 1)) for how in (True, False))
     last = safe[-1]
     inside = last.i * size <= question < last.i * size + last.scores.shape[-2]
     row = question - last.i * size if inside else last.scores.shape[-2] - 1
@@ -163,7 +170,6 @@ def _tiling(config: Config, kind: str, question: int, q: Tensor, k: Tensor, v: T
             naive_total=float(other.total[row]), naive_out=_array(other.out[row, :3]),
         )
         for one, other in zip(safe, naive, strict=True)
-        if one.i == last.i
     )  # fmt: skip
     at = last.i * size + row
     scores = q @ k.mT / K**0.5

@@ -27,13 +27,13 @@ class Tile:
     out: Tensor  # (..., R, V)
 
 
-def tiles(q: Tensor, k: Tensor, v: Tensor, block: int, *, safe: bool = True) -> Iterator[Tile]:
-    """Causal attention of q, k (..., T, K) and v (..., T, V) in tiles of `block`, row after row.
+def tiles(q: Tensor, k: Tensor, v: Tensor, block: int, *, safe: bool = True, first: int = 0) -> Iterator[Tile]:
+    """Causal attention of q, k (..., T, K) and v (..., T, V) in tiles of `block`, row after row from row `first` on.
 
     Without `safe` no maximum is taken off (it stands at 0): sums of e^score overflow float32 from a score of 89 on.
     """
     T, scale = q.shape[-2], 1 / math.sqrt(q.shape[-1])
-    for i in range(-(-T // block)):
+    for i in range(first, -(-T // block)):
         rows = q[..., i * block : (i + 1) * block, :] * scale
         maximum = rows.new_full(rows.shape[:-1], -math.inf if safe else 0.0)
         total = torch.zeros_like(maximum)

@@ -113,7 +113,7 @@ def _squares(scene: Scene, view: View) -> None:
     panel = scene.panel(
         "squares", title=words.squares_title(view), x=(-1, across * step - 0.05 * T), y=(down * (T + head), 0),
         weight=1.25, x_label="earlier place", y_label="place that looks; the last ones ask", x_names=[""], y_names=[""],
-        aspect=1.05,
+        aspect=1.05, note=words.squares_note(view),
     )  # fmt: skip
     for number, each in enumerate(frame.seen):
         left, top = (number % across) * step, (number // across) * (T + head) + head

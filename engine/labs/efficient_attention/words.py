@@ -57,6 +57,12 @@ def squares_title(view: View) -> str:
     return "Who looks where (hatched: not computed), for what share of full attention's work"
 
 
+def squares_note(view: View) -> str:
+    """Of linear attention, whose square is full of colour though no cell of it is computed."""
+    linear = seen(view, "linear") is not None
+    return "Linear keeps a sum: its square is drawn, never computed." if linear else ""
+
+
 def recall_title(view: View) -> str:
     """How the kinds do."""
     return "Answers right, by pairs to remember"
@@ -81,7 +87,7 @@ def times_title(view: View) -> str:
 
 def machine_note(times: Any) -> str:
     """Whose times they are, of what, and what is not there."""
-    flash = "" if "flash" in times.milliseconds else " torch has no flash kernel for it."
+    flash = "" if times.left or "flash" in times.milliseconds else " torch has no flash kernel for it."
     return f"{times.machine}; 4 heads of 32, forward, the best of some tries.{flash} No part of the run."
 
 
@@ -103,8 +109,11 @@ def say(view: View) -> str:
         return "Pairs such as Qd stand among dots; where Q comes again, d must be said: untrained, it is guessed."
     full = seen(view, "full")
     first = f"full attention gets {_mean(full.recall):.0%} right, " if full else ""
-    told = ", ".join(f"{each.kind} {_mean(each.recall):.0%} for {each.share:.0%} of its work"
-                     for each in frame.seen if each.kind != "full").replace(" of its work, ", ", ")  # fmt: skip
+    told = ", ".join(
+        f"{each.kind} {_mean(each.recall):.0%} for {each.share:.0%}" for each in frame.seen if each.kind != "full"
+    )
+    if told:
+        told += " of its work" if full else " of full attention's work"
     said = f"{first}{told}" if told else first.rstrip(", ")
     return f"{said[0].upper()}{said[1:]}."
 
@@ -129,8 +138,8 @@ def facts(view: View) -> dict[str, float | str]:
         "overflows": float(not math.isfinite(last.naive_total)),
         "off_by": _finite(float(np.abs(last.out - tiling.exact).max())),
         "format": config.format, "weights": config.weights, "learning_rate": config.learning_rate,
-        "crept": float(frame.creep["nearest"][-1]), "crept_by_lot": float(frame.creep["lot"][-1]),
-        "quantum": float(frame.line.quantum),
+        "crept": float(frame.crept["nearest"][-1]), "crept_by_lot": float(frame.crept["lot"][-1]),
+        "quantum": float(frame.one.quantum),
         "measured": 0 if config.measured == OFF else int(config.measured),
         "cache": cache_bytes(config.sharing, config.heads, config.groups, config.head_width, config.rank),
         "cache_full": cache_bytes("multi_head", config.heads, config.heads, config.head_width),
@@ -153,14 +162,15 @@ def facts(view: View) -> dict[str, float | str]:
 
 
 def _times(times: Any) -> dict[str, float | str]:
-    """Milliseconds and megabytes at the longest length at which full attention was taken, if it was."""
-    full = times.milliseconds.get("full", {}) if times else {}
-    length = max(full, default=0)
+    """Milliseconds and megabytes at the longest length at which all of the kinds were taken that a lesson compares."""
+    spent: Mapping[str, Mapping[int, float]] = times.milliseconds if times else {}
+    compared = ("full", "tiled", "window", "linear")
+    length = max(set.intersection(*({*spent.get(name, ())} for name in compared)), default=0)
     told: dict[str, float | str] = {"machine": times.machine if times else "no machine yet", "timed": length}
     told["tiled_part"] = times.bytes["tiled"][length] / times.bytes["full"][length] if length else 1.0
-    for name in ("full", "tiled", "window", "linear"):
-        told[f"{name}_ms"] = times.milliseconds[name].get(length, 0.0) if length else 0.0
-        told[f"{name}_mb"] = times.bytes[name].get(length, 0) / 1e6 if length else 0.0
+    for name in compared:
+        told[f"{name}_ms"] = spent[name][length] if length else 0.0
+        told[f"{name}_mb"] = times.bytes[name][length] / 1e6 if length else 0.0
     return told
 
 

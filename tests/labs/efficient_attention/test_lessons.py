@@ -32,6 +32,11 @@ def run(chosen: Config, steps: int) -> tuple[dict[str, np.ndarray], dict[int, An
     return {name: np.array([found[name] for found in metrics]) for name in metrics[0]}, frames
 
 
+def curve(name: str, *, beside: bool, seed: int, **knobs: Any) -> dict[str, np.ndarray]:
+    """The metrics of a lesson's run up to where it stops."""
+    return run(config(SLUG, name, beside=beside, seed=seed, **knobs), lesson(SLUG, name).at or 0)[0]
+
+
 def facts(name: str, *, beside: bool = False, seed: int, at: int = 0, **knobs: Any) -> dict[str, Any]:
     """What may be told of a lesson's run where it stops, or at another step."""
     chosen = config(SLUG, name, beside=beside, seed=seed, **knobs)
@@ -59,7 +64,7 @@ def test_a_window_forgets_and_blocks_find_a_needle_but_lose_many(seed: int) -> N
     window, _ = speaks("window", seed)
     assert 0.2 < window["window_recall"] < 0.36 and window["full_recall"] > 0.9
     needle, _ = speaks("needle", seed)
-    assert needle["blocks_one"] > 0.65 and 0.3 < needle["blocks_most"] < 0.55
+    assert needle["blocks_one"] > 0.6 and 0.3 < needle["blocks_most"] < 0.55
     assert abs(needle["blocks_share"] - needle["window_share"]) < 0.05
 
 
@@ -67,7 +72,7 @@ def test_a_window_forgets_and_blocks_find_a_needle_but_lose_many(seed: int) -> N
 @pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_a_table_holds_about_as_many_pairs_as_its_keys_are_wide(seed: int) -> None:
     narrow, wide = speaks("table", seed)
-    assert wide is not None and 0.55 < narrow["linear_most"] < 0.66 and wide["linear_most"] > 0.94
+    assert wide is not None and 0.55 < narrow["linear_most"] < 0.66 and wide["linear_most"] > 0.9
 
 
 @pytest.mark.parametrize("seed", first(1, SEEDS))
@@ -91,6 +96,8 @@ def test_eight_heads_recall_as_well_with_one_set_of_keys(seed: int) -> None:
     here, there = speaks("sharing", seed)
     assert there is not None and min(here["full_recall"], there["full_recall"]) > 0.98
     assert (here["cache"], there["cache"]) == (256, 32)
+    own, one = (curve("sharing", beside=beside, seed=seed)["full_recall"] for beside in (False, True))
+    assert np.argmax(own > 0.9) < np.argmax(one > 0.9) and own.mean() > one.mean() + 0.02  # it learned more slowly
 
 
 @pytest.mark.slow
@@ -99,8 +106,11 @@ def test_weights_kept_in_bf16_fall_behind_and_by_lot_they_do_not(seed: int) -> N
     here, there = speaks("bits", seed)
     assert there is not None and there["full_loss"] > 1.7 * here["full_loss"]
     assert here["crept"] == 1 and here["crept_by_lot"] == pytest.approx(2, abs=0.1)
-    by_lot = facts("bits", beside=True, seed=seed, weights="lot")
-    assert by_lot["full_loss"] == pytest.approx(here["full_loss"], rel=0.1)
+    wide, near, by_lot = (
+        curve("bits", beside=beside, seed=seed, **knobs)["full_loss"][-40:].mean()  # each batch has other pairs
+        for beside, knobs in ((False, {}), (True, {}), (True, {"weights": "lot"}))
+    )
+    assert by_lot - wide < 0.3 * (near - wide)
 
 
 @pytest.mark.parametrize(

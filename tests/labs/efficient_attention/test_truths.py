@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +70,22 @@ def test_tiles_end_at_full_attention_and_say_on_the_way_what_was_read_so_far() -
         assert near(tile.maximum, scores.amax(-1)) and near(tile.out, scores.softmax(-1) @ v[..., keys, :])
         assert near(tile.total, (scores - scores.amax(-1, keepdim=True)).exp().sum(-1), 1e-4)
     assert [(tile.i, tile.j) for tile in lab.tiles(q, k, v, 32)] == [(0, 0), (1, 0), (1, 1)]
+
+
+def test_the_longest_sequence_in_the_smallest_tiles_can_be_gone_through_to_its_end() -> None:
+    """138 places: 112 that are read, and a question for each of 26 keys."""
+    keys = "".join(f"{key}d" for key in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    whole = lab.Config(tokens=keys + "." * 60, length=112, tile_size=4, width=16)
+    for tile, at in ((629, (34, 33)), (630, (34, 34)), (1, (0, 0)), (2, (1, 0)), (300, (23, 23))):
+        tiling = lab.Experiment(replace(whole, tile=tile)).frame().tiling
+        assert (len(tiling.scores), tiling.count, tiling.done, (tiling.i, tiling.j)) == (138, 630, tile, at)
+        assert [met.j for met in tiling.met] == list(range(tiling.j + 1))
+        assert tiling.i != tiling.j or np.abs(tiling.met[-1].out - tiling.exact).max() < 1e-5
+    view = View(lab.Experiment(whole).frame(), whole)
+    turn = registry.view("efficient_attention").answer(
+        view, {"panel": "tiles", "kind": "plane", "x": 137.0, "y": 137.0}
+    )
+    assert turn == Turn({"tile": 630})
 
 
 @pytest.mark.parametrize(("score", "overflows"), [(88.0, False), (89.0, True)])
@@ -166,6 +181,35 @@ def test_a_line_has_the_neighbours_of_a_value_and_small_steps_are_lost() -> None
     assert creep["nearest"][-1] == 1 and creep["exact"][-1] == 2 and abs(creep["lot"][-1] - 2) < 0.1
 
 
+def test_what_is_told_of_bf16_is_of_bf16_whatever_is_looked_at() -> None:
+    facts = registry.view("efficient_attention").facts
+    for look in ({}, {"number": 200.0}, {"format": "e4m3"}, {"format": "fp16", "number": 0.01}):
+        config = lab.Config(width=16, **look)
+        told = facts(View(lab.Experiment(config).frame(), config))
+        assert told["quantum"] == 2**-7 and told["crept"] == 1 and abs(float(told["crept_by_lot"]) - 2) < 0.1
+
+
+def test_work_is_compared_with_full_attention_by_name_where_that_does_not_run() -> None:
+    views = registry.view("efficient_attention")
+    for chosen, compared in ((("window", "linear"), "full attention's work."), (("full", "window"), "of its work.")):
+        config = lab.Config(width=16, kinds=chosen)
+        experiment = lab.Experiment(config)
+        experiment.step()
+        said = views.say(View(experiment.frame(), config, step=1, last_step=1))
+        assert said.endswith(compared) and said.count("work") == 1
+    alone = lab.Config(width=16, kinds=("full",))
+    experiment = lab.Experiment(alone)
+    experiment.step()
+    assert "work" not in views.say(View(experiment.frame(), alone, step=1, last_step=1))
+
+
+def test_that_linear_attention_makes_no_square_stands_under_its_square() -> None:
+    for chosen, there in ((("full", "linear"), True), (("full", "window"), False)):
+        config = lab.Config(width=16, kinds=chosen)
+        scene = registry.view("efficient_attention").stage(View(lab.Experiment(config).frame(), config))
+        assert ("never computed" in scene.rows[0][0].get("note", "")) == there
+
+
 def test_memory_is_counted_while_it_stands() -> None:
     made = 4 * 100 * 100
     assert lab.stopwatch.peak(lambda: torch.ones(100, 100), CPU) == made
@@ -194,7 +238,6 @@ def test_whoever_measures_changes_nothing_of_a_run() -> None:
         assert calm.frame().times is None and timed.frame().times is not None
     assert same(calm.state_dict(), timed.state_dict())
     told = timed.frame().times
-    assert pickle.dumps(told.milliseconds) not in pickle.dumps(timed.state_dict())
     assert told.left == 0 and set(told.milliseconds) >= {"full", "tiled", "window", "linear"}
     assert all(list(row) == [256, 512] for row in told.milliseconds.values())
     assert told.machine and timed.frame().times == told  # taken once
@@ -206,7 +249,30 @@ def test_where_torch_has_no_flash_kernel_none_is_timed(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(lab.stopwatch, "KERNELS", {**lab.stopwatch.KERNELS, "flash": refuses})
     monkeypatch.setattr(lab.stopwatch, "_taken", {})
-    assert "flash" not in lab.stopwatch.times(256, CPU).milliseconds
+    while (told := lab.stopwatch.times(256, CPU)).left:
+        pass
+    assert "flash" not in told.milliseconds and "has no flash kernel" in lab.words.machine_note(told)
+
+
+def test_between_two_looks_what_is_not_yet_taken_is_neither_told_nor_said_to_be_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look ends when its time is used up: after any of the kinds, so also between two that are compared."""
+    monkeypatch.setattr(lab.stopwatch, "_measure", lambda name, length, device: (float(length), length))
+    config = lab.Config(width=16, measured="512")
+    calm, facts = lab.Experiment(config).frame(), registry.view("efficient_attention").facts
+    every = list(lab.stopwatch.wanted(512))
+    for taken in range(len(every) + 1):
+        found = {(str(CPU), *which): (float(which[1]), which[1]) for which in every[:taken]}
+        monkeypatch.setattr(lab.stopwatch, "_taken", found)
+        monkeypatch.setattr(lab.stopwatch, "AT_A_LOOK", -1.0)
+        times = lab.stopwatch.times(512, CPU)
+        view = View(replace(calm, times=times), config)
+        told = facts(view)
+        assert times.left == len(every) - taken and ("no flash kernel" in lab.words.machine_note(times)) is False
+        assert told["timed"] == (512 if taken == len(every) else 256 if taken >= len(every) // 2 else 0)
+        assert told["full_ms"] == told["linear_ms"] == told["timed"]
+        assert registry.view("efficient_attention").stage(view).to_bytes()
 
 
 def test_sequences_hold_what_they_ask_for() -> None:
