@@ -1,6 +1,7 @@
 """Byte pair encoding: the commonest pair of tokens becomes a token, again and again.  Sennrich et al., 2016.
 
-A text is cut into words first, each with the space before it, and no merge reaches over their border.  It begins with
+A text is cut into words first, each with the space before it and none longer than 32 characters, and no merge reaches
+over their border.  It begins with
 bytes, as GPT-2's does, so any text can be encoded, and decoding gives it back.
 """
 
@@ -17,7 +18,10 @@ from typing import NamedTuple
 
 BYTES = 256
 SIGNS = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥"})  # how what cannot be seen is written
-WORDS = re.compile(r" ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s")  # letters, digits, signs, each with a space, or a space
+LONGEST = 32  # characters of a word without its space: merges cost the square of it, and hardly a word is longer
+LEARNED = 200_000  # bytes that merges are learned from: those of a long text are much the same
+# Letters, digits, signs, each with a space, or a space.
+WORDS = re.compile(f" ?[^\\W\\d_]{{1,{LONGEST}}}| ?\\d{{1,{LONGEST}}}| ?(?:[^\\s\\w]|_){{1,{LONGEST}}}|\\s")
 
 Pair = tuple[int, int]
 
@@ -109,13 +113,19 @@ def joined(tokens: list[int], pair: Pair, new: int) -> list[int]:
     return found
 
 
+def _beginning(text: str) -> str:
+    """What merges are learned from."""
+    return text[:LEARNED].encode(errors="replace")[:LEARNED].decode(errors="ignore")
+
+
 def train(text: str, merges: int) -> Tokeniser:
-    """A tokeniser with up to `merges` merges learned from `text`; fewer if no pair is left.
+    """A tokeniser with up to `merges` merges learned from the first 200,000 bytes of `text`; fewer if no
+    pair is left.
 
     At each step the commonest pair is joined; among equals the one whose tokens came first.  Counts are kept up to
     date: only words that hold the pair are looked at again.
     """
-    counted = Counter(word.encode(errors="replace") for word in words(text))
+    counted = Counter(word.encode(errors="replace") for word in words(_beginning(text)))
     tokens, often = [list(word) for word in counted], list(counted.values())
     counts: Counter[Pair] = Counter()
     holding: defaultdict[Pair, set[int]] = defaultdict(set)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.data import text
+from engine.data import bpe, text
 from engine.labs.attention_heads import taken
 from engine.labs.attention_heads.vocabulary import TASKS, encoded, symbols
 from engine.nets.transformer_cost import FEED_FORWARD, NORMS, milliseconds
@@ -91,13 +91,17 @@ class Config(BaseConfig):
                               f"number of heads and not {self.heads}, or another way of sharing")  # fmt: skip
         if self.task == "text":
             text.require_length(self.text_key, self.length)
-            if self.merges and len(encoded(self.text_key, self.merges)) < 3 * (self.length + 1):
+            wanted = 3 * (self.length + 1)  # tokens: a text of so many words has them, and need not be cut to know
+            short = len(text.own(self.text_key)) < (bpe.LONGEST + 1) * wanted
+            if self.merges and short and len(encoded(self.text_key, self.merges)) < wanted:
                 raise ConfigError(
                     "merges", self.merges, "of so short a text too few tokens would be left; choose fewer"
                 )
-        vocabulary = len(symbols(self.task, self.text_key, self.merges))
+        pieces = self.merges if self.task == "text" else 0
+        vocabulary = bpe.BYTES + pieces if pieces else len(symbols(self.task, self.text_key))  # at most
         if self.network:
-            taken.require_fit(self.network, layers=self.layers, width=self.model_width, vocabulary=vocabulary)
+            taken.require_fit(self.network, layers=self.layers, width=self.model_width,
+                              vocabulary=len(symbols(self.task, self.text_key, self.merges)))  # fmt: skip
         takes = self._milliseconds(self.batch_size, vocabulary)
         budget = patience(BUDGET[self.size])
         if takes > budget:

@@ -8,12 +8,14 @@ from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import text
+from engine.labs.language_model import units
 
 UNITS = {"bpe": "pieces of words (BPE)", "characters": "characters", "bytes": "bytes"}
 MODELS = {"transformer": "transformer", "gru": "GRU", "convolution": "causal convolutions", "bigram": "bigram table"}
 TIMES = {"standard": 1, "large": 4}  # what the width is multiplied by
 BUDGET = {"standard": 60.0, "large": 250.0}  # milliseconds of one core that a step may take
 MERGES = 2_000  # at most
+SLOW = 40  # tokens that a beam or a large model writes at most: a picture waits for them
 EVERY = 10  # steps from one look at the held-out text to the next
 
 
@@ -76,7 +78,8 @@ class Config(BaseConfig):
         help="Positive scores of tokens that are there already are divided by it, negative ones multiplied.",
     )  # fmt: skip
     written: int = knob(40, low=8, high=120, look=True, group="writing", label="Tokens written",
-                        help="Each picture writes so many, always with the same random numbers.")  # fmt: skip
+                        help="Each picture writes so many, always with the same random numbers. "
+                        "A beam or a large model: 40 at most.")  # fmt: skip
     place: int = knob(20, low=0, high=100, look=True, group="tokens", label="Held-out text shown, %",
                       help="Where in the part that it never trains on.")  # fmt: skip
     sentence: str = knob("", length=(0, 120), look=True, group="tokens", label="Your sentence, cut into tokens",
@@ -118,13 +121,19 @@ class Config(BaseConfig):
         return self.learning_rate / TIMES[self.size]
 
     @property
+    def writes(self) -> int:
+        """Tokens of the line that a picture writes."""
+        return min(self.written, SLOW) if self.decoding == "beam" or self.size == "large" else self.written
+
+    @property
     def elsewhere(self) -> dict[str, str] | None:
         """The knobs of the lab on attention heads, as in a link, for this model; None where it has no such shape."""
         plain = self.model == "transformer" and not (self.rank or self.tied or self.shared)
-        if not plain or self.unit == "bytes" or self.width > 128 or (self.unit == "bpe" and not self.merges):
+        merges = units.merges(self.text_key, self.merges, self.context) if self.unit == "bpe" else 0
+        if not plain or self.unit == "bytes" or self.width > 128 or (self.unit == "bpe" and not merges):
             return None
         return {
-            "task": "text", "text_key": self.text_key, "merges": str(self.merges if self.unit == "bpe" else 0),
+            "task": "text", "text_key": self.text_key, "merges": str(merges),
             "length": str(min(64, self.context)), "layers": str(self.layers), "heads": str(self.heads),
             "width": str(self.width), "size": self.size, "feed_forward": "relu", "norm": "rms",
         }  # fmt: skip
@@ -142,4 +151,5 @@ class Config(BaseConfig):
             return 1.0 + 3e-6 * read * V + 1e-6 * V * V
         each = {"transformer": 12 * W * W + 2 * W * self.context, "gru": 6 * W * W, "convolution": 3 * W * W}
         flops = 6.0 * read * (self.layers * each[self.model] + W * V)
-        return 3.0 + 2.0 * self.layers + flops / 4e7 + 6e-6 * read * V
+        one_by_one = 0.12 * self.context * self.layers if self.model == "gru" else 0.0  # it waits for each token
+        return 3.0 + 2.0 * self.layers + flops / 4e7 + 6e-6 * read * V + one_by_one

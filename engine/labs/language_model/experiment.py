@@ -23,7 +23,7 @@ from engine.nets import beam
 __all__ = ["Config", "Experiment", "Frame", "LanguageModel", "beam", "bits_per_character", "bpe", "truncated"]
 
 WARM_UP, CLIP = 30, 1.0  # steps until the learning rate is whole; what the gradient's length is cut to
-WINDOWS = 64  # pieces of the held-out text that it is judged by, at most
+WINDOWS, BATCHES = 64, 4  # pieces of the held-out text that it is judged by, at most, and how many batches that may be
 COUNTING = 5.0  # how much faster a table learns: none of its rows is touched by more than a few tokens a step
 
 
@@ -61,13 +61,14 @@ class Experiment:
         """Where pieces of the held-out text begin, the whole text over, (n,)."""
         context, length = self.config.context, len(self.corpus.held)
         starts = np.arange(0, length - context, context - context // 2)
-        if len(starts) > WINDOWS:
-            starts = starts[np.linspace(0, len(starts) - 1, WINDOWS).round().astype(int)]
+        most = min(WINDOWS, BATCHES * self.config.batch_size)
+        if len(starts) > most:
+            starts = starts[np.linspace(0, len(starts) - 1, most).round().astype(int)]
         return torch.from_numpy(starts)
 
     def _lines(self) -> dict[str, float]:
         """The bits of tables on the very characters that the model is judged by."""
-        surprise, uniform = counted(self.config.text_key)
+        surprise, uniform = counted(self.config.text_key, self.config.unit)
         context, starts = self.config.context, self.corpus.starts
         scored = np.zeros(surprise.shape[1], bool)
         for piece in self.judged.tolist():

@@ -25,6 +25,7 @@ LIKELIEST = 10  # tokens that are told for each place
 READ = 48  # tokens of the held-out text on the stage
 SENTENCE = 60  # characters of the held-out text that are cut if nobody says others
 LATEST = 12  # merges in the table
+DIGITS = 3  # of a place in the plane: the last ones of an eigenvector differ from one machine to the next
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Frame:
     cut: Cut
     vocabulary: int
     places: Mapping[str, int]  # how many numbers sit where
-    embedding: Array  # (n, 2): the commonest tokens in the plane in which they differ most
+    embedding: Array  # (n, 2): the commonest tokens in the plane in which they differ most, within 1
     labels: tuple[str, ...]  # (n,)
     scores: Mapping[str, float]
     text: tuple[int, int]  # characters of the text, and tokens of what is trained on
@@ -204,15 +205,19 @@ def _per_token(text_key: str, unit: str, merges: int, said: str, tokens: bpe.Tok
 
 
 def _plane(model: LanguageModel, corpus: Corpus) -> dict[str, Any]:
-    """The commonest tokens by the two directions in which their numbers differ most."""
+    """The commonest tokens by the two directions in which their numbers differ most, the farthest at 1 or -1."""
     if model.kind == "bigram":
         return {"embedding": np.zeros((0, 2)), "labels": ()}
     common = np.argsort(-np.bincount(corpus.train, minlength=len(corpus.tokens)), kind="stable")[:90]
     points = model.embedding.weight[torch.from_numpy(common.copy()).to(model.embedding.weight.device)].double()
-    points = points - points.mean(0)
+    points = (points - points.mean(0)).cpu()
+    if not points.isfinite().all():
+        return {"embedding": np.zeros((0, 2)), "labels": ()}
     found = torch.linalg.eigh(points.T @ points)[1][:, -2:]
-    signs = torch.where(found.sum(0) < 0, -1.0, 1.0)
-    return {"embedding": (points @ (found * signs)).cpu().numpy(),
+    largest = found.gather(0, found.abs().argmax(0, keepdim=True))  # an axis has no sign: here its largest entry's
+    placed = (points @ (found * largest.sign())).numpy()
+    reach = max(float(np.abs(placed).max()), 1e-12)
+    return {"embedding": np.round(placed / reach, DIGITS) + 0.0,  # no -0.0
             "labels": tuple(corpus.label(int(token)) for token in common)}  # fmt: skip
 
 

@@ -80,7 +80,8 @@ class LanguageModel(nn.Module):
     def __init__(self, config: Config, vocabulary: int) -> None:
         super().__init__()
         self.kind, self.context, self.tied, self.heads = config.model, config.context, config.tied, config.heads
-        self.dropout, width, rank = config.dropout, config.model_width, config.rank or config.model_width
+        self.dropout, width = config.dropout, config.model_width
+        rank = min(config.rank or width, width)
         if self.kind == "bigram":
             self.table = nn.Embedding(vocabulary, vocabulary)
             return

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+COLDEST = 1e-3  # below this temperature the likeliest is taken: scores over it may be no numbers any more
+
 
 def bits_per_character(nats: float, tokens: float, characters: float) -> float:
     """Bits that a character costs where each of `tokens` costs `nats` in the mean, and they are `characters` long.
@@ -21,12 +23,12 @@ def truncated(logits: Tensor, temperature: float, top_k: int = 0, top_p: float =
     """Log probabilities (…, V) of the next token: `logits` over `temperature`, and only some of them left.
 
     First all below the `top_k`-th are taken out (0: none; equals stay); then, of what is left, the least likely ones as
-    long as the others have `top_p` together (Holtzman et al., 2020).  What is out has -inf.  Temperature 0 leaves the
-    likeliest alone.  Raises `ValueError` for a negative temperature or top-k, or a top-p outside (0, 1].
+    long as the others have `top_p` together (Holtzman et al., 2020).  What is out has -inf.  A temperature below
+    0.001 leaves the likeliest alone.  Raises `ValueError` for a negative temperature or top-k, or top-p outside (0, 1].
     """
     if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
         raise ValueError(f"There is no temperature {temperature} with top-k {top_k} and top-p {top_p}.")
-    if temperature == 0:
+    if temperature < COLDEST:
         best = torch.full_like(logits, -math.inf)
         return best.scatter(-1, logits.argmax(-1, keepdim=True), 0.0)
     scores = logits / temperature

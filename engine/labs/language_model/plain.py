@@ -49,7 +49,7 @@ def prose() -> str:
 
 
 def words(text: str) -> list[str]:
-    return re.findall(r" ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s", text)
+    return re.findall(r" ?[^\W\d_]{1,32}| ?\d{1,32}| ?(?:[^\s\w]|_){1,32}|\s", text)
 
 
 def joined(tokens: list[int], pair: tuple[int, int], new: int) -> list[int]:

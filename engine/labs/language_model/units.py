@@ -92,9 +92,26 @@ def corpus(text_key: str, unit: str, merges: int, context: int) -> Corpus:
                   len(train) + len(held), known)  # fmt: skip
 
 
+def merges(text_key: str, most: int, context: int) -> int:
+    """How many merges a `corpus` has of `most` that are asked for; a long text is not cut to know.  Raises `TextError`.
+
+    A text whose end has enough words for a piece has enough tokens with any merges.
+    """
+    if len(parts(text_key)[1]) >= (bpe.LONGEST + 1) * (context + 2):
+        return most
+    found = corpus(text_key, "bpe", most, context).tokens
+    return len(found.merges) if isinstance(found, bpe.Tokeniser) else 0
+
+
 @lru_cache(maxsize=8)
-def counted(text_key: str) -> tuple[Array, float]:
-    """Bits that tables of 1 to 6 characters need for each character held out, (6, H), and a character by lot."""
+def counted(text_key: str, unit: str = "bpe") -> tuple[Array, float]:
+    """Bits that tables of 1 to 6 characters need for each character held out, (6, H), and a character by lot.
+
+    Where tokens are characters, one that is not among them is U+FFFD for the tables too: a model has no other to say.
+    """
     train, held = parts(text_key)
+    if unit == "characters":
+        cut = tokeniser(text_key, unit, 0)
+        train, held = cut.decode(cut.encode(train)), cut.decode(cut.encode(held))
     kinds = len(set(train + held))
     return ngrams.surprise(train, held), float(np.log2(max(2, kinds)))

@@ -31,6 +31,7 @@ PLACES = {
     "other layers": "class_3",
 }
 HELD = 0.4  # seconds that words stay
+REACH = 1.15  # of the plane of tokens: the farthest stands at 1
 
 
 def stage(view: View) -> Scene:
@@ -209,12 +210,10 @@ def _merges(scene: Scene, view: View) -> None:
 def _plane(scene: Scene, view: View) -> None:
     """The commonest tokens where their numbers put them."""
     frame = view.frame
-    places = np.nan_to_num(frame.embedding)
-    reach = max(float(np.abs(places).max()), 1e-6) * 1.15
     panel = scene.panel("plane", title="The numbers of the commonest tokens, in the plane where they differ most",
-                        x=(-reach, reach), y=(-reach, reach), x_label="first direction", y_label="second direction",
+                        x=(-REACH, REACH), y=(-REACH, REACH), x_label="first direction", y_label="second direction",
                         equal=False, aspect=0.8, weight=1.25)  # fmt: skip
-    for (x, y), name in zip(places, frame.labels, strict=True):
+    for (x, y), name in zip(frame.embedding, frame.labels, strict=True):
         panel.text(float(x), float(y), name, centred=True)
 
 

@@ -15,7 +15,8 @@ TABLE = {1: "how often each letter comes", 2: "bigram table: last letter"} | {
     n: f"{name} table: last {n - 1} letters"
     for n, name in ((3, "trigram"), (4, "4-gram"), (5, "5-gram"), (6, "6-gram"))
 }
-BY_HEART = 0.15  # bits above the fewest so far
+WORSE = 0.15  # bits above the fewest so far
+BY_HEART, LATELY = 0.3, 20  # nats that training is ahead of held-out text, in the mean of the last steps
 NAMES = {n: label.split(":")[0] for n, label in TABLE.items()}
 
 
@@ -40,6 +41,8 @@ def bits_title(view: View) -> str:
     now = _bits(view.frame.scores["bits"])
     if by_heart(view):
         return f"{now} a character, and rising: it learns by heart what it trains on"
+    if worse(view):
+        return f"{now} a character, and it was {best(view):.2f} before"
     if not beaten:
         return f"{now} a character: no table that counts is beaten yet"
     return f"{now} a character: ahead of {'letter counts' if beaten == 1 else f'the {NAMES[beaten]}'}"
@@ -52,9 +55,18 @@ def best(view: View) -> float:
     return min(found, default=view.frame.scores["bits"])
 
 
-def by_heart(view: View) -> bool:
+def worse(view: View) -> bool:
     """Whether it has been better on held-out text before, by more than chance."""
-    return bool(view.frame.scores["bits"] > best(view) + BY_HEART)
+    return bool(view.frame.scores["bits"] > best(view) + WORSE)
+
+
+def by_heart(view: View) -> bool:
+    """Whether it gets worse on held-out text because it is so much better on what it trains on."""
+    steps, values = view.curves.get("loss", ((), ()))
+    lately = [float(value) for at, value in zip(steps, values, strict=True) if at <= view.step][-LATELY:]
+    if not lately or not worse(view):
+        return False
+    return bool(sum(lately) / len(lately) < view.frame.scores["nats"] - BY_HEART)
 
 
 def ahead_of(view: View) -> int:
@@ -163,6 +175,8 @@ def say(view: View) -> str:
         return (
             "It learns by heart what it trains on, and gets worse at the rest: give it a longer text, or some dropout."
         )
+    if worse(view):
+        return f"It was better before, {_bits(best(view))} a character: a smaller learning rate may bring it back."
     beaten = ahead_of(view)
     if beaten < 2:
         return "First it learns which letters and pieces are common at all."

@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.contract.device import generator
 from engine.labs.language_model.config import Config
 from engine.labs.language_model.networks import BASE, KERNEL, LanguageModel
-from engine.labs.language_model.objective import penalised, truncated
+from engine.labs.language_model.objective import COLDEST, penalised, truncated
 from engine.nets import beam
 
 Array = NDArray[Any]
@@ -131,7 +131,7 @@ def _turned(x: Array, cos: Array, sin: Array) -> Array:
 
 
 def write(model: LanguageModel, prompt: list[int], config: Config) -> tuple[Written, Array]:
-    """`config.written` tokens after `prompt`, which has one at least, and the scores (V,) after the prompt.
+    """`config.writes` tokens after `prompt`, which has one at least, and the scores (V,) after the prompt.
 
     The random numbers follow from the seed alone.
     """
@@ -141,14 +141,14 @@ def write(model: LanguageModel, prompt: list[int], config: Config) -> tuple[Writ
     first = scores
     if config.decoding == "beam":
         return _beam(model, prompt, config), first
-    dice = torch.rand(config.written, generator=generator(config.seed, "writing"), dtype=torch.float64).tolist()
+    dice = torch.rand(config.writes, generator=generator(config.seed, "writing"), dtype=torch.float64).tolist()
     found: list[int] = []
     chances: list[float] = []
     for lot in dice:
         token = _next(scores, [*prompt, *found] if config.repetition != 1 else (), config, lot)
         found.append(token)
         chances.append(math.exp(float(scores[token] - (top := scores.max()))) / float(np.exp(scores - top).sum()))
-        if len(found) < config.written:
+        if len(found) < config.writes:
             scores = reader(token)
     return Written(found, chances), first
 
@@ -156,7 +156,7 @@ def write(model: LanguageModel, prompt: list[int], config: Config) -> tuple[Writ
 def _next(scores: Array, seen: Sequence[int], config: Config, lot: float) -> int:
     if config.repetition != 1:
         scores = penalised(torch.from_numpy(scores), seen, config.repetition).numpy()
-    if config.decoding == "greedy" or config.temperature == 0 or not np.isfinite(scores).all():
+    if config.decoding == "greedy" or config.temperature < COLDEST or not np.isfinite(scores).all():
         return int(scores.argmax())
     if config.top_k or config.top_p < 1:
         left = (
@@ -177,14 +177,15 @@ def _softmax(scores: Array) -> Array:
 def _beam(model: LanguageModel, prompt: list[int], config: Config) -> Written:
     """The likeliest line that a beam of 4 finds; what it goes on from is read anew for each token."""
     start, device = prompt[-model.context :], next(model.parameters()).device
+    said: dict[tuple[int, ...], Array] = {}  # what was found for each beginning, (V,)
 
     def next_log_probs(prefixes: Tensor) -> Tensor:  # (n, t), whose first token is the last of `start`
         given = torch.tensor(start[:-1], dtype=torch.int64).expand(len(prefixes), -1)
         logits: Tensor = model(torch.cat([given, prefixes], 1)[:, -model.context :].to(device))
-        return logits[:, -1].log_softmax(-1)
+        log_probs = logits[:, -1].log_softmax(-1)
+        said.update(zip(map(tuple, prefixes.tolist()), log_probs.cpu().numpy(), strict=True))
+        return log_probs
 
-    best, _ = beam.search(next_log_probs, start=start[-1], end=NO_END, width=BEAM, length=config.written)[0]
-    reader, chances = Reader(model), []
-    for token, after in zip([*start, *best[:-1]], [*start[1:], *best], strict=True):
-        chances.append(float(_softmax(reader(token))[after]))
-    return Written(best, chances[len(start) - 1 :])
+    best, _ = beam.search(next_log_probs, start=start[-1], end=NO_END, width=BEAM, length=config.writes)[0]
+    chances = [math.exp(float(said[start[-1], *best[:n]][token])) for n, token in enumerate(best)]
+    return Written(best, chances)

@@ -56,7 +56,7 @@ def test_titles_fit_into_a_row_and_explanations_appear() -> None:
 
 def test_a_merge_counts_wherever_its_pair_stands() -> None:
     here, _ = speaks("merge", 0)
-    assert here["cut_tokens"] == 23 and here["cut_characters"] == 34
+    assert here["cut_tokens"] < 28 and here["cut_characters"] == 34
 
 
 @pytest.mark.slow
@@ -74,6 +74,7 @@ def test_it_writes_words_and_greedy_lines_are_dull_and_hot_ones_wild(seed: int) 
 def test_characters_have_fewer_nats_and_more_bits_and_are_behind_a_table(seed: int) -> None:
     here, there = speaks("nats", seed)
     assert there is not None and here["nats"] < 0.6 * there["nats"] and here["bits"] > there["bits"] + 0.5
+    assert 2.75 < here["bits"] < 3.05 and 2.15 < there["bits"] < 2.35
     speaks("table", seed)
 
 
@@ -89,6 +90,8 @@ def test_a_table_of_pairs_stops(seed: int) -> None:
 def test_sixteen_numbers_do_for_a_token_and_two_do_not(seed: int) -> None:
     here, there = speaks("rank", seed)
     assert there is not None and there["bits"] > here["bits"] + 0.4
+    full = facts("rank", seed=seed, rank=0)
+    assert 2.15 < full["bits"] < 2.35 and full["bits"] < here["bits"]
 
 
 @pytest.mark.slow

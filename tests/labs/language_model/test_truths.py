@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +21,7 @@ from engine.contract.device import generator
 from engine.contract.knobs import ConfigError
 from engine.contract.view import View
 from engine.data import bpe, shelf, text
-from engine.labs.language_model import ngrams, units, view, writing
+from engine.labs.language_model import ngrams, units, view, words, writing
 from engine.labs.language_model.config import Config
 from engine.labs.language_model.experiment import Experiment
 from engine.labs.language_model.frame import spelled
@@ -30,7 +32,8 @@ PIECE = text.corpus()[:60_000]
 ODD = ("", "a", "🦔🦔 hedgehogs", "مرحبا بالعالم", "cafe\u0301", "\ud800", "\x00\x07", "  \n\n\t x", "日本語",
        "a_b__c 12")  # fmt: skip
 MODELS = ({}, {"model": "gru", "layers": 1}, {"model": "convolution", "layers": 3}, {"model": "bigram"},
-          {"rank": 8, "tied": True}, {"shared": True, "unit": "bytes"}, {"unit": "characters"})  # fmt: skip
+          {"rank": 8, "tied": True}, {"rank": 64, "width": 16}, {"shared": True, "unit": "bytes"},
+          {"unit": "characters"})  # fmt: skip
 
 
 def trained(steps: int, **knobs: object) -> Experiment:
@@ -157,6 +160,23 @@ def test_it_writes_with_what_it_trains_with(knobs: dict[str, object]) -> None:
         assert reader(token) == pytest.approx(scores, abs=1e-4)
 
 
+@pytest.mark.parametrize("knobs", [{"model": "gru"}, {"model": "convolution", "layers": 3}, {"layers": 1}])
+def test_beyond_its_context_it_reads_what_it_says_that_it_reads(knobs: dict[str, object]) -> None:
+    """The GRU and convolutions read everything in one; a single layer of attention the last `context` tokens."""
+    experiment = trained(3, **knobs)
+    context = experiment.config.context
+    tokens = torch.from_numpy(experiment.corpus.held[: 3 * context])
+    reader = writing.Reader(experiment.model)
+    found = [reader(token) for token in tokens.tolist()]
+    with torch.no_grad():
+        if experiment.config.model == "transformer":
+            whole = torch.stack([experiment.model(tokens[None, n - context : n])[0, -1]
+                                 for n in range(context, len(tokens) + 1)])  # fmt: skip
+        else:
+            whole = experiment.model(tokens[None])[0, context - 1 :]
+    assert np.stack(found[context - 1 :]) == pytest.approx(whole.numpy(), abs=1e-4)
+
+
 def test_numbers_are_counted_where_they_sit() -> None:
     V, W, r, L = 656, 64, 16, 2
     for rank, tied in ((0, False), (r, False), (r, True), (0, True)):
@@ -199,7 +219,7 @@ def test_temperature_towards_zero_is_greedy_and_equals_stay() -> None:
         lab.truncated(logits, -1.0)
 
 
-def test_the_coldest_line_is_the_greedy_one_and_a_beam_is_likelier() -> None:
+def test_the_coldest_line_is_the_greedy_one_and_a_beam_tells_what_it_went_by() -> None:
     experiment = trained(60)
     prompt = experiment.corpus.tokens.encode("The")
 
@@ -208,10 +228,17 @@ def test_the_coldest_line_is_the_greedy_one_and_a_beam_is_likelier() -> None:
         return writing.write(experiment.model, prompt, config)[0]
 
     greedy = line(decoding="greedy")
-    assert line(temperature=0.0) == greedy == line(temperature=1.0, top_k=1)
+    assert line(temperature=0.0) == greedy == line(temperature=1.0, top_k=1) == line(temperature=1e-310)
+    assert lab.truncated(torch.tensor([1.0, 3.0, 2.0]), 1e-310).exp().tolist() == [0, 1, 0]
     assert line() == line() and line() != line(temperature=1.6)
-    beam = line(decoding="beam")
-    assert np.log(beam.chances).sum() >= np.log(greedy.chances).sum() - 1e-6
+    beam, length = line(decoding="beam"), experiment.config.context
+    written = [*prompt, *beam.tokens]
+    for n, (token, chance) in enumerate(zip(beam.tokens, beam.chances, strict=True), len(prompt)):
+        with torch.no_grad():
+            said = experiment.model(torch.tensor([written[max(0, n - length) : n]]))[0, -1].softmax(-1)
+        assert chance == pytest.approx(float(said[token]), rel=1e-4)
+    for knobs in ({"decoding": "beam"}, {"size": "large"}):
+        assert Config(written=120, **knobs).writes == 40 < Config(written=120).writes == 120  # type: ignore[arg-type]
     assert len(set(line(decoding="greedy", repetition=2.0).tokens)) >= len(set(greedy.tokens))
 
 
@@ -241,14 +268,87 @@ def test_odd_texts_are_learned_from(tmp_path: object, monkeypatch: pytest.Monkey
 def test_a_text_that_is_too_short_gets_a_sentence(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
     key = shelf.keep(b"abc de " * 29)
-    assert Config(text_key=key, context=16)
+    assert Config(text_key=key, context=16).context == 16
     with pytest.raises(ConfigError, match="too few for pieces of 128 tokens"):
         Config(text_key=key, context=128)
     with pytest.raises(ConfigError, match="heads share"):
         Config(width=66, heads=4)
 
 
+def test_a_text_of_many_characters_is_judged_by_those_that_it_has(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables must not be asked for characters that the model has no token for."""
+    monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
+    said = "".join(chr(0x4E00 + n * n // 7 % 400) for n in range(3000))
+    key = shelf.keep(said.encode())
+    cut = units.tokeniser(key, "characters", 0)
+    train, held = (
+        "".join(c if c in cut.alphabet.characters else text.UNKNOWN for c in part) for part in units.parts(key)
+    )
+    bits, uniform = units.counted(key, "characters")
+    assert bits == pytest.approx(ngrams.surprise(train, held)) and uniform == pytest.approx(math.log2(len(cut)))
+    assert units.counted(key)[1] == pytest.approx(math.log2(len(set(said))))
+    experiment = Experiment(Config(text_key=key, unit="characters", context=16))
+    assert experiment.lines["uniform"] == uniform
+
+
+def test_long_words_are_cut_and_long_texts_not_read_to_their_end() -> None:
+    said = "".join("acgt"[n * n * n % 7 % 4] for n in range(3000))
+    assert max(map(len, bpe.words(said))) == bpe.LONGEST and "".join(bpe.words(said)) == said
+    for sign in ("7", "-", "_", "é"):
+        assert [len(word) for word in bpe.words(" " + sign * 40)] == [33, 8]
+    longer = PIECE * 4
+    assert bpe.train(longer, 30) == bpe.train(longer[: bpe.LEARNED], 30)
+    assert bpe.train("語" * 200_000, 9).merges == bpe.train("語" * (bpe.LEARNED // 3), 9).merges
+    assert bpe.words(text.corpus()) == re.findall(r" ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s", text.corpus())
+
+
+@pytest.mark.parametrize("model", ["transformer", "gru", "convolution", "bigram"])
+@pytest.mark.parametrize("decoding", ["sample", "greedy", "beam"])
+def test_numbers_that_are_none_are_told_and_drawn(model: str, decoding: str) -> None:
+    experiment = trained(1, model=model, decoding=decoding, written=8)
+    with torch.no_grad():
+        for parameter in experiment.model.parameters():
+            parameter.fill_(math.nan)
+    experiment.found = experiment._judge()
+    seen = View(experiment.frame(), experiment.config, {}, 1, 1)
+    assert not len(seen.frame.embedding) and "diverged" in view.say(seen)
+    assert view.stage(seen).to_bytes() and view.inside(seen) and view.facts(seen)["bits"] == 0
+
+
+def test_the_plane_of_tokens_is_within_one_and_rounded() -> None:
+    frame = trained(2).frame()
+    assert np.abs(frame.embedding).max() == 1 and (np.round(frame.embedding, 3) == frame.embedding).all()
+
+
+def test_worse_than_before_is_by_heart_only_if_training_is_better() -> None:
+    experiment = trained(1)
+    frame = replace(experiment.frame(), scores={**experiment.found, **experiment.lines, "bits": 2.5, "nats": 4.0})
+
+    def told(loss: float) -> str:
+        curves = {"bits": ([1, 2], [2.2, 2.5]), "loss": ([1, 2], [loss, loss])}
+        seen = View(frame, experiment.config, curves, 2, 2)  # type: ignore[arg-type]
+        return f"{view.say(seen)} {words.bits_title(seen)}"
+
+    assert "by heart" in told(3.0) and "by heart" not in told(4.1) and "2.20 before" in told(4.1)
+
+
 # ------------------------------------------------------------------ taken along
+
+
+def test_of_a_short_text_as_many_merges_are_taken_along_as_there_are(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
+    key = shelf.keep(text.corpus()[:1500].encode())
+    experiment = trained(1, text_key=key, merges=800)
+    merges = len(experiment.corpus.tokens) - bpe.BYTES
+    assert 0 < merges < 800 and (experiment.config.elsewhere or {})["merges"] == str(merges)
+    there = engine.lab("attention_heads")
+    network = shelf.keep(weights.write(experiment.model, {"lab": "language_model"}))
+    config = there.Config.from_params({**(experiment.config.elsewhere or {}), "network": network})
+    assert there.Experiment(config).symbols.labels() == experiment.corpus.labels
 
 
 @pytest.mark.parametrize("knobs", [{}, {"unit": "characters", "context": 32}])
