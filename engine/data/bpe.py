@@ -1,8 +1,7 @@
 """Byte pair encoding: the commonest pair of tokens becomes a token, again and again.  Sennrich et al., 2016.
 
 A text is cut into words first, each with the space before it and none longer than 32 characters, and no merge reaches
-over their border.  It begins with
-bytes, as GPT-2's does, so any text can be encoded, and decoding gives it back.
+over their border.  It begins with bytes, as GPT-2's does, so any text can be encoded, and decoding gives it back.
 """
 
 from __future__ import annotations
@@ -119,8 +118,7 @@ def _beginning(text: str) -> str:
 
 
 def train(text: str, merges: int) -> Tokeniser:
-    """A tokeniser with up to `merges` merges learned from the first 200,000 bytes of `text`; fewer if no
-    pair is left.
+    """A tokeniser with up to `merges` merges learned from the first 200,000 bytes of `text`; fewer if no pair is left.
 
     At each step the commonest pair is joined; among equals the one whose tokens came first.  Counts are kept up to
     date: only words that hold the pair are looked at again.
