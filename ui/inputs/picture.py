@@ -115,6 +115,17 @@ def _draw(player: Player) -> None:
               picture=raster, caption=["What it sees:", f"{len(raster)} × {len(raster)} pixels"],
               width=0.075 * pen)  # fmt: skip
     pick = show(scene, key=f"{slug}.pad")
+    if pick and pick["kind"] == "draw" and pick["revision"] == drawing.revision:  # before Streamlit ends this run
+        try:
+            packed = _pack(player, pick["strokes"])
+        except ReadError as error:
+            drawing.replace([])
+            st.error(plain(str(error)), icon=":material/block:")
+        else:
+            drawing.strokes = [np.asarray(stroke, dtype=np.float64).reshape(-1, 2) for stroke in pick["strokes"]]
+            drawing.packed = packed
+            player.turn(data=data_in_force(player), picture=packed)
+            st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("Undo stroke", icon=":material/undo:", key=f"{slug}.undo_stroke", disabled=not drawing.strokes,
                   on_click=whole(_take_back), args=(player, 1))  # fmt: skip
@@ -126,17 +137,6 @@ def _draw(player: Player) -> None:
         st.caption("Draw with the mouse or a finger. Until then it looks at a test picture.")
     if data_in_force(player) == "fashion_mnist":
         st.caption("Fashion-MNIST holds photographs of clothes: fill in what you outline.")
-    if pick and pick["kind"] == "draw" and pick["revision"] == drawing.revision:
-        try:
-            packed = _pack(player, pick["strokes"])
-        except ReadError as error:
-            drawing.replace([])
-            st.error(plain(str(error)), icon=":material/block:")
-            return
-        drawing.strokes = [np.asarray(stroke, dtype=np.float64).reshape(-1, 2) for stroke in pick["strokes"]]
-        drawing.packed = packed
-        player.turn(data=data_in_force(player), picture=packed)
-        st.rerun()
 
 
 def _show_drawing(player: Player, drawing: DrawnPicture) -> None:

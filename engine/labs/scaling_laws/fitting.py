@@ -6,14 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
-from engine.labs.scaling_laws.parametric import Law
+from engine.labs.scaling_laws.parametric import HIGHEST, LOWEST, Law
 
 Array = NDArray[np.float64]
 
 GRID = np.geomspace(0.08, 2.0, 12)  # exponents tried as starts: for given ones the law is linear in E, A and B
 STARTS = 3  # that are then followed to the end
 FEWEST = 6  # points: one more than constants
-LOWEST, HIGHEST = 0.02, 4.0  # exponents that are looked for: beyond, a part is flat, or gone after the first amount
 TINY, HUGE = -50.0, 200.0  # ln A and ln B: far outside of what losses can tell
 DIGITS = {"E": 5, "A": 4, "B": 4, "alpha": 5, "beta": 5}  # further ones depend on where numbers lie in memory
 LONGEST = 60  # trials from one start; losses that follow the law need about twenty
@@ -43,14 +42,6 @@ def fit(parameters: ArrayLike, tokens: ArrayLike, losses: ArrayLike, delta: floa
     a, b, e, alpha, beta = min(found, key=lambda each: each.cost).x
     constants = {"E": np.exp(e), "A": np.exp(a), "B": np.exp(b), "alpha": alpha, "beta": beta}
     return Law(**{name: float(f"{value:.{DIGITS[name]}g}") for name, value in constants.items()})
-
-
-def at_an_edge(law: Law) -> bool:
-    """Whether an exponent of a fitted law is nearly the least or the most that is looked for: of other losses.
-
-    With one near zero a part hardly differs from E, so neither is known.
-    """
-    return any(not 2.5 * LOWEST < each < 0.975 * HIGHEST for each in (law.alpha, law.beta))
 
 
 def _parts(t: Array, n: Array, d: Array) -> Array:

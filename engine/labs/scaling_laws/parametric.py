@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 TRAINING, SERVING = 6, 2  # operations for each parameter and token
+LOWEST, HIGHEST = 0.02, 4.0  # exponents that a fit looks for: beyond, a part is flat, or gone after the first amount
 GOLDEN = (math.sqrt(5) - 1) / 2
 FARTHEST = 300.0  # ln N: a law whose exponents are near 0 has its optimum beyond all numbers
 
@@ -71,6 +72,14 @@ class Law:
             low, high = (low, b) if cost(a) < cost(b) else (a, high)
         N = math.exp((low + high) / 2)
         return N, self.tokens(N, loss)
+
+
+def at_an_edge(law: Law) -> bool:
+    """Whether an exponent of a fitted law is nearly the least or the most that is looked for: of other losses.
+
+    With one near zero a part hardly differs from E, so neither is known.
+    """
+    return any(not 2.5 * LOWEST < each < 0.975 * HIGHEST for each in (law.alpha, law.beta))
 
 
 PUBLISHED = {

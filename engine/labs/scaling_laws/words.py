@@ -11,7 +11,7 @@ from engine.contract.view import View
 from engine.labs.scaling_laws.budgets import Bowl, Envelope, bends, bowls, bowls_exponent, compute, envelope, power
 from engine.labs.scaling_laws.calculator import Spent, spelt, spend
 from engine.labs.scaling_laws.config import PASSES
-from engine.labs.scaling_laws.fitting import at_an_edge
+from engine.labs.scaling_laws.parametric import at_an_edge
 
 GREEK = {"alpha": "α", "beta": "β"}
 LEFT = ("Llama 65B",)  # models whose name stands on their left

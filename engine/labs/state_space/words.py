@@ -132,9 +132,7 @@ def say(view: View) -> str:
             return "A digit is read as 64 pixels, one after another; which one it was is told from what was carried."
         return f"{now(view, 'test_accuracy'):.0%} of digits it was never shown are right; by lot {chance(config):.0%}."
     if not view.step:
-        return (
-            "Letters stand among dots (noise); at ? it must repeat them. Untrained it says any sign it has: press Play."
-        )
+        return "Letters among dots (noise) must be repeated at ?: untrained it says any sign it has, so press Play."
     share, found = now(view, "accuracy"), times(view)
     rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
     if config.layer in SELECTS and found >= WIDE and share < KNOWN:
