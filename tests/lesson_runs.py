@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import engine
@@ -34,6 +35,25 @@ def config(slug: str, name: str, *, beside: bool = False, **knobs: Any) -> Any:
     found = chosen.compared(config_class) if beside else chosen.config(config_class)
     assert found is not None, f"the lesson {name} has no second run"
     return dataclasses.replace(found, **knobs)
+
+
+def fits_a_row_and_can_be_told(slug: str) -> None:
+    """Titles of a lab's lessons are short enough for their row; each has answers, a moment, a place and knobs."""
+    for each in lessons(slug):
+        assert len(each.title) <= 28 and 3 <= len(each.answers) <= 4 and each.at is not None, each.slug
+        assert each.point is not None and each.knobs and len(each.happened.split()) <= 170, each.slug
+
+
+def recorded(
+    experiment: Any, steps: int, stops: Collection[int | None]
+) -> tuple[dict[str, np.ndarray], dict[int, Any]]:
+    """The metrics of so many steps, and the frames at those of `stops`."""
+    metrics, frames = [], {}
+    for each in engine.train(experiment, steps):
+        metrics.append(each)
+        if experiment.step_count in stops:
+            frames[experiment.step_count] = experiment.frame()
+    return {name: np.array([found[name] for found in metrics]) for name in metrics[0]}, frames
 
 
 def happens(

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lesson_runs import config, first, happens, lesson
+from lesson_runs import config, first, fits_a_row_and_can_be_told, happens, lesson, recorded
 
-import engine
 from engine.contract import registry
 from engine.contract.view import View
 from engine.labs.efficient_attention.experiment import Config, Experiment
@@ -24,12 +23,7 @@ SEEDS = range(5)
 @cache
 def run(chosen: Config, steps: int) -> tuple[dict[str, np.ndarray], dict[int, Any]]:
     """The metrics, and the frames wherever a lesson stops."""
-    experiment, metrics, frames = Experiment(chosen), [], {}
-    for each in engine.train(experiment, steps):
-        metrics.append(each)
-        if experiment.step_count in {other.at for other in lessons(SLUG)}:
-            frames[experiment.step_count] = experiment.frame()
-    return {name: np.array([found[name] for found in metrics]) for name in metrics[0]}, frames
+    return recorded(Experiment(chosen), steps, {each.at for each in lessons(SLUG)})
 
 
 def curve(name: str, *, beside: bool, seed: int, **knobs: Any) -> dict[str, np.ndarray]:
@@ -53,9 +47,7 @@ def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any] | None]
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
     assert len(lessons(SLUG)) == 8
-    for each in lessons(SLUG):
-        assert len(each.title) <= 28 and 3 <= len(each.answers) <= 4 and each.at is not None, each.slug
-        assert each.point is not None and each.knobs and len(each.happened.split()) <= 170, each.slug
+    fits_a_row_and_can_be_told(SLUG)
 
 
 @pytest.mark.slow

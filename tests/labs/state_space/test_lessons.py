@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lesson_runs import config, first, happens, lesson
+from lesson_runs import config, first, fits_a_row_and_can_be_told, happens, lesson, recorded
 
-import engine
 from engine.contract import registry
 from engine.contract.view import View
 from engine.labs.state_space.experiment import Config, Experiment
@@ -17,19 +16,13 @@ from ui.lesson import lessons
 
 SLUG = "state_space"
 SEEDS = range(5)
-STOPS = {each.at for each in lessons(SLUG)}
 LONGEST = 300  # steps of the default at which the last lesson of it stops
 
 
 @cache
 def run(chosen: Config, steps: int) -> tuple[dict[str, np.ndarray], dict[int, Any]]:
     """The metrics, and the frames wherever a lesson stops."""
-    experiment, metrics, frames = Experiment(chosen), [], {}
-    for each in engine.train(experiment, steps):
-        metrics.append(each)
-        if experiment.step_count in STOPS:
-            frames[experiment.step_count] = experiment.frame()
-    return {name: np.array([found[name] for found in metrics]) for name in metrics[0]}, frames
+    return recorded(Experiment(chosen), steps, {each.at for each in lessons(SLUG)})
 
 
 def facts(name: str, *, beside: bool = False, seed: int, at: int = 0, **knobs: Any) -> dict[str, Any]:
@@ -48,9 +41,7 @@ def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any] | None]
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
     assert len(lessons(SLUG)) == 8
-    for each in lessons(SLUG):
-        assert len(each.title) <= 28 and 3 <= len(each.answers) <= 4 and each.at is not None, each.slug
-        assert each.point is not None and each.knobs and len(each.happened.split()) <= 170, each.slug
+    fits_a_row_and_can_be_told(SLUG)
 
 
 @pytest.mark.slow
