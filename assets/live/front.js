@@ -35,7 +35,7 @@ export class Front {
   }
 
   // `told` are the panels that a lesson speaks of now: their tabs open.
-  show({ hero, alone, told }) {
+  show({ hero, alone, told = [] }) {
     for (const key of told) if (key !== hero && !this.told.includes(key)) this.open.add(key);
     const same = this.hero === hero && this.alone === alone && `${this.told}` === `${told}`;
     Object.assign(this, { hero, alone, told });

@@ -132,7 +132,7 @@ def _plane(scene: Scene, view: View) -> None:
     for shape, name, those in (("circle", f"Token: guess off by less than {words.NEAR:g}", right),
                                ("ring", "by more", ~right)):  # fmt: skip
         shown = np.flatnonzero(kept & those)
-        panel.points(frame.points[shown], frame.chosen[shown], size=3, shape=shape, name=name,
+        panel.points(frame.points[shown], frame.chosen[shown], size=3.4, shape=shape, name=name,
                      labels=[said[k] for k in shown])  # fmt: skip
     if frame.dropped.any():
         panel.points(frame.points[frame.dropped], size=5, shape="cross", colours=["gradient"], name="Dropped tokens")
@@ -165,7 +165,7 @@ def _places(ruler: Any, dots: Any) -> dict[int, tuple[float, float]]:
 def _rail(panel: Rails, view: View) -> None:
     """The weight of the balancing loss, to be taken away while it trains."""
     value = view.config.balance_loss
-    panel.rail("balance_loss", value, low=0.0, high=max(RAIL, value), label="Ask for even shares (α)",
+    panel.rail("balance_loss", value, low=0.0, high=max(RAIL, value), label="Even shares (α)",
                marks=[(0.0, "some starve"), (1.0, "shares even")])  # fmt: skip
 
 
@@ -229,8 +229,8 @@ def _loads(scene: Scene, view: View) -> None:
         title = "Does each get its share of the tokens?"
     if E <= FEW:
         top = min(1.0, max([2 / E, *(1.1 * float(values.max()) for _, values in seen.values() if len(values))]))
-        panel = scene.panel("loads", title=title, x=(-0.03 * last, last), y=(-0.04 * top, 1.04 * top), x_label="step",
-                            y_label=f"share of {'the tokens' if view.config.top_k == 1 else 'all choices'}",
+        panel = scene.panel("loads", title=title, x=(-0.03 * last, 1.03 * last), y=(-0.04 * top, 1.04 * top),
+                            x_label="step", y_label=f"share of {'the tokens' if view.config.top_k == 1 else 'all choices'}",
                             equal=False)  # fmt: skip
         panel.lines([[[0, 1 / E], [last, 1 / E]]], colour="neutral", name=f"Fair share: {1 / E:.0%}", width=1.5)
         if not seen:

@@ -62,13 +62,9 @@ def _before(view: View) -> str:
         return f"One small network has all tokens: Play teaches it, its error is {frame.scores[0]:.2f} now."
     if frame.passage:
         return f"A router sends each character to one of {experts} small networks: Play teaches both what comes next."
-    to = (
-        "its area's expert, a small network," if view.config.top_k == 1 else f"{view.config.top_k} of {experts} experts"
-    )
-    told = f"Each dot, a token, has a number that {to} must guess."
-    if not view.config.balance_loss:
-        return f"{told} Play: nothing keeps the shares even."
-    return f"{told} Play: dots fill where it is right. Then drag α left."
+    to = "its area's expert" if view.config.top_k == 1 else f"{view.config.top_k} of {experts} experts"
+    told = f"Each dot, a token, has a number to be guessed by {to}. Press Play: dots fill when right."
+    return told if view.config.balance_loss else f"{told} Nothing keeps shares even."
 
 
 def plane_title(view: View) -> str:
@@ -77,7 +73,7 @@ def plane_title(view: View) -> str:
     if not view.step and busy == experts:
         return f"{experts} untrained experts guess {right(view.frame):.0%} of the dots right"
     if busy == experts:
-        return f"{experts} experts share the tokens and guess {right(view.frame):.0%} of them right"
+        return f"{experts} experts share the tokens: {right(view.frame):.0%} guessed right"
     idle = [str(i + 1) for i, load in enumerate(view.frame.load) if load <= IDLE]
     have = f"{busy} of {experts} experts share the tokens"
     if busy == 1:

@@ -95,7 +95,7 @@ def test_the_title_names_those_who_starve() -> None:
     view = seen(1)
     right = (np.abs(view.frame.guessed - view.frame.wanted) < 0.5).mean()
     for load, said in (
-        ((0.25, 0.25, 0.25, 0.25), f"4 experts share the tokens and guess {right:.0%} of them right"),
+        ((0.25, 0.25, 0.25, 0.25), f"4 experts share the tokens: {right:.0%} guessed right"),
         ((0.5, 0.25, 0.25, 0.0), "3 of 4 experts share the tokens, and expert 4 has none"),
         ((0.0, 0.5, 0.0, 0.5), "2 of 4 experts share the tokens, and experts 1 and 3 have none"),
         ((0.0, 1.0, 0.0, 0.0), "Expert 2 has all the tokens, and experts 1, 3 and 4 have none"),
