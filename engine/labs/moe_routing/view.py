@@ -229,9 +229,9 @@ def _loads(scene: Scene, view: View) -> None:
         title = "Does each get its share of the tokens?"
     if E <= FEW:
         top = min(1.0, max([2 / E, *(1.1 * float(values.max()) for _, values in seen.values() if len(values))]))
+        of = "the tokens" if view.config.top_k == 1 else "all choices"
         panel = scene.panel("loads", title=title, x=(-0.03 * last, 1.03 * last), y=(-0.04 * top, 1.04 * top),
-                            x_label="step", y_label=f"share of {'the tokens' if view.config.top_k == 1 else 'all choices'}",
-                            equal=False)  # fmt: skip
+                            x_label="step", y_label=f"share of {of}", equal=False)  # fmt: skip
         panel.lines([[[0, 1 / E], [last, 1 / E]]], colour="neutral", name=f"Fair share: {1 / E:.0%}", width=1.5)
         if not seen:
             panel.points([[0, share] for share in view.frame.load], np.arange(E), size=5, name="before training")
