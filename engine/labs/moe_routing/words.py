@@ -63,8 +63,10 @@ def _before(view: View) -> str:
     if frame.passage:
         return f"A router sends each character to one of {experts} small networks: Play teaches both what comes next."
     to = "its area's expert" if view.config.top_k == 1 else f"{view.config.top_k} of {experts} experts"
-    told = f"Each dot, a token, has a number to be guessed by {to}. Press Play: dots fill when right."
-    return told if view.config.balance_loss else f"{told} Nothing keeps shares even."
+    told = f"Each dot, a token, has a number to be guessed by {to}"
+    if not view.config.balance_loss:
+        return f"{told}: Play trains them, and nothing keeps their shares even."
+    return f"{told}: press Play, and dots fill when it is right."
 
 
 def plane_title(view: View) -> str:
