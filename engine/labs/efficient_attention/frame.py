@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.contract.device import generator
 from engine.labs.efficient_attention import tasks
 from engine.labs.efficient_attention.accounting import work
-from engine.labs.efficient_attention.attention_kinds import allowed, weights
+from engine.labs.efficient_attention.attention_kinds import allowed, features, table, weights
 from engine.labs.efficient_attention.config import ASKED, OFF, Config
 from engine.labs.efficient_attention.layers import Network
 from engine.labs.efficient_attention.quantise import Line, creep, line
@@ -36,6 +36,7 @@ class Seen:
     said: Array  # (T,) int: the token it answers at each place
     weights: Array  # (T, T): from which place (column) how much reaches which (row)
     computed: Array  # (T, T) bool: products of query and key; of linear attention none
+    carried: Array  # (T, K): of linear attention how large each of its K running sums is after each place; else (T, 0)
     share: float  # of the multiply-adds of full attention with as wide keys, over this sequence
     recall: Mapping[int, float]  # the share right lately, by the number of pairs
 
@@ -108,7 +109,7 @@ def frame(
     for kind, network in networks.items():
         scores, q, k, v = network.look(x.to(device))
         looked[kind] = (q[0, head], k[0, head], v[0, head])
-        seen.append(_seen(config, kind, scores, q, k, head, recall[kind]))
+        seen.append(_seen(config, kind, scores, q, k, v, head, recall[kind]))
     asked = np.flatnonzero(_array(wanted[0]) >= 0)
     question = int(asked[min(config.question, len(asked)) - 1])
     kind = "full" if "full" in looked else next(iter(looked))
@@ -135,11 +136,13 @@ def sequence(config: Config) -> tuple[tasks.Batch, bool, str]:
 
 
 def _seen(
-    config: Config, kind: str, scores: Tensor, q: Tensor, k: Tensor, head: int, recall: Mapping[int, float]
+    config: Config, kind: str, scores: Tensor, q: Tensor, k: Tensor, v: Tensor, head: int, recall: Mapping[int, float]
 ) -> Seen:
     T = q.shape[-2]
-    computed = torch.zeros(T, T, dtype=torch.bool)
-    if kind != "linear":
+    computed, carried = torch.zeros(T, T, dtype=torch.bool), torch.zeros(T, 0)
+    if kind == "linear":
+        carried = table(features(k[0, head], config.features), v[0, head]).norm(dim=-1)
+    else:
         found = allowed(kind, q, k, **config.settings)
         computed = found[0, head] if found.ndim == 4 else found
     one = {"window": config.window, "block": config.block, "top": config.top, "value_width": config.head_width}
@@ -147,7 +150,7 @@ def _seen(
     return Seen(
         kind=kind, said=_array(scores[0].argmax(-1)) + KEYS,
         weights=_array(weights(kind, q[:, head : head + 1], k[:, head : head + 1], **config.settings)[0, 0]),
-        computed=_array(computed), recall=dict(recall), share=work(kind, T, key_width=q.shape[-1], **one) / full,
+        computed=_array(computed), carried=_array(carried), recall=dict(recall), share=work(kind, T, key_width=q.shape[-1], **one) / full,
     )  # fmt: skip
 
 

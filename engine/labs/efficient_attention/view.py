@@ -117,12 +117,32 @@ def _squares(scene: Scene, view: View) -> None:
     )  # fmt: skip
     for number, each in enumerate(frame.seen):
         left, top = (number % across) * step, (number // across) * (T + head) + head
-        shown = np.sqrt(np.clip(np.nan_to_num(each.weights), LEAST**2, 1))
-        shown[~(each.computed if each.kind != "linear" else np.tri(T, dtype=bool))] = np.nan
-        panel.classes(np.full((T, T), PLACE[each.kind]), shown, discrete=True,
-                      extent=(left, left + T - 1, top, top + T - 1))  # fmt: skip
         panel.text(left + T / 2, top - head / 2, f"{KINDS[each.kind]}: {each.share:.0%}",
                    colour=COLOURS[each.kind], centred=True)  # fmt: skip
+        if each.kind == "linear":
+            _sums(panel, each, left, top)
+            continue
+        shown = np.sqrt(np.clip(np.nan_to_num(each.weights), LEAST**2, 1))
+        shown[~each.computed] = np.nan
+        panel.classes(np.full((T, T), PLACE[each.kind]), shown, discrete=True,
+                      extent=(left, left + T - 1, top, top + T - 1))  # fmt: skip
+
+
+def _sums(panel: Panel, each: Any, left: float, top: float) -> None:
+    """Linear attention has no square: the sums that it carries from place to place, as many cells as it has work.
+
+    A cell of a square is one product with a key and one with a value; a sum is written and read at each place, which
+    is as much.  Where there are more sums than places they stand closer.
+    """
+    T, K = each.carried.shape
+    sizes = np.nan_to_num(each.carried)
+    shown = np.clip(sizes / max(float(sizes.max()), 1e-30), LEAST, 1)
+    panel.classes(np.full((T, K), PLACE["linear"]), shown, discrete=True,
+                  extent=(left, left + min(K, T) - 1, top, top + T - 1))  # fmt: skip
+    if 2 * K <= T:
+        for row, words_there in enumerate(("no square:", f"{K} running sums,", "one row a place")):
+            panel.text(left + (K + T) / 2, top + (0.38 + 0.14 * row) * T, words_there, colour=COLOURS["linear"],
+                       centred=True)  # fmt: skip
 
 
 def _recall(scene: Scene, view: View) -> None:
@@ -140,12 +160,27 @@ def _recall(scene: Scene, view: View) -> None:
         x = float(np.interp(np.log(config.key_width), np.log(counts), np.arange(len(counts))))
         panel.path([[x, -0.04], [x, 1.06]], colour="neutral", width=1, head=False,
                    name=f"{config.key_width} pairs: as many as linear's keys have numbers")  # fmt: skip
+    if not any(each.recall for each in view.frame.seen):
+        _task(panel, view, last)
     for each in view.frame.seen:
         if each.recall:
             places = np.array([[counts.index(pairs), share] for pairs, share in each.recall.items()])
             colour = COLOURS[each.kind]
             panel.path(places, colour=colour, width=2.5, head=False, name=words.named(each.kind, config))
             panel.points(places, size=5, colours=[colour])
+
+
+def _task(panel: Panel, view: View, last: int) -> None:
+    """Before anything is measured: what is asked of all, on the sequence that is seen, and what they say untrained."""
+    frame, middle = view.frame, max(last, 1) / 2
+    pair, key, value = words.traced(frame)
+    for y, said in ((0.94, f"reads  {pair} …  {key}"), (0.83, f"must say  {value}"), (0.66, "untrained, they say")):
+        panel.text(middle, y, said, centred=True)
+    for number, each in enumerate(frame.seen):
+        x = middle if len(frame.seen) == 1 else middle * (0.5 + number % 2)
+        panel.text(x, 0.55 - 0.11 * (number // 2), f"{each.kind}: {LABELS[each.said[frame.question]]}",
+                   colour=COLOURS[each.kind], centred=True)  # fmt: skip
+    panel.text(middle, 0.2, "Play draws a line for each", centred=True)
 
 
 def _sequence(scene: Scene, view: View) -> None:

@@ -12,7 +12,7 @@ from engine.contract.view import View
 from engine.labs.efficient_attention.accounting import cache_bytes
 from engine.labs.efficient_attention.config import OFF
 from engine.labs.efficient_attention.kinds import KINDS
-from engine.labs.efficient_attention.vocabulary import VALUES
+from engine.labs.efficient_attention.vocabulary import LABELS, VALUES
 
 CHANCE = 1 / VALUES
 KNOWN = 0.95
@@ -58,9 +58,16 @@ def squares_title(view: View) -> str:
 
 
 def squares_note(view: View) -> str:
-    """Of linear attention, whose square is full of colour though no cell of it is computed."""
+    """Of linear attention, which has no square."""
     linear = seen(view, "linear") is not None
-    return "Linear keeps a sum: its square is drawn, never computed." if linear else ""
+    return "Linear compares no two places: each adds to its running sums, the next ones read those." if linear else ""
+
+
+def traced(frame: Any) -> tuple[str, str, str]:
+    """Of the question traced: the pair with what stands around it, the key that is asked for, and what is right."""
+    labels, key, value = frame.labels, frame.tokens[frame.question], frame.wanted[frame.question]
+    at = max(t for t in range(frame.question - 1) if (frame.tokens[t], frame.tokens[t + 1]) == (key, value))
+    return " ".join(labels[max(0, at - 1) : at + 3]), LABELS[key], LABELS[value]
 
 
 def recall_title(view: View) -> str:
@@ -106,7 +113,10 @@ def say(view: View) -> str:
     if config.tokens.strip() and not frame.own:
         return "No capital has a small letter right behind it in what was typed, so a sequence drawn by lot is shown."
     if not view.step:
-        return "Pairs such as Qd stand among dots; where Q comes again, d must be said: untrained, it is guessed."
+        count = len(frame.seen)
+        many = f"{('two', 'three', 'four')[count - 2]} networks" if count > 1 else "a network"
+        other = "; each leaves other work out" if count > 1 else ""
+        return f"Pairs such as Qd stand among dots: Play trains {many} to say d when Q comes again{other}."
     full = seen(view, "full")
     first = f"full attention gets {_mean(full.recall):.0%} right, " if full else ""
     told = ", ".join(

@@ -203,11 +203,39 @@ def test_work_is_compared_with_full_attention_by_name_where_that_does_not_run() 
     assert "work" not in views.say(View(experiment.frame(), alone, step=1, last_step=1))
 
 
-def test_that_linear_attention_makes_no_square_stands_under_its_square() -> None:
-    for chosen, there in ((("full", "linear"), True), (("full", "window"), False)):
-        config = lab.Config(width=16, kinds=chosen)
-        scene = registry.view("efficient_attention").stage(View(lab.Experiment(config).frame(), config))
-        assert ("never computed" in scene.rows[0][0].get("note", "")) == there
+def test_linear_attention_is_drawn_as_the_sums_that_it_carries_and_not_as_a_square() -> None:
+    for chosen, K in ((("full", "linear"), 8), (("linear",), 32), (("full", "window"), 0)):
+        config = lab.Config(width=64, kinds=chosen, key_width=K or 8)
+        frame = lab.Experiment(config).frame()
+        hero = registry.view("efficient_attention").stage(View(frame, config)).rows[0][0]
+        ends = [layer["extent"] for layer in hero["layers"] if layer["kind"] == "classes"]
+        widths = [round(end[1] - end[0]) + 1 for end in ends]
+        assert widths == [K if kind == "linear" else 64 for kind in chosen]
+        area = {kind: width * 64 for kind, width in zip(chosen, widths, strict=True)}
+        for each in frame.seen:  # coloured cells are work: a sum is written and read where a product would be
+            cells = area[each.kind] if each.kind == "linear" else each.computed.sum()
+            assert cells / (64 * 65 / 2) == pytest.approx(each.share, rel=0.02)
+
+
+def test_running_sums_are_what_linear_attention_reads() -> None:
+    q, k, v = drawn(20, dtype=torch.float64)
+    q, k = kinds.features(q, "elu"), kinds.features(k, "elu")
+    read = torch.einsum("bhtk,bhtkv->bhtv", q, kinds.table(k, v))
+    total = torch.einsum("bhtk,bhtk->bht", q, k.cumsum(-2))
+    assert near(read / total[..., None], kinds.linear(q, k, v), 1e-5)
+
+
+@pytest.mark.parametrize("knobs", [{}, {"pairs": 1}, {"tokens": "QdQe..Ab", "question": 1}, {"kinds": ("linear",)}])
+def test_before_play_the_task_is_told_on_the_sequence_that_is_seen(knobs: dict[str, Any]) -> None:
+    config = lab.Config(width=16, **knobs)
+    frame = lab.Experiment(config).frame()
+    pair, key, value = lab.words.traced(frame)
+    assert key + " " + value in pair and frame.labels[frame.question] == key
+    recall = registry.view("efficient_attention").stage(View(frame, config)).rows[0][1]
+    told = [layer["text"] for layer in recall["layers"] if layer["kind"] == "text"]
+    assert any(pair in line for line in told) and any(line.endswith(value) for line in told)
+    if "tokens" in knobs:
+        assert (key, value) == ("Q", "e")  # of two values the later is asked for
 
 
 def test_memory_is_counted_while_it_stands() -> None:
