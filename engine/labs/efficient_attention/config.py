@@ -19,7 +19,8 @@ OFF = "not yet"
 class Config(BaseConfig):
     kinds: tuple[str, ...] = knob(
         ("full", "window", "blocks", "linear"), choices=tuple(KINDS), titles=tuple(KINDS.values()), group="attention",
-        label="Kinds", help="A network with each kind of attention learns from the same batches.",
+        label="Kinds", help="A network with each kind of attention learns from the same batches. NSA reads the mean of "
+        "each block, in full the blocks whose mean fits best, and a window.",
     )  # fmt: skip
     pairs: int = knob(16, low=1, high=24, group="task", label="Pairs, at most",
                       help="A batch has 1, 2, 4, 8, 16 or 24 pairs of key and value in each sequence, up to this."
@@ -129,4 +130,5 @@ class Config(BaseConfig):
         """About how many milliseconds of one core a step takes (torch 2.13, a server of 2024)."""
         cells = self.batch_size * self.places * self.width / 1e5
         square = self.batch_size * self.heads * self.places**2 / 1e5
-        return 1.0 + sum(2.0 + 5.0 * cells + (1.0 if kind == "linear" else 2.0) * square for kind in self.kinds)
+        squares = {"linear": 1.0, "nsa": 4.0}  # NSA has three
+        return 1.0 + sum(2.0 + 5.0 * cells + squares.get(kind, 2.0) * square for kind in self.kinds)

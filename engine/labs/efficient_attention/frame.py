@@ -107,9 +107,10 @@ def frame(
     head = min(config.head, config.heads) - 1
     seen, looked = [], {}
     for kind, network in networks.items():
-        scores, q, k, v = network.look(x.to(device))
+        scores, q, k, v, gates = network.look(x.to(device))
         looked[kind] = (q[0, head], k[0, head], v[0, head])
-        seen.append(_seen(config, kind, scores, q, k, v, head, recall[kind]))
+        found = weights(kind, q, k, gates=gates, **config.settings)[0, head]
+        seen.append(_seen(config, kind, scores, found, q, k, v, head, recall[kind]))
     asked = np.flatnonzero(_array(wanted[0]) >= 0)
     question = int(asked[min(config.question, len(asked)) - 1])
     kind = "full" if "full" in looked else next(iter(looked))
@@ -136,8 +137,9 @@ def sequence(config: Config) -> tuple[tasks.Batch, bool, str]:
 
 
 def _seen(
-    config: Config, kind: str, scores: Tensor, q: Tensor, k: Tensor, v: Tensor, head: int, recall: Mapping[int, float]
-) -> Seen:
+    config: Config, kind: str, scores: Tensor, used: Tensor, q: Tensor, k: Tensor, v: Tensor, head: int,
+    recall: Mapping[int, float],
+) -> Seen:  # fmt: skip
     T = q.shape[-2]
     computed, carried = torch.zeros(T, T, dtype=torch.bool), torch.zeros(T, 0)
     if kind == "linear":
@@ -148,9 +150,9 @@ def _seen(
     one = {"window": config.window, "block": config.block, "top": config.top, "value_width": config.head_width}
     full = work("full", T, key_width=config.head_width, value_width=config.head_width)
     return Seen(
-        kind=kind, said=_array(scores[0].argmax(-1)) + KEYS,
-        weights=_array(weights(kind, q[:, head : head + 1], k[:, head : head + 1], **config.settings)[0, 0]),
-        computed=_array(computed), carried=_array(carried), recall=dict(recall), share=work(kind, T, key_width=q.shape[-1], **one) / full,
+        kind=kind, said=_array(scores[0].argmax(-1)) + KEYS, weights=_array(used),
+        computed=_array(computed), carried=_array(carried), recall=dict(recall),
+        share=work(kind, T, key_width=q.shape[-1], **one) / full,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from engine.contract.figure import Figure, Table, Text
 from engine.contract.view import Answer, Turn, View
 from engine.labs.efficient_attention import words
-from engine.labs.efficient_attention.accounting import cache_bytes, work
+from engine.labs.efficient_attention.accounting import cache_bytes, cells, work
 from engine.labs.efficient_attention.config import OFF
 from engine.labs.efficient_attention.kinds import EVERY, KINDS, MODELS, NUMBERS, SHARING, SIZES
 from engine.labs.efficient_attention.vocabulary import LABELS
@@ -24,7 +24,7 @@ from engine.scene.text import Span, text
 __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
 FIRST, FURTHER, LOW = 460, 400, 300  # pixels: how tall the rows of the stage are
-PLACE = {"full": 1, "window": 0, "blocks": 2, "linear": 3}  # class colours
+PLACE = {"full": 1, "window": 0, "blocks": 2, "linear": 3, "nsa": 5}  # class colours
 COLOURS = {kind: f"class_{place}" for kind, place in PLACE.items()}
 KERNELS = {"full": ("full, its square written", COLOURS["full"]), "tiled": ("full in tiles of 128", "class_4"),
            "flash": ("full, torch's flash kernel", "class_7"), "window": ("window of 128", COLOURS["window"]),
@@ -79,8 +79,9 @@ def inside(view: View) -> list[Figure]:
     rows = []
     for each in frame.seen:
         got, asked = words.right(frame, each)
-        rows.append([KINDS[each.kind], f"{int(each.computed.sum()):,}" if each.kind != "linear" else "none",
-                     f"{each.share:.0%}", f"{got} of {asked}"])  # fmt: skip
+        made = cells(each.kind, len(frame.tokens), window=config.window, block=config.block, top=config.top)
+        told = f"{made:,}" if made else "none"
+        rows.append([KINDS[each.kind], told, f"{each.share:.0%}", f"{got} of {asked}"])
     return [
         Table(["Attention", "Products of query and key", "Share of full attention's work", "Answers right here"], rows,
               title=f"The sequence on screen, {len(frame.tokens)} places, head {min(config.head, config.heads)}"),

@@ -49,7 +49,7 @@ def diverged(view: View) -> bool:
 def named(kind: str, config: Any) -> str:
     """A kind with the number that it goes by, in few letters."""
     return {"full": "full", "window": f"window of {config.window}", "blocks": f"blocks, {config.top} more",
-            "linear": f"linear, {config.key_width} wide"}[kind]  # fmt: skip
+            "linear": f"linear, {config.key_width} wide", "nsa": f"NSA, {config.top} chosen"}[kind]  # fmt: skip
 
 
 def squares_title(view: View) -> str:
@@ -114,7 +114,7 @@ def say(view: View) -> str:
         return "No capital has a small letter right behind it in what was typed, so a sequence drawn by lot is shown."
     if not view.step:
         count = len(frame.seen)
-        many = f"{('two', 'three', 'four')[count - 2]} networks" if count > 1 else "a network"
+        many = f"{('two', 'three', 'four', 'five')[count - 2]} networks" if count > 1 else "a network"
         other = "; each leaves other work out" if count > 1 else ""
         return f"Pairs such as Qd stand among dots: Play trains {many} to say d when Q comes again{other}."
     full = seen(view, "full")

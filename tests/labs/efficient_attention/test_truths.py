@@ -129,6 +129,58 @@ def test_counts_of_work_are_the_non_zeros_of_the_mask(kind: str, T: int) -> None
     assert torch.count_nonzero(kinds.weights(kind, q, k, **settings)[0, 0]) == count
 
 
+def gated(*shares: float) -> Tensor:
+    return torch.tensor(shares).expand(2, 4, 50, 3)
+
+
+def test_each_part_of_nsa_is_an_attention_of_its_own_and_gates_add_them_up() -> None:
+    q, k, v = drawn(50)
+    settings = {"window": 5, "block": 8, "top": 2}
+    means, chosen, near_ones = (kinds.attend("nsa", q, k, v, gates=gated(*row.tolist()), **settings)
+                                for row in torch.eye(3))  # fmt: skip
+    assert near(near_ones, kinds.attend("window", q, k, v, window=5))
+    assert near(kinds.attend("nsa", q, k, v, gates=gated(0.2, 0.3, 0.5), **settings),
+                0.2 * means + 0.3 * chosen + 0.5 * near_ones)  # fmt: skip
+    assert near(kinds.attend("nsa", q, k, v, **settings), (means + chosen + near_ones) / 3)
+    assert not means[:, :, :8].any() and not chosen[:, :, :8].any()  # before the first block there is nothing
+    past = torch.ones(50, 50, dtype=torch.bool).tril(-1)
+    scores = (q @ k.mT / math.sqrt(8)).masked_fill(~past, -math.inf)[:, :, 1:]
+    wanted = scores.softmax(-1) @ v
+    for gates in (gated(1, 0, 0), gated(0, 1, 0)):  # blocks of one place, all chosen: everything before oneself
+        assert near(kinds.attend("nsa", q, k, v, gates=gates, window=1, block=1, top=50)[:, :, 1:], wanted)
+
+
+def test_what_nsa_amounts_to_is_what_it_gives_and_its_choice_is_learned() -> None:
+    q, k, v = (x.requires_grad_() for x in drawn(50))
+    settings = {"window": 5, "block": 8, "top": 1}
+    assert near(kinds.weights("nsa", q, k, **settings) @ v, kinds.attend("nsa", q, k, v, **settings))
+    fits, chosen = kinds._chosen(q, k, **settings)
+    for kind, learned in (("nsa", True), ("blocks", False)):
+        (slope,) = torch.autograd.grad(kinds.attend(kind, q, k, v, **settings)[0, 0, 49].sum(), k)
+        unread = ~kinds.allowed(kind, q, k, **settings)[0, 0, 49] & (torch.arange(50) < 48)
+        assert bool(unread.any()) and bool((slope[0, 0, unread] != 0).all()) == learned
+    assert fits.shape == (2, 4, 50, 7) and int(chosen[0, 0, 49].sum()) == 8
+
+
+@pytest.mark.parametrize("T", [1, 13, 64])
+def test_work_of_nsa_is_that_of_its_parts(T: int) -> None:
+    q, k, _ = drawn(T)
+    settings = {"window": 5, "block": 8, "top": 2}
+    count = sum(int(torch.count_nonzero(part[0, 0])) for part in kinds.parts(q, k, None, **settings))
+    assert lab.work("nsa", T, key_width=8, value_width=4, **settings) == 12 * count
+
+
+def test_a_square_is_timed_only_where_much_more_memory_is_free_than_it_takes() -> None:
+    square = 4 * lab.stopwatch.HEADS * 4096**2
+    assert ("full", 4096) in lab.stopwatch.wanted(4096, 1e12)
+    assert ("full", 4096) not in (small := list(lab.stopwatch.wanted(4096, 4 * square)))
+    assert ("full", 1024) in small and ("tiled", 4096) in small
+    assert 0 < lab.stopwatch.free(CPU) < math.inf
+    q, k, v = drawn(512, K=32, V=32)
+    peak = lab.stopwatch.peak(lambda: kinds.attend("full", q, k, v), CPU)
+    assert peak < lab.stopwatch.SQUARES * 4 * 2 * 4 * 512**2 * 1.1
+
+
 def test_work_of_linear_attention_grows_with_the_length_and_that_of_full_with_its_square() -> None:
     assert lab.work("linear", 2000) == 2 * lab.work("linear", 1000)
     assert lab.work("full", 2000) / lab.work("full", 1000) == pytest.approx(4, rel=1e-3)
@@ -289,7 +341,7 @@ def test_between_two_looks_what_is_not_yet_taken_is_neither_told_nor_said_to_be_
     monkeypatch.setattr(lab.stopwatch, "_measure", lambda name, length, device: (float(length), length))
     config = lab.Config(width=16, measured="512")
     calm, facts = lab.Experiment(config).frame(), registry.view("efficient_attention").facts
-    every = list(lab.stopwatch.wanted(512))
+    every = list(lab.stopwatch.wanted(512, math.inf))
     for taken in range(len(every) + 1):
         found = {(str(CPU), *which): (float(which[1]), which[1]) for which in every[:taken]}
         monkeypatch.setattr(lab.stopwatch, "_taken", found)
