@@ -40,7 +40,7 @@ def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, *, gates: Tensor | None =
     if kind == "nsa":
         means, chosen, near = parts(q, k, gates, **settings)
         return means @ block_means(v, int(settings["block"])) + (chosen + near) @ v
-    return weights(kind, q, k, **settings) @ v
+    return weights(kind, q, k, None, **settings) @ v
 
 
 def shared(k: Tensor, heads: int) -> Tensor:
@@ -48,7 +48,7 @@ def shared(k: Tensor, heads: int) -> Tensor:
     return k if k.shape[1] == heads else k.repeat_interleave(heads // k.shape[1], dim=1)
 
 
-def weights(kind: str, q: Tensor, k: Tensor, *, gates: Tensor | None = None, **settings: int | str) -> Tensor:
+def weights(kind: str, q: Tensor, k: Tensor, gates: Tensor | None = None, **settings: int | str) -> Tensor:
     """The weights (B, H, T, T) with which places (columns) reach places (rows), each row with sum 1.
 
     Of linear attention, which never writes them, they are what its state amounts to; of NSA, whose rows have the sum
@@ -102,7 +102,7 @@ def finished(T: int, block: int, device: torch.device) -> Tensor:
 def block_means(x: Tensor, block: int) -> Tensor:
     """The mean over each block of keys or values (B, H, T, .), (B, H, M, .); nobody asks a last one that is short."""
     M = -(-x.shape[-2] // block)
-    return F.pad(x, (0, 0, 0, M * block - x.shape[-2])).unflatten(-2, (M, block)).mean(-2)
+    return F.pad(x, (0, 0, 0, M * block - x.shape[-2])).view(*x.shape[:2], M, block, -1).mean(-2)
 
 
 def _best(fits: Tensor, before: Tensor, top: int) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.labs.efficient_attention.kinds import FEATURES, KINDS, NUMBERS, SHARING, SIZES, WEIGHTS
+from engine.labs.efficient_attention.kinds import FEATURES, GRADIENTS, KINDS, NUMBERS, SHARING, SIZES, WEIGHTS
 
 ASKED = 16  # questions at the end of a sequence, at most
 COUNTS = (1, 2, 4, 8, 16, 24)  # pairs in a sequence: each batch has one of these
@@ -54,7 +54,16 @@ class Config(BaseConfig):
     learning_rate: float = knob(0.005, low=1e-4, high=0.1, log=True, live=True, group="training", help="AdamW's step.")
     weights: str = knob(
         "float32", choices=tuple(WEIGHTS), titles=tuple(WEIGHTS.values()), group="training", label="Weights kept in",
-        help="To what each weight is rounded after each step: bf16 has 16 bits, 8 of them for digits.",
+        help="To what each weight is rounded after each step: bf16 has 16 bits, 8 of them for digits. With a float32 "
+        "copy steps are added to that.",
+    )  # fmt: skip
+    gradients: str = knob(
+        "float32", choices=tuple(GRADIENTS), titles=tuple(GRADIENTS.values()), group="training",
+        label="Gradients kept in", help="To what each gradient is rounded before the step that it makes.",
+    )  # fmt: skip
+    scaled: bool = knob(
+        False, group="training", label="A scale for each tensor", when="gradients=fp16|e5m2|e4m3",
+        help="Gradients are multiplied, before they are rounded, so that the largest of a tensor just fits.",
     )  # fmt: skip
     batch_size: int = knob(16, low=4, high=64, log=True, group="training", help="Sequences behind each step.")
     question: int = knob(1, low=1, high=26, look=True, group="view", label="Question traced",

@@ -18,6 +18,8 @@ from engine.labs.efficient_attention import tasks
 from engine.labs.efficient_attention.accounting import work
 from engine.labs.efficient_attention.attention_kinds import allowed, features, table, weights
 from engine.labs.efficient_attention.config import ASKED, OFF, Config
+from engine.labs.efficient_attention.gradients import Counts, lost, would_be_lost
+from engine.labs.efficient_attention.kinds import GRADIENTS
 from engine.labs.efficient_attention.layers import Network
 from engine.labs.efficient_attention.quantise import Line, creep, line
 from engine.labs.efficient_attention.stopwatch import Times, times
@@ -86,6 +88,9 @@ class Frame:
     creep: Mapping[str, Array]  # what many small steps from 1 come to in that format
     one: Line  # 1 among the numbers of bf16, and small steps from it: what a lesson tells, whatever is looked at
     crept: Mapping[str, Array]
+    sizes: Counts  # of the gradients of the last step, of the first kind: how many of each size stay and become zero
+    lost: float  # the share that becomes zero
+    would_be_lost: Mapping[str, float]  # and what it would be in each format without a scale
     times: Times | None  # taken on this machine; no part of the run
 
     @property
@@ -100,6 +105,7 @@ def frame(
     config: Config,
     networks: Mapping[str, Network],
     recall: Mapping[str, Mapping[int, float]],
+    sizes: Counts,
     device: torch.device,
 ) -> Frame:
     """The frame of `networks` on the visitor's own sequence, or on one drawn by the seed."""
@@ -109,7 +115,7 @@ def frame(
     for kind, network in networks.items():
         scores, q, k, v, gates = network.look(x.to(device))
         looked[kind] = (q[0, head], k[0, head], v[0, head])
-        found = weights(kind, q, k, gates=gates, **config.settings)[0, head]
+        found = weights(kind, q, k, gates, **config.settings)[0, head]
         seen.append(_seen(config, kind, scores, found, q, k, v, head, recall[kind]))
     asked = np.flatnonzero(_array(wanted[0]) >= 0)
     question = int(asked[min(config.question, len(asked)) - 1])
@@ -119,7 +125,8 @@ def frame(
         question=question, seen=tuple(seen),
         tiling=_tiling(config, kind, question, *looked[kind]),
         line=line(config.number, config.format), creep=creep(config.format, SMALL),
-        one=line(1.0, "bf16"), crept=creep("bf16", SMALL),
+        one=line(1.0, "bf16"), crept=creep("bf16", SMALL), sizes=sizes, lost=lost(sizes),
+        would_be_lost={name: would_be_lost(sizes, name) for name in GRADIENTS},
         times=None if config.measured == OFF else times(int(config.measured), device),
     )  # fmt: skip
 

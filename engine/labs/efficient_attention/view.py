@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from engine.contract.view import Answer, Turn, View
 from engine.labs.efficient_attention import words
 from engine.labs.efficient_attention.accounting import cache_bytes, cells, work
 from engine.labs.efficient_attention.config import OFF
-from engine.labs.efficient_attention.kinds import EVERY, KINDS, MODELS, NUMBERS, SHARING, SIZES
+from engine.labs.efficient_attention.kinds import EVERY, GRADIENTS, KINDS, MODELS, NUMBERS, SHARING, SIZES, SMALLEST
 from engine.labs.efficient_attention.vocabulary import LABELS
 from engine.labs.efficient_attention.words import facts, say
 from engine.scene.curves import curves as curves_panel
@@ -38,7 +39,7 @@ COUNTED = tuple(2**power for power in range(6, 15))  # lengths for which work is
 def stage(view: View) -> Scene:
     """Who looks where beside recall by pairs; then tabs: the sequence, tiles, cost by length, what is kept."""
     frame = view.frame
-    scene = Scene(height=FIRST + 2 * LOW + 2 * FURTHER + LOW)
+    scene = Scene(height=FIRST + 4 * LOW + 2 * FURTHER)
     _squares(scene, view)
     _recall(scene, view)
     scene.row(LOW / FIRST)
@@ -57,6 +58,8 @@ def stage(view: View) -> Scene:
     scene.row(LOW / FIRST)
     _line(scene, view)
     _creep(scene, view)
+    scene.row(LOW / FIRST)
+    _gradients(scene, view)
     return scene
 
 
@@ -349,6 +352,27 @@ def _creep(scene: Scene, view: View) -> None:
                 "lot": (f"{name}, up or down by lot", "positive")},
         x_title="additions", y_title="sum",
     )  # fmt: skip
+
+
+def _gradients(scene: Scene, view: View) -> None:
+    """How large the numbers of the last gradient are, and which of them become zero in the format they are kept in."""
+    sizes, config = view.frame.sizes, view.config
+    x = math.log10(2) * (SMALLEST + 0.5 + np.arange(sizes.shape[1]))  # the middle of each bin, from 2^n to twice that
+    shares = sizes / max(1, int(sizes.sum()))
+    top = max(0.05, 1.1 * float(shares.sum(0).max()))
+    panel = scene.panel("gradients", title=words.gradients_title(view), x=(float(x[0]), float(x[-1])), y=(0, top),
+                        x_log=True, x_label="size of a number of the gradient", y_label="share of all", equal=False,
+                        aspect=0.5)  # fmt: skip
+    for row, colour, name in ((0, "positive", "stays"), (1, "negative", "becomes zero")):
+        base = shares[0] * row
+        bars = [[[at, low], [at, low + share]] for at, low, share in zip(x, base, shares[row], strict=True) if share]
+        panel.lines(bars, colour=colour, width=5, name=name)
+    if not sizes.any():
+        panel.text(float(x.mean()), top / 2, "Press Play: the first step has a gradient", centred=True)
+    panel.buttons([(title, {"gradients": name}) for name, title in GRADIENTS.items()], label="Gradients kept in",
+                  chosen=list(GRADIENTS).index(config.gradients))  # fmt: skip
+    panel.buttons([("without", {"scaled": "0"}), ("with", {"scaled": "1"})], label="A scale for each tensor",
+                  chosen=int(config.scaled))  # fmt: skip
 
 
 def _kept(scene: Scene, view: View) -> None:

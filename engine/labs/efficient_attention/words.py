@@ -11,7 +11,7 @@ import numpy as np
 from engine.contract.view import View
 from engine.labs.efficient_attention.accounting import cache_bytes
 from engine.labs.efficient_attention.config import OFF
-from engine.labs.efficient_attention.kinds import KINDS
+from engine.labs.efficient_attention.kinds import KINDS, NUMBERS
 from engine.labs.efficient_attention.vocabulary import LABELS, VALUES
 
 CHANCE = 1 / VALUES
@@ -103,6 +103,17 @@ def memory_note(times: Any) -> str:
     return "Beside q, k and v." + (" Of torch's kernel: what it gives back." if "flash" in times.bytes else "")
 
 
+def gradients_title(view: View) -> str:
+    """What becomes of small gradients."""
+    frame, config = view.frame, view.config
+    if not frame.sizes.any():
+        return "How large are gradients, and which would be zero in few bits?"
+    if config.gradients == "float32":
+        return f"Gradients in float32; in {NUMBERS['e4m3']} {frame.would_be_lost['e4m3']:.0%} of them would be zero"
+    how = "with a scale for each tensor" if config.scaled else "without a scale"
+    return f"Gradients in {NUMBERS[config.gradients]}, {how}: {frame.lost:.1%} become zero"
+
+
 def say(view: View) -> str:
     """One sentence: what to look at now."""
     frame, config = view.frame, view.config
@@ -147,7 +158,9 @@ def facts(view: View) -> dict[str, float | str]:
         "highest": _finite(last.maximum), "total": _finite(last.total),
         "overflows": float(not math.isfinite(last.naive_total)),
         "off_by": _finite(float(np.abs(last.out - tiling.exact).max())),
-        "format": config.format, "weights": config.weights, "learning_rate": config.learning_rate,
+        "lost": frame.lost, "fp16_lost": frame.would_be_lost["fp16"], "e4m3_lost": frame.would_be_lost["e4m3"],
+        "gradients": config.gradients, "scaled": float(config.scaled), "format": config.format,
+        "weights": config.weights, "learning_rate": config.learning_rate,
         "crept": float(frame.crept["nearest"][-1]), "crept_by_lot": float(frame.crept["lot"][-1]),
         "quantum": float(frame.one.quantum),
         "measured": 0 if config.measured == OFF else int(config.measured),

@@ -214,6 +214,46 @@ def test_rounding_is_torchs_cast_bit_for_bit(name: str, theirs: torch.dtype) -> 
     assert torch.equal(mine.nan_to_num(0.0).view(torch.int32), wanted.nan_to_num(0.0).view(torch.int32))
 
 
+@pytest.mark.parametrize("name", ["fp16", "e5m2", "e4m3"])
+def test_with_its_scale_a_gradient_fits_and_what_becomes_zero_is_counted(name: str) -> None:
+    dice = torch.Generator().manual_seed(0)
+    raw = torch.randn(4000, generator=dice) * 10 ** torch.linspace(-12, 1, 4000)
+    raw[::50] = 0.0
+    of, gradients = lab.quantise.FORMATS[name], lab.gradients
+    for scaled in (False, True):
+        weight = torch.nn.Parameter(torch.zeros(4000))
+        weight.grad = raw.clone()
+        counts = gradients.cast([weight], name, scaled=scaled)
+        assert counts.sum() == (raw != 0).sum() and counts[1].sum() == ((weight.grad == 0) & (raw != 0)).sum()
+        wanted = float(((lab.rounded(raw, name) == 0) & (raw != 0)).sum() / (raw != 0).sum())
+        assert gradients.would_be_lost(counts, name) == pytest.approx(wanted, abs=1e-6)
+        assert scaled or gradients.lost(counts) == pytest.approx(wanted, abs=1e-6)
+    times = gradients.scale(raw, name)
+    assert of.most / 2 < float((times * raw).abs().max()) <= of.most and math.log2(times) % 1 == 0
+    assert gradients.scale(torch.zeros(3), name) == gradients.scale(torch.tensor([math.nan]), name) == 1
+
+
+def test_steps_are_added_to_the_copy_and_what_is_used_is_rounded() -> None:
+    experiment = lab.Experiment(lab.Config(width=16, kinds=("full",), weights="copy"))
+    experiment.step()
+    network = experiment.networks["full"]
+    whole = {name: weight.clone() for name, weight in network.state_dict().items()}
+    with experiment._in_use(network):
+        for name, weight in network.state_dict().items():
+            assert torch.equal(weight, lab.rounded(whole[name], "bf16")), name
+    experiment.frame()
+    assert all(torch.equal(weight, whole[name]) for name, weight in network.state_dict().items())
+    assert any(not torch.equal(weight, lab.rounded(weight, "bf16")) for weight in whole.values())
+
+
+def test_what_was_kept_before_gradients_were_counted_is_read() -> None:
+    one, other = (lab.Experiment(lab.Config(width=16, kinds=("full",))) for _ in range(2))
+    one.step()
+    assert one.frame().sizes.sum() > 0
+    other.load_state_dict({name: kept for name, kept in one.state_dict().items() if name != "sizes"})
+    assert other.frame().sizes.sum() == 0 and other.step() == one.step()
+
+
 def test_rounding_by_lot_is_right_on_average_and_a_wrong_format_is_named() -> None:
     x = torch.full((20_000,), 1.003)
     found = lab.rounded(x, "bf16", dice=torch.Generator().manual_seed(0))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import engine
-from engine.contract import registry
+from engine.contract import plain, registry
 from engine.contract.device import generator
 from engine.contract.view import View
 from engine.labs.scaling_laws import bigrams
@@ -191,3 +191,15 @@ def test_bowls_and_envelope_of_a_known_law_give_its_exponent() -> None:
     at = 120
     assert edge.loss[at] == pytest.approx(float(law.loss(*law.optimum(edge.compute[at]))), abs=0.01)
     assert 0.5 < N[edge.size[at]] / law.optimum(edge.compute[at])[0] < 2
+
+
+def test_the_plain_form_finds_a_known_law_and_keeps_to_the_same_bounds() -> None:
+    names: dict[str, Any] = {"__name__": "plain"}
+    exec(compile(plain.file("scaling_laws").read_text(encoding="utf-8"), "plain", "exec"), names)
+    law, N, D = KNOWN[0], np.geomspace(128, 4096, 6), np.geomspace(2e4, 1e6, 8)[:, None]
+    points = [each.ravel() for each in np.broadcast_arrays(N, D, law.loss(N, D))]
+    found = names["fit"](*points)
+    assert found == pytest.approx([law.E, law.A, law.B, law.alpha, law.beta], rel=0.02)
+    odd = names["fit"](*points[:2], np.linspace(4.0, 4.1, points[2].size))
+    assert np.isfinite(odd).all() and 0.02 <= min(odd[3:]) <= max(odd[3:]) <= 4
+    assert float(names["entropy"]) == pytest.approx(Experiment(Config()).entropy, abs=1e-9)
