@@ -144,9 +144,8 @@ def _sums(panel: Panel, each: Any, left: float, top: float) -> None:
     panel.classes(np.full((T, K), PLACE["linear"]), shown, discrete=True,
                   extent=(left, left + min(K, T) - 1, top, top + T - 1))  # fmt: skip
     if 2 * K <= T:
-        for row, words_there in enumerate(("no square:", f"{K} running sums,", "one row a place")):
-            panel.text(left + (K + T) / 2, top + (0.38 + 0.14 * row) * T, words_there, colour=COLOURS["linear"],
-                       centred=True)  # fmt: skip
+        for row, line in enumerate(("no square:", f"{K} running", "sums")):
+            panel.text(left + (K + T) / 2, top + (0.32 + 0.17 * row) * T, line, colour=COLOURS["linear"], centred=True)
 
 
 def _recall(scene: Scene, view: View) -> None:
@@ -160,11 +159,12 @@ def _recall(scene: Scene, view: View) -> None:
     )  # fmt: skip
     panel.path([[-0.25, words.CHANCE], [last + 0.25, words.CHANCE]], colour="neutral", width=1.5, head=False,
                name="guessing")  # fmt: skip
-    if "linear" in config.kinds and counts[0] <= config.key_width <= counts[-1] and last:
+    begun = any(each.recall for each in view.frame.seen)
+    if begun and "linear" in config.kinds and counts[0] <= config.key_width <= counts[-1] and last:
         x = float(np.interp(np.log(config.key_width), np.log(counts), np.arange(len(counts))))
         panel.path([[x, -0.04], [x, 1.06]], colour="neutral", width=1, head=False,
                    name=f"{config.key_width} pairs: as many as linear's keys have numbers")  # fmt: skip
-    if not any(each.recall for each in view.frame.seen):
+    if not begun:
         _task(panel, view, last)
     for each in view.frame.seen:
         if each.recall:
@@ -178,13 +178,13 @@ def _task(panel: Panel, view: View, last: int) -> None:
     """Before anything is measured: what is asked of all, on the sequence that is seen, and what they say untrained."""
     frame, middle = view.frame, max(last, 1) / 2
     pair, key, value = words.traced(frame)
-    for y, said in ((0.94, f"reads  {pair} …  {key}"), (0.83, f"must say  {value}"), (0.66, "untrained, they say")):
+    for y, said in ((0.92, f"It reads  {pair} …  {key}"), (0.81, f"right is  {value}"), (0.63, "Untrained, they say:")):
         panel.text(middle, y, said, centred=True)
     for number, each in enumerate(frame.seen):
         x = middle if len(frame.seen) == 1 else middle * (0.5 + number % 2)
-        panel.text(x, 0.55 - 0.11 * (number // 2), f"{each.kind}: {LABELS[each.said[frame.question]]}",
+        panel.text(x, 0.52 - 0.11 * (number // 2), f"{each.kind}: {LABELS[each.said[frame.question]]}",
                    colour=COLOURS[each.kind], centred=True)  # fmt: skip
-    panel.text(middle, 0.2, "Play draws a line for each", centred=True)
+    panel.text(middle, 0.17, "Play draws a line for each", centred=True)
 
 
 def _sequence(scene: Scene, view: View) -> None:

@@ -60,7 +60,7 @@ def squares_title(view: View) -> str:
 def squares_note(view: View) -> str:
     """Of linear attention, which has no square."""
     linear = seen(view, "linear") is not None
-    return "Linear compares no two places: each adds to its running sums, the next ones read those." if linear else ""
+    return "Linear: each place is added to sums, which all later ones read." if linear else ""
 
 
 def traced(frame: Any) -> tuple[str, str, str]:
@@ -72,6 +72,8 @@ def traced(frame: Any) -> tuple[str, str, str]:
 
 def recall_title(view: View) -> str:
     """How the kinds do."""
+    if not any(each.recall for each in view.frame.seen):
+        return "What all must do, and who then answers right"
     return "Answers right, by pairs to remember"
 
 
@@ -126,8 +128,7 @@ def say(view: View) -> str:
     if not view.step:
         count = len(frame.seen)
         many = f"{('two', 'three', 'four', 'five')[count - 2]} networks" if count > 1 else "a network"
-        other = "; each leaves other work out" if count > 1 else ""
-        return f"Pairs such as Qd stand among dots: Play trains {many} to say d when Q comes again{other}."
+        return f"Pairs such as Qd stand among dots: Play trains {many} to say d when Q comes again."
     full = seen(view, "full")
     first = f"full attention gets {_mean(full.recall):.0%} right, " if full else ""
     told = ", ".join(
@@ -179,6 +180,7 @@ def facts(view: View) -> dict[str, float | str]:
         }  # fmt: skip
     one = told["blocks_one"]
     assert isinstance(one, float)
+    told["recall_more"] = _finite(now(view, "full_recall")) + 0.03
     told["loss_more"] = 1.5 * _finite(now(view, "full_loss"))
     told |= {"needle_lead": one - recall(view, "blocks", config.pairs), "blocks_ahead": one - recall(view, "window", 1)}
     return told

@@ -147,11 +147,10 @@ def _compute(scene: Scene, view: View) -> None:
     panel.text(left, bottom - 0.13 * gap, f"entropy of the language: {bottom:.3f}", colour=FLOOR, mark=False)
     if words.opening(frame):
         _untrained(panel, frame, gap)
-        at = round((left + right) / 2 - 0.5)  # a power of ten, and the next one
-        panel.lines([[[x, bottom], [x, bottom + 0.4 * gap]] for x in (at, at + 1)], colour="mark", width=1.5)
-        panel.arrows([[at, bottom + 0.4 * gap]], [[1.0, 0.0]], colour="mark")
-        panel.text(at + 0.5, bottom + 0.6 * gap, "ten times more compute:", centred=True, colour="mark")
-        panel.text(at + 0.5, bottom + 0.5 * gap, "how much lower?", centred=True, colour="mark")
+        at, height = round((left + right) / 2 - 0.5), bottom + 0.5 * gap  # a power of ten, and the next one
+        panel.arrows([[at, height], [at + 1, height]], [[1.0, 0.0], [0.0, -0.25 * gap]], colour="mark")
+        panel.text(at + 0.5, height + 0.08 * gap, "ten times more compute:", centred=True, colour="mark")
+        panel.text(at + 0.97, height - 0.12 * gap, "how much lower?", before=True, colour="mark", mark=False)
 
 
 def _untrained(panel: Panel, frame: Any, gap: float) -> None:
@@ -162,7 +161,7 @@ def _untrained(panel: Panel, frame: Any, gap: float) -> None:
                  shape="ring", colours=[SMALLEST, "neutral", LARGEST])  # fmt: skip
     for n, colour in ((0, SMALLEST), (last, LARGEST)):
         x, y = places[n].tolist()
-        panel.text(x, y - 0.09 * gap, f"{frame.parameters[n]:,} parameters", colour=colour, mark=False)
+        panel.text(x - 0.1, y - 0.14 * gap, f"{frame.parameters[n]:,} parameters", colour=colour, mark=False)
 
 
 def _language(scene: Scene, view: View) -> None:
@@ -171,7 +170,7 @@ def _language(scene: Scene, view: View) -> None:
     panel = scene.panel("straight", title=words.LANGUAGE_TITLE, x=(-0.5, V - 0.5), y=(V - 0.5, -0.5), aspect=0.8,
                         x_label="next token", y_label="token before")  # fmt: skip
     panel.heatmap(V * view.frame.language, extent=(0, V - 1, 0, V - 1), low=1 / OFTEN, high=OFTEN, log=True,
-                  discrete=True, palette="diverging", name="times as likely as by chance")  # fmt: skip
+                  discrete=True, palette="diverging", name="seldom … often, against chance")  # fmt: skip
 
 
 def _straight(scene: Scene, view: View) -> None:
