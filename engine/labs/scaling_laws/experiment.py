@@ -56,10 +56,11 @@ class Experiment:
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
         self.config, self.device, self.step_count = config, torch.device(device), 0
         P, self.entropy = language(config.vocabulary, config.exponent, generator(config.seed, "language"))
-        self.joint = pairs(P)
+        self.language, self.joint = P.float().numpy(), pairs(P)
         self.exact, self.best = self.joint.float().to(self.device), P.argmax(-1).to(self.device)
         self.model = self._tables().to(self.device)
         self.averages = [weights.detach().clone() for weights in self.model.parameters()]
+        self.start = self._losses(self._log_q())  # of nothing learned: not quite a blind guess
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98),
                                           fused=self.device.type in ("cpu", "cuda"))  # fmt: skip
         self.pool = self._pool() if config.across == "repeats" else None
@@ -127,13 +128,22 @@ class Experiment:
         return math.ceil(self.marks[-1] * RATIO) if self.marks else 1
 
     @torch.no_grad()
+    def _log_q(self) -> Tensor:
+        """Log-probabilities of the next token by the averaged weights, (K S, V, V)."""
+        return self.model.log_q(*self.averages)
+
+    def _losses(self, log_q: Tensor) -> NDArray[np.float64]:
+        """The exact losses (K, S): means over all pairs, each as often as it comes in the language, not a sample."""
+        found = cross_entropy(log_q.double(), self.exact.double())
+        return found.reshape(self.config.seeds, -1).cpu().numpy()  # waits for the GPU
+
     def _measure(self) -> None:
-        """The exact losses: means over all pairs, each as often as it comes in the language, and not a sample."""
-        log_q = self.model.log_q(*self.averages)
+        """The exact losses, and how often the likeliest token is named."""
+        log_q = self._log_q()
         K = self.config.seeds
         right = ((log_q.argmax(-1) == self.best).float() * self.exact.sum(-1)).sum(-1)
         self.marks.append(self.step_count)
-        self.losses.append(cross_entropy(log_q.double(), self.exact.double()).reshape(K, -1).cpu().numpy())
+        self.losses.append(self._losses(log_q))
         self.right.append(right.double().reshape(K, -1).cpu().numpy())
         self.trained.append(self.train_loss)
         if self.config.across == "sizes" and len(set(self.config.ranks)) > 1 and self.step_count >= FIRST:
@@ -192,6 +202,6 @@ class Experiment:
     def frame(self) -> Frame:
         """All that was measured so far.  Changes nothing, and computes nothing."""
         return frame(
-            self.config, entropy=self.entropy, step=self.step_count, marks=self.marks, losses=self.losses,
-            right=self.right, trained=self.trained, fits=self.fits,
+            self.config, entropy=self.entropy, language=self.language, start=self.start, step=self.step_count,
+            marks=self.marks, losses=self.losses, right=self.right, trained=self.trained, fits=self.fits,
         )  # fmt: skip
