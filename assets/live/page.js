@@ -247,9 +247,9 @@ class Place {
       else this.on("told", () => tell(this.shared.run.told));
       tell((other ? this.shared.stage.headers[`stage ${of}`] : this.shared.run.told) ?? {});
     }
-    this.changed = ({ point, hero, alone }) => {
+    this.changed = ({ point, opened, hero, alone }) => {
       const { front, stage } = this.shared;
-      front.show({ hero, alone, point: point?.panel });
+      front.show({ hero, alone, told: [point?.panel, ...(opened ?? [])].filter(Boolean) });
       if (JSON.stringify(point) === JSON.stringify(stage.point)) return;
       stage.point = point;
       stage.redraw();
