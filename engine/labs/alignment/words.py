@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.contract.view import View
+from engine.labs.alignment.config import ASKED
 from engine.labs.alignment.language import SENTENCES, spelled
 
 NEAR = 0.03  # nats from the optimum: on the line, for the eye
@@ -42,8 +43,44 @@ def map_title(view: View) -> str:
     if not math.isfinite(off):
         return f"All {SENTENCES:,} sentences: the policy has diverged"
     if not view.step:
-        return f"All {SENTENCES:,} sentences of a toy language"
+        return f"All {SENTENCES:,} sentences that it could write"
     return f"All {SENTENCES:,} sentences, {off:.2f} nats off the line"
+
+
+def one_colour(view: View) -> bool:
+    """Whether there is but one opinion of a sentence."""
+    return view.config.yours or (not judged(view.config) and view.config.method != "dpo")
+
+
+def halves(view: View) -> str:
+    """What the colours of a sentence say."""
+    if view.config.yours:
+        return "colour: what the judge believes you feel"
+    if one_colour(view):
+        return "colour: what people think"
+    return f"top half: people; bottom half: {'the policy itself' if view.config.method == 'dpo' else 'the judge'}"
+
+
+def written_title(view: View, again: int) -> str:
+    """What the sentences on the cards are, and how many of them have a word `again` twice in a row."""
+    if view.config.yours and len(view.config.choices) < ASKED:
+        return f"Which do you like better? {len(view.config.choices)} chosen"
+    if not view.step:
+        return "Sixteen sentences that it writes now"
+    return f"Sixteen sentences written now, {again} with a word twice in a row"
+
+
+def judge_note(view: View) -> str:
+    """What the judge is, and what it had learned before the first step."""
+    config, pairs = view.config, len(view.frame.pairs)
+    if config.yours:
+        return "The judge learns anew from each of your choices."
+    if config.method == "dpo":
+        return "Nobody judges: it learns from comparisons that people made."
+    if not judged(config):
+        return "Nobody judges: it is given the true reward."
+    seen = "new comparisons without end" if config.fresh else f"{pairs:,} comparisons"
+    return f"The judge, a model too, has learned from {seen} before step 0."
 
 
 def frontier_title(view: View) -> str:
@@ -111,7 +148,15 @@ def say(view: View) -> str:
     if view.step == 0:
         if config.method == "best_of_n":
             return "On Play one more sentence is drawn from the reference at each step, and the judge keeps the best."
-        return "Play makes sentences that earn reward likelier, but change has its price: dots move to the line."
+        if config.method == "dpo":
+            return (
+                "It writes sentences of four words. Press Play: from pairs it learns which ones people like, and "
+                "their dots move up."
+            )
+        return (
+            "It writes sentences of four words. Press Play: those that earn reward come more often, and their dots "
+            "move up to the line."
+        )
     if config.method == "best_of_n":
         n = min(1 + view.step, config.candidates)
         return f"The best of {n} gains {scores['believed']:.2f} at {scores['kl']:.2f} nats; no gradient was needed."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from engine.contract.bounds import patience
@@ -19,8 +20,12 @@ POLES = {"hippo": "HiPPO: −1/2 + iπn", "random": "random", "real": "real: −
 CONVOLUTION = 4  # places that the short convolution sums
 CLASSES = 10
 PIXELS = 64
+OFF, SIZES = "not yet", ("512", "2048", "8192")  # up to which length time is taken
 LONGEST = 60.0  # milliseconds of one core that a step may take
 SELECTS = ("scalar", "s6")
+MOVED = re.compile(r"\s*([1-8])\s*,\s*([1-9][0-9]?)\s*,\s*(-[0-9]{1,3}(?:\.[0-9]{1,4})?)\s*,"
+                   r"\s*(-?[0-9]{1,4}(?:\.[0-9]{1,4})?)\s*")  # fmt: skip
+NOWHERE = (0, 0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,18 @@ class Config(BaseConfig):
                       help="Heights from -1 to 1 with commas between, as drawn on the pad; empty: a wave.")  # fmt: skip
     memory: int = knob(32, low=2, high=64, look=True, group="view", label="Numbers that remember it",
                        help="How many Legendre coefficients keep the curve.")  # fmt: skip
+    measured: str = knob(OFF, choices=(OFF, *SIZES), titles=("not yet", *(f"to {int(s):,}" for s in SIZES)), look=True,
+                         group="view", label="Times taken here", help="How long recurrence, scan, convolution, matrix "
+                         "and attention take on the machine that trains, up to which length.")  # fmt: skip
+    moved: str = knob("", length=(0, 80), look=True, group="view", label="Pole moved",
+                      help="Channel, pole, real and imaginary part, such as 1, 3, -0.2, 2: its kernel with that pole "
+                      "there. Drag a pole of S4D to write it; empty: as it was learned.")  # fmt: skip
 
     def check(self) -> None:
+        if self.moved and self.moved_pole == NOWHERE:
+            raise ConfigError(
+                "moved", self.moved, "give channel, pole, real part (below 0) and imaginary part, such as 1, 3, -0.2, 2"
+            )
         if self.dt_low > self.dt_high:
             raise ConfigError("dt_low", self.dt_low, f"the largest first step is {self.dt_high:g}; give at most that")
         if self.width % self.heads:
@@ -114,6 +129,12 @@ class Config(BaseConfig):
         if turned == "task" and self.task != "digits" and self.layer == "s4d" and self.control == "none":
             other = replace(other, layer="scalar", control="s4d", width=64)
         return other
+
+    @property
+    def moved_pole(self) -> tuple[int, int, float, float]:
+        """Channel and pole, counted from 1, and where that pole is looked at; `NOWHERE` if it cannot be read."""
+        found = MOVED.fullmatch(self.moved)
+        return (int(found[1]), int(found[2]), float(found[3]), float(found[4])) if found else NOWHERE
 
     @property
     def most(self) -> int:

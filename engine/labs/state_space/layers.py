@@ -34,6 +34,7 @@ class Looked:
     pole: Tensor | None = None  # (H,): A, of S6 the first of each channel
     kernels: Tensor | None = None  # (H, T): of a time-invariant layer
     poles: Tensor | None = None  # (H, N): its poles
+    parts: Tensor | None = None  # (H, N): how much of each pole's wave is in its kernel, C
 
 
 class Layer(nn.Module):
@@ -189,7 +190,10 @@ class TimeInvariant(Layer):
         """Of as many channels as there are heads: the step that stays, and K_{t - s} as a matrix."""
         chosen = torch.arange(self.config.heads, device=K.device) * (len(K) // self.config.heads)
         dt = self.log_dt.exp()[chosen].expand(1, K.shape[1], -1)
-        return Looked(dt=dt, mixed=_toeplitz(K[chosen])[None], kernels=K[chosen], poles=self.poles()[chosen])
+        parts = torch.view_as_complex(self.C)[chosen]
+        return Looked(
+            dt=dt, mixed=_toeplitz(K[chosen])[None], kernels=K[chosen], poles=self.poles()[chosen], parts=parts
+        )
 
     def _carried(self, x: Tensor) -> Tensor:
         A = self.poles()

@@ -13,6 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from engine.labs.state_space.config import CLASSES
 from engine.labs.state_space.vocabulary import ASK, KEYS, LETTERS, NOISE, VALUES, read
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -38,6 +39,13 @@ def batch(
     tokens = torch.full((count, length + kept), NOISE).scatter_(1, place, letters)
     tokens[:, length:] = ASK
     return _asked_last(tokens, letters)
+
+
+def answers(task: str) -> range:
+    """The classes that may be right: digits, letters, or the values of keys."""
+    if task == "digits":
+        return range(CLASSES)
+    return range(ASK + 1 + KEYS, ASK + 1 + KEYS + VALUES) if task == "recall" else range(LETTERS)
 
 
 def _asked_last(tokens: Tensor, answers: Tensor) -> Batch:
