@@ -11,7 +11,7 @@ from engine.contract.knobs import ConfigError, knob
 from engine.labs.state_space.vocabulary import KEYS
 
 TASKS = {"selective": "selective copying", "delay": "copying after a delay", "recall": "recall by key",
-         "digits": "digits, pixel by pixel"}  # fmt: skip
+         "digits": "digits, pixel by pixel", "text": "a text, sign by sign"}  # fmt: skip
 LAYERS = {"scalar": "selective (Mamba-2)", "s6": "selective (Mamba, S6)", "s4d": "time-invariant (S4D)", "gru": "GRU",
           "attention": "attention"}  # fmt: skip
 METHODS = {"mixed": "Mamba's (exp A, Euler B)", "zoh": "zero-order hold", "euler": "Euler", "bilinear": "bilinear"}
@@ -20,6 +20,7 @@ POLES = {"hippo": "HiPPO: −1/2 + iπn", "random": "random", "real": "real: −
 CONVOLUTION = 4  # places that the short convolution sums
 CLASSES = 10
 PIXELS = 64
+LONGEST_READ = 64  # places that are read in training
 OFF, SIZES = "not yet", ("512", "2048", "8192")  # up to which length time is taken
 LONGEST = 60.0  # milliseconds of one core that a step may take
 SELECTS = ("scalar", "s6")
@@ -35,11 +36,13 @@ class Config(BaseConfig):
         help="What must be remembered. Selective: letters at places that change, among noise; then they are asked for.",
     )  # fmt: skip
     tokens: str = knob(
-        "", length=(0, 200), look=True, group="task", label="Your own sequence", when="task=selective|delay|recall",
-        help="Empty: one that is drawn by lot. Letters a to f, and a dot for noise: a..c.b; for recall pairs: A3..B5.",
+        "", length=(0, 200), look=True, group="task", label="Your own sequence",
+        when="task=selective|delay|recall|text",
+        help="Empty: one that is drawn by lot. Letters a to f, and a dot for noise: a..c.b; for recall pairs: A3..B5; "
+        "or any text.",
     )  # fmt: skip
-    length: int = knob(20, low=8, high=64, group="task", when="task=selective|delay|recall",
-                       help="Places that are read before the question.")  # fmt: skip
+    length: int = knob(20, low=8, high=LONGEST_READ, group="task", when="task=selective|delay|recall|text",
+                       help="Places that are read before the question; of a text, in each window.")  # fmt: skip
     kept: int = knob(4, low=1, high=6, group="task", label="To remember", when="task=selective|delay|recall",
                      help="Letters, or pairs of key and value, among them.")  # fmt: skip
     layer: str = knob(
@@ -144,7 +147,7 @@ class Config(BaseConfig):
     @property
     def places(self) -> int:
         """T, places of a sequence with its question."""
-        return PIXELS if self.task == "digits" else self.length + self.kept
+        return {"digits": PIXELS, "text": self.length}.get(self.task, self.length + self.kept)
 
     @property
     def poles(self) -> int:

@@ -19,7 +19,7 @@ from engine.labs.state_space.layers import Looked, Network
 from engine.labs.state_space.memory import CurveError, Memory, remember
 from engine.labs.state_space.stopwatch import Times, times
 from engine.labs.state_space.systems import kernel
-from engine.labs.state_space.vocabulary import LABELS
+from engine.labs.state_space.vocabulary import signs
 
 Array = NDArray[Any]
 
@@ -60,6 +60,7 @@ class Frame:
 
     tokens: Array  # (T,) int; of a digit empty
     pixels: Array  # (T,) of a digit, else empty
+    signs: tuple[str, ...]  # how tokens are written
     wanted: Array  # (T,) int: -1 where nothing is asked
     telling: Array  # (T,) bool: what must be kept
     own: bool  # the visitor's own sequence
@@ -77,7 +78,7 @@ class Frame:
     @property
     def labels(self) -> list[str]:
         """What stands at each place."""
-        return [LABELS[token] for token in self.tokens] if len(self.tokens) else [""] * len(self.pixels)
+        return [self.signs[token] for token in self.tokens] if len(self.tokens) else [""] * len(self.pixels)
 
 
 @torch.no_grad()
@@ -90,16 +91,18 @@ def frame(*, config: Config, networks: Mapping[str, Network], device: torch.devi
         logits, layers = network.look(x.to(device))
         looks.append(layers[place])
         seen.append(_seen(config, network.kind, logits, layers[place], asked))
-    telling = networks[""].telling(x)[0] & ~asked[0] if config.task != "digits" else torch.zeros_like(asked[0])
+    telling = networks[""].telling(x)[0] if config.task != "digits" else torch.zeros_like(asked[0])
+    if config.task != "text":  # there every place is asked
+        telling &= ~asked[0]
     head = _head(config, seen[0], _array(telling))
     state, levels, step = _carried(looks[0], head, _place(config, _array(telling)))
     memory, error = _memory(config)
     return Frame(
         tokens=_array(x[0]) if config.task != "digits" else np.zeros(0, np.int64),
         pixels=_array(x[0, :, 0]) if config.task == "digits" else np.zeros(0, np.float32),
-        wanted=_array(targets[0]), telling=_array(telling), own=own, ignored=ignored, seen=tuple(seen), head=head,
-        state=state, softmax=_softmax(looks[0]), levels=levels, step=step, memory=memory, memory_error=error,
-        times=None if config.measured == OFF else times(int(config.measured), device),
+        signs=signs(config.task), wanted=_array(targets[0]), telling=_array(telling), own=own, ignored=ignored,
+        seen=tuple(seen), head=head, state=state, softmax=_softmax(looks[0]), levels=levels, step=step, memory=memory,
+        memory_error=error, times=None if config.measured == OFF else times(int(config.measured), device),
     )  # fmt: skip
 
 

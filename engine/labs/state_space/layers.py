@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from engine.labs.state_space import scan
 from engine.labs.state_space.config import CLASSES, CONVOLUTION, Config
 from engine.labs.state_space.systems import as_matrix, convolve, kernel, poles, scalars
-from engine.labs.state_space.vocabulary import ASK, LABELS, NOISE
+from engine.labs.state_space.vocabulary import ASK, ENDS, NOISE, signs
 
 
 @dataclass(frozen=True)
@@ -281,12 +281,13 @@ class Network(nn.Module):
 
     def __init__(self, config: Config, kind: str) -> None:
         super().__init__()
-        self.digits, self.kind = config.task == "digits", kind
+        self.digits, self.kind, self.text = config.task == "digits", kind, config.task == "text"
+        known = len(signs(config.task))
         self.read: nn.Module
-        self.read = nn.Linear(1, config.width) if self.digits else nn.Embedding(len(LABELS), config.width)
+        self.read = nn.Linear(1, config.width) if self.digits else nn.Embedding(known, config.width)
         self.layers = nn.ModuleList(KINDS[kind](config, kind) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.width)
-        self.head = nn.Linear(config.width, CLASSES if self.digits else len(LABELS), bias=False)
+        self.head = nn.Linear(config.width, CLASSES if self.digits else known, bias=False)
 
     def initialise(self, dice: torch.Generator) -> None:
         """Draw all weights from `dice`."""
@@ -305,7 +306,9 @@ class Network(nn.Module):
         return self.answer(h)
 
     def telling(self, x: Tensor) -> Tensor:
-        """Which places of tokens x (B, T) hold what must be kept: letters, or keys and values."""
+        """Which places of tokens x (B, T) hold what must be kept: letters, keys and values; in a text ends of words."""
+        if self.text:
+            return (x >= ENDS.start) & (x < ENDS.stop)
         return (x != NOISE) & (x != ASK)
 
     def answer(self, h: Tensor) -> Tensor:

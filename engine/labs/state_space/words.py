@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from engine.contract.view import View
-from engine.labs.state_space.config import LAYERS, OFF, SELECTS
-from engine.labs.state_space.vocabulary import KEYS, LETTERS
+from engine.labs.state_space.config import CLASSES, LAYERS, OFF, SELECTS
+from engine.labs.state_space.vocabulary import KEYS, LETTERS, TEXT
 
 SHORT = {"scalar": "selective", "s6": "S6", "s4d": "S4D", "gru": "GRU", "attention": "attention"}
 ROW = {"scalar": "head", "s6": "channel", "s4d": "channel", "gru": "unit", "attention": "head"}
@@ -37,7 +37,7 @@ def reached(view: View, metric: str, level: float) -> int:
 
 def chance(config: Any) -> float:
     """The share that is right by lot."""
-    return 0.1 if config.task == "digits" else 1 / (KEYS if config.task == "recall" else LETTERS)
+    return 1 / {"digits": CLASSES, "recall": KEYS, "text": len(TEXT)}.get(config.task, LETTERS)
 
 
 def times(view: View) -> float:
@@ -48,7 +48,7 @@ def times(view: View) -> float:
 
 def row_times(frame: Any, row: int) -> float:
     """The same of one row on the sequence on screen; 1 where there is nothing to compare."""
-    rest = ~frame.telling & (frame.wanted < 0)
+    rest = ~frame.telling & ((frame.wanted < 0) | (frame.wanted >= 0).all())
     if not frame.telling.any() or not rest.any():
         return 1.0
     logs = np.log(np.maximum(frame.seen[0].opening[row], 1e-9))
@@ -73,7 +73,10 @@ def steps_title(view: View) -> str:
     if config.layer in SELECTS:
         found = row_times(frame, frame.head)
         if view.step and found >= WIDE:
-            return f"{ROW[config.layer].title()} {frame.head + 1} opens {found:.0f} times further at the letters"
+            where = "ends of words" if config.task == "text" else "the letters"
+            return f"{ROW[config.layer].title()} {frame.head + 1} opens {found:.0f} times further at {where}"
+        if config.task == "text":
+            return "What of a text will it write down?"
         return "Will it write letters down, and skip the dots?"
     if config.layer == "s4d":
         return "Its steps are the same at each place: it cannot choose"
@@ -174,6 +177,16 @@ def say(view: View) -> str:
         if not view.step:
             return "A digit is read as 64 pixels, one after another; which one it was is told from what was carried."
         return f"{now(view, 'test_accuracy'):.0%} of digits it was never shown are right; by lot {chance(config):.0%}."
+    if config.task == "text" and not view.step:
+        return (
+            "It reads a text sign by sign and says at each place which comes next. Now it only guesses, in grey; press "
+            "Play and it learns."
+        )
+    if config.task == "text":
+        rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
+        return (
+            f"{now(view, 'accuracy'):.0%} of the next signs are right{rival}; by lot it would be {chance(config):.0%}."
+        )
     if not view.step and config.task == "recall":
         return (
             "A3 says: A has the value 3. At the end each capital is asked for its value. Now it only guesses, in grey; "

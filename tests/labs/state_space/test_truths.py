@@ -16,6 +16,7 @@ import engine
 from engine.contract import plain, registry
 from engine.contract.knobs import ConfigError
 from engine.contract.view import Turn, View
+from engine.data.text import border, corpus
 
 lab = engine.lab("state_space")
 
@@ -206,6 +207,19 @@ def test_sequences_hold_what_they_ask_for(task: str) -> None:
             assert answers == "".join(pairs[labels[key]] for key in row[20:])
         else:
             assert answers == text.replace("·", "") and (task != "delay" or text.startswith(answers))
+
+
+def test_a_text_asks_for_its_next_sign_and_its_end_is_never_trained_on() -> None:
+    x, targets, asked = lab.batch("text", dice(1), count=512, length=20, kept=4)
+    assert bool(asked.all()) and torch.equal(x[:, 1:], targets[:, :-1])
+    known = "".join(lab.vocabulary.TEXT[token] for token in lab.vocabulary.spelled(corpus()))
+    cut = border(len(known), 4 * lab.tasks.LONGEST_READ + 1)
+    for row in lab.batch("text", dice(2), count=64, length=80, kept=4, held_out=True)[0]:
+        assert "".join(lab.vocabulary.TEXT[token] for token in row) in known[cut:]
+    for row in x[:64]:
+        assert "".join(lab.vocabulary.TEXT[token] for token in row) in known[:cut]
+    frame = lab.Experiment(lab.Config(task="text", tokens="Ab, 😀 é\n", width=16)).frame()
+    assert frame.own and "".join(frame.labels) == "ab,␣*␣*" and frame.telling.tolist() == [0, 0, 1, 1, 0, 1, 0]
 
 
 def test_a_time_invariant_layer_is_blind_to_where_a_letter_stands_among_noise() -> None:

@@ -80,7 +80,8 @@ def inside(view: View) -> list[Figure]:
     """How far each row opens, in numbers."""
     frame, config = view.frame, view.config
     seen = frame.seen[0]
-    asked, rest = frame.wanted >= 0, ~frame.telling & (frame.wanted < 0)
+    asked = frame.wanted >= 0
+    rest = ~frame.telling & (~asked | asked.all())  # in a text every place asks
 
     def mean(row: Any, where: Any) -> str:
         return f"{np.exp(np.log(np.maximum(row[where], 1e-9)).mean()):.4f}" if where.any() else "–"

@@ -9,7 +9,6 @@ import numpy as np
 from engine.contract.view import View
 from engine.labs.state_space import words
 from engine.labs.state_space.config import SELECTS
-from engine.labs.state_space.vocabulary import LABELS
 from engine.labs.state_space.words import SURE
 from engine.scene.panel import Panel
 from engine.scene.scene import Scene
@@ -21,25 +20,26 @@ LOWER = 0.7  # rows by which words beside letters are lowered, so that they stan
 def steps(scene: Scene, view: View) -> None:
     """The sequence, how far each row opens, what is answered; below, the same of the control."""
     frame = view.frame
+    in_text = view.config.task == "text"
     T, first = len(frame.wanted), len(frame.seen[0].opening)
     heights, names, bottom = [], ["reads"], 0
     for seen in frame.seen:
         heights.append(bottom + 1)
         count = len(seen.opening)
         names += [f"{words.ROW[seen.kind]} {row + 1}" for row in range(count)]
-        names += ["", "", ""]
+        names += [f"{words.SHORT[seen.kind]} says next" if in_text else "", "", ""]
         bottom += count + 3
     panel = scene.panel(
         "steps", title=words.steps_title(view), x=(-0.6, T - 0.4),
-        y=(bottom - 0.7, -0.7 if view.beside or len(frame.pixels) else -1.8), y_names=names[:-2],
+        y=(bottom - 0.7, -0.7 if view.beside or len(frame.pixels) or in_text else -1.8), y_names=names[:-2],
         x_label=words.read_on(view), equal=False, weight=1.35, pick="plane", aspect=0.95,
     )  # fmt: skip
     _reads(panel, frame)
-    if not (view.beside or len(frame.pixels)):  # of two runs each needs the room
+    if not (view.beside or len(frame.pixels) or in_text):  # of two runs each needs the room
         _asked(panel, frame)
     for number, (seen, top) in enumerate(zip(frame.seen, heights, strict=True)):
         _opening(panel, seen, top, control=number > 0)
-        _says(panel, view, seen, top + len(seen.opening) + 0.5)
+        _says(panel, view, seen, top + len(seen.opening) + (0.2 if in_text else 0.5))
     ring = np.array([[-0.5, -0.5], [T - 0.5, -0.5], [T - 0.5, 0.5], [-0.5, 0.5], [-0.5, -0.5]])
     if first > 1:
         panel.path(
@@ -67,7 +67,7 @@ def _asked(panel: Panel, frame: Any) -> None:
     """Above the questions, what should be answered."""
     asked = np.flatnonzero(frame.wanted >= 0)
     panel.text(float(asked[0]) - 0.4, LOWER - 1, "should say", mark=False, before=True)
-    panel.letters(asked, -1, [LABELS[wanted] for wanted in frame.wanted[asked]])
+    panel.letters(asked, -1, [frame.signs[wanted] for wanted in frame.wanted[asked]])
 
 
 def _opening(panel: Panel, seen: Any, top: int, *, control: bool) -> None:
@@ -89,8 +89,9 @@ def _says(panel: Panel, view: View, seen: Any, height: float) -> None:
     frame = view.frame
     asked = np.flatnonzero(frame.wanted >= 0)
     good, guessed = seen.said[asked] == frame.wanted[asked], ~(seen.sure[asked] >= SURE)
-    panel.text(float(asked[0]) - 0.4, height + LOWER, words.who_says(view, seen), mark=False, before=True)
-    labels = np.array([LABELS[said] if not len(frame.pixels) else str(said) for said in seen.said[asked]])
+    if view.config.task != "text":
+        panel.text(float(asked[0]) - 0.4, height + LOWER, words.who_says(view, seen), mark=False, before=True)
+    labels = np.array([frame.signs[said] if not len(frame.pixels) else str(said) for said in seen.said[asked]])
     for chosen, colour in ((good & ~guessed, "positive"), (~good & ~guessed, "negative"), (guessed, "neutral")):
         if chosen.any():
             panel.letters(asked[chosen], height, labels[chosen].tolist(), colour=colour)
