@@ -121,7 +121,7 @@ def _map(scene: Scene, view: View) -> None:
     panel = scene.panel(
         "map", title=words.map_title(view), x=(low - edge, high + 3 * edge), y=(-REACH, REACH), equal=False,
         x_label=f"reward of a sentence{whose}",
-        y_label="written more often: ln(now/before)", aspect=0.8,
+        y_label="more often: ln(now/before)", weight=1.15, aspect=0.8,
         note=f"A dot is a sentence; colour: {'the judge' if config.yours else 'what people think'}; large: common.",
     )  # fmt: skip
     x = np.array([low - edge, high + 3 * edge])
@@ -219,7 +219,7 @@ def _written(scene: Scene, view: View) -> None:
     cells = halves.reshape(ROWS, COLUMNS, 2).transpose(0, 2, 1).reshape(2 * ROWS, COLUMNS)
     panel = scene.panel(
         "written", title=words.written_title(view, int(AGAIN[frame.written].sum())),
-        x=(-0.5, COLUMNS - 0.5), y=(ROWS - 0.5, -0.5), equal=False, x_label=words.halves(view), weight=1.25,
+        x=(-0.5, COLUMNS - 0.5), y=(ROWS - 0.5, -0.5), equal=False, x_label=words.halves(view),
         x_names=[""] * COLUMNS, y_names=[""] * ROWS, aspect=0.7, note=words.judge_note(view),
     )  # fmt: skip
     panel.heatmap(np.clip(cells, -SPREAD, SPREAD), extent=(0, COLUMNS - 1, -0.25, ROWS - 0.75), low=-SPREAD,

@@ -58,7 +58,8 @@ def halves(view: View) -> str:
         return "colour: what the judge believes you feel"
     if one_colour(view):
         return "colour: what people think"
-    return f"top half: people; bottom half: {'the policy itself' if view.config.method == 'dpo' else 'the judge'}"
+    whose = "the policy's own" if view.config.method == "dpo" else "the judge's"
+    return f"top half: people's opinion; bottom half: {whose}"
 
 
 def written_title(view: View, again: int) -> str:
@@ -71,16 +72,17 @@ def written_title(view: View, again: int) -> str:
 
 
 def judge_note(view: View) -> str:
-    """What the judge is, and what it had learned before the first step."""
-    config, pairs = view.config, len(view.frame.pairs)
+    """What had been learned before the first step: by the reference, and by the judge."""
+    config = view.config
+    learned = "Before step 0 the writer learned its language"
     if config.yours:
-        return "The judge learns anew from each of your choices."
+        return f"{learned}. The judge, a model too, learns anew from each of your choices."
     if config.method == "dpo":
-        return "Nobody judges: it learns from comparisons that people made."
+        return f"{learned}. Nobody judges: it learns from comparisons that people made."
     if not judged(config):
-        return "Nobody judges: it is given the true reward."
-    seen = "new comparisons without end" if config.fresh else f"{pairs:,} comparisons"
-    return f"The judge, a model too, has learned from {seen} before step 0."
+        return f"{learned}. Nobody judges: it is given the true reward."
+    seen = "comparisons without end" if config.fresh else f"{len(view.frame.pairs):,} comparisons"
+    return f"{learned}, and the judge, a model too, what people like, from {seen}."
 
 
 def frontier_title(view: View) -> str:
@@ -149,14 +151,8 @@ def say(view: View) -> str:
         if config.method == "best_of_n":
             return "On Play one more sentence is drawn from the reference at each step, and the judge keeps the best."
         if config.method == "dpo":
-            return (
-                "It writes sentences of four words. Press Play: from pairs it learns which ones people like, and "
-                "their dots move up."
-            )
-        return (
-            "It writes sentences of four words. Press Play: those that earn reward come more often, and their dots "
-            "move up to the line."
-        )
+            return "Press Play: from pairs it learns which sentences people like, and their dots move up."
+        return "Press Play: sentences that earn reward come more often, and their dots move up to the line."
     if config.method == "best_of_n":
         n = min(1 + view.step, config.candidates)
         return f"The best of {n} gains {scores['believed']:.2f} at {scores['kl']:.2f} nats; no gradient was needed."
@@ -188,6 +184,7 @@ def facts(view: View) -> dict[str, float | str]:
     return {
         **told, **fell, "apart": told["winners"] - told["losers"], "fallen": most(view, "true") - told["true"],
         "short": math.log(n) - (n - 1) / n - told["kl"],
+        "half_off": told["to_optimum"] / 2, "baseline": int(config.baseline), "noise": config.noise,
         "step": view.step, "method": config.method, "taste": config.taste, "judge": config.judged, "beta": config.beta,
         "slope": 1 / config.beta, "seeds": config.seeds, "comparisons": config.comparisons, "fresh": int(config.fresh),
         "batch": config.batch_size, "best_value": config.beta * frame.log_z, "judged_right": frame.judged_right,

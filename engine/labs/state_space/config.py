@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 
@@ -22,7 +23,7 @@ CLASSES = 10
 PIXELS = 64
 LONGEST_READ = 64  # places that are read in training
 OFF, SIZES = "not yet", ("512", "2048", "8192")  # up to which length time is taken
-LONGEST = 60.0  # milliseconds of one core that a step may take
+LONGEST = 80.0  # milliseconds of one core that a step may take
 SELECTS = ("scalar", "s6")
 MOVED = re.compile(r"\s*([1-8])\s*,\s*([1-9][0-9]?)\s*,\s*(-[0-9]{1,3}(?:\.[0-9]{1,4})?)\s*,"
                    r"\s*(-?[0-9]{1,4}(?:\.[0-9]{1,4})?)\s*")  # fmt: skip
@@ -123,7 +124,7 @@ class Config(BaseConfig):
             )  # fmt: skip
 
     def settle(self, turned: str) -> Config:
-        """A network is not its own control; digits are long, so they get smaller layers."""
+        """A network is not its own control; digits are long, and S6 carries much, so they get smaller layers."""
         other = self
         if turned == "layer" and self.control == self.layer:
             other = replace(other, control="scalar" if self.layer == "s4d" else "s4d")
@@ -131,6 +132,8 @@ class Config(BaseConfig):
             other = replace(other, layer="s4d", control="none", width=48, state=16)
         if turned == "task" and self.task != "digits" and self.layer == "s4d" and self.control == "none":
             other = replace(other, layer="scalar", control="s4d", width=64)
+        if turned in ("layer", "control") and "s6" in (other.layer, other.control):
+            other = replace(other, width=min(other.width, 32))
         return other
 
     @property
@@ -166,7 +169,8 @@ class Config(BaseConfig):
         if kind == "scalar" and self.computed == "matrix":
             return 1.5 + 5.0 * cells + 3.0 * B * T * T * self.heads / 1e6
         if kind in SELECTS:
-            return 2.0 + 5.0 * cells + (1.4 if self.computed == "scan" else 0.9) * cells * N + 0.1 * T
+            levels = 1.5 * math.log2(T) if self.computed == "scan" else 2.4  # each goes through all states
+            return 2.0 + 5.0 * cells + levels * cells * N + (0.2 * T if self.computed != "scan" else 0.0)
         if kind == "s4d":
             return 1.5 + 4.0 * cells + (1.2 * cells * N if self.computed == "recurrence" else d * N * T * 2e-5)
         if kind == "gru":

@@ -178,10 +178,7 @@ def say(view: View) -> str:
             return "A digit is read as 64 pixels, one after another; which one it was is told from what was carried."
         return f"{now(view, 'test_accuracy'):.0%} of digits it was never shown are right; by lot {chance(config):.0%}."
     if config.task == "text" and not view.step:
-        return (
-            "It reads a text sign by sign and says at each place which comes next. Now it only guesses, in grey; press "
-            "Play and it learns."
-        )
+        return "It reads a text, and says at each place which sign comes next. Now it guesses, in grey: press Play."
     if config.task == "text":
         rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
         return (
@@ -189,14 +186,10 @@ def say(view: View) -> str:
         )
     if not view.step and config.task == "recall":
         return (
-            "A3 says: A has the value 3. At the end each capital is asked for its value. Now it only guesses, in grey; "
-            "press Play and it learns."
+            "A3 says: A has the value 3. At the end capitals are asked for theirs. Now it guesses, in grey: press Play."
         )
     if not view.step:
-        return (
-            "It reads from left to right and must repeat the letters at each ?. Now it only guesses, in grey; press "
-            "Play and see answers turn blue."
-        )
+        return "It reads from left to right and must repeat the letters at each ?. Now it guesses, in grey: press Play."
     share, found = now(view, "accuracy"), times(view)
     rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
     if config.layer in SELECTS and found >= WIDE and share < KNOWN:

@@ -284,7 +284,7 @@ def test_what_is_no_choice_is_refused_in_a_sentence(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("knobs", "said"),
-    [({}, "has learned from 4,000 comparisons before step 0"), ({"judge": "none"}, "Nobody judges"),
+    [({}, "what people like, from 4,000 comparisons"), ({"judge": "none"}, "Nobody judges"),
      ({"method": "dpo"}, "Nobody judges"), ({"taste": "yours"}, "each of your choices")],
 )  # fmt: skip
 def test_the_page_says_who_judges_and_what_it_knew_before_the_first_step(knobs: dict[str, Any], said: str) -> None:

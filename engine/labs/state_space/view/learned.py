@@ -26,10 +26,10 @@ def learning(scene: Scene, view: View) -> None:
     if view.config.control != "none":
         series["control_accuracy"] = (f"control: {words.SHORT[view.config.control]}", COLOURS[1])
     steps = np.array([1, max(2, view.last_step)])
-    by_lot = {"by_lot": (steps, np.full(2, words.chance(view.config)))}
+    by_lot = {"by_lot": (steps, np.full(2, words.chance(view.config))), "all": (steps, np.ones(2))}
     curves_panel(
         scene, "learning", title=words.learning_title(view), history={**_thin(view), **by_lot}, y_title="share right",
-        series={**series, "by_lot": ("by lot", "neutral")}, marker=view.marker,
+        series={**series, "all": ("all", "neutral"), "by_lot": ("by lot", "neutral")}, marker=view.marker,
     )  # fmt: skip
 
 

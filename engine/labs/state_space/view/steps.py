@@ -47,7 +47,7 @@ def steps(scene: Scene, view: View) -> None:
             colour="mark",
             width=2,
             head=False,
-            name="head shown in other pictures",
+            name="shown in other pictures",
         )
 
 
@@ -74,9 +74,9 @@ def _opening(panel: Panel, seen: Any, top: int, *, control: bool) -> None:
     rows, T = seen.opening.shape
     log = seen.kind in (*SELECTS, "s4d")
     shown = np.clip(seen.opening, LEAST, MOST) if log else np.clip(seen.opening, 0, 1)
-    name = f"the control, {words.SHORT[seen.kind]}: {words.OPENS[seen.kind]}" if control else words.OPENS[seen.kind]
+    name = f"control, {words.SHORT[seen.kind]}: {words.OPENS[seen.kind]}" if control else words.OPENS[seen.kind]
     if log and not control:
-        name = f"dark is written into memory: {name}, {LEAST:g} to {MOST:g}"
+        name = f"dark: written to memory, {name.removeprefix('step size ')} {LEAST:g} to {MOST:g}"
     bounds: tuple[float, float] = (top, top + rows - 1)
     if rows == 1:  # a row is drawn as two of half the height: a heatmap reaches from one to another
         shown, bounds = np.repeat(shown, 2, axis=0), (top - 0.25, top + 0.25)
