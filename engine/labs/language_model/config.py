@@ -12,10 +12,12 @@ from engine.labs.language_model import units
 
 UNITS = {"bpe": "pieces of words (BPE)", "characters": "characters", "bytes": "bytes"}
 MODELS = {"transformer": "transformer", "gru": "GRU", "convolution": "causal convolutions", "bigram": "bigram table"}
+OBJECTIVES = {"next": "the next token", "masked": "masked tokens"}
 TIMES = {"standard": 1, "large": 4}  # what the width is multiplied by
 BUDGET = {"standard": 60.0, "large": 250.0}  # milliseconds of one core that a step may take
 MERGES = 2_000  # at most
 SLOW = 40  # tokens that a beam or a large model writes at most: a picture waits for them
+ANEW = 20  # tokens that a masked model writes at most: it reads everything anew for each
 EVERY = 10  # steps from one look at the held-out text to the next
 
 
@@ -33,6 +35,15 @@ class Config(BaseConfig):
     model: str = knob(
         "transformer", choices=tuple(MODELS), titles=tuple(MODELS.values()), group="model",
         help="What reads the tokens so far. The bigram table sees only the last one.",
+    )  # fmt: skip
+    objective: str = knob(
+        "next", choices=tuple(OBJECTIVES), titles=tuple(OBJECTIVES.values()), group="model", label="It predicts",
+        called="objective",
+        help="What it is trained to guess: the token after those it sees, or tokens that are hidden, from both sides.",
+    )  # fmt: skip
+    masked: float = knob(
+        0.3, low=0.15, high=0.6, group="model", when="objective=masked", label="Share of tokens masked",
+        called="share masked", help="How many of the tokens of each piece are hidden, at random, and have to be guessed.",
     )  # fmt: skip
     layers: int = knob(2, low=1, high=6, group="model", when="model=transformer|gru|convolution",
                        help="One after the other.")  # fmt: skip
@@ -79,7 +90,7 @@ class Config(BaseConfig):
     )  # fmt: skip
     written: int = knob(40, low=8, high=120, look=True, group="writing", label="Tokens written",
                         help="Each picture writes so many, always with the same random numbers. "
-                        "A beam or a large model: 40 at most.")  # fmt: skip
+                        "A beam or a large model: 40 at most; a masked one: 20.")  # fmt: skip
     place: int = knob(20, low=0, high=100, look=True, group="tokens", label="Held-out text shown, %",
                       help="Where in the part that it never trains on.")  # fmt: skip
     sentence: str = knob("", length=(0, 120), look=True, group="tokens", label="Your sentence, cut into tokens",
@@ -96,6 +107,11 @@ class Config(BaseConfig):
             )  # fmt: skip
         if self.model == "transformer" and (self.model_width % self.heads or self.model_width // self.heads % 2):
             raise ConfigError("width", self.width, f"give a number that {self.heads} heads share as even numbers")
+        if self.objective != "next" and self.model != "transformer":
+            raise ConfigError(
+                "objective", self.objective, "only the transformer looks to both sides here; choose model transformer, "
+                "or objective next",
+            )  # fmt: skip
         if (cost := self.cost) > (most := patience(BUDGET[self.size])):
             raise ConfigError(
                 "batch_size", self.batch_size, f"a step would take about {cost:.0f} milliseconds, and everybody else "
@@ -103,7 +119,14 @@ class Config(BaseConfig):
             )  # fmt: skip
 
     def settle(self, turned: str) -> Config:
-        """Characters and bytes are short: more of them are seen.  A beginning in one language is none in another."""
+        """Characters and bytes are short: more of them are seen.  A beginning in one language is none in another.
+
+        Only the transformer looks to both sides, and letters are guessed sooner than pieces of words.
+        """
+        if turned == "objective" and self.objective != "next":
+            return replace(self, model="transformer", unit="characters", context=32)
+        if turned == "model" and self.model != "transformer":
+            return replace(self, objective="next")
         if turned == "unit":
             return replace(self, context=24 if self.unit == "bpe" else 32)
         if turned == "text_key":
@@ -123,12 +146,15 @@ class Config(BaseConfig):
     @property
     def writes(self) -> int:
         """Tokens of the line that a picture writes."""
-        return min(self.written, SLOW) if self.decoding == "beam" or self.size == "large" else self.written
+        slow = self.decoding == "beam" or self.size == "large"
+        most = ANEW if self.objective != "next" else SLOW if slow else self.written
+        return min(self.written, most)
 
     @property
     def elsewhere(self) -> dict[str, str] | None:
         """The knobs of the lab on attention heads, as in a link, for this model; None where it has no such shape."""
-        plain = self.model == "transformer" and not (self.rank or self.tied or self.shared)
+        plain = self.model == "transformer" and self.objective == "next"
+        plain = plain and not (self.rank or self.tied or self.shared)
         merges = units.merges(self.text_key, self.merges, self.context) if self.unit == "bpe" else 0
         if not plain or self.unit == "bytes" or self.width > 128 or (self.unit == "bpe" and not merges):
             return None

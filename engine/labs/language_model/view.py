@@ -30,6 +30,7 @@ PLACES = {
     "feed-forward": "class_2",
     "other layers": "class_3",
 }
+WRONG, RIGHT, NONE = 0, 1, 255  # colours of blanks: orange, blue, none
 HELD = 0.4  # seconds that words stay
 REACH = 1.15  # of the plane of tokens: the farthest stands at 1
 
@@ -37,10 +38,16 @@ REACH = 1.15  # of the plane of tokens: the farthest stands at 1
 def stage(view: View) -> Scene:
     """What it writes beside the bits; held-out text and the next token; a sentence cut; and where its numbers sit."""
     scene = Scene(height=FIRST + 3 * SECOND)
-    _writing(scene, view)
+    if view.frame.blanks:
+        _blanks(scene, view)
+    else:
+        _writing(scene, view, "writing", words.writing_title(view))
     _bits(scene, view)
     scene.row(SECOND / FIRST)
-    _surprise(scene, view)
+    if view.frame.blanks:
+        _writing(scene, view, "alone", words.alone_title(view))
+    else:
+        _surprise(scene, view)
     _next(scene, view)
     head, *rows = words.line(view)
     told: list[Any] = [[Span(name, soft=True) for name in head], *rows]
@@ -93,11 +100,29 @@ def answer(view: View, pick: Mapping[str, Any]) -> Answer:
     return None
 
 
-def _writing(scene: Scene, view: View) -> None:
+def _blanks(scene: Scene, view: View) -> None:
+    """Text with its blanks filled, on blue where it is right and on orange where it is not, and below it the truth."""
+    blanks = view.frame.blanks
+    colours = [(RIGHT if blank.right else WRONG) if blank.hidden else NONE for blank in blanks]
+    told = [(f"hidden: “{blank.label}”; it says “{blank.guessed}”" if blank.hidden else f"“{blank.label}”, not hidden",
+             [(f"{n}. {name}", f"{share:.1%}") for n, (name, share) in enumerate(blank.likeliest, 1)])
+            for blank in blanks]  # fmt: skip
+    between: list[Any] = [("", [])]
+    panel = prose(
+        scene, "writing", title=words.writing_title(view),
+        pieces=[*(blank.guess for blank in blanks), "\n\n", *(blank.text for blank in blanks)],
+        group=[*colours, NONE, *colours], told=[*told, *between, *told], aspect=0.6, weight=1.25,
+        note="Above: blanks as it fills them, blue where it is right, orange where it is wrong. "
+        "Below: what stands there.",
+    )  # fmt: skip
+    panel.rail("place", view.config.place, low=0, high=100, label="Where in the held-out text, %")
+
+
+def _writing(scene: Scene, view: View, key: str, title: str) -> None:
     """The line that it writes now, always with the same random numbers."""
     frame, config = view.frame, view.config
     told = [(f"“{piece.text}”", [("probability, before the knobs", f"{piece.chance:.1%}")]) for piece in frame.written]
-    panel = prose(scene, "writing", title=words.writing_title(view), pieces=[piece.text for piece in frame.written],
+    panel = prose(scene, key, title=title, pieces=[piece.text for piece in frame.written],
                   before=frame.prompt, told=told, aspect=0.6, weight=1.25)  # fmt: skip
     ways = ("sample", "greedy", "beam")
     panel.buttons([("at random", {"decoding": "sample"}), ("greedy", {"decoding": "greedy"}),

@@ -26,11 +26,21 @@ def _bits(value: float) -> str:
 
 def writing_title(view: View) -> str:
     """The title of the hero."""
+    if view.frame.blanks:
+        hidden = [blank for blank in view.frame.blanks if blank.hidden]
+        right = f"{sum(blank.right for blank in hidden)} of {len(hidden)} right"
+        when = f"after {view.step} steps" if view.step else "before it has learned anything"
+        return f"What it puts into blanks {when}: {right}"
     how = {"greedy": ", always the likeliest token", "beam": ", the likeliest line that a beam finds"}.get(
         view.config.decoding, "")  # fmt: skip
     if not view.step:
         return f"What it writes before it has learned anything{how}"
     return f"What it writes after {view.step} steps{how}"
+
+
+def alone_title(view: View) -> str:
+    """The title of the line of a model that has learned to fill blanks."""
+    return f"What it writes, a blank at the end each time, after {view.step} steps"
 
 
 def bits_title(view: View) -> str:
@@ -39,6 +49,9 @@ def bits_title(view: View) -> str:
         return "How well does it predict text that it never sees?"
     beaten = ahead_of(view)
     now = _bits(view.frame.scores["bits"])
+    if view.frame.blanks and not (worse(view) or by_heart(view)):
+        ahead = f"ahead of {'letter counts' if beaten == 1 else f'the {NAMES[beaten]}'}" if beaten else "no table beaten"
+        return f"{now} a hidden character: {ahead}"
     if by_heart(view):
         return f"{now} a character, and rising: it learns by heart what it trains on"
     if worse(view):
@@ -154,13 +167,24 @@ def line(view: View) -> list[list[str]]:
     """What can be counted of the line that it wrote, and of the text that it never trains on."""
     count, share = written_words(view)
     frame = view.frame
+    shown = [["the held-out text shown", f"{surprises(frame.held):.1f} bits", "all", "–"]]
+    if frame.blanks:
+        shown = [["blanks, from both sides", f"{surprises(frame.held):.1f} bits", "–", "–"],
+                 ["blanks, all after them hidden too", f"{left_alone(view):.1f} bits", "–", "–"]]  # fmt: skip
     return [
         ["", "surprise a token, to the model itself", "words of three letters or more that the text has",
          "runs of four tokens that came before"],
         ["the line that it writes", f"{surprises(frame.written):.1f} bits",
          f"{share:.0%} of {count}" if count else "none written", f"{repeats(view):.0%}"],
-        ["the held-out text shown", f"{surprises(frame.held):.1f} bits", "all", "–"],
+        *shown,
     ]  # fmt: skip
+
+
+def left_alone(view: View) -> float:
+    """Bits a blank, in the mean, if all that stands after it is hidden too."""
+    bits = [-math.log2(max(blank.before, 1e-12)) for blank in view.frame.blanks
+            if blank.hidden and math.isfinite(blank.before)]  # fmt: skip
+    return sum(bits) / max(1, len(bits))
 
 
 def say(view: View) -> str:
@@ -168,6 +192,8 @@ def say(view: View) -> str:
     scores, step = view.frame.scores, view.step
     if not math.isfinite(scores["bits"]):
         return "Its numbers are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
+    if not step and view.frame.blanks:
+        return "Some tokens are hidden: on Play it learns to guess them from what stands before and after."
     if not step:
         part = " (� is a part of a letter)" if any("�" in piece.text for piece in view.frame.written) else ""
         return f"It knows nothing yet{part}: on Play the same line, with the same random numbers, gets better."
@@ -178,6 +204,10 @@ def say(view: View) -> str:
     if worse(view):
         return f"It was better before, {_bits(best(view))} a character: a smaller learning rate may bring it back."
     beaten = ahead_of(view)
+    if view.frame.blanks and not beaten:
+        return "First it learns which tokens are common at all, whatever stands around a blank."
+    if view.frame.blanks:
+        return "What stands before and after a blank tells what it hides: blue guesses are right, orange ones are not."
     if beaten < 2:
         return "First it learns which letters and pieces are common at all."
     if beaten < 4:
@@ -205,6 +235,7 @@ def facts(view: View) -> dict[str, float | str]:
         "surprise": surprises(frame.held),
         "line": surprises(frame.written),
         "line_share": surprises(frame.written) / max(surprises(frame.held), 1e-9),
+        "objective": config.objective, "masked": config.masked, "left_alone": left_alone(view),
         "cut_tokens": len(cut.tokens), "cut_characters": cut.characters,
         "cut_merges": cut.merges, "characters_a_token": cut.characters / max(1, len(cut.tokens)),
         "written": "".join(piece.text for piece in frame.written)[:80].replace("\n", " "),
