@@ -9,7 +9,8 @@ model", JMLR 2003; Witten and Bell, "The zero-frequency problem", 1991; Sennrich
 rare words with subword units", ACL 2016; Vaswani et al., "Attention is all you need", NeurIPS 2017; Press and Wolf,
 "Using the output embedding to improve language models", EACL 2017; Fan et al., "Hierarchical neural story generation",
 ACL 2018 (top-k); Keskar et al., "CTRL", 2019 (repetition penalty); Holtzman et al., "The curious case of neural text
-degeneration", ICLR 2020 (top-p); Lan et al., "ALBERT", ICLR 2020 (rank of the embedding, layers shared).
+degeneration", ICLR 2020 (top-p); Devlin et al., "BERT", NAACL 2019 (masked tokens); Lan et al., "ALBERT", ICLR 2020
+(rank of the embedding, layers shared).
 """
 
 from engine.contract.registry import lazily

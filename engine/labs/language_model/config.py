@@ -43,7 +43,7 @@ class Config(BaseConfig):
     )  # fmt: skip
     masked: float = knob(
         0.3, low=0.15, high=0.6, group="model", when="objective=masked", label="Share of tokens masked",
-        called="share masked", help="How many of the tokens of each piece are hidden, at random, and have to be guessed.",
+        called="share masked", help="How many tokens of each piece are hidden, at random, and have to be guessed.",
     )  # fmt: skip
     layers: int = knob(2, low=1, high=6, group="model", when="model=transformer|gru|convolution",
                        help="One after the other.")  # fmt: skip

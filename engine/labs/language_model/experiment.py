@@ -20,7 +20,17 @@ from engine.labs.language_model.objective import bits_per_character, corrupt, tr
 from engine.labs.language_model.units import corpus, counted
 from engine.nets import beam
 
-__all__ = ["Config", "Experiment", "Frame", "LanguageModel", "beam", "bits_per_character", "bpe", "corrupt", "truncated"]
+__all__ = [
+    "Config",
+    "Experiment",
+    "Frame",
+    "LanguageModel",
+    "beam",
+    "bits_per_character",
+    "bpe",
+    "corrupt",
+    "truncated",
+]
 
 WARM_UP, CLIP = 30, 1.0  # steps until the learning rate is whole; what the gradient's length is cut to
 WINDOWS, BATCHES = 64, 4  # pieces of the held-out text that it is judged by, at most, and how many batches that may be
@@ -32,8 +42,9 @@ class Experiment:
 
     Metrics: ``loss``, the cross-entropy of what it is to guess in nats, on the batch before it is learned from; and at
     every tenth step, on pieces of the held-out text of which the second half is scored, or of a masked model what is
-    hidden, ``nats`` a token and ``bits`` a character; in between these stay as they were.  ``table_1`` to ``table_6`` are the bits that tables of so many
-    characters need for the same characters, ``uniform`` what a character by lot does: they do not change.
+    hidden, ``nats`` a token and ``bits`` a character; in between these stay as they were.  ``table_1`` to ``table_6``
+    are the bits that tables of so many characters need for the same characters, ``uniform`` what a character by lot
+    does: they do not change.
     """
 
     done = False
@@ -103,7 +114,7 @@ class Experiment:
         return {"nats": mean, "bits": bits_per_character(mean, tokens, max(1, int(known)))}
 
     def batch(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Pieces of the text as they are read, what is to be said of each token, and how much it counts, (B, T) each."""
+        """Pieces of the text as they are read, what is to be said of each token, and how it counts, (B, T) each."""
         seed, context, objective = self.config.seed, self.config.context, self.config.objective
         dice = generator(seed, f"batch/{self.step_count}")
         starts = torch.randint(len(self.train) - context, (self.config.batch_size, 1), generator=dice)

@@ -1,7 +1,8 @@
-"""Four ways from tokens to the next one, or to those that are hidden: a transformer, a GRU, causal convolutions, and a table of pairs.
+"""Four ways from tokens to the next one: a transformer, a GRU, causal convolutions, and a table of pairs.
 
-All but the table read numbers for each token, make W numbers of what was read so far, and score every token by them.
-Names of the transformer's parameters are those of `engine.nets.transformer`.
+The transformer goes from some tokens to those that are hidden, too.  All but the table read numbers of each token,
+make W numbers of what was read so far, and score every token by them.  Names of the transformer's parameters are those of
+`engine.nets.transformer`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Heads that look at W numbers of each token, or if `causal` only back; positions are angles.  Vaswani et al., 2017."""
+    """Heads that look at W numbers of each token, only back if `causal`, with positions as angles.  Vaswani, 2017."""
 
     def __init__(self, width: int, heads: int, causal: bool = True) -> None:
         super().__init__()
@@ -128,7 +129,7 @@ class LanguageModel(nn.Module):
         x = self.embedding(tokens) if self.blank is None else self._embedded(tokens, self.blank.weight)
         if self.tied:
             x = x * math.sqrt(12 * x.shape[-1])  # numbers of about the size 1, as without
-        return x if self.expand is None else self.expand(x)  # type: ignore[no-any-return]
+        return x if self.expand is None else self.expand(x)
 
     def _embedded(self, tokens: Tensor, blank: Tensor) -> Tensor:
         return torch.where((tokens == MASK)[..., None], blank, self.embedding(tokens.clamp(min=0)))

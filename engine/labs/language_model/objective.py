@@ -20,9 +20,7 @@ def bits_per_character(nats: float, tokens: float, characters: float) -> float:
     return nats * tokens / (characters * math.log(2))
 
 
-def corrupt(
-    tokens: Tensor, objective: str, rate: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def corrupt(tokens: Tensor, objective: str, rate: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """What a model is given of `tokens` (B, T), what it has to say, and how much each place counts.
 
     "next": all but the last, those after each, and 1 everywhere, (B, T - 1).  "masked": each token is `MASK` with

@@ -1,7 +1,7 @@
 """What does predicting the next token teach?  A transformer learns to write like the documentation of Python.
 
 Run it: it trains, writes and draws.  The constants are the knobs of the lab.
-Does not know: text_key, rank, tied, shared, dropout, size, model=gru|convolution|bigram.
+Does not know: text_key, objective=masked, masked, rank, tied, shared, dropout, size, model=gru|convolution|bigram.
 """
 
 import hashlib

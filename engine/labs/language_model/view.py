@@ -74,7 +74,8 @@ def curves(view: View) -> Scene:
     curves_panel(scene, "bits", title="Bits a character, held-out text", y_title="bits a character", series=series,
                  **common)  # fmt: skip
     scene.row()
-    curves_panel(scene, "nats", title="Cross-entropy of the next token", y_title="nats a token",
+    guessed = "the next token" if view.config.objective == "next" else "hidden tokens"
+    curves_panel(scene, "nats", title=f"Cross-entropy of {guessed}", y_title="nats a token",
                  series={"nats": ("held-out text", "test"), "loss": ("training", "train")}, **common)  # fmt: skip
     return scene
 
@@ -107,7 +108,7 @@ def _blanks(scene: Scene, view: View) -> None:
     told = [(f"hidden: “{blank.label}”; it says “{blank.guessed}”" if blank.hidden else f"“{blank.label}”, not hidden",
              [(f"{n}. {name}", f"{share:.1%}") for n, (name, share) in enumerate(blank.likeliest, 1)])
             for blank in blanks]  # fmt: skip
-    between: list[Any] = [("", [])]
+    between: list[Any] = [("below: the text itself", [])]
     panel = prose(
         scene, "writing", title=words.writing_title(view),
         pieces=[*(blank.guess for blank in blanks), "\n\n", *(blank.text for blank in blanks)],

@@ -50,8 +50,8 @@ def bits_title(view: View) -> str:
     beaten = ahead_of(view)
     now = _bits(view.frame.scores["bits"])
     if view.frame.blanks and not (worse(view) or by_heart(view)):
-        ahead = f"ahead of {'letter counts' if beaten == 1 else f'the {NAMES[beaten]}'}" if beaten else "no table beaten"
-        return f"{now} a hidden character: {ahead}"
+        table = "letter counts" if beaten == 1 else f"the {NAMES.get(beaten)}"
+        return f"{now} a hidden character: {f'ahead of {table}' if beaten else 'no table is beaten yet'}"
     if by_heart(view):
         return f"{now} a character, and rising: it learns by heart what it trains on"
     if worse(view):

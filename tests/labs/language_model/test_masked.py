@@ -1,4 +1,4 @@
-"""The truths of the masked objective: what is hidden, what is seen of the rest, and how it is judged and made to write."""
+"""The truths of the masked objective: what is hidden, what is seen of the rest, how it is judged and writes."""
 
 from __future__ import annotations
 
@@ -156,7 +156,9 @@ def test_it_goes_on_from_its_state_to_the_bit() -> None:
     assert same(other.state_dict(), experiment.state_dict())
 
 
-@pytest.mark.parametrize("knobs", [{}, {"unit": "characters", "context": 32}, {"unit": "bytes", "context": 128, "batch_size": 8}])
+@pytest.mark.parametrize(
+    "knobs", [{}, {"unit": "characters", "context": 32}, {"unit": "bytes", "context": 128, "batch_size": 8}]
+)
 def test_it_is_drawn_before_and_after(knobs: dict[str, object]) -> None:
     for steps in (0, 2):
         experiment = trained(steps, **knobs)
