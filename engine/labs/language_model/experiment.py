@@ -15,9 +15,11 @@ from engine.contract.states import copied
 from engine.data import bpe
 from engine.labs.language_model.config import EVERY, Config
 from engine.labs.language_model.frame import Frame, frame
+from engine.labs.language_model.neighbours import Neighbours
 from engine.labs.language_model.networks import LanguageModel, build
 from engine.labs.language_model.objective import bits_per_character, corrupt, truncated
 from engine.labs.language_model.units import corpus, counted
+from engine.labs.language_model.vectors import analogy
 from engine.nets import beam
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Experiment",
     "Frame",
     "LanguageModel",
+    "analogy",
     "beam",
     "bits_per_character",
     "bpe",
@@ -48,6 +51,12 @@ class Experiment:
     """
 
     done = False
+
+    def __new__(cls, config: Config, device: torch.device | str = "cpu") -> Experiment:
+        """Word vectors have an experiment of their own."""
+        if config.objective == "neighbours":
+            return Neighbours(config, device)  # type: ignore[return-value]
+        return super().__new__(cls)
 
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
         self.config, self.device, self.step_count = config, torch.device(device), 0

@@ -54,6 +54,17 @@ class Filled:
 
 
 @dataclass(frozen=True)
+class World:
+    """What is nearest to a - b + c in the made world, and why."""
+
+    given: tuple[int, int, int]  # a, b, c
+    nearest: tuple[tuple[str, float], ...]  # words but a, b, c, and their cosines, the nearest first
+    of_all: str  # the nearest word of all, a, b and c among them
+    columns: tuple[str, ...]  # words that a, b, c or the nearest stand together with
+    rows: Array  # (5, columns) information of a, b, c, of a - b + c, and of the nearest word
+
+
+@dataclass(frozen=True)
 class Cut:
     """A sentence in tokens, when so many merges had been made."""
 
@@ -83,6 +94,7 @@ class Frame:
     scores: Mapping[str, float]
     text: tuple[int, int]  # characters of the text, and tokens of what is trained on
     blanks: tuple[Filled, ...] = ()  # of a masked model: held-out text, and what it puts into blanks
+    world: World | None = None  # of word vectors
 
 
 @torch.inference_mode()

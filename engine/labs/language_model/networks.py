@@ -1,8 +1,8 @@
 """Four ways from tokens to the next one: a transformer, a GRU, causal convolutions, and a table of pairs.
 
 The transformer goes from some tokens to those that are hidden, too.  All but the table read numbers of each token,
-make W numbers of what was read so far, and score every token by them.  Names of the transformer's parameters are those of
-`engine.nets.transformer`.
+make W numbers of what was read so far, and score every token by them.  Names of the transformer's parameters are those
+of `engine.nets.transformer`.
 """
 
 from __future__ import annotations
