@@ -19,6 +19,7 @@ from torch import Tensor, nn
 SEED = 0
 UNIT = "bpe"  # or "characters", "bytes"
 MERGES = 400
+OBJECTIVE = "next"
 MODEL = "transformer"
 LAYERS = 2
 HEADS = 4

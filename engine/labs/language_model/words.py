@@ -274,6 +274,7 @@ def facts(view: View) -> dict[str, float | str]:
             "reading": config.reading, "width": config.model_width, "nearest": frame.world.nearest[0][0],
             "cosine": cosine if math.isfinite(cosine) else 0.0, "of_all": frame.world.of_all,
             "gap": sum(gap) / max(1, len(gap)), "most": float(frame.world.rows.max()),
+            "gap_share": sum(gap) / max(1, len(gap)) / max(1e-6, float(frame.world.rows.max())),
         }  # fmt: skip
     count, share = written_words(view)
     every = sum(frame.places.values())
