@@ -30,11 +30,9 @@ PLACES = {
     "attention": "class_1",
     "feed-forward": "class_2",
     "other layers": "class_3",
-    "vectors of words": "class_0",
-    "vectors as neighbours": "class_1",
 }
 WRONG, RIGHT, NONE = 0, 1, 255  # colours of blanks: orange, blue, none
-WHO, WHERE = "king − man + woman, 90 of them", "Rome − Italy + France, 56"
+WHO, WHERE = "90 of people", "56 of places"
 CLICKED = 0.12  # how near to a word a click must be
 HELD = 0.4  # seconds that words stay
 REACH = 1.15  # of the plane of tokens: the farthest stands at 1
@@ -167,15 +165,15 @@ def _bits(scene: Scene, view: View) -> None:
     steps, values = judged(view)
     shown = [scores[f"table_{n}"] for n in DRAWN] + [value for value in values if math.isfinite(value)]
     panel = scene.panel(
-        "bits", title=words.bits_title(view), x=(0, 1.02 * last), y=(0.88 * min(shown), top), equal=False,
+        "bits", title=words.bits_title(view), x=(-0.03 * last, 1.03 * last), y=(0.88 * min(shown), top), equal=False,
         x_label="step", y_label="bits a character", aspect=0.7,
     )  # fmt: skip
     lines = {f"table_{n}": (words.TABLE[n], TABLES[n]) for n in DRAWN}
     lines["uniform"] = ("any letter, at random", "neutral")
     for name, (label, colour) in lines.items():
         value = scores[name]
-        panel.path([[0, value], [1.02 * last, value]], colour=colour, width=2, head=False)
-        panel.text(0.99 * last, value + 0.028 * top, f"{label} {value:.2f}", colour=colour, mark=False, before=True)
+        panel.path([[-0.03 * last, value], [1.03 * last, value]], colour=colour, width=2, head=False)
+        panel.text(0.99 * last, value, f"{label} {value:.2f}", colour=colour, mark=False, before=True)
     panel.path(np.column_stack([steps, np.minimum(values, top)]), colour="positive", name="this model", width=4)
 
 
@@ -237,7 +235,8 @@ def _shorter(scene: Scene, view: View) -> None:
     """How many characters a token of that sentence is long, merge by merge."""
     cut = view.frame.cut
     made, each = cut.per_token
-    panel = scene.panel("shorter", title=words.shorter_title(view), x=(0, max(1.0, made[-1])),
+    last = max(1.0, made[-1])
+    panel = scene.panel("shorter", title=words.shorter_title(view), x=(-0.02 * last, 1.02 * last),
                         y=(0, 1.15 * max(1.5, float(each.max()))), x_label="merges made", y_label="characters a token",
                         equal=False, aspect=0.7)  # fmt: skip
     panel.path(np.column_stack([made, each]), colour="neutral", name="your sentence" if view.config.sentence else
@@ -298,7 +297,6 @@ def _world(view: View, world: Any) -> Scene:
     reach = max(float(np.abs(world.rows).max()), 1e-6)
     panel.heatmap(world.rows, extent=(0, len(world.columns) - 1, 0, 4), low=-reach, high=reach, discrete=True,
                   palette="diverging")  # fmt: skip
-    _numbers(scene, view)
     return scene
 
 
@@ -308,7 +306,7 @@ def _words(scene: Scene, view: View, world: Any) -> None:
     panel = scene.panel("writing", title=words.world_title(view), x=(-REACH, REACH), y=(-REACH, REACH), equal=False,
                         x_label="second direction in which these words differ", y_label="first direction",
                         aspect=0.7, weight=1.25, pick="plane",
-                        note="Pale: each word and its partner. Strong: b to a, and the same from c.")  # fmt: skip
+                        note="Grey: each word and its partner. Blue: from b to a, and the same from c.")  # fmt: skip
     if not len(frame.embedding):
         return
     at = {word: place for word, place in zip(frame.labels, frame.embedding, strict=False)}
