@@ -44,7 +44,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def parts(slug: str) -> Iterator[str]:
     """The folder, the three names, a question, and help for every knob."""
     for name in PARTS:
-        if not (registry.folder(slug) / name).exists():
+        if not ((registry.folder(slug) / name).exists() or (name == "view.py" and _drawing(slug).is_dir())):
             yield f"{slug}/{name} is missing."
     lab, experiment = made(slug)
     for name, right in (("Config", issubclass(lab.Config, Config)), ("Frame", True)):
@@ -60,13 +60,18 @@ def parts(slug: str) -> Iterator[str]:
 
 def walled(slug: str) -> Iterator[str]:
     """No module of a lab knows a page, a run or another lab, and only its view draws."""
-    for file in sorted(registry.folder(slug).glob("*.py")):
+    for file in sorted([*registry.folder(slug).glob("*.py"), *_drawing(slug).glob("*.py")]):
         for name in _imports(ast.parse(file.read_text(encoding="utf-8"))):
             own = f"{name}.".startswith(f"engine.labs.{slug}.")
-            if name.startswith(DRAWING) and file.name != "view.py":
+            if name.startswith(DRAWING) and file.name != "view.py" and file.parent != _drawing(slug):
                 yield f"{file.name}: it imports {name}; only view.py draws."
             elif name.startswith(STRANGE) and not own:
                 yield f"{file.name}: it imports {name}, which no lab may."
+
+
+def _drawing(slug: str) -> Path:
+    """The folder of a view that is more than one file."""
+    return registry.folder(slug) / "view"
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
