@@ -72,6 +72,8 @@ def _before(view: View) -> str:
 def plane_title(view: View) -> str:
     """What is to be seen on the plane: who shares the tokens, and who has none."""
     experts, busy = view.config.experts, working(view.frame)
+    if experts == 1:
+        return f"One expert has all the tokens: {right(view.frame):.0%} guessed right"
     if not view.step and busy == experts:
         return f"{experts} untrained experts guess {right(view.frame):.0%} of the dots right"
     if busy == experts:
@@ -88,8 +90,9 @@ def plane_title(view: View) -> str:
 
 
 def right(frame: Any) -> float:
-    """Share of the dots whose number is guessed right."""
-    return float((np.abs(frame.guessed - frame.wanted) < NEAR).mean()) if len(frame.wanted) else math.nan
+    """Share of the dots whose number is guessed right; who was dropped has guessed nothing."""
+    found = (np.abs(frame.guessed - frame.wanted) < NEAR) & ~frame.dropped
+    return float(found.mean()) if len(frame.wanted) else math.nan
 
 
 def working(frame: Any) -> int:
