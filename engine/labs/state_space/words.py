@@ -149,19 +149,16 @@ def times_title(view: View) -> str:
     """What was measured, or what could be."""
     times = view.frame.times
     if times is None:
-        return "What does a place more cost? Take the time"
-    return "Milliseconds, measured here" + (f" ({times.left} to come: press Step)" if times.left else "")
+        return "What does length cost? Take the time"
+    return f"Milliseconds, {times.left} to come: Step" if times.left else "Milliseconds, measured here"
 
 
 def times_note(view: View) -> str:
     """Whose times they are, and of what."""
     times = view.frame.times
     if times is None:
-        return "The machine that trains takes its own time: choose up to which length. No part of the run."
-    return (
-        f"{times.machine}; 64 channels of 16 numbers, 4 heads, forward, one sequence, the best of some tries. "
-        "Squares are not tried on the longest. No part of the run."
-    )
+        return "The machine that trains takes its own time: choose up to which length."
+    return f"{times.machine}; 64 channels of 16 numbers, one sequence forward, the best of some tries."
 
 
 def say(view: View) -> str:
