@@ -175,18 +175,16 @@ def say(view: View) -> str:
             return "A digit is read as 64 pixels, one after another; which one it was is told from what was carried."
         return f"{now(view, 'test_accuracy'):.0%} of digits it was never shown are right; by lot {chance(config):.0%}."
     if config.task == "text" and not view.step:
-        return "It reads a text, and says at each place which sign comes next. Now it guesses, in grey: press Play."
+        return "It reads a text, and says at each place which sign comes next; now it guesses, in grey: press Play."
     if config.task == "text":
         rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
         return (
             f"{now(view, 'accuracy'):.0%} of the next signs are right{rival}; by lot it would be {chance(config):.0%}."
         )
     if not view.step and config.task == "recall":
-        return (
-            "A3 says: A has the value 3. At the end capitals are asked for theirs. Now it guesses, in grey: press Play."
-        )
+        return "A3 says that A is 3, and at the end capitals are asked for theirs; now it guesses, in grey: press Play."
     if not view.step:
-        return "It reads from left to right and must repeat the letters at each ?. Now it guesses, in grey: press Play."
+        return "It reads from left to right and must repeat the letters at each ?; now it guesses, in grey: press Play."
     share, found = now(view, "accuracy"), times(view)
     rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
     if config.layer in SELECTS and found >= WIDE and share < KNOWN:
