@@ -6,10 +6,12 @@ run that is rewound, branched or exported goes on to the digit whether or not so
 
 from __future__ import annotations
 
+import math
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,8 +23,13 @@ from engine.labs.efficient_attention.kinds import SIZES
 from engine.measures.stopwatch import machine, shortest
 
 HEADS, WIDTH, WINDOW = 4, 32, 128  # of what is timed
-LARGEST_SQUARE = 2048  # full attention that writes its square is not tried on longer ones: at 4,096 it takes 268 MB
+SQUARES = 4  # as many of T x T x `HEADS` numbers full attention has at once, with what it is made of
+SPARE = 4  # it is tried where so many times as much memory is free: others use the machine too
 AT_A_LOOK = 1.5  # seconds of a processor after which a look takes no more: others wait for the bench
+GROUP = (  # where Linux tells the limit of a group of processes, such as a container's, and what it uses: new and old
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+)
 LENGTHS = (256, *(int(size) for size in SIZES))
 
 KERNELS: Mapping[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
@@ -53,7 +60,7 @@ def times(longest: int, device: torch.device) -> Times:
     What was not yet taken is taken now, for about `AT_A_LOOK` seconds of a processor; the rest at the next look.
     """
     began, left = time.process_time(), 0
-    for name, length in wanted(longest):
+    for name, length in wanted(longest, free(device)):
         key = (str(device), name, length)
         if key in _taken:
             continue
@@ -72,12 +79,29 @@ def times(longest: int, device: torch.device) -> Times:
     )
 
 
-def wanted(longest: int) -> Iterator[tuple[str, int]]:
-    """Kernel and length of all that is timed up to `longest` places, the shortest first."""
+def wanted(longest: int, room: float) -> Iterator[tuple[str, int]]:
+    """Kernel and length of all that is timed up to `longest` places, the shortest first; squares where there is room.
+
+    What was taken once stays, so squares of a length are left out only as long as `room`, in bytes, is too small.
+    """
     for length in LENGTHS:
         for name in KERNELS:
-            if length <= longest and not (name == "full" and length > LARGEST_SQUARE):
+            if length <= longest and not (name == "full" and SPARE * SQUARES * 4 * HEADS * length**2 > room):
                 yield name, length
+
+
+def free(device: torch.device) -> float:
+    """Bytes of memory that nobody uses: of the GPU, or of the machine and of the group of processes one is in."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    found, info = [math.inf], Path("/proc/meminfo")
+    if info.exists():
+        lines = dict(line.split(":", 1) for line in info.read_text(encoding="utf-8").splitlines())
+        found.append(1024 * float(lines["MemAvailable"].split()[0]))
+    for most, used in GROUP:
+        if most.exists() and (limit := most.read_text(encoding="utf-8").strip()) != "max":
+            found.append(float(limit) - float(used.read_text(encoding="utf-8")))
+    return min(found)
 
 
 @torch.no_grad()

@@ -46,7 +46,7 @@ def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
-    assert len(lessons(SLUG)) == 8
+    assert len(lessons(SLUG)) == 9
     fits_a_row_and_can_be_told(SLUG)
 
 
@@ -98,11 +98,23 @@ def test_weights_kept_in_bf16_fall_behind_and_by_lot_they_do_not(seed: int) -> N
     here, there = speaks("bits", seed)
     assert there is not None and there["full_loss"] > 1.7 * here["full_loss"]
     assert here["crept"] == 1 and here["crept_by_lot"] == pytest.approx(2, abs=0.1)
-    wide, near, by_lot = (
+    wide, near, by_lot, copied = (
         curve("bits", beside=beside, seed=seed, **knobs)["full_loss"][-40:].mean()  # each batch has other pairs
-        for beside, knobs in ((False, {}), (True, {}), (True, {"weights": "lot"}))
+        for beside, knobs in ((False, {}), (True, {}), (True, {"weights": "lot"}), (True, {"weights": "copy"}))
     )
-    assert by_lot - wide < 0.3 * (near - wide)
+    assert max(by_lot, copied) - wide < 0.3 * (near - wide)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_with_a_scale_eight_bits_do_for_gradients_and_without_they_do_not(seed: int) -> None:
+    bare, scaled = speaks("scale", seed)
+    assert scaled is not None and bare["lost"] > 0.3 and scaled["lost"] < 0.01
+    assert bare["full_recall"] < scaled["full_recall"] - 0.05 and scaled["fp16_lost"] < 0.1
+    whole = facts("scale", seed=seed, gradients="float32")
+    assert abs(whole["full_recall"] - scaled["full_recall"]) < 0.05
+    chosen = lesson(SLUG, "scale")
+    assert not chosen.holds(whole, scaled) and "Usually" in chosen.said(whole, scaled)
 
 
 @pytest.mark.parametrize(
