@@ -26,19 +26,23 @@ def work(
     if kind == "linear":
         return 2 * length * key_width * (value_width + 1)
     found = cells(kind, length, window=window, block=block, top=top) * (key_width + value_width)
+    if kind == "nsa":  # its means are read with weights of their own, which also choose
+        found += sum(t // block for t in range(length)) * (key_width + value_width)
     if kind == "blocks":  # to choose, each place asks the means of the blocks before its own
         found += sum(t // block for t in range(length)) * key_width
     return found
 
 
 def cells(kind: str, length: int, *, window: int = 16, block: int = 8, top: int = 2) -> int:
-    """How many products of a query and a key are computed; of linear attention none."""
+    """How many products of a query and a key are computed; of linear attention none, of NSA those of both parts."""
     if kind == "full":
         return length * (length + 1) // 2
     if kind == "window":
         return sum(min(t + 1, window) for t in range(length))
     if kind == "blocks":
         return sum(t % block + 1 + block * min(top, t // block) for t in range(length))
+    if kind == "nsa":
+        return cells("window", length, window=window) + sum(block * min(top, t // block) for t in range(length))
     if kind == "linear":
         return 0
     raise ValueError(f"There is no attention of kind '{kind}'; the kinds are {', '.join(KINDS)}.")

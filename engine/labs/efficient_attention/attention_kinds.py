@@ -2,7 +2,8 @@
 
 All take q (B, H, T, K) and k, v (B, G, T, K) and (B, G, T, V), where G, the heads of keys and values, divides H, and
 give (B, H, T, V).  Vaswani et al., 2017; Beltagy et al., "Longformer", 2020 (window); Lu et al., "MoBA", 2025 (blocks);
-Katharopoulos et al., "Transformers are RNNs", 2020 (linear); Dao et al., "FlashAttention", 2022 (tiled).
+Yuan et al., "Native sparse attention", 2025 (nsa); Katharopoulos et al., "Transformers are RNNs", 2020 (linear);
+Dao et al., "FlashAttention", 2022 (tiled).
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ CHUNK = 64  # places that linear attention takes at once
 LEAST = 1e-6  # added to what linear attention divides by
 
 
-def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, **settings: int | str) -> Tensor:
-    """Attention of one `kind`, (B, H, T, V): "full", "window", "blocks" or "linear"; "tiled" and "fused" equal full.
+def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, *, gates: Tensor | None = None, **settings: int | str) -> Tensor:
+    """Attention of one `kind`, (B, H, T, V): "full", "window", "blocks", "linear", "nsa"; "tiled", "fused" equal full.
 
     Settings: `window`, places that are seen, one's own among them; `block` places in a block (also of a tile) and
-    `top`, how many are chosen beside one's own; `features` and `chunk` of linear.  Raises ValueError for other kinds.
+    `top`, how many are chosen beside one's own; `features` and `chunk` of linear.  `gates` (B, H, T, 3) are how much
+    NSA takes of means, chosen blocks and window; left out, a third of each.  Raises ValueError for other kinds.
     """
     k, v = shared(k, q.shape[1]), shared(v, q.shape[1])
     if kind == "linear":
@@ -35,7 +37,10 @@ def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, **settings: int | str) ->
         return tiled(q, k, v, block=int(settings.get("block", 128)))
     if kind == "fused":
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    return weights(kind, q, k, **settings) @ v
+    if kind == "nsa":
+        means, chosen, near = parts(q, k, gates, **settings)
+        return means @ block_means(v, int(settings["block"])) + (chosen + near) @ v
+    return weights(kind, q, k, None, **settings) @ v
 
 
 def shared(k: Tensor, heads: int) -> Tensor:
@@ -43,15 +48,20 @@ def shared(k: Tensor, heads: int) -> Tensor:
     return k if k.shape[1] == heads else k.repeat_interleave(heads // k.shape[1], dim=1)
 
 
-def weights(kind: str, q: Tensor, k: Tensor, **settings: int | str) -> Tensor:
+def weights(kind: str, q: Tensor, k: Tensor, gates: Tensor | None = None, **settings: int | str) -> Tensor:
     """The weights (B, H, T, T) with which places (columns) reach places (rows), each row with sum 1.
 
-    Of linear attention, which never writes them, they are what its state amounts to.
+    Of linear attention, which never writes them, they are what its state amounts to; of NSA, whose rows have the sum
+    of their gates, a mean counts for its places alike.
     """
     if kind == "linear":
         name = str(settings.get("features", "elu"))
         products = (features(q, name) @ features(k, name).mT).tril()
         return products / (products.sum(-1, keepdim=True) + LEAST)
+    if kind == "nsa":
+        block = int(settings["block"])
+        means, chosen, near = parts(q, k, gates, **settings)
+        return means.repeat_interleave(block, dim=-1)[..., : q.shape[-2]] / block + chosen + near
     seen = allowed(kind, q, k, **settings)
     return (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(~seen, -math.inf).softmax(-1)
 
@@ -69,6 +79,8 @@ def allowed(kind: str, q: Tensor, k: Tensor, **settings: int | str) -> Tensor:
         block = int(settings["block"])
         chosen = chosen_blocks(q, k, block=block, top=int(settings["top"]))  # (B, H, T, M)
         return chosen.repeat_interleave(block, dim=-1)[..., :T] & past
+    if kind == "nsa":
+        return _chosen(q, k, **settings)[1] | allowed("window", q, k, **settings)
     raise ValueError(f"There is no attention of kind '{kind}'; the kinds are {', '.join(KINDS)}, tiled and fused.")
 
 
@@ -77,15 +89,55 @@ def chosen_blocks(q: Tensor, k: Tensor, *, block: int, top: int) -> Tensor:
 
     MoBA.  The choice has no gradient: keys are learned only where they were read.
     """
-    B, H, T, K = k.shape
-    M = -(-T // block)
-    means = F.pad(k, (0, 0, 0, M * block - T)).view(B, H, M, block, K).mean(-2)  # only the last may be short: own
-    own = torch.arange(T, device=q.device) // block  # (T,)
-    before = torch.arange(M, device=q.device) < own[:, None]  # (T, M)
-    fits = (q @ means.mT).masked_fill(~before, -math.inf)
-    best = fits.topk(min(top, M), dim=-1).indices
-    chosen = torch.zeros_like(fits, dtype=torch.bool).scatter_(-1, best, True)
-    return chosen & before | (torch.arange(M, device=q.device) == own[:, None])
+    before = finished(k.shape[-2], block, q.device)
+    own = torch.arange(before.shape[-1], device=q.device) == before.sum(-1, keepdim=True)
+    return _best(q @ block_means(k, block).mT, before, top) | own
+
+
+def finished(T: int, block: int, device: torch.device) -> Tensor:
+    """Which blocks end before a place's own begins, (T, M) bool."""
+    return torch.arange(-(-T // block), device=device) < torch.arange(T, device=device)[:, None] // block
+
+
+def block_means(x: Tensor, block: int) -> Tensor:
+    """The mean over each block of keys or values (B, H, T, .), (B, H, M, .); nobody asks a last one that is short."""
+    M = -(-x.shape[-2] // block)
+    return F.pad(x, (0, 0, 0, M * block - x.shape[-2])).view(*x.shape[:2], M, block, -1).mean(-2)
+
+
+def _best(fits: Tensor, before: Tensor, top: int) -> Tensor:
+    """The `top` blocks of those `before` (T, M) that fit (B, H, T, M) best, bool."""
+    best = fits.masked_fill(~before, -math.inf).topk(min(top, before.shape[-1]), dim=-1).indices
+    return torch.zeros_like(fits, dtype=torch.bool).scatter_(-1, best, True) & before
+
+
+def _chosen(q: Tensor, k: Tensor, **settings: int | str) -> tuple[Tensor, Tensor]:
+    """Of NSA: the scores of the means (B, H, T, M), and which places are read for them, (B, H, T, T) bool."""
+    block = int(settings["block"])
+    fits = q @ block_means(k, block).mT / math.sqrt(q.shape[-1])
+    best = _best(fits, finished(k.shape[-2], block, q.device), int(settings["top"]))
+    return fits, best.repeat_interleave(block, dim=-1)[..., : k.shape[-2]]
+
+
+def parts(q: Tensor, k: Tensor, gates: Tensor | None, **settings: int | str) -> tuple[Tensor, Tensor, Tensor]:
+    """The three attentions of NSA, gated: weights of means (B, H, T, M), of chosen places and of near ones (..., T).
+
+    What is compressed chooses what is read in full, as in the paper: so the choice is learned through the weights of
+    the means, which have a gradient.  Of the first blocks there is nothing before, and both give nothing.
+    """
+    fits, chosen = _chosen(q, k, **settings)
+    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    before = finished(k.shape[-2], int(settings["block"]), q.device)
+    near = allowed("window", q, k, **settings)
+    found = [_softmax(fits, before), _softmax(scores, chosen), _softmax(scores, near)]
+    each = q.new_full((3,), 1 / 3) if gates is None else gates
+    means, read, seen = (part * each[..., n : n + 1] for n, part in enumerate(found))
+    return means, read, seen
+
+
+def _softmax(scores: Tensor, seen: Tensor) -> Tensor:
+    """Softmax over what is `seen`; zeros where that is nothing."""
+    return scores.masked_fill(~seen, torch.finfo(scores.dtype).min).softmax(-1) * seen
 
 
 def features(x: Tensor, name: str) -> Tensor:
@@ -115,6 +167,12 @@ def linear(q: Tensor, k: Tensor, v: Tensor, *, chunk: int = CHUNK) -> Tensor:
         total = total + k[..., part, :].mT @ ones[..., part, :]
     both = torch.cat(found, dim=-2)
     return both[..., 1:] / (both[..., :1] + LEAST)
+
+
+def table(k: Tensor, v: Tensor) -> Tensor:
+    """What linear attention carries after each place, for features k (..., T, K): K running sums of v (..., T, V),
+    (..., T, K, V).  Only to be looked at: T tables are more than the square that it does without."""
+    return (k[..., :, None] * v[..., None, :]).cumsum(-3)
 
 
 def tiled(q: Tensor, k: Tensor, v: Tensor, *, block: int = 128) -> Tensor:

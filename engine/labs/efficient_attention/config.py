@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.labs.efficient_attention.kinds import FEATURES, KINDS, NUMBERS, SHARING, SIZES, WEIGHTS
+from engine.labs.efficient_attention.kinds import FEATURES, GRADIENTS, KINDS, NUMBERS, SHARING, SIZES, WEIGHTS
 
 ASKED = 16  # questions at the end of a sequence, at most
 COUNTS = (1, 2, 4, 8, 16, 24)  # pairs in a sequence: each batch has one of these
@@ -19,7 +19,8 @@ OFF = "not yet"
 class Config(BaseConfig):
     kinds: tuple[str, ...] = knob(
         ("full", "window", "blocks", "linear"), choices=tuple(KINDS), titles=tuple(KINDS.values()), group="attention",
-        label="Kinds", help="A network with each kind of attention learns from the same batches.",
+        label="Kinds", help="A network with each kind of attention learns from the same batches. NSA reads the mean of "
+        "each block, in full the blocks whose mean fits best, and a window.",
     )  # fmt: skip
     pairs: int = knob(16, low=1, high=24, group="task", label="Pairs, at most",
                       help="A batch has 1, 2, 4, 8, 16 or 24 pairs of key and value in each sequence, up to this."
@@ -53,7 +54,16 @@ class Config(BaseConfig):
     learning_rate: float = knob(0.005, low=1e-4, high=0.1, log=True, live=True, group="training", help="AdamW's step.")
     weights: str = knob(
         "float32", choices=tuple(WEIGHTS), titles=tuple(WEIGHTS.values()), group="training", label="Weights kept in",
-        help="To what each weight is rounded after each step: bf16 has 16 bits, 8 of them for digits.",
+        help="To what each weight is rounded after each step: bf16 has 16 bits, 8 of them for digits. With a float32 "
+        "copy steps are added to that.",
+    )  # fmt: skip
+    gradients: str = knob(
+        "float32", choices=tuple(GRADIENTS), titles=tuple(GRADIENTS.values()), group="training",
+        label="Gradients kept in", help="To what each gradient is rounded before the step that it makes.",
+    )  # fmt: skip
+    scaled: bool = knob(
+        False, group="training", label="A scale for each tensor", when="gradients=fp16|e5m2|e4m3",
+        help="Gradients are multiplied, before they are rounded, so that the largest of a tensor just fits.",
     )  # fmt: skip
     batch_size: int = knob(16, low=4, high=64, log=True, group="training", help="Sequences behind each step.")
     question: int = knob(1, low=1, high=26, look=True, group="view", label="Question traced",
@@ -129,4 +139,5 @@ class Config(BaseConfig):
         """About how many milliseconds of one core a step takes (torch 2.13, a server of 2024)."""
         cells = self.batch_size * self.places * self.width / 1e5
         square = self.batch_size * self.heads * self.places**2 / 1e5
-        return 1.0 + sum(2.0 + 5.0 * cells + (1.0 if kind == "linear" else 2.0) * square for kind in self.kinds)
+        squares = {"linear": 1.0, "nsa": 4.0}  # NSA has three
+        return 1.0 + sum(2.0 + 5.0 * cells + squares.get(kind, 2.0) * square for kind in self.kinds)

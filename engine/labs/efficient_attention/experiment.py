@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from engine.contract.device import generator
 from engine.contract.states import copied
+from engine.labs.efficient_attention import gradients
 from engine.labs.efficient_attention.accounting import cache_bytes, work
 from engine.labs.efficient_attention.config import ASKED, Config
 from engine.labs.efficient_attention.frame import Frame, frame
@@ -49,6 +51,7 @@ class Experiment:
             for kind, network in self.networks.items()
         }  # fmt: skip
         self.recent: dict[str, dict[int, deque[float]]] = {kind: {} for kind in config.kinds}
+        self.sizes = gradients.none()  # of the first kind's gradients in the last step
 
     def step(self) -> dict[str, float]:
         config = self.config
@@ -60,10 +63,13 @@ class Experiment:
             optimiser = self.optimisers[kind]
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate
-            scores = network(x)[asked]
-            loss = F.cross_entropy(scores, targets)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            with self._in_use(network):
+                scores = network(x)[asked]
+                loss = F.cross_entropy(scores, targets)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+            counts = gradients.cast(network.parameters(), config.gradients, scaled=config.scaled)
+            self.sizes = counts if kind == config.kinds[0] else self.sizes
             optimiser.step()
             self._round(network, f"rounding/{self.step_count}")
             lately = self.recent[kind].setdefault(pairs, deque(maxlen=MEAN))
@@ -85,11 +91,26 @@ class Experiment:
     @torch.no_grad()
     def _round(self, network: Network, stream: str) -> None:
         """Keep the weights in the format that is asked for; the optimiser's averages stay in float32."""
-        if self.config.weights == "float32":
+        if self.config.weights in ("float32", "copy"):
             return
         dice = generator(self.config.seed, stream) if self.config.weights == "lot" else None
         for parameter in network.parameters():
             parameter.copy_(rounded(parameter, "bf16", dice=dice))
+
+    @contextmanager
+    def _in_use(self, network: Network) -> Iterator[None]:
+        """Where weights have a float32 copy, they are bf16 as long as they are used: steps are added to the copy."""
+        if self.config.weights != "copy":
+            yield
+            return
+        copies = [parameter.detach().clone() for parameter in network.parameters()]
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.copy_(rounded(parameter, "bf16"))
+        yield
+        with torch.no_grad():
+            for parameter, copy in zip(network.parameters(), copies, strict=True):
+                parameter.copy_(copy)
 
     def recall(self, kind: str) -> dict[int, float]:
         """The share right by the number of pairs, as far as there was a batch with so many."""
@@ -103,7 +124,7 @@ class Experiment:
     def state_dict(self) -> dict[str, Any]:
         """Weights, the optimisers' averages, what recall looks back on, and the number of the step; no time taken."""
         return {
-            "step_count": self.step_count,
+            "step_count": self.step_count, "sizes": self.sizes.copy(),
             "recent": {kind: {pairs: list(found) for pairs, found in by_pairs.items()}
                        for kind, by_pairs in self.recent.items()},
             "optimisers": {kind: copied(optimiser.state_dict()["state"])
@@ -115,6 +136,7 @@ class Experiment:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state` was taken, with the live knobs of this config."""
         self.step_count = state["step_count"]
+        self.sizes = state.get("sizes", gradients.none()).copy()  # what was kept before there were such has none
         for kind, network in self.networks.items():
             network.load_state_dict(state["networks"][kind])
             self.recent[kind] = {pairs: deque(found, maxlen=MEAN) for pairs, found in state["recent"][kind].items()}
@@ -126,4 +148,8 @@ class Experiment:
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
         recall = {kind: self.recall(kind) for kind in self.networks}
-        return frame(config=self.config, networks=self.networks, recall=recall, device=self.device)
+        with ExitStack() as stack:
+            for network in self.networks.values():
+                stack.enter_context(self._in_use(network))
+            return frame(config=self.config, networks=self.networks, recall=recall, sizes=self.sizes,
+                         device=self.device)  # fmt: skip

@@ -16,8 +16,10 @@ from torch import Tensor
 from engine.contract.device import generator
 from engine.labs.efficient_attention import tasks
 from engine.labs.efficient_attention.accounting import work
-from engine.labs.efficient_attention.attention_kinds import allowed, weights
+from engine.labs.efficient_attention.attention_kinds import allowed, features, table, weights
 from engine.labs.efficient_attention.config import ASKED, OFF, Config
+from engine.labs.efficient_attention.gradients import Counts, lost, would_be_lost
+from engine.labs.efficient_attention.kinds import GRADIENTS
 from engine.labs.efficient_attention.layers import Network
 from engine.labs.efficient_attention.quantise import Line, creep, line
 from engine.labs.efficient_attention.stopwatch import Times, times
@@ -36,6 +38,7 @@ class Seen:
     said: Array  # (T,) int: the token it answers at each place
     weights: Array  # (T, T): from which place (column) how much reaches which (row)
     computed: Array  # (T, T) bool: products of query and key; of linear attention none
+    carried: Array  # (T, K): of linear attention how large each of its K running sums is after each place; else (T, 0)
     share: float  # of the multiply-adds of full attention with as wide keys, over this sequence
     recall: Mapping[int, float]  # the share right lately, by the number of pairs
 
@@ -85,6 +88,9 @@ class Frame:
     creep: Mapping[str, Array]  # what many small steps from 1 come to in that format
     one: Line  # 1 among the numbers of bf16, and small steps from it: what a lesson tells, whatever is looked at
     crept: Mapping[str, Array]
+    sizes: Counts  # of the gradients of the last step, of the first kind: how many of each size stay and become zero
+    lost: float  # the share that becomes zero
+    would_be_lost: Mapping[str, float]  # and what it would be in each format without a scale
     times: Times | None  # taken on this machine; no part of the run
 
     @property
@@ -99,6 +105,7 @@ def frame(
     config: Config,
     networks: Mapping[str, Network],
     recall: Mapping[str, Mapping[int, float]],
+    sizes: Counts,
     device: torch.device,
 ) -> Frame:
     """The frame of `networks` on the visitor's own sequence, or on one drawn by the seed."""
@@ -106,9 +113,10 @@ def frame(
     head = min(config.head, config.heads) - 1
     seen, looked = [], {}
     for kind, network in networks.items():
-        scores, q, k, v = network.look(x.to(device))
+        scores, q, k, v, gates = network.look(x.to(device))
         looked[kind] = (q[0, head], k[0, head], v[0, head])
-        seen.append(_seen(config, kind, scores, q, k, head, recall[kind]))
+        found = weights(kind, q, k, gates, **config.settings)[0, head]
+        seen.append(_seen(config, kind, scores, found, q, k, v, head, recall[kind]))
     asked = np.flatnonzero(_array(wanted[0]) >= 0)
     question = int(asked[min(config.question, len(asked)) - 1])
     kind = "full" if "full" in looked else next(iter(looked))
@@ -117,7 +125,8 @@ def frame(
         question=question, seen=tuple(seen),
         tiling=_tiling(config, kind, question, *looked[kind]),
         line=line(config.number, config.format), creep=creep(config.format, SMALL),
-        one=line(1.0, "bf16"), crept=creep("bf16", SMALL),
+        one=line(1.0, "bf16"), crept=creep("bf16", SMALL), sizes=sizes, lost=lost(sizes),
+        would_be_lost={name: would_be_lost(sizes, name) for name in GRADIENTS},
         times=None if config.measured == OFF else times(int(config.measured), device),
     )  # fmt: skip
 
@@ -135,19 +144,22 @@ def sequence(config: Config) -> tuple[tasks.Batch, bool, str]:
 
 
 def _seen(
-    config: Config, kind: str, scores: Tensor, q: Tensor, k: Tensor, head: int, recall: Mapping[int, float]
-) -> Seen:
+    config: Config, kind: str, scores: Tensor, used: Tensor, q: Tensor, k: Tensor, v: Tensor, head: int,
+    recall: Mapping[int, float],
+) -> Seen:  # fmt: skip
     T = q.shape[-2]
-    computed = torch.zeros(T, T, dtype=torch.bool)
-    if kind != "linear":
+    computed, carried = torch.zeros(T, T, dtype=torch.bool), torch.zeros(T, 0)
+    if kind == "linear":
+        carried = table(features(k[0, head], config.features), v[0, head]).norm(dim=-1)
+    else:
         found = allowed(kind, q, k, **config.settings)
         computed = found[0, head] if found.ndim == 4 else found
     one = {"window": config.window, "block": config.block, "top": config.top, "value_width": config.head_width}
     full = work("full", T, key_width=config.head_width, value_width=config.head_width)
     return Seen(
-        kind=kind, said=_array(scores[0].argmax(-1)) + KEYS,
-        weights=_array(weights(kind, q[:, head : head + 1], k[:, head : head + 1], **config.settings)[0, 0]),
-        computed=_array(computed), recall=dict(recall), share=work(kind, T, key_width=q.shape[-1], **one) / full,
+        kind=kind, said=_array(scores[0].argmax(-1)) + KEYS, weights=_array(used),
+        computed=_array(computed), carried=_array(carried), recall=dict(recall),
+        share=work(kind, T, key_width=q.shape[-1], **one) / full,
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ class Network(nn.Module):
         self.latent = nn.Linear(2 * d, config.rank, bias=False) if latent else None
         self.key = nn.Linear(config.rank if latent else 2 * d, G * self.key_width, bias=False)
         self.value = nn.Linear(config.rank if latent else d, G * (config.head_width), bias=False)
+        self.gate = nn.Linear(d, 3 * H, bias=False) if kind == "nsa" else None
         self.out = nn.Linear(d, d, bias=False)
         self.head = nn.Linear(d, VALUES, bias=False)
 
@@ -39,6 +40,8 @@ class Network(nn.Module):
             if module is not None:
                 bound = module.in_features**-0.5
                 module.weight.data.uniform_(-bound, bound, generator=dice)
+        if self.gate is not None:
+            self.gate.weight.data.zero_()  # a half of each part
 
     def projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (B, H, T, K), keys (B, G, T, K) and values (B, G, T, V) of the stream x (B, T, d)."""
@@ -52,13 +55,20 @@ class Network(nn.Module):
         )
         return q, k, v
 
+    def gates(self, x: Tensor) -> Tensor | None:
+        """How much is taken of each part of NSA, (B, H, T, 3) in [0, 1]; of others None."""
+        if self.gate is None:
+            return None
+        return self.gate(self.norm(x)).sigmoid().unflatten(-1, (self.config.heads, 3)).transpose(1, 2)  # type: ignore[no-any-return]
+
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.embedding(tokens)
         q, k, v = self.projected(x)
-        found = attend(self.kind, q, k, v, **self.config.settings).transpose(1, 2).flatten(2)
+        found = attend(self.kind, q, k, v, gates=self.gates(x), **self.config.settings).transpose(1, 2).flatten(2)
         return self.head(self.last(x + self.out(found)))  # type: ignore[no-any-return]
 
-    def look(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Scores (B, T, 26), and queries, keys and values (B, H, T, .) as the heads use them."""
-        q, k, v = self.projected(self.embedding(tokens))
-        return self(tokens), q, shared(k, q.shape[1]), shared(v, q.shape[1])
+    def look(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+        """Scores (B, T, 26), queries, keys and values (B, H, T, .) as the heads use them, and gates if there are."""
+        x = self.embedding(tokens)
+        q, k, v = self.projected(x)
+        return self(tokens), q, shared(k, q.shape[1]), shared(v, q.shape[1]), self.gates(x)

@@ -6,7 +6,7 @@ run that is rewound, branched or exported goes on to the digit whether or not so
 
 from __future__ import annotations
 
-import platform
+import math
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -20,11 +20,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.labs.efficient_attention import attention_kinds
 from engine.labs.efficient_attention.kinds import SIZES
+from engine.measures.stopwatch import machine, shortest
 
 HEADS, WIDTH, WINDOW = 4, 32, 128  # of what is timed
-LARGEST_SQUARE = 2048  # full attention that writes its square is not tried on longer ones: at 4,096 it takes 268 MB
-TRIES, ENOUGH = 3, 0.1  # times that each is taken, unless it took so many seconds together
+SQUARES = 4  # as many of T x T x `HEADS` numbers full attention has at once, with what it is made of
+SPARE = 4  # it is tried where so many times as much memory is free: others use the machine too
 AT_A_LOOK = 1.5  # seconds of a processor after which a look takes no more: others wait for the bench
+GROUP = (  # where Linux tells the limit of a group of processes, such as a container's, and what it uses: new and old
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+)
 LENGTHS = (256, *(int(size) for size in SIZES))
 
 KERNELS: Mapping[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
@@ -55,7 +60,7 @@ def times(longest: int, device: torch.device) -> Times:
     What was not yet taken is taken now, for about `AT_A_LOOK` seconds of a processor; the rest at the next look.
     """
     began, left = time.process_time(), 0
-    for name, length in wanted(longest):
+    for name, length in wanted(longest, free(device)):
         key = (str(device), name, length)
         if key in _taken:
             continue
@@ -74,12 +79,29 @@ def times(longest: int, device: torch.device) -> Times:
     )
 
 
-def wanted(longest: int) -> Iterator[tuple[str, int]]:
-    """Kernel and length of all that is timed up to `longest` places, the shortest first."""
+def wanted(longest: int, room: float) -> Iterator[tuple[str, int]]:
+    """Kernel and length of all that is timed up to `longest` places, the shortest first; squares where there is room.
+
+    What was taken once stays, so squares of a length are left out only as long as `room`, in bytes, is too small.
+    """
     for length in LENGTHS:
         for name in KERNELS:
-            if length <= longest and not (name == "full" and length > LARGEST_SQUARE):
+            if length <= longest and not (name == "full" and SPARE * SQUARES * 4 * HEADS * length**2 > room):
                 yield name, length
+
+
+def free(device: torch.device) -> float:
+    """Bytes of memory that nobody uses: of the GPU, or of the machine and of the group of processes one is in."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    found, info = [math.inf], Path("/proc/meminfo")
+    if info.exists():
+        lines = dict(line.split(":", 1) for line in info.read_text(encoding="utf-8").splitlines())
+        found.append(1024 * float(lines["MemAvailable"].split()[0]))
+    for most, used in GROUP:
+        if most.exists() and (limit := most.read_text(encoding="utf-8").strip()) != "max":
+            found.append(float(limit) - float(used.read_text(encoding="utf-8")))
+    return min(found)
 
 
 @torch.no_grad()
@@ -96,18 +118,7 @@ def _measure(name: str, length: int, device: torch.device) -> tuple[float, int] 
         if name != "flash":
             raise
         return None
-    taken: list[float] = []
-    while len(taken) < TRIES and sum(taken) < ENOUGH:
-        began = _now(device)
-        run(q, k, v)
-        taken.append(_now(device) - began)
-    return 1000 * min(taken), most
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)  # waits for the GPU
-    return time.perf_counter()
+    return shortest(lambda: run(q, k, v), device), most
 
 
 def peak(run: Callable[[], Tensor], device: torch.device) -> int:
@@ -151,17 +162,3 @@ def _tensors(thing: Any) -> list[Tensor]:
     if isinstance(thing, dict):
         thing = tuple(thing.values())
     return [x for each in thing for x in _tensors(each)] if isinstance(thing, (tuple, list)) else []
-
-
-def machine(device: torch.device) -> str:
-    """The name of what computes: the GPU's, or the processor's as the system tells it."""
-    if device.type == "cuda":
-        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        told = info.read_text(encoding="utf-8", errors="replace").splitlines()
-        lines = [line for line in told if line.startswith("model name")]
-        name = lines[0].partition(":")[2].strip() if lines else name
-    threads = torch.get_num_threads()
-    return f"{name}, {threads} thread{'s' if threads > 1 else ''}, torch {torch.__version__.partition('+')[0]}"

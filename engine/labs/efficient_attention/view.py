@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 from engine.contract.figure import Figure, Table, Text
 from engine.contract.view import Answer, Turn, View
 from engine.labs.efficient_attention import words
-from engine.labs.efficient_attention.accounting import cache_bytes, work
+from engine.labs.efficient_attention.accounting import cache_bytes, cells, work
 from engine.labs.efficient_attention.config import OFF
-from engine.labs.efficient_attention.kinds import EVERY, KINDS, MODELS, NUMBERS, SHARING, SIZES
+from engine.labs.efficient_attention.kinds import EVERY, GRADIENTS, KINDS, MODELS, NUMBERS, SHARING, SIZES, SMALLEST
 from engine.labs.efficient_attention.vocabulary import LABELS
 from engine.labs.efficient_attention.words import facts, say
 from engine.scene.curves import curves as curves_panel
@@ -24,7 +25,7 @@ from engine.scene.text import Span, text
 __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
 FIRST, FURTHER, LOW = 460, 400, 300  # pixels: how tall the rows of the stage are
-PLACE = {"full": 1, "window": 0, "blocks": 2, "linear": 3}  # class colours
+PLACE = {"full": 1, "window": 0, "blocks": 2, "linear": 3, "nsa": 5}  # class colours
 COLOURS = {kind: f"class_{place}" for kind, place in PLACE.items()}
 KERNELS = {"full": ("full, its square written", COLOURS["full"]), "tiled": ("full in tiles of 128", "class_4"),
            "flash": ("full, torch's flash kernel", "class_7"), "window": ("window of 128", COLOURS["window"]),
@@ -38,7 +39,7 @@ COUNTED = tuple(2**power for power in range(6, 15))  # lengths for which work is
 def stage(view: View) -> Scene:
     """Who looks where beside recall by pairs; then tabs: the sequence, tiles, cost by length, what is kept."""
     frame = view.frame
-    scene = Scene(height=FIRST + 2 * LOW + 2 * FURTHER + LOW)
+    scene = Scene(height=FIRST + 4 * LOW + 2 * FURTHER)
     _squares(scene, view)
     _recall(scene, view)
     scene.row(LOW / FIRST)
@@ -57,6 +58,8 @@ def stage(view: View) -> Scene:
     scene.row(LOW / FIRST)
     _line(scene, view)
     _creep(scene, view)
+    scene.row(LOW / FIRST)
+    _gradients(scene, view)
     return scene
 
 
@@ -79,8 +82,9 @@ def inside(view: View) -> list[Figure]:
     rows = []
     for each in frame.seen:
         got, asked = words.right(frame, each)
-        rows.append([KINDS[each.kind], f"{int(each.computed.sum()):,}" if each.kind != "linear" else "none",
-                     f"{each.share:.0%}", f"{got} of {asked}"])  # fmt: skip
+        made = cells(each.kind, len(frame.tokens), window=config.window, block=config.block, top=config.top)
+        told = f"{made:,}" if made else "none"
+        rows.append([KINDS[each.kind], told, f"{each.share:.0%}", f"{got} of {asked}"])
     return [
         Table(["Attention", "Products of query and key", "Share of full attention's work", "Answers right here"], rows,
               title=f"The sequence on screen, {len(frame.tokens)} places, head {min(config.head, config.heads)}"),
@@ -117,12 +121,31 @@ def _squares(scene: Scene, view: View) -> None:
     )  # fmt: skip
     for number, each in enumerate(frame.seen):
         left, top = (number % across) * step, (number // across) * (T + head) + head
-        shown = np.sqrt(np.clip(np.nan_to_num(each.weights), LEAST**2, 1))
-        shown[~(each.computed if each.kind != "linear" else np.tri(T, dtype=bool))] = np.nan
-        panel.classes(np.full((T, T), PLACE[each.kind]), shown, discrete=True,
-                      extent=(left, left + T - 1, top, top + T - 1))  # fmt: skip
         panel.text(left + T / 2, top - head / 2, f"{KINDS[each.kind]}: {each.share:.0%}",
                    colour=COLOURS[each.kind], centred=True)  # fmt: skip
+        if each.kind == "linear":
+            _sums(panel, each, left, top)
+            continue
+        shown = np.sqrt(np.clip(np.nan_to_num(each.weights), LEAST**2, 1))
+        shown[~each.computed] = np.nan
+        panel.classes(np.full((T, T), PLACE[each.kind]), shown, discrete=True,
+                      extent=(left, left + T - 1, top, top + T - 1))  # fmt: skip
+
+
+def _sums(panel: Panel, each: Any, left: float, top: float) -> None:
+    """Linear attention has no square: the sums that it carries from place to place, as many cells as it has work.
+
+    A cell of a square is one product with a key and one with a value; a sum is written and read at each place, which
+    is as much.  Where there are more sums than places they stand closer.
+    """
+    T, K = each.carried.shape
+    sizes = np.nan_to_num(each.carried)
+    shown = np.clip(sizes / max(float(sizes.max()), 1e-30), LEAST, 1)
+    panel.classes(np.full((T, K), PLACE["linear"]), shown, discrete=True,
+                  extent=(left, left + min(K, T) - 1, top, top + T - 1))  # fmt: skip
+    if 2 * K <= T:
+        for row, line in enumerate(("no square:", f"{K} running", "sums")):
+            panel.text(left + (K + T) / 2, top + (0.32 + 0.17 * row) * T, line, colour=COLOURS["linear"], centred=True)
 
 
 def _recall(scene: Scene, view: View) -> None:
@@ -136,16 +159,32 @@ def _recall(scene: Scene, view: View) -> None:
     )  # fmt: skip
     panel.path([[-0.25, words.CHANCE], [last + 0.25, words.CHANCE]], colour="neutral", width=1.5, head=False,
                name="guessing")  # fmt: skip
-    if "linear" in config.kinds and counts[0] <= config.key_width <= counts[-1] and last:
+    begun = any(each.recall for each in view.frame.seen)
+    if begun and "linear" in config.kinds and counts[0] <= config.key_width <= counts[-1] and last:
         x = float(np.interp(np.log(config.key_width), np.log(counts), np.arange(len(counts))))
         panel.path([[x, -0.04], [x, 1.06]], colour="neutral", width=1, head=False,
                    name=f"{config.key_width} pairs: as many as linear's keys have numbers")  # fmt: skip
+    if not begun:
+        _task(panel, view, last)
     for each in view.frame.seen:
         if each.recall:
             places = np.array([[counts.index(pairs), share] for pairs, share in each.recall.items()])
             colour = COLOURS[each.kind]
             panel.path(places, colour=colour, width=2.5, head=False, name=words.named(each.kind, config))
             panel.points(places, size=5, colours=[colour])
+
+
+def _task(panel: Panel, view: View, last: int) -> None:
+    """Before anything is measured: what is asked of all, on the sequence that is seen, and what they say untrained."""
+    frame, middle = view.frame, max(last, 1) / 2
+    pair, key, value = words.traced(frame)
+    for y, said in ((0.92, f"It reads  {pair} …  {key}"), (0.81, f"right is  {value}"), (0.63, "Untrained, they say:")):
+        panel.text(middle, y, said, centred=True)
+    for number, each in enumerate(frame.seen):
+        x = middle if len(frame.seen) == 1 else middle * (0.5 + number % 2)
+        panel.text(x, 0.52 - 0.11 * (number // 2), f"{each.kind}: {LABELS[each.said[frame.question]]}",
+                   colour=COLOURS[each.kind], centred=True)  # fmt: skip
+    panel.text(middle, 0.17, "Play draws a line for each", centred=True)
 
 
 def _sequence(scene: Scene, view: View) -> None:
@@ -313,6 +352,27 @@ def _creep(scene: Scene, view: View) -> None:
                 "lot": (f"{name}, up or down by lot", "positive")},
         x_title="additions", y_title="sum",
     )  # fmt: skip
+
+
+def _gradients(scene: Scene, view: View) -> None:
+    """How large the numbers of the last gradient are, and which of them become zero in the format they are kept in."""
+    sizes, config = view.frame.sizes, view.config
+    x = math.log10(2) * (SMALLEST + 0.5 + np.arange(sizes.shape[1]))  # the middle of each bin, from 2^n to twice that
+    shares = sizes / max(1, int(sizes.sum()))
+    top = max(0.05, 1.1 * float(shares.sum(0).max()))
+    panel = scene.panel("gradients", title=words.gradients_title(view), x=(float(x[0]), float(x[-1])), y=(0, top),
+                        x_log=True, x_label="size of a number of the gradient", y_label="share of all", equal=False,
+                        aspect=0.5)  # fmt: skip
+    for row, colour, name in ((0, "positive", "stays"), (1, "negative", "becomes zero")):
+        base = shares[0] * row
+        bars = [[[at, low], [at, low + share]] for at, low, share in zip(x, base, shares[row], strict=True) if share]
+        panel.lines(bars, colour=colour, width=5, name=name)
+    if not sizes.any():
+        panel.text(float(x.mean()), top / 2, "Press Play: the first step has a gradient", centred=True)
+    panel.buttons([(title, {"gradients": name}) for name, title in GRADIENTS.items()], label="Gradients kept in",
+                  chosen=list(GRADIENTS).index(config.gradients))  # fmt: skip
+    panel.buttons([("without", {"scaled": "0"}), ("with", {"scaled": "1"})], label="A scale for each tensor",
+                  chosen=int(config.scaled))  # fmt: skip
 
 
 def _kept(scene: Scene, view: View) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 from engine.contract.view import View
 from engine.labs.efficient_attention.accounting import cache_bytes
 from engine.labs.efficient_attention.config import OFF
-from engine.labs.efficient_attention.kinds import KINDS
-from engine.labs.efficient_attention.vocabulary import VALUES
+from engine.labs.efficient_attention.kinds import KINDS, NUMBERS
+from engine.labs.efficient_attention.vocabulary import LABELS, VALUES
 
 CHANCE = 1 / VALUES
 KNOWN = 0.95
@@ -49,7 +49,7 @@ def diverged(view: View) -> bool:
 def named(kind: str, config: Any) -> str:
     """A kind with the number that it goes by, in few letters."""
     return {"full": "full", "window": f"window of {config.window}", "blocks": f"blocks, {config.top} more",
-            "linear": f"linear, {config.key_width} wide"}[kind]  # fmt: skip
+            "linear": f"linear, {config.key_width} wide", "nsa": f"NSA, {config.top} chosen"}[kind]  # fmt: skip
 
 
 def squares_title(view: View) -> str:
@@ -58,13 +58,22 @@ def squares_title(view: View) -> str:
 
 
 def squares_note(view: View) -> str:
-    """Of linear attention, whose square is full of colour though no cell of it is computed."""
+    """Of linear attention, which has no square."""
     linear = seen(view, "linear") is not None
-    return "Linear keeps a sum: its square is drawn, never computed." if linear else ""
+    return "Linear: each place is added to sums, which all later ones read." if linear else ""
+
+
+def traced(frame: Any) -> tuple[str, str, str]:
+    """Of the question traced: the pair with what stands around it, the key that is asked for, and what is right."""
+    labels, key, value = frame.labels, frame.tokens[frame.question], frame.wanted[frame.question]
+    at = max(t for t in range(frame.question - 1) if (frame.tokens[t], frame.tokens[t + 1]) == (key, value))
+    return " ".join(labels[max(0, at - 1) : at + 3]), LABELS[key], LABELS[value]
 
 
 def recall_title(view: View) -> str:
     """How the kinds do."""
+    if not any(each.recall for each in view.frame.seen):
+        return "What all must do, and who then answers right"
     return "Answers right, by pairs to remember"
 
 
@@ -96,6 +105,17 @@ def memory_note(times: Any) -> str:
     return "Beside q, k and v." + (" Of torch's kernel: what it gives back." if "flash" in times.bytes else "")
 
 
+def gradients_title(view: View) -> str:
+    """What becomes of small gradients."""
+    frame, config = view.frame, view.config
+    if not frame.sizes.any():
+        return "How large are gradients, and which would be zero in few bits?"
+    if config.gradients == "float32":
+        return f"Gradients in float32; in {NUMBERS['e4m3']} {frame.would_be_lost['e4m3']:.0%} of them would be zero"
+    how = "with a scale for each tensor" if config.scaled else "without a scale"
+    return f"Gradients in {NUMBERS[config.gradients]}, {how}: {frame.lost:.1%} become zero"
+
+
 def say(view: View) -> str:
     """One sentence: what to look at now."""
     frame, config = view.frame, view.config
@@ -106,7 +126,9 @@ def say(view: View) -> str:
     if config.tokens.strip() and not frame.own:
         return "No capital has a small letter right behind it in what was typed, so a sequence drawn by lot is shown."
     if not view.step:
-        return "Pairs such as Qd stand among dots; where Q comes again, d must be said: untrained, it is guessed."
+        count = len(frame.seen)
+        many = f"{('two', 'three', 'four', 'five')[count - 2]} networks" if count > 1 else "a network"
+        return f"Pairs such as Qd stand among dots: Play trains {many} to say d when Q comes again."
     full = seen(view, "full")
     first = f"full attention gets {_mean(full.recall):.0%} right, " if full else ""
     told = ", ".join(
@@ -137,7 +159,9 @@ def facts(view: View) -> dict[str, float | str]:
         "highest": _finite(last.maximum), "total": _finite(last.total),
         "overflows": float(not math.isfinite(last.naive_total)),
         "off_by": _finite(float(np.abs(last.out - tiling.exact).max())),
-        "format": config.format, "weights": config.weights, "learning_rate": config.learning_rate,
+        "lost": frame.lost, "fp16_lost": frame.would_be_lost["fp16"], "e4m3_lost": frame.would_be_lost["e4m3"],
+        "gradients": config.gradients, "scaled": float(config.scaled), "format": config.format,
+        "weights": config.weights, "learning_rate": config.learning_rate,
         "crept": float(frame.crept["nearest"][-1]), "crept_by_lot": float(frame.crept["lot"][-1]),
         "quantum": float(frame.one.quantum),
         "measured": 0 if config.measured == OFF else int(config.measured),
@@ -156,6 +180,7 @@ def facts(view: View) -> dict[str, float | str]:
         }  # fmt: skip
     one = told["blocks_one"]
     assert isinstance(one, float)
+    told["recall_more"] = _finite(now(view, "full_recall")) + 0.03
     told["loss_more"] = 1.5 * _finite(now(view, "full_loss"))
     told |= {"needle_lead": one - recall(view, "blocks", config.pairs), "blocks_ahead": one - recall(view, "window", 1)}
     return told

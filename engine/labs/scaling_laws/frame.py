@@ -17,13 +17,15 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Frame:
-    """K trainings of S models, measured M times; F fits so far."""
+    """K trainings of S models, measured M times, at last where they are now; F fits so far."""
 
     step: int
     entropy: float  # nats a token: no model has less
+    language: Array  # (V, V): how likely each token is after each
     parameters: Array  # (S,) N of each
     ranks: Array  # (S,)
     batch: int  # tokens a step
+    start: Array  # (K, S): the exact loss before any step
     tokens: Array  # (M,) D at each measurement
     loss: Array  # (K, S, M), exact
     right: Array  # (K, S, M), share of places at which the likeliest next token is named
@@ -35,8 +37,9 @@ class Frame:
 
 
 def frame(
-    config: Config, *, entropy: float, step: int, marks: Sequence[int], losses: Sequence[Array],
-    right: Sequence[Array], trained: Sequence[Array], fits: Sequence[tuple[int, Sequence[Law]]],
+    config: Config, *, entropy: float, language: Array, start: Array, step: int, marks: Sequence[int],
+    losses: Sequence[Array], right: Sequence[Array], trained: Sequence[Array],
+    fits: Sequence[tuple[int, Sequence[Law]]],
 ) -> Frame:  # fmt: skip
     """What was measured at the steps `marks`, (K, S) each, and the laws fitted at some of them."""
     K, S = config.seeds, len(config.ranks)
@@ -46,7 +49,8 @@ def frame(
         return np.stack(values, -1) if values else np.zeros((K, S, 0))
 
     return Frame(
-        step=step, entropy=entropy, parameters=np.array(config.parameters), ranks=np.array(config.ranks), batch=B,
+        step=step, entropy=entropy, language=language, start=start,
+        parameters=np.array(config.parameters), ranks=np.array(config.ranks), batch=B,
         tokens=B * np.array(marks, float), loss=stacked(losses), right=stacked(right), trained=stacked(trained),
         fitted_at=B * np.array([at for at, _ in fits], float),
         floors=_spread([[law.E for law in laws] for _, laws in fits]),

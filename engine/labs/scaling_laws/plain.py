@@ -32,7 +32,8 @@ V, cells = VOCABULARY, VOCABULARY**2
 # The language: a table of what follows what, from k-th regularities as strong as k^-EXPONENT.
 dice = generator("language")
 U, W = (torch.linalg.qr(torch.randn(V, V, generator=dice, dtype=torch.float64))[0] for _ in range(2))
-P = (0.6 * V * (U * torch.arange(1, V + 1, dtype=torch.float64) ** -EXPONENT) @ W.mT).softmax(-1)  # (V, V)
+logits = 0.6 * V * (U * torch.arange(1, V + 1, dtype=torch.float64) ** -EXPONENT) @ W.mT
+P = logits.float().double().softmax(-1)  # (V, V); rounded, as last digits differ between processes
 equations = torch.cat([P.mT - torch.eye(V, dtype=P.dtype), torch.ones(1, V, dtype=P.dtype)])
 target = torch.zeros(V + 1, 1, dtype=P.dtype)
 target[-1] = 1
@@ -90,16 +91,23 @@ def train(steps: int) -> Iterator[dict[str, float]]:
 
 
 def fit(N: np.ndarray, D: np.ndarray, L: np.ndarray) -> np.ndarray:
-    """E, A, B, alpha, beta with the least Huber loss of ln L, of a few starts."""
+    """E, A, B, alpha, beta with the least Huber loss of ln L, of a few starts; exponents between .02 and 4."""
     n, d, wanted = (torch.from_numpy(np.log(each)) for each in (N, D, L))
+    low = torch.tensor([float(wanted.min()) - 13.8, -50.0, -50.0, 0.02, 0.02], dtype=torch.float64)
+    high = torch.tensor([float(wanted.max()), 200.0, 200.0, 4.0, 4.0], dtype=torch.float64)
     best, least = np.zeros(5), math.inf
     for alpha in (0.4, 0.8):
-        e, a, b = float(wanted.min()), alpha * float(n.mean()) - 2, float(d.mean()) - 3
-        t = torch.tensor([e, a, b, alpha, 1.0], dtype=torch.float64, requires_grad=True)
+        e, a, b = float(wanted.min()) - 0.01, alpha * float(n.mean()) - 2, float(d.mean()) - 3
+        start = torch.tensor([e, a, b, alpha, 1.0], dtype=torch.float64)
+        t = torch.logit((start - low) / (high - low)).requires_grad_()  # whatever t is, constants keep to their bounds
         optimiser = torch.optim.LBFGS([t], max_iter=2000, tolerance_change=1e-14, line_search_fn="strong_wolfe")
 
+        def constants(t: torch.Tensor = t) -> torch.Tensor:
+            return low + (high - low) * t.sigmoid()
+
         def error(t: torch.Tensor = t) -> torch.Tensor:
-            parts = torch.stack([t[0].expand_as(n), t[1] - t[3] * n, t[2] - t[4] * d])
+            e, a, b, alpha, beta = constants(t)
+            parts = torch.stack([e.expand_as(n), a - alpha * n, b - beta * d])
             return 1e3 * torch.nn.functional.huber_loss(parts.logsumexp(0) * 1e3, wanted * 1e3)
 
         def closure(t: torch.Tensor = t) -> torch.Tensor:
@@ -109,8 +117,9 @@ def fit(N: np.ndarray, D: np.ndarray, L: np.ndarray) -> np.ndarray:
 
         optimiser.step(closure)  # type: ignore[no-untyped-call]
         if (reached := float(error(t).detach())) < least:
-            best, least = np.array([*t[:3].detach().exp().tolist(), *t[3:].tolist()]), reached
-    return best
+            found = constants(t).detach()
+            best, least = np.array([*found[:3].exp().tolist(), *found[3:].tolist()]), reached
+    return np.array([float(f"{x:.{digits}g}") for x, digits in zip(best, (5, 4, 4, 5, 5), strict=True)])
 
 
 if __name__ == "__main__":

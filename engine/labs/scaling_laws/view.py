@@ -23,10 +23,12 @@ from engine.scene.text import Span, text
 __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
 FIRST, FURTHER, LAST = 440, 400, 420  # pixels: how tall the rows of the stage are
-LONG = 1000  # steps that the axes reach at least
+BEGIN, LONG = 10, 1000  # steps of the smallest model at which the axes begin, and that they reach at least
 SMALLEST, LARGEST, FLOOR = "negative", "positive", "class_2"  # colours
 PASS_COLOURS = ("positive", "step", "test", "negative")  # of data shown 1, 4, 16 and 64 times
 LEAST = 3e-3  # nats above the floor that are drawn at least
+OFTEN = 8  # times as likely as by chance at which colours end
+COMPUTE = "compute C = 6 × parameters × tokens"
 TOKENS, SIZES = (10.5, 14.3), (8.5, 12.4)  # log10, of the calculator's axes
 
 
@@ -39,7 +41,10 @@ def stage(view: View) -> Scene:
         _gap(scene, view)
     else:
         _compute(scene, view)
-        _straight(scene, view)
+        if words.opening(view.frame):
+            _language(scene, view)
+        else:
+            _straight(scene, view)
         scene.row(FURTHER / FIRST)
         _grid(scene, view)
         _bowls(scene, view)
@@ -101,7 +106,7 @@ def _reach(view: View) -> tuple[float, float]:
     """log10 of the least and the most compute that is drawn."""
     frame = view.frame
     most = max(LONG, view.last_step) * frame.batch
-    return (float(np.log10(6 * frame.parameters[0] * frame.batch * 10)),
+    return (float(np.log10(6 * frame.parameters[0] * frame.batch * BEGIN)) - 0.1,
             float(np.log10(6 * frame.parameters[-1] * most)) + 0.1)  # fmt: skip
 
 
@@ -128,8 +133,7 @@ def _compute(scene: Scene, view: View) -> None:
     gap = top - bottom
     panel = scene.panel(
         "compute", title=words.compute_title(view), x=(left, right), y=(bottom - 0.24 * gap, top + 0.14 * gap),
-        x_log=True, x_label="compute C = 6 × parameters N × tokens D", y_label="loss, nats a token", equal=False,
-        weight=1.15, aspect=0.8,
+        x_log=True, x_label=COMPUTE, y_label="loss, nats a token", equal=False, weight=1.15, aspect=0.8,
     )  # fmt: skip
     panel.path([[left, top], [right, top]], colour="neutral", width=1.2, head=False)
     panel.text(right, top + 0.06 * gap, f"blind guess: {top:.3f}", mark=False, before=True)
@@ -141,10 +145,32 @@ def _compute(scene: Scene, view: View) -> None:
                    name="best for its compute")  # fmt: skip
     panel.path([[left, bottom], [right, bottom]], colour=FLOOR, width=2.5, head=False)
     panel.text(left, bottom - 0.13 * gap, f"entropy of the language: {bottom:.3f}", colour=FLOOR, mark=False)
-    if edge is None:
-        sizes = f"{frame.parameters[0]:,} to {frame.parameters[-1]:,} parameters"
-        panel.text((left + right) / 2, bottom + 0.55 * gap, f"{len(frame.parameters)} models,", centred=True)
-        panel.text((left + right) / 2, bottom + 0.45 * gap, sizes, centred=True)
+    if words.opening(frame):
+        _untrained(panel, frame, gap)
+        at, height = round((left + right) / 2 - 0.5), bottom + 0.5 * gap  # a power of ten, and the next one
+        panel.arrows([[at, height], [at + 1, height]], [[1.0, 0.0], [0.0, -0.25 * gap]], colour="mark")
+        panel.text(at + 0.5, height + 0.08 * gap, "ten times more compute:", centred=True, colour="mark")
+        panel.text(at + 0.97, height - 0.12 * gap, "how much lower?", before=True, colour="mark", mark=False)
+
+
+def _untrained(panel: Panel, frame: Any, gap: float) -> None:
+    """The models before any step: a ring each where its curve will come into the picture, at the loss that it has."""
+    places = np.column_stack([np.log10(6 * frame.parameters * frame.batch * BEGIN), frame.start.mean(0)])
+    last = len(places) - 1
+    panel.points(places, np.where(np.arange(last + 1) == 0, 0, np.where(np.arange(last + 1) == last, 2, 1)), size=6,
+                 shape="ring", colours=[SMALLEST, "neutral", LARGEST])  # fmt: skip
+    for n, colour in ((0, SMALLEST), (last, LARGEST)):
+        x, y = places[n].tolist()
+        panel.text(x - 0.1, y - 0.14 * gap, f"{frame.parameters[n]:,} parameters", colour=colour, mark=False)
+
+
+def _language(scene: Scene, view: View) -> None:
+    """What is to be learned: how likely each token is after each, in multiples of chance."""
+    V = view.config.vocabulary
+    panel = scene.panel("straight", title=words.LANGUAGE_TITLE, x=(-0.5, V - 0.5), y=(V - 0.5, -0.5), aspect=0.8,
+                        x_label="next token", y_label="token before")  # fmt: skip
+    panel.heatmap(V * view.frame.language, extent=(0, V - 1, 0, V - 1), low=1 / OFTEN, high=OFTEN, log=True,
+                  discrete=True, palette="diverging", name="seldom … often, against chance")  # fmt: skip
 
 
 def _straight(scene: Scene, view: View) -> None:
@@ -157,7 +183,7 @@ def _straight(scene: Scene, view: View) -> None:
         (np.log10(LEAST), np.log10(top) + 0.1) if floor else (np.log10(frame.entropy) - 0.004, np.log10(top) + 0.004)
     )
     panel = scene.panel("straight", title=words.straight_title(view), x=(left, right), y=reach, x_log=True, y_log=True,
-                        y_least=True, x_label="compute C = 6 × parameters N × tokens D", equal=False, aspect=0.8,
+                        y_least=True, x_label=COMPUTE, equal=False, aspect=0.8,
                         y_label=f"loss − {kind}, nats" if floor else "loss, nats")  # fmt: skip
 
     def height(loss: Any) -> Any:
@@ -165,8 +191,6 @@ def _straight(scene: Scene, view: View) -> None:
 
     _curves_of_sizes(panel, frame, height, named=False)
     edge = envelope(frame)
-    if edge is None and floor:
-        panel.text((left + right) / 2, (reach[0] + reach[1]) / 2, "here a power law is a straight line", centred=True)
     if edge is not None:
         panel.path(np.column_stack([np.log10(edge.compute), height(edge.loss)]), colour="text", width=3.2, head=False)
         line = words.straight_line(frame, edge, floor)
@@ -315,7 +339,15 @@ def _passes(scene: Scene, view: View) -> None:
                         y=(floor - 0.12 * (start - floor), top), x_label="tokens read, D", weight=1.15, equal=False,
                         y_label="loss on the language, nats a token", aspect=0.8)  # fmt: skip
     panel.path([[left, floor], [right + 0.05, floor]], colour=FLOOR, width=2.5, head=False, name="true entropy")
-    if len(frame.tokens) >= 2:
+    if words.opening(frame):
+        before = float(frame.start.mean())
+        panel.path([[left, before], [right + 0.05, before]], colour="neutral", width=1.2, head=False,
+                   name="before training")  # fmt: skip
+        for n, passes in enumerate(PASSES):
+            new = config.planned * config.batch_size // passes
+            panel.text((left + right) / 2, before - (0.2 + 0.15 * n) * (before - floor),
+                       f"{words.times(passes)}: {new:,} new tokens", colour=PASS_COLOURS[n], centred=True)  # fmt: skip
+    else:
         for n, passes in enumerate(PASSES):
             xy = np.column_stack([np.log10(frame.tokens), frame.loss.mean(0)[n]])
             panel.path(xy[xy[:, 0] >= left], colour=PASS_COLOURS[n], width=2.6, head=False, name=words.times(passes))

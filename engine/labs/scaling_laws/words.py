@@ -25,6 +25,7 @@ MEASURED = (  # facts that there are once something was measured, or fitted
 )  # fmt: skip
 SETTLED = 100  # steps
 FIRST = 200  # steps before the first fit
+LANGUAGE_TITLE = "The language to learn: after each token, how likely the next"
 
 
 def number(value: float | str) -> str:
@@ -67,11 +68,16 @@ def straight_line(frame: Any, edge: Envelope, off: float) -> Any:
     return np.column_stack([ends, slope * ends + height])
 
 
+def opening(frame: Any) -> bool:
+    """Whether too little was measured yet for a curve."""
+    return len(frame.tokens) < 2
+
+
 def compute_title(view: View) -> str:
     """What the hero shows."""
     count = len(view.frame.parameters)
-    if not len(view.frame.tokens):
-        return f"{count} sizes of one model: what will ten times more compute buy?"
+    if opening(view.frame):
+        return f"{count} sizes of one model: how far down does ten times more computing bring the best?"
     found = tenfold(view.frame)
     if not math.isfinite(found):
         return f"{count} sizes of one model, each against its own compute"
@@ -81,8 +87,6 @@ def compute_title(view: View) -> str:
 def straight_title(view: View) -> str:
     """What the second picture shows."""
     off, kind = floor(view)
-    if not len(view.frame.tokens):
-        return "The same in logarithms: will it be a straight line?"
     edge = envelope(view.frame) if math.isfinite(tenfold(view.frame)) else None
     early, late = bends(edge, off, start(view.frame)) if edge is not None else (math.nan, math.nan)
     if not (math.isfinite(early) and math.isfinite(late)):
@@ -156,8 +160,8 @@ def say(view: View) -> str:
             f"Nats above the entropy: {above[0]:.3f} new, {above[1]:.3f} shown 4 times, {above[3]:.3f} shown 64 times."
         )
     if not len(frame.tokens):
-        return (f"Play trains {len(frame.parameters)} sizes of one model on one language: none can get below the green "
-                "line, its entropy.")  # fmt: skip
+        return (f"Play trains {len(frame.parameters)} models to guess the next token, from {frame.parameters[0]:,} to "
+                f"{frame.parameters[-1]:,} parameters; none gets below the green line.")  # fmt: skip
     if not frame.laws:
         fitted = f"From step {FIRST} on a law is fitted to all sizes."
         ahead = crossing(frame).get("behind", 0.0) > 0

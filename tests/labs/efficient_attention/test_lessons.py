@@ -46,7 +46,7 @@ def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
-    assert len(lessons(SLUG)) == 8
+    assert len(lessons(SLUG)) == 9
     fits_a_row_and_can_be_told(SLUG)
 
 
@@ -98,11 +98,21 @@ def test_weights_kept_in_bf16_fall_behind_and_by_lot_they_do_not(seed: int) -> N
     here, there = speaks("bits", seed)
     assert there is not None and there["full_loss"] > 1.7 * here["full_loss"]
     assert here["crept"] == 1 and here["crept_by_lot"] == pytest.approx(2, abs=0.1)
-    wide, near, by_lot = (
+    wide, near, by_lot, copied = (
         curve("bits", beside=beside, seed=seed, **knobs)["full_loss"][-40:].mean()  # each batch has other pairs
-        for beside, knobs in ((False, {}), (True, {}), (True, {"weights": "lot"}))
+        for beside, knobs in ((False, {}), (True, {}), (True, {"weights": "lot"}), (True, {"weights": "copy"}))
     )
-    assert by_lot - wide < 0.3 * (near - wide)
+    assert max(by_lot, copied) - wide < 0.3 * (near - wide)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_with_a_scale_eight_bits_do_for_gradients_and_without_they_do_not(seed: int) -> None:
+    bare, scaled = speaks("scale", seed)
+    assert scaled is not None and bare["lost"] > 0.3 and scaled["lost"] < 0.01
+    assert bare["full_recall"] < scaled["full_recall"] - 0.05 and scaled["fp16_lost"] < 0.1
+    wide = curve("scale", beside=False, seed=seed, gradients="float32")["full_recall"]
+    assert abs(wide[-1] - scaled["full_recall"]) < 0.05
 
 
 @pytest.mark.parametrize(
@@ -113,6 +123,7 @@ def test_weights_kept_in_bf16_fall_behind_and_by_lot_they_do_not(seed: int) -> N
         ("tiles", {"tile": 9}),
         ("overflow", {"scale": 1.0}),
         ("clock", {"measured": "not yet"}),
+        ("scale", {"gradients": "float32"}),
     ],
 )
 def test_with_its_cause_taken_away_a_lesson_says_otherwise(name: str, knobs: dict[str, Any]) -> None:

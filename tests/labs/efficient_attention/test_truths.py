@@ -129,6 +129,58 @@ def test_counts_of_work_are_the_non_zeros_of_the_mask(kind: str, T: int) -> None
     assert torch.count_nonzero(kinds.weights(kind, q, k, **settings)[0, 0]) == count
 
 
+def gated(*shares: float) -> Tensor:
+    return torch.tensor(shares).expand(2, 4, 50, 3)
+
+
+def test_each_part_of_nsa_is_an_attention_of_its_own_and_gates_add_them_up() -> None:
+    q, k, v = drawn(50)
+    settings = {"window": 5, "block": 8, "top": 2}
+    means, chosen, near_ones = (kinds.attend("nsa", q, k, v, gates=gated(*row.tolist()), **settings)
+                                for row in torch.eye(3))  # fmt: skip
+    assert near(near_ones, kinds.attend("window", q, k, v, window=5))
+    assert near(kinds.attend("nsa", q, k, v, gates=gated(0.2, 0.3, 0.5), **settings),
+                0.2 * means + 0.3 * chosen + 0.5 * near_ones)  # fmt: skip
+    assert near(kinds.attend("nsa", q, k, v, **settings), (means + chosen + near_ones) / 3)
+    assert not means[:, :, :8].any() and not chosen[:, :, :8].any()  # before the first block there is nothing
+    past = torch.ones(50, 50, dtype=torch.bool).tril(-1)
+    scores = (q @ k.mT / math.sqrt(8)).masked_fill(~past, -math.inf)[:, :, 1:]
+    wanted = scores.softmax(-1) @ v
+    for gates in (gated(1, 0, 0), gated(0, 1, 0)):  # blocks of one place, all chosen: everything before oneself
+        assert near(kinds.attend("nsa", q, k, v, gates=gates, window=1, block=1, top=50)[:, :, 1:], wanted)
+
+
+def test_what_nsa_amounts_to_is_what_it_gives_and_its_choice_is_learned() -> None:
+    q, k, v = (x.requires_grad_() for x in drawn(50))
+    settings = {"window": 5, "block": 8, "top": 1}
+    assert near(kinds.weights("nsa", q, k, **settings) @ v, kinds.attend("nsa", q, k, v, **settings))
+    fits, chosen = kinds._chosen(q, k, **settings)
+    for kind, learned in (("nsa", True), ("blocks", False)):
+        (slope,) = torch.autograd.grad(kinds.attend(kind, q, k, v, **settings)[0, 0, 49].sum(), k)
+        unread = ~kinds.allowed(kind, q, k, **settings)[0, 0, 49] & (torch.arange(50) < 48)
+        assert bool(unread.any()) and bool((slope[0, 0, unread] != 0).all()) == learned
+    assert fits.shape == (2, 4, 50, 7) and int(chosen[0, 0, 49].sum()) == 8
+
+
+@pytest.mark.parametrize("T", [1, 13, 64])
+def test_work_of_nsa_is_that_of_its_parts(T: int) -> None:
+    q, k, _ = drawn(T)
+    settings = {"window": 5, "block": 8, "top": 2}
+    count = sum(int(torch.count_nonzero(part[0, 0])) for part in kinds.parts(q, k, None, **settings))
+    assert lab.work("nsa", T, key_width=8, value_width=4, **settings) == 12 * count
+
+
+def test_a_square_is_timed_only_where_much_more_memory_is_free_than_it_takes() -> None:
+    square = 4 * lab.stopwatch.HEADS * 4096**2
+    assert ("full", 4096) in lab.stopwatch.wanted(4096, 1e12)
+    assert ("full", 4096) not in (small := list(lab.stopwatch.wanted(4096, 4 * square)))
+    assert ("full", 1024) in small and ("tiled", 4096) in small
+    assert 0 < lab.stopwatch.free(CPU) < math.inf
+    q, k, v = drawn(512, K=32, V=32)
+    peak = lab.stopwatch.peak(lambda: kinds.attend("full", q, k, v), CPU)
+    assert peak < lab.stopwatch.SQUARES * 4 * 2 * 4 * 512**2 * 1.1
+
+
 def test_work_of_linear_attention_grows_with_the_length_and_that_of_full_with_its_square() -> None:
     assert lab.work("linear", 2000) == 2 * lab.work("linear", 1000)
     assert lab.work("full", 2000) / lab.work("full", 1000) == pytest.approx(4, rel=1e-3)
@@ -160,6 +212,46 @@ def test_rounding_is_torchs_cast_bit_for_bit(name: str, theirs: torch.dtype) -> 
     mine, wanted = lab.rounded(x, name), x.to(theirs).float()
     assert torch.equal(mine.isnan(), wanted.isnan())
     assert torch.equal(mine.nan_to_num(0.0).view(torch.int32), wanted.nan_to_num(0.0).view(torch.int32))
+
+
+@pytest.mark.parametrize("name", ["fp16", "e5m2", "e4m3"])
+def test_with_its_scale_a_gradient_fits_and_what_becomes_zero_is_counted(name: str) -> None:
+    dice = torch.Generator().manual_seed(0)
+    raw = torch.randn(4000, generator=dice) * 10 ** torch.linspace(-12, 1, 4000)
+    raw[::50] = 0.0
+    of, gradients = lab.quantise.FORMATS[name], lab.gradients
+    for scaled in (False, True):
+        weight = torch.nn.Parameter(torch.zeros(4000))
+        weight.grad = raw.clone()
+        counts = gradients.cast([weight], name, scaled=scaled)
+        assert counts.sum() == (raw != 0).sum() and counts[1].sum() == ((weight.grad == 0) & (raw != 0)).sum()
+        wanted = float(((lab.rounded(raw, name) == 0) & (raw != 0)).sum() / (raw != 0).sum())
+        assert gradients.would_be_lost(counts, name) == pytest.approx(wanted, abs=1e-6)
+        assert scaled or gradients.lost(counts) == pytest.approx(wanted, abs=1e-6)
+    times = gradients.scale(raw, name)
+    assert of.most / 2 < float((times * raw).abs().max()) <= of.most and math.log2(times) % 1 == 0
+    assert gradients.scale(torch.zeros(3), name) == gradients.scale(torch.tensor([math.nan]), name) == 1
+
+
+def test_steps_are_added_to_the_copy_and_what_is_used_is_rounded() -> None:
+    experiment = lab.Experiment(lab.Config(width=16, kinds=("full",), weights="copy"))
+    experiment.step()
+    network = experiment.networks["full"]
+    whole = {name: weight.clone() for name, weight in network.state_dict().items()}
+    with experiment._in_use(network):
+        for name, weight in network.state_dict().items():
+            assert torch.equal(weight, lab.rounded(whole[name], "bf16")), name
+    experiment.frame()
+    assert all(torch.equal(weight, whole[name]) for name, weight in network.state_dict().items())
+    assert any(not torch.equal(weight, lab.rounded(weight, "bf16")) for weight in whole.values())
+
+
+def test_what_was_kept_before_gradients_were_counted_is_read() -> None:
+    one, other = (lab.Experiment(lab.Config(width=16, kinds=("full",))) for _ in range(2))
+    one.step()
+    assert one.frame().sizes.sum() > 0
+    other.load_state_dict({name: kept for name, kept in one.state_dict().items() if name != "sizes"})
+    assert other.frame().sizes.sum() == 0 and other.step() == one.step()
 
 
 def test_rounding_by_lot_is_right_on_average_and_a_wrong_format_is_named() -> None:
@@ -203,11 +295,39 @@ def test_work_is_compared_with_full_attention_by_name_where_that_does_not_run() 
     assert "work" not in views.say(View(experiment.frame(), alone, step=1, last_step=1))
 
 
-def test_that_linear_attention_makes_no_square_stands_under_its_square() -> None:
-    for chosen, there in ((("full", "linear"), True), (("full", "window"), False)):
-        config = lab.Config(width=16, kinds=chosen)
-        scene = registry.view("efficient_attention").stage(View(lab.Experiment(config).frame(), config))
-        assert ("never computed" in scene.rows[0][0].get("note", "")) == there
+def test_linear_attention_is_drawn_as_the_sums_that_it_carries_and_not_as_a_square() -> None:
+    for chosen, K in ((("full", "linear"), 8), (("linear",), 32), (("full", "window"), 0)):
+        config = lab.Config(width=64, kinds=chosen, key_width=K or 8)
+        frame = lab.Experiment(config).frame()
+        hero = registry.view("efficient_attention").stage(View(frame, config)).rows[0][0]
+        ends = [layer["extent"] for layer in hero["layers"] if layer["kind"] == "classes"]
+        widths = [round(end[1] - end[0]) + 1 for end in ends]
+        assert widths == [K if kind == "linear" else 64 for kind in chosen]
+        area = {kind: width * 64 for kind, width in zip(chosen, widths, strict=True)}
+        for each in frame.seen:  # coloured cells are work: a sum is written and read where a product would be
+            cells = area[each.kind] if each.kind == "linear" else each.computed.sum()
+            assert cells / (64 * 65 / 2) == pytest.approx(each.share, rel=0.02)
+
+
+def test_running_sums_are_what_linear_attention_reads() -> None:
+    q, k, v = drawn(20, dtype=torch.float64)
+    q, k = kinds.features(q, "elu"), kinds.features(k, "elu")
+    read = torch.einsum("bhtk,bhtkv->bhtv", q, kinds.table(k, v))
+    total = torch.einsum("bhtk,bhtk->bht", q, k.cumsum(-2))
+    assert near(read / total[..., None], kinds.linear(q, k, v), 1e-5)
+
+
+@pytest.mark.parametrize("knobs", [{}, {"pairs": 1}, {"tokens": "QdQe..Ab", "question": 1}, {"kinds": ("linear",)}])
+def test_before_play_the_task_is_told_on_the_sequence_that_is_seen(knobs: dict[str, Any]) -> None:
+    config = lab.Config(width=16, **knobs)
+    frame = lab.Experiment(config).frame()
+    pair, key, value = lab.words.traced(frame)
+    assert key + " " + value in pair and frame.labels[frame.question] == key
+    recall = registry.view("efficient_attention").stage(View(frame, config)).rows[0][1]
+    told = [layer["text"] for layer in recall["layers"] if layer["kind"] == "text"]
+    assert any(pair in line for line in told) and any(line.endswith(value) for line in told)
+    if "tokens" in knobs:
+        assert (key, value) == ("Q", "e")  # of two values the later is asked for
 
 
 def test_memory_is_counted_while_it_stands() -> None:
@@ -261,7 +381,7 @@ def test_between_two_looks_what_is_not_yet_taken_is_neither_told_nor_said_to_be_
     monkeypatch.setattr(lab.stopwatch, "_measure", lambda name, length, device: (float(length), length))
     config = lab.Config(width=16, measured="512")
     calm, facts = lab.Experiment(config).frame(), registry.view("efficient_attention").facts
-    every = list(lab.stopwatch.wanted(512))
+    every = list(lab.stopwatch.wanted(512, math.inf))
     for taken in range(len(every) + 1):
         found = {(str(CPU), *which): (float(which[1]), which[1]) for which in every[:taken]}
         monkeypatch.setattr(lab.stopwatch, "_taken", found)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 import engine
+from engine.contract import plain, registry
 from engine.contract.device import generator
+from engine.contract.view import View
 from engine.labs.scaling_laws import bigrams
 from engine.labs.scaling_laws.budgets import bowls, bowls_exponent, envelope
 from engine.labs.scaling_laws.experiment import Config, Experiment
@@ -110,6 +113,29 @@ def test_no_loss_is_below_the_entropy_and_the_exact_loss_is_the_mean_of_a_millio
         assert abs(float(losses.mean()) - exact) < 3.5 * error
 
 
+@pytest.mark.parametrize("knobs", [{}, {"sizes": 2, "rank": 2, "vocabulary": 16}, {"across": "repeats", "seeds": 1}])
+def test_before_play_there_are_models_that_guess_and_what_they_are_to_learn(knobs: dict[str, Any]) -> None:
+    experiment = Experiment(Config(**knobs))
+    frame, config, views = experiment.frame(), experiment.config, registry.view("scaling_laws")
+    guess = math.log(config.vocabulary)
+    assert np.allclose(frame.start, guess, atol=0.05 * (guess - frame.entropy)) and (frame.start > frame.entropy).all()
+    P = torch.from_numpy(frame.language).double()
+    P = P / P.sum(1, keepdim=True)  # its last digits are those of single precision
+    assert float(-(bigrams.pairs(P) * P.log()).sum()) == pytest.approx(frame.entropy, rel=1e-5)
+    hero, other = views.stage(View(frame, config)).rows[0]
+    if config.across == "sizes":
+        rings = [layer for layer in hero["layers"] if layer["kind"] == "points"]
+        assert len(rings) == 1 and "heatmap" in {layer["kind"] for layer in other["layers"]}
+    else:
+        told = " ".join(layer["text"] for layer in hero["layers"] if layer["kind"] == "text")
+        assert all(f"{256_000 // passes:,}" in told for passes in (1, 4, 16, 64))
+    for _ in range(2):
+        experiment.step()
+    assert np.array_equal(experiment.frame().start, frame.start)
+    keys = [panel["key"] for panel in views.stage(View(experiment.frame(), config, {}, 2, 2)).rows[0]]
+    assert keys == [hero["key"], other["key"]]  # a lesson that points at one finds it at any step
+
+
 def test_a_model_keeps_to_its_rank() -> None:
     experiment, frame = trained(40, sizes=5, seeds=2)
     for model, rank in enumerate([*frame.ranks, *frame.ranks]):
@@ -155,7 +181,8 @@ def test_bowls_and_envelope_of_a_known_law_give_its_exponent() -> None:
     law, batch = KNOWN[0], 256
     N, D = 128 * 2.0 ** np.arange(0, 9), batch * np.geomspace(100, 40_000, 60)
     empty = np.zeros((0, 3))
-    frame = Frame(step=1, entropy=law.E, parameters=N, ranks=N / 128, batch=batch, tokens=D,
+    frame = Frame(step=1, entropy=law.E, language=np.ones((1, 1)), start=np.full((1, 9), 9.0),
+                  parameters=N, ranks=N / 128, batch=batch, tokens=D,
                   loss=law.loss(N[:, None], D)[None], right=np.zeros((1, 9, 60)), trained=np.zeros((1, 9, 60)),
                   fitted_at=np.zeros(0), floors=empty, exponents=empty, laws=())  # fmt: skip
     assert bowls_exponent(bowls(frame)) == pytest.approx(law.exponent, abs=0.03)
@@ -164,3 +191,15 @@ def test_bowls_and_envelope_of_a_known_law_give_its_exponent() -> None:
     at = 120
     assert edge.loss[at] == pytest.approx(float(law.loss(*law.optimum(edge.compute[at]))), abs=0.01)
     assert 0.5 < N[edge.size[at]] / law.optimum(edge.compute[at])[0] < 2
+
+
+def test_the_plain_form_finds_a_known_law_and_keeps_to_the_same_bounds() -> None:
+    names: dict[str, Any] = {"__name__": "plain"}
+    exec(compile(plain.file("scaling_laws").read_text(encoding="utf-8"), "plain", "exec"), names)
+    law, N, D = KNOWN[0], np.geomspace(128, 4096, 6), np.geomspace(2e4, 1e6, 8)[:, None]
+    points = [each.ravel() for each in np.broadcast_arrays(N, D, law.loss(N, D))]
+    found = names["fit"](*points)
+    assert found == pytest.approx([law.E, law.A, law.B, law.alpha, law.beta], rel=0.02)
+    odd = names["fit"](*points[:2], np.linspace(4.0, 4.1, points[2].size))
+    assert np.isfinite(odd).all() and 0.02 <= min(odd[3:]) <= max(odd[3:]) <= 4
+    assert float(names["entropy"]) == pytest.approx(Experiment(Config()).entropy, abs=1e-9)
