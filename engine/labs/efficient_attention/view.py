@@ -182,7 +182,7 @@ def _task(panel: Panel, view: View, last: int) -> None:
         panel.text(middle, y, said, centred=True)
     for number, each in enumerate(frame.seen):
         x = middle if len(frame.seen) == 1 else middle * (0.5 + number % 2)
-        panel.text(x, 0.52 - 0.11 * (number // 2), f"{each.kind}: {LABELS[each.said[frame.question]]}",
+        panel.text(x, 0.52 - 0.11 * (number // 2), f"{KINDS[each.kind]}: {LABELS[each.said[frame.question]]}",
                    colour=COLOURS[each.kind], centred=True)  # fmt: skip
     panel.text(middle, 0.17, "Play draws a line for each", centred=True)
 
@@ -193,7 +193,7 @@ def _sequence(scene: Scene, view: View) -> None:
     T, count = len(frame.tokens), len(frame.seen)
     names = ["reads"]
     for each in frame.seen:
-        names += [f"{each.kind} looks", "and says"]
+        names += [f"{KINDS[each.kind]} looks", "and says"]
     panel = scene.panel(
         "sequence", title="One question: where it looks, and what is said (click another)",
         x=(-0.6, T - 0.4), y=(2 * count + 0.6, -0.6), y_names=names, x_label="place", equal=False, pick="plane",

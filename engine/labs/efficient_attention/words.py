@@ -132,7 +132,9 @@ def say(view: View) -> str:
     full = seen(view, "full")
     first = f"full attention gets {_mean(full.recall):.0%} right, " if full else ""
     told = ", ".join(
-        f"{each.kind} {_mean(each.recall):.0%} for {each.share:.0%}" for each in frame.seen if each.kind != "full"
+        f"{KINDS[each.kind]} {_mean(each.recall):.0%} for {each.share:.0%}"
+        for each in frame.seen
+        if each.kind != "full"
     )
     if told:
         told += " of its work" if full else " of full attention's work"

@@ -150,7 +150,7 @@ def _compute(scene: Scene, view: View) -> None:
         at, height = round((left + right) / 2 - 0.5), bottom + 0.5 * gap  # a power of ten, and the next one
         panel.arrows([[at, height], [at + 1, height]], [[1.0, 0.0], [0.0, -0.25 * gap]], colour="mark")
         panel.text(at + 0.5, height + 0.08 * gap, "ten times more compute:", centred=True, colour="mark")
-        panel.text(at + 0.97, height - 0.12 * gap, "how much lower?", before=True, colour="mark", mark=False)
+        panel.text(at + 0.97, height - 0.15 * gap, "how much lower?", before=True, colour="mark", mark=False)
 
 
 def _untrained(panel: Panel, frame: Any, gap: float) -> None:
@@ -161,7 +161,8 @@ def _untrained(panel: Panel, frame: Any, gap: float) -> None:
                  shape="ring", colours=[SMALLEST, "neutral", LARGEST])  # fmt: skip
     for n, colour in ((0, SMALLEST), (last, LARGEST)):
         x, y = places[n].tolist()
-        panel.text(x - 0.1, y - 0.14 * gap, f"{frame.parameters[n]:,} parameters", colour=colour, mark=False)
+        said = f"{frame.parameters[n]:,}" + ("" if n else " parameters")
+        panel.text(x - 0.1, y - 0.14 * gap, said, colour=colour, mark=False)
 
 
 def _language(scene: Scene, view: View) -> None:
