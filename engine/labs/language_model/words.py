@@ -298,7 +298,7 @@ def facts(view: View) -> dict[str, float | str]:
         "written": "".join(piece.text for piece in frame.written)[:80].replace("\n", " "),
     }  # fmt: skip
     told["training"] = training(view)
-    told["gap_nats"] = scores["nats"] - told["training"]
+    told["gap_nats"] = scores["nats"] - training(view)
     told["tokens"] = frame.text[1]
     told["passes"] = view.step * config.batch_size * config.context / max(1, frame.text[1])
     told["best"] = best(view) if math.isfinite(best(view)) else 0.0
