@@ -25,7 +25,8 @@ C = TypeVar("C", bound=Config)
 
 LONG = 200  # more whole numbers than this are typed and not slid
 WIDE = 70  # pixels of a box for a number of two or three digits
-FEW = 5  # choices that fit side by side
+FEW = 5  # choices that are all seen at once
+ROW, SIDES = 44, 4  # characters that fit side by side beside a stage, and how many the sides of a button count for
 LINES = "  \n"  # between the sentences of one box
 
 
@@ -235,9 +236,10 @@ def _draw(key: str, spec: Knob, *, value: Any, disabled: bool) -> None:
     elif spec.kind == "choices":
         st.pills(label, spec.choices, default=held, selection_mode="multi", format_func=spec.title, **common)
     elif spec.kind == "choice":
-        short = len(spec.choices) <= FEW and sum(map(len, spec.choices)) <= 32
-        if short:
-            st.segmented_control(label, spec.choices, default=held, required=True, format_func=spec.title, **common)
+        if len(spec.choices) <= FEW and sum(map(len, spec.choices)) <= 32:
+            row = sum(len(spec.title(choice)) + SIDES for choice in spec.choices)
+            several = st.segmented_control if row <= ROW else st.pills  # one bar of buttons would break anywhere
+            several(label, spec.choices, default=held, required=True, format_func=spec.title, **common)
         else:
             st.selectbox(label, spec.choices, index=spec.choices.index(held), format_func=spec.title, **common)
     elif spec.kind == "float" or spec.log:

@@ -112,6 +112,11 @@ def pointed(slug: str, lesson: Lesson | None) -> dict[str, str] | None:
     return {"panel": lesson.point.panel, "layer": lesson.point.layer}
 
 
+def opened(slug: str, lesson: Lesson | None) -> list[str]:
+    """The panels whose tabs a lesson opens once it is told: its text names numbers that stand there."""
+    return list(lesson.panels) if lesson is not None and told(slug, lesson) else []
+
+
 def told(slug: str, lesson: Lesson) -> bool:
     """Whether what happened has been told."""
     return f"{_key(slug, lesson, 'shown')}.told" in st.session_state

@@ -102,7 +102,7 @@ def lab_page(
             pointed = lesson.pointed(slug, chosen)
             first = chosen.point if chosen and (chosen.beside or pointed) else None  # what is spoken of is in sight
             hero = first.panel if first else card.hero
-            _stage(player, unit=step, hero=hero, point=pointed)
+            _stage(player, unit=step, hero=hero, point=pointed, opened=lesson.opened(slug, chosen))
     with below:
         _compared(player)
         _tabs(player, card.sources)
@@ -171,10 +171,10 @@ def _tools(player: Player) -> None:
               help="The picture alone, as large as the window, for a projector. Esc ends it.")  # fmt: skip
 
 
-def _stage(player: Player, *, unit: str, hero: str, point: dict[str, str] | None) -> None:
+def _stage(player: Player, *, unit: str, hero: str, point: dict[str, str] | None, opened: list[str]) -> None:
     """The pictures of the run on stage, and of the one beside it; `point` is what a lesson points at in them.
 
-    The panel `hero` is what is seen first; see assets/live/layout.js.
+    The panel `hero` is what is seen first, and the tabs of those in `opened` open; see assets/live/layout.js.
     """
     assert player.on_stage is not None
     run = player.on_stage.run
@@ -185,7 +185,7 @@ def _stage(player: Player, *, unit: str, hero: str, point: dict[str, str] | None
             with column:
                 title = _difference(player, watched) if beside else ""
                 place("stage", run, key=_key(player, watched), of=watched.run.id, title=title, unit=unit, hero=hero,
-                      point=point, alone=bool(beside) or theme.lecture())  # fmt: skip
+                      point=point, opened=opened, alone=bool(beside) or theme.lecture())  # fmt: skip
 
 
 def _offer_branch(player: Player) -> None:

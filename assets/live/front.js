@@ -12,7 +12,7 @@ const KEPT = "playground.tabs"; // in the tab's own storage: which are open, by 
 
 export class Front {
   constructor(changed) {
-    Object.assign(this, { strips: new WeakMap(), measured: new WeakMap(), hero: "", alone: false, pointed: undefined });
+    Object.assign(this, { strips: new WeakMap(), measured: new WeakMap(), hero: "", alone: false, told: [] });
     this.changed = () => {
       this.measured = new WeakMap();
       changed();
@@ -34,16 +34,16 @@ export class Front {
     };
   }
 
-  // `point` is the panel that a lesson points at now: its tab opens.
-  show({ hero, alone, point }) {
-    if (point && point !== this.pointed && point !== hero) this.open.add(point);
-    const same = this.hero === hero && this.alone === alone && this.pointed === point;
-    Object.assign(this, { hero, alone, pointed: point });
+  // `told` are the panels that a lesson speaks of now: their tabs open.
+  show({ hero, alone, told = [] }) {
+    for (const key of told) if (key !== hero && !this.told.includes(key)) this.open.add(key);
+    const same = this.hero === hero && this.alone === alone && `${this.told}` === `${told}`;
+    Object.assign(this, { hero, alone, told });
     if (!same) this.changed();
   }
 
   arrange(header, place) {
-    if (this.pointed) this.unfold(header, this.pointed);
+    for (const key of this.told) this.unfold(header, key);
     const { width, room } = this.size(place);
     const { tabs, ...seen } = arranged(header, { ...this, width, room, window: innerHeight / (place.currentCSSZoom ?? 1) });
     return { ...seen, room: room + STRIP, fitted: !TALL.matches, between: this.strip(place, tabs) };

@@ -13,10 +13,11 @@ const [{ LiveRun }, { Stage }, { counted, counter, status }, { transport }, { ti
   ["run", "stage", "status", "transport", "timeline", "element", "front", "posture", "ticks", "back"].map((name) => import(`./${name}.js${version}`)),
 );
 const { remembering } = await import(`./memory.js${version}`);
+const { Nudges } = await import(`./nudges.js${version}`);
 
 const LINGERS = 500; // milliseconds for which a run that no place shows keeps its socket: the page may be drawn anew
 const SOON = 50; // and until it says what is in sight: where the page is drawn anew, places go and come
-const ANSWERED = 3000; // and after which a nudge counts as answered, whatever the page says
+const AGAIN = 3000; // and until a page is asked once more for another run
 const JITTER = 3000; // within which a class whose server was started again comes back
 const LONGEST = 30000, TRIES = 30; // between two times that the page is asked for another run, and how often it is
 const HINT = "Press Play: what is measured is drawn here, step by step.";
@@ -149,7 +150,7 @@ class Place {
       beside = `${data.beside}`;
       if (data.nudges !== nudges) {
         clearTimeout(this.asks);
-        requestAnimationFrame(() => this.answered());
+        requestAnimationFrame(() => this.nudges.answered());
       }
       nudges = data.nudges;
       memory.again();
@@ -160,15 +161,15 @@ class Place {
       this.root.append(opener());
       this.behind();
     };
-    this.ends.push(() => this.buttons?.(), () => clearTimeout(this.pending), () => clearTimeout(this.asks));
+    this.ends.push(() => this.buttons?.(), () => this.nudges.end(), () => clearTimeout(this.asks));
     const memory = remembering(run, this.shared.stage, () => this.component.data.known[0] === run.told.version && this.component.data.memory);
     this.ends.push(memory.end);
-    this.said = "";
-    for (const kind of ["reached", "rested"]) this.on(kind, ({ detail }) => this.nudge(kind, detail.version, detail.step));
-    this.on("knobs", ({ detail }) => this.nudge("turned", detail.version ?? run.told.version, null));
+    this.nudges = new Nudges((nudge) => this.component.setTriggerValue("nudge", nudge), (...nudge) => this.drawn(...nudge));
+    for (const kind of ["reached", "rested"]) this.on(kind, ({ detail }) => this.nudges.tell(kind, detail.version, detail.step));
+    this.on("knobs", ({ detail }) => this.nudges.tell("turned", detail.version ?? run.told.version, null));
     this.on("over", () => this.lost());
     for (const kind of ["told", "asked", "drawn"]) this.on(kind, () => this.behind());
-    this.on("told", () => this.begun() && this.nudge("begun", run.told.version, null));
+    this.on("told", () => this.begun() && this.nudges.tell("begun", run.told.version, null));
     this.on("told", () => (run.told.status === "lost" ? this.lost() : (this.gone = false)));
   }
 
@@ -177,10 +178,10 @@ class Place {
   lost() {
     if (this.gone) return;
     this.gone = true;
-    let pause = ANSWERED, tries = 0;
+    let pause = AGAIN, tries = 0;
     const ask = () => {
-      this.said = "";
-      this.nudge("lost", this.shared.run.told.version, null);
+      this.nudges.forget();
+      this.nudges.tell("lost", this.shared.run.told.version, null);
       pause = Math.min(LONGEST, 1.5 * pause);
       if (++tries < TRIES) this.asks = setTimeout(ask, pause + JITTER * Math.random());
     };
@@ -193,29 +194,11 @@ class Place {
     return lock && told.version >= known[0] && (told.status === "running" || told.last_step > 0);
   }
 
-  // Each once, and one at a time: a second one would bring the page what its widgets said before the first was answered.
-  // The page reads nothing from it: it asks the run.
-  nudge(kind, version, step) {
+  // Whether the page shows already what it would be told.
+  drawn(kind, version, step) {
     const { known } = this.component.data; // [version, step, status] as the page has drawn it
-    const { told } = this.shared.run;
-    if (kind === "turned" && known[0] === version) return;
-    if (kind === "rested" && known[0] === version && known[1] === step && known[2] === told.status) return;
-    const said = `${kind} ${version} ${step}`;
-    if (said === this.said) return;
-    if (this.pending !== undefined) {
-      this.next = [kind, version, step];
-      return;
-    }
-    this.said = said;
-    this.pending = setTimeout(() => this.answered(), ANSWERED);
-    this.component.setTriggerValue("nudge", { kind, version, step });
-  }
-
-  answered() {
-    clearTimeout(this.pending);
-    const { next } = this;
-    this.pending = this.next = undefined;
-    if (next) this.nudge(...next);
+    if (kind === "turned") return known[0] === version;
+    return kind === "rested" && known[0] === version && known[1] === step && known[2] === this.shared.run.told.status;
   }
 
   // Whether something is asked for, or page or picture still show how the run was before it came to rest: those who
@@ -264,9 +247,9 @@ class Place {
       else this.on("told", () => tell(this.shared.run.told));
       tell((other ? this.shared.stage.headers[`stage ${of}`] : this.shared.run.told) ?? {});
     }
-    this.changed = ({ point, hero, alone }) => {
+    this.changed = ({ point, opened, hero, alone }) => {
       const { front, stage } = this.shared;
-      front.show({ hero, alone, point: point?.panel });
+      front.show({ hero, alone, told: [point?.panel, ...(opened ?? [])].filter(Boolean) });
       if (JSON.stringify(point) === JSON.stringify(stage.point)) return;
       stage.point = point;
       stage.redraw();

@@ -7,6 +7,7 @@ const { halo } = await import(`./marks.js${version}`);
 const SIGNS = { positive: "✓", gradient: "✗" };
 const TURN = -Math.PI / 4.5; // of words that are too long for their column
 const UPRIGHT = -Math.PI / 2; // and of those that would lie over each other all the same
+const PACE = 400; // milliseconds from word to word of a sentence that is written
 const percent = (value) => `${Math.round(100 * value)} %`;
 
 export class Aligned {
@@ -14,13 +15,35 @@ export class Aligned {
     this.pannable = false;
     this.legend = [];
     this.row = null; // chosen with the arrow keys
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+  }
+
+  remove() {
+    clearInterval(this.timer);
+  }
+
+  // Other words than before are written one by one; if they change on the way, it goes on with those.
+  write() {
+    if (!this.spec.ribbons || this.still.matches || this.timer) return;
+    this.written = 0;
+    this.timer = setInterval(() => {
+      if (document.hidden) return;
+      if (++this.written >= this.spec.target.length) this.timer = clearInterval(this.timer);
+      this.redraw();
+    }, PACE);
+  }
+
+  get count() {
+    return this.timer ? Math.min(this.written, this.spec.target.length) : this.spec.target.length;
   }
 
   update(spec, arrays, theme) {
+    const before = this.spec?.target ?? spec.target, common = Math.min(before.length, spec.target.length);
     this.spec = spec;
+    if (spec.target.slice(0, common).some((word, j) => word !== before[j])) this.write(); // not if a rail has cut it
     this.lut = theme.lut(spec.palette);
     this.weights = spec.weights === null ? null : arrays[spec.weights].data;
-    this.cursor = this.weights && !spec.ribbons ? "pointer" : "default";
+    this.cursor = (this.weights && !spec.ribbons) || (spec.ribbons && !this.still.matches) ? "pointer" : "default";
     this.legend = spec.boxes.length && spec.ends[1] ? [{ kind: "path", name: spec.ends[1], colour: spec.ribbons ? "positive" : "negative" }] : [];
     if (this.row !== null && this.row >= spec.target.length) this.row = null;
     this.said = this.weights ? spec.target.map((word, j) => `${word}: ${this.most(j, 1)}`).join("; ") : spec.target.join(" ");
@@ -158,7 +181,7 @@ export class Aligned {
   }
 
   drawRibbons(context, width, height, theme, boxes) {
-    const { source, target, marks, axes } = this.spec, S = source.length, T = target.length;
+    const { source, target, marks, axes } = this.spec, S = source.length, T = target.length, count = this.count;
     const wide = width / Math.max(S, T, 1) - 8, written = target.map((word, j) => this.signed(word, j));
     let size = Math.min(this.fit(context, theme, source, width / S - 8, 20, 700), this.fit(context, theme, written, wide, 20, 700));
     const upright = size < 12; // one word would lie over the next
@@ -167,7 +190,7 @@ export class Aligned {
     const longest = Math.max(0, ...[...source, ...written].map((word) => context.measureText(word).width));
     const high = upright ? longest + 12 : theme.size(size) * 1.5, label = theme.size(18);
     const upper = label + high, lower = height - label - high;
-    const x = (n, count) => ((n + 0.5) * width) / count;
+    const x = (n, among) => ((n + 0.5) * width) / among;
     Object.assign(this, { upper, lower, width, x });
     context.textBaseline = "middle";
     context.font = theme.fontOf(13);
@@ -177,8 +200,8 @@ export class Aligned {
     context.fillText(axes[1], 4, height - label / 2);
     const widest = Math.min(26, width / Math.max(S, T, 1) / 2);
     context.lineCap = "round";
-    for (let j = 0; this.weights && j < T; j++) {
-      const shown = this.lit === null ? j === T - 1 : this.lit === j;
+    for (let j = 0; this.weights && j < count; j++) {
+      const shown = this.lit === null ? j === count - 1 : this.lit === j;
       for (let i = 0; i < S; i++) {
         const value = this.at(j, i);
         if (value < 0.03) continue;
@@ -212,8 +235,8 @@ export class Aligned {
       context.fillStyle = theme.text;
       write(word, x(i, S), label + high / 2);
     });
-    target.forEach((word, j) => {
-      context.font = theme.fontOf(size, (this.lit ?? T - 1) === j ? 700 : 400);
+    target.slice(0, count).forEach((word, j) => {
+      context.font = theme.fontOf(size, (this.lit ?? count - 1) === j ? 700 : 400);
       context.fillStyle = marks[j] ? theme.colour(marks[j][1]) : theme.text;
       write(this.signed(word, j), x(j, Math.max(S, T)), height - label - high / 2);
     });
@@ -224,7 +247,7 @@ export class Aligned {
     if (ribbons) {
       if (!this.x || py < this.lower) return null;
       const row = Math.floor((px / this.width) * Math.max(source.length, target.length));
-      return row < target.length ? { row, column: null } : null;
+      return row < this.count ? { row, column: null } : null;
     }
     if (this.head === undefined || py < this.head) return null;
     const row = Math.floor((py - this.head) / this.tall), column = Math.floor((px - this.left) / this.cell);
@@ -244,6 +267,7 @@ export class Aligned {
   }
 
   click(px, py) {
+    if (this.spec.ribbons) return this.write(), null; // once more
     const over = this.find(px, py);
     return over && over.column !== null && this.weights ? { kind: "cell", row: over.row, column: over.column } : null;
   }

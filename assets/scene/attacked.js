@@ -6,6 +6,7 @@ const { colourKey } = await import(`./colour_key.js${version}`);
 const { Atlas } = await import(`./heat.js${version}`);
 
 const NARROW = 400; // below this width words stand below the pictures
+const HEAD = 8; // pixels between the title and the names of the columns
 
 export class Attacked {
   constructor() {
@@ -27,7 +28,7 @@ export class Attacked {
   // Three columns: the picture, what is added, what comes of it, in the last two a line for each network; what it answers
   // stands beside it, or below it on a phone; in two lines where the panel is low.
   layout(width, height, theme) {
-    const { victims } = this.spec, line = theme.size(17), foot = theme.size(13) + 8, head = theme.size(13) + 8;
+    const { victims } = this.spec, line = theme.size(17), foot = theme.size(13) + 8, head = theme.size(13) + 8 + HEAD;
     const sign = Math.min(34, width * 0.06), down = (height - foot - head) / victims.length;
     const low = down < 4.4 * line, narrow = width < NARROW && !low;
     const fits = (below, beside) => Math.max(20, Math.min(down - below, (width - beside - 2 * sign) / 3));
@@ -77,7 +78,7 @@ export class Attacked {
       context.font = theme.fontOf(13);
       context.fillStyle = theme.colour("neutral");
       context.textAlign = "center";
-      context.fillText(text, box.x + box.side / 2, 0, box.side + sign - 4);
+      context.fillText(text, box.x + box.side / 2, HEAD, box.side + sign - 4);
     };
     write(spec.truth, first, 0, { bold: true });
     name("picture", first);

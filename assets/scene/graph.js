@@ -69,7 +69,7 @@ export class Graph {
     context.textAlign = align;
     if (this.down) { // weights run behind it
       context.strokeStyle = theme.background;
-      context.lineWidth = 4;
+      context.lineWidth = 8;
       context.strokeText(text, x, y);
     }
     context.fillStyle = theme.colour("neutral");

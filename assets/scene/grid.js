@@ -8,7 +8,8 @@ const { halo } = await import(`./marks.js${version}`);
 const GAP = 8;
 const FRAME = 3.5; // width of a frame that says something
 const LARGE = 10.5; // pixels of a cell from which its name is as large as other text
-const LEGIBLE = 5.6; // pixels of a cell from which its name can stand beside it
+const LEGIBLE = 5.2; // pixels of a cell from which its name can stand beside it
+const LANES = 2; // in turn nearer and farther, names of small cells have twice the room
 
 export class Grid {
   constructor() {
@@ -41,7 +42,11 @@ export class Grid {
     const edge = this.spec.axes?.length ? theme.size(13) + 6 : 0; // what rows and columns are
     let across = this.spec.columns || 1, margin = (this.spec.names ? theme.size(10) + 4 : 0) + edge;
     if (!this.spec.columns) for (let n = 2; n <= count; n++) if (fit(n, margin) > fit(across, margin)) across = n;
-    if (this.spec.names && fit(across, margin) > LARGE) margin += theme.size(5); // so are the names
+    const longest = Math.max(0, ...(this.spec.names ?? []).map((name) => name.length));
+    this.lanes = longest === 1 && fit(across, margin) <= LARGE ? LANES : 1;
+    if (this.lanes > 1) margin = LANES * theme.size(11) + 3 + edge;
+    else if (fit(across, margin) > LARGE) margin += this.spec.names ? theme.size(5) : 0; // names are as large as other text
+    else if (longest > 1) margin += (longest - 1) * theme.size(7);
     if (fit(across, margin) < LEGIBLE) margin = edge;
     const scale = Math.max(0.2, fit(across, margin));
     const w = scale * columns, h = scale * rows, wide = margin + w + GAP, tall = bracket + margin + h + GAP + caption;
@@ -57,14 +62,21 @@ export class Grid {
   // The names of columns and rows, at the top and on the left.
   drawNames(context, { x, y }, scale, theme) {
     context.save();
-    const margin = this.margin - this.edge;
-    context.font = theme.fontOf(Math.min(scale > LARGE ? 17 : 13, Math.max(8, scale * 1.25)) / theme.size(1));
+    const { lanes } = this, margin = this.margin - this.edge, pitch = scale * lanes, lane = (margin - 3) / lanes;
+    const size = scale > LARGE ? Math.min(17, scale * 1.25) : lanes > 1 ? Math.max(8, Math.min(13, pitch * 1.05)) : theme.size(11);
+    context.font = theme.fontOf(size / theme.size(1));
     context.textBaseline = "middle";
+    const widest = Math.max(...this.spec.names.map((name) => context.measureText(name).width));
+    // Of names that have no room beside each other only some stand there.
+    const every = (needed) => Math.max(1, Math.ceil(needed / (1.6 * pitch)));
+    const across = every(widest), down = every(size);
     this.spec.names.forEach((name, i) => {
+      const turn = Math.floor(i / lanes), far = 3 + lane * (0.5 + (i % lanes));
       context.textAlign = "center";
-      context.fillText(name, x + (i + 0.5) * scale, y - margin / 2, scale * 1.6);
-      context.textAlign = "right";
-      context.fillText(name, x - 3, y + (i + 0.5) * scale, margin - 2);
+      if (turn % across === 0) context.fillText(name, x + (i + 0.5) * scale, y - far);
+      if (turn % down) return;
+      if (lanes === 1) context.textAlign = "right";
+      context.fillText(name, lanes > 1 ? x - far : x - 3, y + (i + 0.5) * scale, lane + 1);
     });
     context.restore();
   }

@@ -8,6 +8,7 @@ const { Plane } = await import(`./plane.js${version}`);
 const BESIDE = 250; // pixels that the loop needs beside the plane, at the usual size of type; else it stands above
 const ABOVE = 156; // and how tall it is there,
 const LEAST = 300; // if there is so much room from left to right; else it is not drawn
+const PLANE = 120; // nor where the plane would not be so tall below it
 const FLOW = 1100; // milliseconds for which dots move after a step
 const PACE = 900; // milliseconds of a dot from one end of a way to the other
 const NAMED = 420; // and how wide it is before the boxes have room for names
@@ -40,7 +41,7 @@ export class Loop extends Plane {
 
   // The plane takes what the loop leaves.
   layout(width, height, theme, context) {
-    const beside = theme.size(BESIDE), above = width < theme.size(LEAST) ? 0 : theme.size(ABOVE);
+    const beside = theme.size(BESIDE), above = width < theme.size(LEAST) || height < theme.size(ABOVE + PLANE) ? 0 : theme.size(ABOVE);
     this.upright = width - height > beside * 0.75 && width > 2 * beside;
     const side = this.upright ? Math.min(width * 0.46, Math.max(beside, width - height)) : 0, top = this.upright ? 0 : above;
     super.layout(width - side, height - top, theme, context);

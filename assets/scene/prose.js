@@ -5,6 +5,7 @@ const { STEPS } = await import(`./theme.js${version}`);
 
 const LARGEST = 56, SMALLEST = 9; // of type, in pixels
 const USUAL = 130 * 0.8; // room for so many characters, in sizes of type squared: what is shorter is set no larger, or type would breathe with the text
+const NONE = 255; // the group of a piece that stands on no colour
 const LINE = 1.45; // height of a line, in sizes of type
 const HARD = /(\n)/;
 
@@ -21,6 +22,7 @@ export class Prose {
     this.spec = spec;
     this.strength = spec.strength === null ? null : arrays[spec.strength].data;
     this.group = spec.group === null ? null : arrays[spec.group].data;
+    this.torn = this.group !== null && !this.group.includes(NONE); // all pieces have colours of their own
     this.said = spec.before + spec.pieces.join("");
     if (this.chosen !== null && this.chosen >= spec.pieces.length) this.chosen = null;
     this.made = "";
@@ -46,7 +48,7 @@ export class Prose {
     for (const { piece, x, y, wide } of this.runs) {
       if (piece < 0) continue;
       const lit = piece === over;
-      if (this.strength || this.group) {
+      if (this.strength || (this.group && this.group[piece] !== NONE)) {
         context.fillStyle = this.group ? theme.classColour(this.group[piece]) : theme.colour(this.spec.colour);
         context.globalAlpha = this.group ? (lit ? 0.55 : 0.3) : 0.75 * (this.strength[piece] / STEPS);
         context.fillRect(x + (this.group ? 0.5 : 0), y + 2, wide - (this.group ? 1 : 0), line - 4);
@@ -122,7 +124,7 @@ export class Prose {
           continue;
         }
         for (const atom of part.match(/ *[^ ]+| +/g) ?? []) {
-          if (atom[0] === " " || this.group) flush(); // pieces that have colours of their own may stand on two lines
+          if (atom[0] === " " || this.torn) flush(); // then a word may stand on two lines
           word.push({ piece: n - 1, text: atom, wide: measure(atom) });
         }
       }

@@ -85,8 +85,8 @@ export class Reel {
     this.text.textContent = this.said.startsWith("t") && this.said[1] === " " ? this.said.split(", ")[0] : `now ${this.said}`; // which way is told by the name
     this.name.textContent = this.at < 1 ? "From picture to noise" : "From noise to picture";
     this.input.setAttribute("aria-valuetext", this.said);
-    this.button.textContent = this.running ? "❚❚ Stop" : "▶ Watch";
-    this.button.title = this.button.ariaLabel = this.running ? "Stop the time" : "Watch it through the time";
+    this.button.textContent = this.running ? "❚❚ Stop film" : "▶ Watch film";
+    this.button.title = this.button.ariaLabel = this.running ? "Stop film" : "Watch film through the time";
   }
 
   // From `at` to the samples, and once they were looked at, from noise to the next ones.

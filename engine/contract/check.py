@@ -32,6 +32,8 @@ from engine.contract.view import View
 Check = Callable[[str], Iterator[str]]
 
 STEPS = 12
+DRAWN = 8  # steps whose pictures are looked at from all sides
+SEEN = 20  # and steps each of which must change the picture
 LARGEST = 300_000  # bytes of a scene
 PARTS = ("card.toml", "maths.md", "__init__.py", "config.py", "experiment.py", "frame.py", "view.py")
 DRAWING = ("engine.scene", "engine.figures")
@@ -42,7 +44,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def parts(slug: str) -> Iterator[str]:
     """The folder, the three names, a question, and help for every knob."""
     for name in PARTS:
-        if not (registry.folder(slug) / name).exists():
+        if not ((registry.folder(slug) / name).exists() or (name == "view.py" and _drawing(slug).is_dir())):
             yield f"{slug}/{name} is missing."
     lab, experiment = made(slug)
     for name, right in (("Config", issubclass(lab.Config, Config)), ("Frame", True)):
@@ -58,13 +60,18 @@ def parts(slug: str) -> Iterator[str]:
 
 def walled(slug: str) -> Iterator[str]:
     """No module of a lab knows a page, a run or another lab, and only its view draws."""
-    for file in sorted(registry.folder(slug).glob("*.py")):
+    for file in sorted([*registry.folder(slug).glob("*.py"), *_drawing(slug).glob("*.py")]):
         for name in _imports(ast.parse(file.read_text(encoding="utf-8"))):
             own = f"{name}.".startswith(f"engine.labs.{slug}.")
-            if name.startswith(DRAWING) and file.name != "view.py":
+            if name.startswith(DRAWING) and file.name != "view.py" and file.parent != _drawing(slug):
                 yield f"{file.name}: it imports {name}; only view.py draws."
             elif name.startswith(STRANGE) and not own:
                 yield f"{file.name}: it imports {name}, which no lab may."
+
+
+def _drawing(slug: str) -> Path:
+    """The folder of a view that is more than one file."""
+    return registry.folder(slug) / "view"
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
@@ -105,13 +112,13 @@ def drawn(slug: str) -> Iterator[str]:
     _, experiment = made(slug)
     views = registry.view(slug)
     earlier = b""
-    for moment in moments(experiment, 8):
-        for beside in (False, True):
+    for moment in moments(experiment, SEEN):
+        for beside in (False, True) if moment.step <= DRAWN else (False,):
             view = dataclasses.replace(moment, beside=beside)
             packed = views.stage(view).to_bytes()
             if packed != views.stage(view).to_bytes():
                 yield "view.py: stage draws another picture when it is asked again."
-            if not beside and packed == earlier:
+            if not beside and packed == earlier and not experiment.done:
                 yield f"view.py: step {view.step} leaves the whole stage as it was; each step must be seen."
             earlier = earlier if beside else packed
             if len(packed) > LARGEST:

@@ -39,7 +39,8 @@ class Lesson:
     `params` are knobs as a link writes them; `beside` are all those of a second run that is shown next to it.
     `answers` are what a visitor can choose between, two to four, and `right` is the place of the right one.  At step
     `at` the run stops and the text speaks (`runs_to` is its older name: both say the same here).  `point` is outlined
-    then, and `knobs` are those that are opened.  `speed` is the pace that shows it best, one of `card.PACES`.
+    then, `knobs` are those that are opened, and `panels` those whose tabs are, when it is told.  `speed` is the pace
+    that shows it best, one of `card.PACES`.
 
     The text is `explain`, or `happened` if the condition `when` holds and else `otherwise`, both with facts of the run
     (see `engine.contract.facts`).
@@ -58,6 +59,7 @@ class Lesson:
     at: int | None = None
     point: Point | None = None
     knobs: tuple[str, ...] = ()
+    panels: tuple[str, ...] = ()
     happened: str = ""
     otherwise: str = ""
     when: str = ""
@@ -155,7 +157,7 @@ _NEEDED = ("slug", "title", "predict")
 _KINDS: dict[str, tuple[type, str]] = {
     **dict.fromkeys((*_NEEDED, "explain", "happened", "otherwise", "when", "speed"), (str, "a text")),
     **dict.fromkeys(("right", "at", "runs_to"), (int, "a whole number")),
-    **dict.fromkeys(("answers", "knobs"), (list, "a list of texts")),
+    **dict.fromkeys(("answers", "knobs", "panels"), (list, "a list of texts")),
     **dict.fromkeys(("params", "beside", "point"), (dict, "a table")),
 }
 
@@ -179,7 +181,7 @@ def _lesson(table: Mapping[str, Any]) -> Lesson:
         raise LessonError('point must name a panel, and may name a layer: { panel = "plane", layer = "Points" }')
     params = _texts(table.get("params", {}))
     values: dict[str, Any] = {name: value.strip() if isinstance(value, str) else value for name, value in table.items()}
-    values |= {name: tuple(table[name]) for name in ("answers", "knobs") if name in table}
+    values |= {name: tuple(table[name]) for name in ("answers", "knobs", "panels") if name in table}
     values |= {
         "params": params,
         "beside": params | _texts(table["beside"]) if "beside" in table else None,

@@ -104,12 +104,15 @@ def _lesson(slug: str, lesson: Lesson, config_class: type[Config]) -> Iterator[s
         return
     if other == config:
         yield "the run beside it is the same run."
-    if lesson.point is None and not lesson.names():
+    if lesson.point is None and not lesson.panels and not lesson.names():
         return
     view = _after(slug, config, beside=other is not None)
     views = registry.view(slug)
-    if lesson.point and lesson.point.panel not in (keys := [panel["key"] for panel in _panels(views.stage(view))]):
-        yield f"point: there is no panel {lesson.point.panel} on its stage; there are {', '.join(keys)}."
+    keys = [panel["key"] for panel in _panels(views.stage(view))]
+    asked = [*([("point", lesson.point.panel)] if lesson.point else []), *(("panels", key) for key in lesson.panels)]
+    for where, key in asked:
+        if key not in keys:
+            yield f"{where}: there is no panel {key} on its stage; there are {', '.join(keys)}."
     if not lesson.names():
         return
     if not hasattr(views, "facts"):

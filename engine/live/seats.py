@@ -63,7 +63,7 @@ class Watched:
     number: int
     drawing: float = 0.01  # seconds that a picture took, smoothed
     rate: tuple[float, int, float | None] = (0.0, 0, None)  # when and at which step it was last taken; steps a second
-    said: tuple[float, str] = (-math.inf, "")
+    said: tuple[float, int, str] = (-math.inf, -1, "")  # when, of which version, and the sentence
     rest: tuple[tuple[object, ...] | None, float] = (None, 0.0)  # the moment in which it rests, and since when
     marks: tuple[tuple[object, ...], list[tuple[int, str]]] = ((), [])  # those on the timeline, and what they depend on
     trip: float = 0.0  # the longest of its viewers

@@ -296,17 +296,17 @@ class Viewers:
         return watched.marks[1]
 
     def _say(self, timeline: Timeline, watched: Watched) -> str:
-        """What to look at now: made anew every two seconds while the run trains, and at rest."""
+        """What to look at now: made anew every two seconds while the run trains, at rest, and when anything is done."""
         say = getattr(timeline.views, "say", None)
         if say is None or timeline.target is not None or timeline.status == "failed":
-            return watched.said[1]
-        now = self.clock()
-        if timeline.status != "running" or now - watched.said[0] > SAID:
+            return watched.said[-1]
+        now, (since, version, _) = self.clock(), watched.said
+        if timeline.status != "running" or timeline.version != version or now - since > SAID:
             try:
-                watched.said = (now, str(say(timeline.view())))
+                watched.said = (now, timeline.version, str(say(timeline.view())))
             except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
                 timeline.fail(error)
-        return watched.said[1]
+        return watched.said[-1]
 
     def _rate(self, timeline: Timeline, watched: Watched) -> float | None:
         """Steps a second, taken over about a second; None while nothing trains."""

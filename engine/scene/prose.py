@@ -32,8 +32,9 @@ def prose(
     """Add a text in the largest type that has room: `before`, which is pale, and the N `pieces` after it.
 
     Each piece stands on `colour`, as strong as its `strength` (N,) in [0, 1] says, between the two ends of a `scale`;
-    or on the colour of its `group` (N,), a number from 0 that repeats after ten.  `told` (N) is what the pointer, or an
-    arrow key, says of a piece: a title, and rows of a name and a value.  Returns what puts knobs into the panel.
+    or on the colour of its `group` (N,), a number from 0 that repeats after ten, or 255 for none.  `told` (N) is what
+    the pointer, or an arrow key, says of a piece: a title, and rows of a name and a value.  Returns what puts knobs
+    into the panel.
     """
     count = len(pieces)
     for what, given in (("strengths", strength), ("groups", group), ("things told", told or None)):

@@ -314,6 +314,9 @@ def take(browser: Browser, server: str, slug: str, lessons: Sequence[lesson.Less
                 expect(pointed).to_have_count(1 + int(each.beside is not None), timeout=40_000)
                 marked = pointed.first.locator(".legend button.pointed")
                 expect(marked).to_have_count(int(bool(each.point.layer)))
+            tabs = visitor.page.locator('.tab[aria-expanded="true"]')  # of earlier lessons, some are open already
+            if wanted := len(each.panels) * (1 + int(each.beside is not None)):
+                expect(tabs.nth(wanted - 1)).to_be_attached(timeout=40_000)
         assert visitor.notices() == [] and visitor.tracebacks() == 0
 
 

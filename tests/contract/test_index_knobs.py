@@ -43,7 +43,7 @@ INDICES = {
     "neural_network": ("shown", "follow"),
     "scaling_laws": (),
     "state_space": ("shown", "head", "place"),
-    "translation": ("shown", "look_at"),
+    "translation": ("shown", "look_at", "tree_from"),
     "vae": ("example", "shown", "start", "end", "across", "up"),
 }
 # How many at most, or how far: no index, but it too may be more than there is.

@@ -189,3 +189,23 @@ def test_it_fits_its_frame_and_can_be_used_without_a_mouse(
     page.keyboard.press("Home")
     expect(page.locator(".counter")).to_contain_text("Round 0")
     page.close()
+
+
+@pytest.mark.parametrize(("slug", "beside"), [("grokking", ".meters"), ("gradient_descent", ".rail .value")])
+def test_in_little_height_numbers_stand_beside_and_the_picture_has_the_rest(
+    browser: Browser, server: str, slug: str, beside: str
+) -> None:
+    page = browser.new_page(viewport={"width": 600, "height": 400})
+    page.goto(f"{server}/embed/{slug}")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.locator(".panel canvas").wait_for()
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    told, picture = (page.locator(place).first.bounding_box() for place in (beside, ".panel canvas"))
+    assert told is not None and picture is not None and picture["height"] >= 130, picture
+    if slug == "grokking":
+        assert told["x"] >= picture["x"] + picture["width"], (told, picture)
+    else:  # name, rail and value are one line
+        rail = page.locator(".rail input").bounding_box()
+        assert rail is not None and told["x"] >= rail["x"] + rail["width"] and abs(told["y"] - rail["y"]) < 12
+    page.close()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hall import Hall
 
-from engine.live.viewer import CURVES, FASTEST, FORGETS
+from engine.live.viewer import CURVES, FASTEST, FORGETS, SAID
 
 
 @pytest.fixture
@@ -142,6 +142,48 @@ def test_words_come_without_a_picture(hall: Hall) -> None:
     for _ in range(5):
         hall.serve()
     assert [s["status"] for s in hall.statuses(1)].count("running") == 1
+
+
+def test_what_is_said_lags_neither_a_step_nor_a_pause_nor_what_is_turned(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only of a run that trains on is a sentence kept for two seconds."""
+    monkeypatch.setattr(
+        hall.bench.runs["run0"].views, "say", lambda view: f"step {view.step}, {view.config.rate:g}", raising=False
+    )
+
+    def said() -> tuple[str, str]:
+        """What the newest message says, and what would be true of its step."""
+        newest = hall.got[1][-1]
+        return newest["say"], f"step {newest['step']}, {hall.bench.runs['run0'].config.rate:g}"
+
+    hall.hello(1, parts=["stage"], may="steer")
+    hall.serve()
+    for _ in range(3):
+        hall.do(1, "step")
+        hall.serve(0.1)
+        hall.ack(1, 10**15)
+        assert said()[0] == said()[1]
+    hall.act(1, "do", verb="play")
+    for _ in range(3):
+        hall.bench.tick()
+        hall.serve(0.1)
+        hall.ack(1, 10**15)
+    assert said()[0] != said()[1]  # it is read while the run goes on
+    hall.act(1, "turn", knobs={"rate": "0.2"})
+    assert said()[0] == said()[1]
+    hall.bench.tick()
+    hall.serve(0.1)
+    assert said()[0] != said()[1]
+    hall.serve(SAID)
+    hall.bench.tick()
+    hall.serve(SAID)
+    assert said()[0] == said()[1]
+    hall.bench.tick()
+    hall.act(1, "do", verb="pause")
+    assert said()[0] == said()[1]
+    hall.do(1, "reset")
+    assert said() == ("step 0, 0.2",) * 2
 
 
 def test_who_only_watches_steers_nothing_and_is_told_so(hall: Hall) -> None:

@@ -119,7 +119,7 @@ def test_sliders_answer_in_the_browser_and_a_drawn_token_is_appended(browser: Br
 def test_a_head_is_chosen_and_switched_off(browser: Browser, server: str) -> None:
     with visit(browser, server) as visitor:
         visitor.open(SLUG)
-        maps = visitor.panel("Each row is a token").locator("canvas")
+        maps = visitor.panel("each row is a token").locator("canvas")
         box = maps.bounding_box()
         assert box is not None
         maps.click(position={"x": box["width"] * 0.3, "y": box["height"] * 0.5})  # the left one of two

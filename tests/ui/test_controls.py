@@ -81,6 +81,17 @@ def test_pills_set_choices() -> None:
     assert result(app).inputs == ("x", "yy")
 
 
+def test_choices_whose_words_need_several_rows_are_no_bar_of_buttons(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [bar.key for bar in open_page().segmented_control] == ["small.shape"]
+    monkeypatch.setattr(controls, "ROW", 20)
+    app = open_page()
+    assert not app.segmented_control and app.pills(key="small.shape").value == "ring"
+    app.pills(key="small.shape").set_value("moons").run()
+    assert result(app).shape == "moons"
+    app.pills(key="small.shape").set_value(None).run()  # one is always chosen
+    assert result(app).shape == "moons"
+
+
 def test_layers_are_added_resized_and_taken_away() -> None:
     app = open_page()
     app.button(key="small.hidden.more").click().run()

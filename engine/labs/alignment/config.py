@@ -9,7 +9,8 @@ from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 
 METHODS = {
-    "reinforce": "reward (REINFORCE)", "ppo": "reward (PPO)", "dpo": "DPO, without a judge", "best_of_n": "best of n",
+    "reinforce": "by reward (REINFORCE)", "ppo": "by reward, each batch again (PPO)",
+    "dpo": "from comparisons, no judge (DPO)", "best_of_n": "not at all: take the best of n",
     "rejection": "keep the best, learn from them",
 }  # fmt: skip
 TASTES = {
@@ -28,10 +29,12 @@ MOST_PAIRS = 240_000  # comparisons of all judges together: they are fitted when
 class Config(BaseConfig):
     method: str = knob(
         "reinforce", choices=tuple(METHODS), titles=tuple(METHODS.values()), group="method",
+        label="How it learns (method)",
         help="How preferences change the language model. DPO learns from comparisons, the others from rewards.",
     )  # fmt: skip
     taste: str = knob(
         "repetition", choices=tuple(TASTES), titles=tuple(TASTES.values()), group="people",
+        label="What people like (taste)",
         help="What the one who compares sentences goes by. No model is told it; yours is known to you alone.",
     )  # fmt: skip
     choices: str = knob(
@@ -51,8 +54,9 @@ class Config(BaseConfig):
     )  # fmt: skip
     judge: str = knob(
         "linear", choices=tuple(JUDGES), titles=tuple(JUDGES.values()), group="people",
-        when="method=reinforce|ppo|best_of_n|rejection", label="Judge (reward model)",
-        help="What learns from comparisons how good a sentence is. A linear one sees no two words together.",
+        when="method=reinforce|ppo|best_of_n|rejection", label="Who rewards (judge)",
+        help="A reward model: before the first step it has learned from the comparisons how good a sentence is. A "
+        "linear one sees no two words together.",
     )  # fmt: skip
     beta: float = knob(
         0.5, low=0.02, high=5.0, log=True, live=True, group="method", label="Price of change β",

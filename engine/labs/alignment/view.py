@@ -30,18 +30,18 @@ ROWS, COLUMNS = 8, 2  # of what is written now
 
 
 def stage(view: View) -> Scene:
-    """The map and the frontier; below what is written now, and the judge, or how likely DPO makes its pairs."""
-    scene = Scene(height=1_000)
+    """What is written now and the map; the frontier, and the judge, or how likely DPO makes its pairs."""
+    scene = Scene(height=1_400 if view.config.yours else 1_000)
+    _written(scene, view)
     _map(scene, view)
     if view.config.yours:
+        scene.row(0.9)
         _ask(scene, view)
-    else:
-        _frontier(scene, view)
     scene.row(0.9)
-    _written(scene, view)
+    _frontier(scene, view)
     if view.config.yours:
-        _frontier(scene, view)
-    elif view.config.method == "dpo":
+        return scene
+    if view.config.method == "dpo":
         _pairs(scene, view)
     elif words.judged(view.config):
         _judge(scene, view)
@@ -117,13 +117,12 @@ def _map(scene: Scene, view: View) -> None:
     reward = frame.believed.astype(float)
     low, high = min(-1.0, float(reward.min())), max(1.0, float(reward.max()))
     edge = 0.06 * max(0.5, high - low)
-    whose = "" if not words.judged(config) else ", says the judge"
+    whose = "" if not words.judged(config) else ", as the judge sees it"
     panel = scene.panel(
         "map", title=words.map_title(view), x=(low - edge, high + 3 * edge), y=(-REACH, REACH), equal=False,
         x_label=f"reward of a sentence{whose}",
-        y_label="likelier: ln(now/before)", weight=1.25, aspect=0.8,
-        note=f"Colour: {'what the judge believes' if config.yours else 'what people think'}; orange bad, blue good. "
-        "Large: common.",
+        y_label="more often: ln(now/before)", weight=1.15, aspect=0.8,
+        note=f"A dot is a sentence; colour: {'the judge' if config.yours else 'what people think'}; large: common.",
     )  # fmt: skip
     x = np.array([low - edge, high + 3 * edge])
     panel.path(np.column_stack([x, x * 0]), colour="grid", width=2, head=False)
@@ -215,30 +214,25 @@ def _written(scene: Scene, view: View) -> None:
     frame, config = view.frame, view.config
     below = frame.implied if config.method == "dpo" and not config.yours else frame.believed
     above = frame.believed if config.yours else frame.truth
-    one = not words.judged(config) and config.method != "dpo"
-    halves = np.stack([above[frame.written], above[frame.written] if one or config.yours else below[frame.written]], 1)
+    one = words.one_colour(view)
+    halves = np.stack([above[frame.written], above[frame.written] if one else below[frame.written]], 1)
     cells = halves.reshape(ROWS, COLUMNS, 2).transpose(0, 2, 1).reshape(2 * ROWS, COLUMNS)
-    told = (
-        "colour: what the judge believes you feel"
-        if config.yours
-        else "colour: reward"
-        if one
-        else "upper half: true reward; lower half: "
-        + ("implied by the policy" if config.method == "dpo" else "believed")
-    )
-    again = int(AGAIN[frame.written].sum())
     panel = scene.panel(
-        "written", title=f"Sixteen sentences written now, {again} with a word twice in a row",
-        x=(-0.5, COLUMNS - 0.5), y=(ROWS - 0.5, -0.5), equal=False, x_label=told, x_names=[""] * COLUMNS,
-        y_names=[""] * ROWS, weight=1.25, aspect=0.7,
+        "written", title=words.written_title(view, int(AGAIN[frame.written].sum())),
+        x=(-0.5, COLUMNS - 0.5), y=(ROWS - 0.5, -0.5), equal=False, x_label=words.halves(view),
+        x_names=[""] * COLUMNS, y_names=[""] * ROWS, aspect=0.7, note=words.judge_note(view),
     )  # fmt: skip
     panel.heatmap(np.clip(cells, -SPREAD, SPREAD), extent=(0, COLUMNS - 1, -0.25, ROWS - 0.75), low=-SPREAD,
-                  high=SPREAD, palette="diverging", discrete=True, name="reward")  # fmt: skip
+                  high=SPREAD, palette="diverging", discrete=True, name="reward: orange bad, blue good")  # fmt: skip
     lines = [[[-0.5, y], [COLUMNS - 0.5, y]] for y in np.arange(0.5, ROWS - 1)]
     lines += [[[x, -0.5], [x, ROWS - 0.5]] for x in np.arange(0.5, COLUMNS - 1)]
     panel.lines(np.array(lines), colour="grid", width=6)
     for place, number in enumerate(frame.written.tolist()):
         panel.text(float(place % COLUMNS), float(place // COLUMNS), EVERY[number], centred=True)
+    if config.yours and len(config.choices) < ASKED:  # also here: a phone shows this panel first, and folds the others
+        pair = [(EVERY[number], {"choices": config.choices + side})
+                for number, side in zip(frame.asked, "LR", strict=True)]  # fmt: skip
+        panel.buttons(pair, label="Which do you like better?")
 
 
 def _judge(scene: Scene, view: View) -> None:

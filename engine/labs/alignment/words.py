@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.contract.view import View
+from engine.labs.alignment.config import ASKED
 from engine.labs.alignment.language import SENTENCES, spelled
 
 NEAR = 0.03  # nats from the optimum: on the line, for the eye
@@ -42,8 +43,46 @@ def map_title(view: View) -> str:
     if not math.isfinite(off):
         return f"All {SENTENCES:,} sentences: the policy has diverged"
     if not view.step:
-        return f"All {SENTENCES:,} sentences of a toy language"
+        return f"All {SENTENCES:,} sentences that it could write"
     return f"All {SENTENCES:,} sentences, {off:.2f} nats off the line"
+
+
+def one_colour(view: View) -> bool:
+    """Whether there is but one opinion of a sentence."""
+    return view.config.yours or (not judged(view.config) and view.config.method != "dpo")
+
+
+def halves(view: View) -> str:
+    """What the colours of a sentence say."""
+    if view.config.yours:
+        return "colour: what the judge believes you feel"
+    if one_colour(view):
+        return "colour: what people think"
+    whose = "the policy's own" if view.config.method == "dpo" else "the judge's"
+    return f"top half: people's opinion; bottom half: {whose}"
+
+
+def written_title(view: View, again: int) -> str:
+    """What the sentences on the cards are, and how many of them have a word `again` twice in a row."""
+    if view.config.yours and len(view.config.choices) < ASKED:
+        return f"Which do you like better? {len(view.config.choices)} chosen"
+    if not view.step:
+        return "Sixteen sentences that it writes now"
+    return f"Sixteen sentences written now, {again} with a word twice in a row"
+
+
+def judge_note(view: View) -> str:
+    """What had been learned before the first step: by the reference, and by the judge."""
+    config = view.config
+    learned = "Before step 0 the writer learned its language"
+    if config.yours:
+        return f"{learned}. The judge, a model too, learns anew from each of your choices."
+    if config.method == "dpo":
+        return f"{learned}. Nobody judges: it learns from comparisons that people made."
+    if not judged(config):
+        return f"{learned}. Nobody judges: it is given the true reward."
+    seen = "comparisons without end" if config.fresh else f"{len(view.frame.pairs):,} comparisons"
+    return f"{learned}, and the judge, a model too, what people like, from {seen}."
 
 
 def frontier_title(view: View) -> str:
@@ -111,7 +150,9 @@ def say(view: View) -> str:
     if view.step == 0:
         if config.method == "best_of_n":
             return "On Play one more sentence is drawn from the reference at each step, and the judge keeps the best."
-        return "Play makes sentences that earn reward likelier, but change has its price: dots move to the line."
+        if config.method == "dpo":
+            return "Press Play: from pairs it learns which sentences people like, and their dots move up."
+        return "Press Play: sentences that earn reward come more often, and their dots move up to the line."
     if config.method == "best_of_n":
         n = min(1 + view.step, config.candidates)
         return f"The best of {n} gains {scores['believed']:.2f} at {scores['kl']:.2f} nats; no gradient was needed."
@@ -143,6 +184,7 @@ def facts(view: View) -> dict[str, float | str]:
     return {
         **told, **fell, "apart": told["winners"] - told["losers"], "fallen": most(view, "true") - told["true"],
         "short": math.log(n) - (n - 1) / n - told["kl"],
+        "half_off": told["to_optimum"] / 2, "baseline": int(config.baseline), "noise": config.noise,
         "step": view.step, "method": config.method, "taste": config.taste, "judge": config.judged, "beta": config.beta,
         "slope": 1 / config.beta, "seeds": config.seeds, "comparisons": config.comparisons, "fresh": int(config.fresh),
         "batch": config.batch_size, "best_value": config.beta * frame.log_z, "judged_right": frame.judged_right,

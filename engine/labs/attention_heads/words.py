@@ -96,7 +96,8 @@ def heads_title(view: View) -> str:
         return f"Head {does[MIRROR]} looks from each blank at the letter to be written there"
     if BEFORE in does:
         return f"Head {does[BEFORE]} looks at the token before each; dark is where a row looks"
-    return "Each row is a token: dark is where it looks"
+    told, count = "each row is a token, dark where it looks", view.frame.weights.shape[0] * view.frame.weights.shape[1]
+    return f"{len(pair)} of {count} heads: {told}" if count > len(pair) else told.capitalize()
 
 
 def all_title(view: View) -> str:

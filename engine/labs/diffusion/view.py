@@ -178,6 +178,10 @@ def _plane(scene: Scene, view: View) -> None:
     frame = view.frame
     told = len(frame.labels) > 0
     what = f"{len(frame.data)} particles by class" if told else f"{len(frame.data)} particles"
+    if view.beside and "modes" in frame.scores:  # what two runs are compared by
+        said = facts(view)
+        first = f"{said['said_middle']} from the middle" if said["calls"] == 1 else f"{said['said_modes']} places"
+        what = f"{first}, {said['said_within']} within 3 σ"
     panel = particles(
         scene, "samples", title=_title(view, what), reach=REACH, forward=frame.forward,
         forward_times=frame.forward_times, back=frame.path, back_times=frame.path_times, grid=frame.grid,

@@ -314,6 +314,9 @@ def _digits(scene: Scene, frame: Any, config: Any, key: str, title: str, weight:
     cells = strip.shape[1]
     extent = (-1.66, -0.92, 9.5 - 0.5 / cells, -0.5 + 0.5 / cells)
     panel.heatmap(strip.reshape(-1, strip.shape[2]), extent=extent, low=0, high=1, palette="sequential")
+    if not len(frame.stops):  # what every model is to say
+        panel.points(np.column_stack([np.arange(10)] * 2), shape="ring", size=9, colours=["neutral"],
+                     name="What is right: 1 here, 0 elsewhere")  # fmt: skip
 
     def draw(k: int) -> None:
         answers = frame.answers[k]

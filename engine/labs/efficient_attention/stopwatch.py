@@ -7,7 +7,6 @@ run that is rewound, branched or exported goes on to the digit whether or not so
 from __future__ import annotations
 
 import math
-import platform
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -21,11 +20,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.labs.efficient_attention import attention_kinds
 from engine.labs.efficient_attention.kinds import SIZES
+from engine.measures.stopwatch import machine, shortest
 
 HEADS, WIDTH, WINDOW = 4, 32, 128  # of what is timed
 SQUARES = 4  # as many of T x T x `HEADS` numbers full attention has at once, with what it is made of
 SPARE = 4  # it is tried where so many times as much memory is free: others use the machine too
-TRIES, ENOUGH = 3, 0.1  # times that each is taken, unless it took so many seconds together
 AT_A_LOOK = 1.5  # seconds of a processor after which a look takes no more: others wait for the bench
 GROUP = (  # where Linux tells the limit of a group of processes, such as a container's, and what it uses: new and old
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
@@ -119,18 +118,7 @@ def _measure(name: str, length: int, device: torch.device) -> tuple[float, int] 
         if name != "flash":
             raise
         return None
-    taken: list[float] = []
-    while len(taken) < TRIES and sum(taken) < ENOUGH:
-        began = _now(device)
-        run(q, k, v)
-        taken.append(_now(device) - began)
-    return 1000 * min(taken), most
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)  # waits for the GPU
-    return time.perf_counter()
+    return shortest(lambda: run(q, k, v), device), most
 
 
 def peak(run: Callable[[], Tensor], device: torch.device) -> int:
@@ -174,17 +162,3 @@ def _tensors(thing: Any) -> list[Tensor]:
     if isinstance(thing, dict):
         thing = tuple(thing.values())
     return [x for each in thing for x in _tensors(each)] if isinstance(thing, (tuple, list)) else []
-
-
-def machine(device: torch.device) -> str:
-    """The name of what computes: the GPU's, or the processor's as the system tells it."""
-    if device.type == "cuda":
-        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        told = info.read_text(encoding="utf-8", errors="replace").splitlines()
-        lines = [line for line in told if line.startswith("model name")]
-        name = lines[0].partition(":")[2].strip() if lines else name
-    threads = torch.get_num_threads()
-    return f"{name}, {threads} thread{'s' if threads > 1 else ''}, torch {torch.__version__.partition('+')[0]}"

@@ -47,8 +47,11 @@ def stage(view: View) -> Scene:
     panel.heatmap(frame.shade, extent=frame.extent, low=0, high=1, levels=14)
     _stationary(panel, view)
     _start(panel, view)
-    for name, path, stopped in zip(frame.names, frame.paths, frame.diverged, strict=True):
-        panel.path(path, colour=name, name=TITLES[name] + (" (diverged)" if stopped else ""), width=3)
+    for i, (name, path) in enumerate(zip(frame.names, frame.paths, strict=True)):
+        fate = " (diverged)" if frame.diverged[i] else " (left the map)" if frame.left[i] else ""
+        panel.path(path, colour=name, name=TITLES[name] + fate, width=3, head=not frame.left[i])
+        if frame.left[i]:  # it is no longer there: only its path is, as far as it lies on the map
+            panel.points(path[-1:], size=6, shape="cross", colours=[name])
     reach = 0.09 * (right - left)
     slope = FLAT * float(np.ptp(frame.height)) / (right - left)
     racing = ~(frame.diverged | frame.left)
@@ -183,8 +186,10 @@ def _bowl(scene: Scene, view: View) -> None:
     frame, known = view.frame, SURFACES[view.config.surface]
     log = known.log_shade and view.config.surface not in BOWLS
     heights = (frame.shade if log else frame.height).astype(float)
-    rolling = [(TITLES[name], name, np.column_stack([path, _between(frame, heights, path)]))
-               for name, path in zip(frame.names, frame.paths, strict=True)]  # fmt: skip
+    rolling = []
+    for name, path, left in zip(frame.names, frame.paths, frame.left, strict=True):
+        way = np.column_stack([path, _between(frame, heights, path)])
+        rolling.append((TITLES[name], name, np.vstack([way, np.full((int(left), 3), np.nan)])))  # no ball at its end
     top = None
     if view.config.surface in BOWLS:
         begun = float(_between(frame, heights, frame.paths[0, :1])[0])
@@ -270,7 +275,11 @@ def _basins(scene: Scene, view: View) -> None:
             ends, extent=frame.extent, discrete=True, name="Start, by where its point is (hatched: on its way)"
         )
     some = "" if len(shown) == count else f" ({len(shown):,} of {count:,})"
-    panel.points(shown, size=1.6, name=f"The points now{some}")
+    there = np.ones(len(shown), dtype=bool)
+    if not known.bounded:  # who has left the map is drawn on it no more
+        every = view.config.side // view.config.starts
+        there = (frame.basin_ends[::every, ::every] < 0).ravel()
+    panel.points(shown[there], size=1.6, name=f"The points now{some}")
     if many:
         return
     panel.points(frame.ends, size=5, shape="cross", colours=["mark"],

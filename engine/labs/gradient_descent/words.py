@@ -225,9 +225,10 @@ def _many(view: View) -> str:
 def _all_out(view: View) -> str:
     frame = view.frame
     if len(frame.names) == 1:
-        fate = "has diverged" if frame.diverged[0] else "has left the map down a valley"
+        fate = "has diverged" if frame.diverged[0] else "has left the map at the cross"
         rate = f"{frame.learning_rates[0]:g}"
         return f"{TITLES[frame.names[0]]} {fate}, at step {stopped(view, 0)}, with the learning rate {rate}."
     last = max(range(len(frame.names)), key=lambda i: stopped(view, i))
-    how = "diverged" if frame.diverged.all() else "left the map" if frame.left.all() else "left the map or diverged"
+    left = "left the map, each where its path ends in a cross"
+    how = "diverged" if frame.diverged.all() else left if frame.left.all() else "left the map or diverged"
     return f"All have {how}; {title(frame.names[last])} was the last, at step {stopped(view, last)}."

@@ -26,6 +26,7 @@ DOTS = 4_000  # where more cells are trained on, they are not dotted: nobody cou
 TOLD = 6  # elements whose number stands beside their place on the circle
 REACH, EDGE = 1.6, 1.15  # of the two round panels
 POINTS = 300  # of a curve on log time
+EMPTY = 1_000  # steps on its axis before there is one
 ROUND = np.linspace(0, 2 * math.pi, 91)
 CIRCLE = np.column_stack([np.cos(ROUND), np.sin(ROUND)])
 
@@ -223,10 +224,17 @@ def _share(value: float) -> float:
 
 def _accuracies(scene: Scene, view: View) -> None:
     """Against the logarithm of the step: the plateau would fill a linear axis, and memorising be a line at its edge."""
+    count = view.config.answers
+    levels = {"chance": (f"guessing: 1 of {count}", "neutral", 1 / count)}
+    if not view.curves:  # nothing is measured yet, and the axis has two ends
+        levels["all"] = ("all right", "text", 1.0)
+    steps = np.array([1, view.last_step if view.curves else EMPTY])
     curves_panel(
         scene, "accuracy", title=words.right(view), log_x=True, rules=words.landmarks(view), y_title="share right",
-        history=_early(view), marker=view.marker, bands=_band("new_accuracy"),
-        series={metric: told for metric, told in ACCURACIES.items() if metric in view.curves or not view.curves},
+        history=_early(view) | {name: (steps, np.full(2, level)) for name, (*_, level) in levels.items()},
+        marker=view.marker, bands=_band("new_accuracy"), calculated=tuple(levels),
+        series={metric: told for metric, told in ACCURACIES.items() if metric in view.curves or not view.curves}
+        | {name: (label, colour) for name, (label, colour, _) in levels.items()},
     )  # fmt: skip
 
 

@@ -9,13 +9,19 @@ from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
 from engine.data import text
 from engine.labs.language_model import units
+from engine.labs.language_model.made_world import NOUNS
 
 UNITS = {"bpe": "pieces of words (BPE)", "characters": "characters", "bytes": "bytes"}
-MODELS = {"transformer": "transformer", "gru": "GRU", "convolution": "causal convolutions", "bigram": "bigram table"}
+MODELS = {"transformer": "transformer", "gru": "GRU", "convolution": "causal convolutions", "bigram": "bigram table",
+          "vectors": "word vectors"}  # fmt: skip
+OBJECTIVES = {"next": "the next token", "masked": "masked tokens", "neighbours": "neighbours of a word"}
+READINGS = {"skip_gram": "each neighbour from the word", "cbow": "the word from all neighbours"}
 TIMES = {"standard": 1, "large": 4}  # what the width is multiplied by
 BUDGET = {"standard": 60.0, "large": 250.0}  # milliseconds of one core that a step may take
 MERGES = 2_000  # at most
 SLOW = 40  # tokens that a beam or a large model writes at most: a picture waits for them
+MASKED_RATE = 0.005  # of learning: with twice as much it learns letter frequencies, and little else
+ANEW = 20  # tokens that a masked model writes at most: it reads everything anew for each
 EVERY = 10  # steps from one look at the held-out text to the next
 
 
@@ -34,10 +40,24 @@ class Config(BaseConfig):
         "transformer", choices=tuple(MODELS), titles=tuple(MODELS.values()), group="model",
         help="What reads the tokens so far. The bigram table sees only the last one.",
     )  # fmt: skip
+    objective: str = knob(
+        "next", choices=tuple(OBJECTIVES), titles=tuple(OBJECTIVES.values()), group="model", label="It predicts",
+        called="objective",
+        help="What it is trained to guess: the token after those it sees, or tokens that are hidden, from both sides.",
+    )  # fmt: skip
+    masked: float = knob(
+        0.3, low=0.15, high=0.6, group="model", when="objective=masked", label="Share of tokens masked",
+        called="share masked", help="How many tokens of each piece are hidden, at random, and have to be guessed.",
+    )  # fmt: skip
+    reading: str = knob(
+        "skip_gram", choices=tuple(READINGS), titles=tuple(READINGS.values()), group="model",
+        when="objective=neighbours", label="Word vectors guess", called="what is guessed",
+        help="Skip-gram guesses a neighbour from the word, CBOW the word from the mean of all its neighbours.",
+    )  # fmt: skip
     layers: int = knob(2, low=1, high=6, group="model", when="model=transformer|gru|convolution",
                        help="One after the other.")  # fmt: skip
     heads: int = knob(4, low=1, high=8, group="model", when="model=transformer", help="Of each attention.")
-    width: int = knob(64, low=16, high=256, log=True, group="model", when="model=transformer|gru|convolution",
+    width: int = knob(64, low=16, high=256, log=True, group="model", when="model=transformer|gru|convolution|vectors",
                       help="Numbers that stand for what was read so far.")  # fmt: skip
     size: str = knob(
         "standard", choices=tuple(TIMES), group="model",
@@ -79,7 +99,13 @@ class Config(BaseConfig):
     )  # fmt: skip
     written: int = knob(40, low=8, high=120, look=True, group="writing", label="Tokens written",
                         help="Each picture writes so many, always with the same random numbers. "
-                        "A beam or a large model: 40 at most.")  # fmt: skip
+                        "A beam or a large model: 40 at most; a masked one: 20.")  # fmt: skip
+    word_a: str = knob("king", choices=NOUNS, look=True, group="writing", when="objective=neighbours",
+                       label="Word a", called="word a", help="What a - b + c begins with.")  # fmt: skip
+    word_b: str = knob("man", choices=NOUNS, look=True, group="writing", when="objective=neighbours",
+                       label="Word b", called="word b", help="What is taken away.")  # fmt: skip
+    word_c: str = knob("woman", choices=NOUNS, look=True, group="writing", when="objective=neighbours",
+                       label="Word c", called="word c", help="What is put in its place.")  # fmt: skip
     place: int = knob(20, low=0, high=100, look=True, group="tokens", label="Held-out text shown, %",
                       help="Where in the part that it never trains on.")  # fmt: skip
     sentence: str = knob("", length=(0, 120), look=True, group="tokens", label="Your sentence, cut into tokens",
@@ -96,6 +122,16 @@ class Config(BaseConfig):
             )  # fmt: skip
         if self.model == "transformer" and (self.model_width % self.heads or self.model_width // self.heads % 2):
             raise ConfigError("width", self.width, f"give a number that {self.heads} heads share as even numbers")
+        if (self.objective == "neighbours") != (self.model == "vectors"):
+            raise ConfigError(
+                "model", self.model, "word vectors and neighbours go together; choose model vectors and objective "
+                "neighbours, or neither",
+            )  # fmt: skip
+        if self.objective == "masked" and self.model != "transformer":
+            raise ConfigError(
+                "objective", self.objective, "only the transformer looks to both sides here; choose model transformer, "
+                "or objective next",
+            )  # fmt: skip
         if (cost := self.cost) > (most := patience(BUDGET[self.size])):
             raise ConfigError(
                 "batch_size", self.batch_size, f"a step would take about {cost:.0f} milliseconds, and everybody else "
@@ -103,7 +139,23 @@ class Config(BaseConfig):
             )  # fmt: skip
 
     def settle(self, turned: str) -> Config:
-        """Characters and bytes are short: more of them are seen.  A beginning in one language is none in another."""
+        """Characters and bytes are short: more of them are seen.  A beginning in one language is none in another.
+
+        Only the transformer looks to both sides, and letters are guessed sooner than pieces of words.
+        """
+        width = 64 if self.model == "vectors" else self.width
+        if turned == "objective" and self.objective == "masked":
+            return replace(
+                self, model="transformer", unit="characters", context=32, width=width, learning_rate=MASKED_RATE,
+            )  # fmt: skip
+        if turned == "objective" and self.objective == "next" and self.model == "vectors":
+            return replace(self, model="transformer", width=width)
+        if (turned, self.objective) == ("objective", "neighbours") or (turned, self.model) == ("model", "vectors"):
+            return replace(self, objective="neighbours", model="vectors", width=16)
+        if turned == "model" and self.objective == "neighbours":
+            return replace(self, objective="next", width=64)
+        if turned == "model" and self.model != "transformer":
+            return replace(self, objective="next")
         if turned == "unit":
             return replace(self, context=24 if self.unit == "bpe" else 32)
         if turned == "text_key":
@@ -123,12 +175,15 @@ class Config(BaseConfig):
     @property
     def writes(self) -> int:
         """Tokens of the line that a picture writes."""
-        return min(self.written, SLOW) if self.decoding == "beam" or self.size == "large" else self.written
+        slow = self.decoding == "beam" or self.size == "large"
+        most = ANEW if self.objective != "next" else SLOW if slow else self.written
+        return min(self.written, most)
 
     @property
     def elsewhere(self) -> dict[str, str] | None:
         """The knobs of the lab on attention heads, as in a link, for this model; None where it has no such shape."""
-        plain = self.model == "transformer" and not (self.rank or self.tied or self.shared)
+        plain = self.model == "transformer" and self.objective == "next"
+        plain = plain and not (self.rank or self.tied or self.shared)
         merges = units.merges(self.text_key, self.merges, self.context) if self.unit == "bpe" else 0
         if not plain or self.unit == "bytes" or self.width > 128 or (self.unit == "bpe" and not merges):
             return None
@@ -147,6 +202,8 @@ class Config(BaseConfig):
     def cost(self) -> float:
         """About how many milliseconds of one core a step takes (torch 2.13, a server of 2024)."""
         W, V, read = self.model_width, self.vocabulary, self.batch_size * self.context
+        if self.model == "vectors":
+            return 1.0 + 1e-4 * 16 * self.batch_size * (1 + W / 16)
         if self.model == "bigram":
             return 1.0 + 3e-6 * read * V + 1e-6 * V * V
         each = {"transformer": 12 * W * W + 2 * W * self.context, "gru": 6 * W * W, "convolution": 3 * W * W}

@@ -15,12 +15,25 @@ from engine.contract.states import copied
 from engine.data import bpe
 from engine.labs.language_model.config import EVERY, Config
 from engine.labs.language_model.frame import Frame, frame
+from engine.labs.language_model.neighbours import Neighbours
 from engine.labs.language_model.networks import LanguageModel, build
-from engine.labs.language_model.objective import bits_per_character, truncated
+from engine.labs.language_model.objective import bits_per_character, corrupt, truncated
 from engine.labs.language_model.units import corpus, counted
+from engine.labs.language_model.vectors import analogy
 from engine.nets import beam
 
-__all__ = ["Config", "Experiment", "Frame", "LanguageModel", "beam", "bits_per_character", "bpe", "truncated"]
+__all__ = [
+    "Config",
+    "Experiment",
+    "Frame",
+    "LanguageModel",
+    "analogy",
+    "beam",
+    "bits_per_character",
+    "bpe",
+    "corrupt",
+    "truncated",
+]
 
 WARM_UP, CLIP = 30, 1.0  # steps until the learning rate is whole; what the gradient's length is cut to
 WINDOWS, BATCHES = 64, 4  # pieces of the held-out text that it is judged by, at most, and how many batches that may be
@@ -30,19 +43,27 @@ COUNTING = 5.0  # how much faster a table learns: none of its rows is touched by
 class Experiment:
     """One step is one batch of pieces of the text.
 
-    Metrics: ``loss``, the cross-entropy of the next token in nats, on the batch before it is learned from; and at every
-    tenth step, on pieces of the held-out text of which the second half is scored, ``nats`` a token and ``bits`` a
-    character; in between these stay as they were.  ``table_1`` to ``table_6`` are the bits that tables of so many
-    characters need for the same characters, ``uniform`` what a character by lot does: they do not change.
+    Metrics: ``loss``, the cross-entropy of what it is to guess in nats, on the batch before it is learned from; and at
+    every tenth step, on pieces of the held-out text of which the second half is scored, or of a masked model what is
+    hidden, ``nats`` a token and ``bits`` a character; in between these stay as they were.  ``table_1`` to ``table_6``
+    are the bits that tables of so many characters need for the same characters, ``uniform`` what a character by lot
+    does: they do not change.
     """
 
     done = False
+
+    def __new__(cls, config: Config, device: torch.device | str = "cpu") -> Experiment:
+        """Word vectors have an experiment of their own."""
+        if config.objective == "neighbours":
+            return Neighbours(config, device)  # type: ignore[return-value]
+        return super().__new__(cls)
 
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
         self.config, self.device, self.step_count = config, torch.device(device), 0
         self.corpus = corpus(config.text_key, config.unit, config.merges, config.context)
         self.train = torch.from_numpy(self.corpus.train)
         self.judged = self._pieces()
+        self.asked = self._asked()
         self.model = build(config, len(self.corpus.tokens), generator(config.seed, "weights")).to(self.device)
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.01,
@@ -66,40 +87,56 @@ class Experiment:
             starts = starts[np.linspace(0, len(starts) - 1, most).round().astype(int)]
         return torch.from_numpy(starts)
 
+    def _asked(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What is read of the held-out text, what is to be said of it, and how much each place counts, (n, T) each.
+
+        Of what comes next the second half counts, so that at least half of the context is seen; what is hidden is the
+        same each time.
+        """
+        context, objective = self.config.context, self.config.objective
+        pieces = torch.from_numpy(self.corpus.held)[self.judged[:, None] + torch.arange(context + 1)]
+        pieces = pieces if objective == "next" else pieces[:, :-1]
+        read, said, count = corrupt(pieces, objective, self.config.masked, generator(self.config.seed, "hidden"))
+        if objective == "next":
+            count[:, : context // 2] = 0
+        return read, said, count
+
     def _lines(self) -> dict[str, float]:
         """The bits of tables on the very characters that the model is judged by."""
         surprise, uniform = counted(self.config.text_key, self.config.unit)
-        context, starts = self.config.context, self.corpus.starts
-        scored = np.zeros(surprise.shape[1], bool)
-        for piece in self.judged.tolist():
-            scored[starts[piece + 1 + context // 2] : starts[piece + context + 1]] = True
-        self.characters = max(1, int(scored.sum()))
-        means = surprise[:, scored].mean(1) if scored.any() else surprise.mean(1)
+        starts, ahead = self.corpus.starts, int(self.config.objective == "next")
+        asked = (self.judged[:, None] + ahead + torch.arange(self.config.context))[self.asked[2] > 0].numpy()
+        scored = np.concatenate([np.arange(starts[token], starts[token + 1]) for token in asked])
+        means = surprise[:, scored].mean(1) if len(scored) else surprise.mean(1)
         return {"uniform": uniform, **{f"table_{n}": float(bits) for n, bits in enumerate(means, 1)}}
 
     @torch.no_grad()
     def _judge(self) -> dict[str, float]:
         """Nats a token and bits a character of the held-out text.  Waits for the GPU."""
-        half, context = self.config.context // 2, self.config.context
-        pieces = torch.from_numpy(self.corpus.held)[self.judged[:, None] + torch.arange(context + 1)].to(self.device)
-        logits = self.model(pieces[:, :-1])[:, half:]
-        nats = F.cross_entropy(logits.flatten(0, 1), pieces[:, 1 + half :].flatten(), reduction="none").sum()
-        tokens = len(pieces) * (context - half)
-        known = self.corpus.known[pieces[:, 1 + half :].cpu().numpy()].sum()
+        read, said, count = self.asked
+        there = count > 0
+        logits = self.model(read.to(self.device))[there.to(self.device)]
+        nats = F.cross_entropy(logits, said[there].to(self.device), reduction="none").sum()
+        tokens = int(there.sum())
+        known = self.corpus.known[said[there].numpy()].sum()
         mean = float(nats) / tokens
         return {"nats": mean, "bits": bits_per_character(mean, tokens, max(1, int(known)))}
 
-    def batch(self) -> tuple[Tensor, Tensor]:
-        """Pieces of the text and the token that comes after each of theirs, (B, T)."""
-        dice, context = generator(self.config.seed, f"batch/{self.step_count}"), self.config.context
+    def batch(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Pieces of the text as they are read, what is to be said of each token, and how it counts, (B, T) each."""
+        seed, context, objective = self.config.seed, self.config.context, self.config.objective
+        dice = generator(seed, f"batch/{self.step_count}")
         starts = torch.randint(len(self.train) - context, (self.config.batch_size, 1), generator=dice)
-        pieces = self.train[starts + torch.arange(context + 1)].to(self.device)
-        return pieces[:, :-1], pieces[:, 1:]
+        pieces = self.train[starts + torch.arange(context + (objective == "next"))].to(self.device)
+        return corrupt(pieces, objective, self.config.masked, dice)
 
     def step(self) -> dict[str, float]:
-        tokens, targets = self.batch()
+        tokens, targets, count = self.batch()
         logits = self.model(tokens, generator(self.config.seed, f"dropout/{self.step_count}"))  # (B, T, V)
-        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        if self.config.objective == "next":
+            loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        else:
+            loss = F.cross_entropy(logits[count > 0], targets[count > 0])
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)

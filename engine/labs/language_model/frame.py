@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data import bpe
+from engine.labs.language_model.blanks import Blank, filled
 from engine.labs.language_model.config import MERGES, Config
 from engine.labs.language_model.networks import LanguageModel, places
 from engine.labs.language_model.objective import penalised, truncated
@@ -35,6 +36,32 @@ class Piece:
     text: str
     chance: float
     likeliest: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """One token of a text in which some are hidden: what it says, how it is written, and what the model says of it."""
+
+    text: str
+    label: str
+    hidden: bool
+    guess: str  # as it is put into the text
+    guessed: str  # as it is written where it must be seen
+    right: bool
+    chance: float  # of the token that stands there
+    before: float  # the same, if all that stands after it is hidden too
+    likeliest: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class World:
+    """What is nearest to a - b + c in the made world, and why."""
+
+    given: tuple[int, int, int]  # a, b, c
+    nearest: tuple[tuple[str, float], ...]  # words but a, b, c, and their cosines, the nearest first
+    of_all: str  # the nearest word of all, a, b and c among them
+    columns: tuple[str, ...]  # words that a, b, c or the nearest stand together with
+    rows: Array  # (5, columns) information of a, b, c, of a - b + c, and of the nearest word
 
 
 @dataclass(frozen=True)
@@ -66,6 +93,8 @@ class Frame:
     labels: tuple[str, ...]  # (n,)
     scores: Mapping[str, float]
     text: tuple[int, int]  # characters of the text, and tokens of what is trained on
+    blanks: tuple[Filled, ...] = ()  # of a masked model: held-out text, and what it puts into blanks
+    world: World | None = None  # of word vectors
 
 
 @torch.inference_mode()
@@ -74,14 +103,28 @@ def frame(model: LanguageModel, corpus: Corpus, config: Config, *, scores: Mappi
     beginning = config.prompt or begins(config.text_key)
     prompt = corpus.tokens.encode(beginning) or [int(corpus.held[0])]
     written, after = write(model, prompt, config)
+    blanks = () if model.causal else _filled(filled(model, corpus, config), corpus)
+    held = _held(model, corpus, config) if model.causal else tuple(
+        Piece(blank.text, blank.chance, blank.likeliest) for blank in blanks if blank.hidden)  # fmt: skip
     following, left = _following(torch.from_numpy(after).double(), prompt, corpus, config)
     return Frame(
         prompt=corpus.tokens.decode(prompt),
         written=tuple(Piece(_seen(text), chance, ()) for text, chance in
                       zip(spelled(corpus, prompt, written.tokens), written.chances, strict=True)),
-        next=following, left=left, held=_held(model, corpus, config), cut=cut(corpus, config),
+        next=following, left=left, held=held, blanks=blanks, cut=cut(corpus, config),
         vocabulary=len(corpus.tokens), places=places(model), **_plane(model, corpus), scores=dict(scores),
         text=(corpus.characters, len(corpus.train)),
+    )  # fmt: skip
+
+
+def _filled(blanks: tuple[Blank, ...], corpus: Corpus) -> tuple[Filled, ...]:
+    texts = spelled(corpus, [], [blank.token for blank in blanks])
+    return tuple(
+        Filled(text, corpus.label(blank.token), blank.hidden,
+               _seen(spelled(corpus, [], [blank.guess])[0]) if blank.hidden else text,
+               corpus.label(blank.guess), blank.guess == blank.token, blank.chance, blank.before,
+               tuple((corpus.label(token), share) for token, share in blank.likeliest))
+        for blank, text in zip(blanks, texts, strict=True)
     )  # fmt: skip
 
 

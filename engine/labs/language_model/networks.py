@@ -1,7 +1,8 @@
 """Four ways from tokens to the next one: a transformer, a GRU, causal convolutions, and a table of pairs.
 
-All but the table read numbers for each token, make W numbers of what was read so far, and score every token by them.
-Names of the transformer's parameters are those of `engine.nets.transformer`.
+The transformer goes from some tokens to those that are hidden, too.  All but the table read numbers of each token,
+make W numbers of what was read so far, and score every token by them.  Names of the transformer's parameters are those
+of `engine.nets.transformer`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.labs.language_model.config import Config
+from engine.labs.language_model.objective import MASK
 from engine.nets.transformer import FeedForward, linear
 
 BASE = 10_000.0  # of rotary positions
 KERNEL, DILATIONS = 3, (1, 2, 4, 8, 16, 32)  # of the convolutions
-OF_TOKENS = ("embedding", "unembedding", "expand", "shrink", "table")
+OF_TOKENS = ("embedding", "blank", "unembedding", "expand", "shrink", "table")
 UNEMBEDDING = 0.5  # how much smaller its first weights are than others: every token is nearly as likely at first
 
 
@@ -38,11 +40,11 @@ def rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Heads that look back at W numbers of each token, their positions as angles.  Vaswani et al., 2017."""
+    """Heads that look at W numbers of each token, only back if `causal`, with positions as angles.  Vaswani, 2017."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, causal: bool = True) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.causal = heads, causal
         self.query, self.key, self.value = linear(width, width), linear(width, width), linear(width, width)
         self.output = linear(width, width)
 
@@ -53,16 +55,16 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (B, T, W) -> (B, T, W)
         q, k, v = self.project(x)
         cos, sin = (table.to(x.device) for table in angles(x.shape[1], q.shape[-1]))
-        found = F.scaled_dot_product_attention(rotary(q, cos, sin), rotary(k, cos, sin), v, is_causal=True)
+        found = F.scaled_dot_product_attention(rotary(q, cos, sin), rotary(k, cos, sin), v, is_causal=self.causal)
         return self.output(found.transpose(1, 2).flatten(-2))  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
     """x + attention(norm(x)), then the same with the feed-forward layer."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, causal: bool = True) -> None:
         super().__init__()
-        self.attention, self.feed_forward = Attention(width, heads), FeedForward("relu", width)
+        self.attention, self.feed_forward = Attention(width, heads, causal), FeedForward("relu", width)
         self.norm, self.second_norm = nn.RMSNorm(width), nn.RMSNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ class Block(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """Tokens (B, T) to logits (B, T, V) of the token after each.
+    """Tokens (B, T) to logits (B, T, V) of the token after each; or of each itself, some of which are `MASK`.
 
     `rank` r below the width makes the embedding a product, V r + r W numbers instead of V W, and the way back too (Lan
     et al., 2020); `tied` takes one matrix for both (Press and Wolf, 2017).
@@ -81,14 +83,16 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.kind, self.context, self.tied, self.heads = config.model, config.context, config.tied, config.heads
         self.dropout, width = config.dropout, config.model_width
+        self.causal = config.objective == "next"
         rank = min(config.rank or width, width)
         if self.kind == "bigram":
             self.table = nn.Embedding(vocabulary, vocabulary)
             return
         self.embedding = nn.Embedding(vocabulary, rank)
+        self.blank = None if self.causal else nn.Embedding(1, rank)  # stands where a token is hidden
         self.expand = linear(rank, width) if rank < width else None
         if self.kind == "transformer":
-            blocks = [Block(width, config.heads) for _ in range(1 if config.shared else config.layers)]
+            blocks = [Block(width, config.heads, self.causal) for _ in range(1 if config.shared else config.layers)]
             self.blocks = nn.ModuleList(blocks * config.layers if config.shared else blocks)
         elif self.kind == "gru":
             self.gru = nn.GRU(width, width, config.layers, batch_first=True)
@@ -117,13 +121,18 @@ class LanguageModel(nn.Module):
             else:
                 self.unembedding.weight.mul_(UNEMBEDDING)
                 self.embedding.weight.normal_(generator=generator)
+                if self.blank is not None:
+                    self.blank.weight.normal_(generator=generator)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """W numbers for each token: (…) -> (…, W)."""
-        x = self.embedding(tokens)
+        x = self.embedding(tokens) if self.blank is None else self._embedded(tokens, self.blank.weight)
         if self.tied:
             x = x * math.sqrt(12 * x.shape[-1])  # numbers of about the size 1, as without
-        return x if self.expand is None else self.expand(x)  # type: ignore[no-any-return]
+        return x if self.expand is None else self.expand(x)
+
+    def _embedded(self, tokens: Tensor, blank: Tensor) -> Tensor:
+        return torch.where((tokens == MASK)[..., None], blank, self.embedding(tokens.clamp(min=0)))
 
     def read(self, x: Tensor) -> Tensor:
         """Scores of all tokens, (…, V), by the W numbers of what was read so far."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+MASK = -1  # stands for a token that is hidden
 COLDEST = 1e-3  # below this temperature the likeliest is taken: scores over it may be no numbers any more
 
 
@@ -17,6 +18,24 @@ def bits_per_character(nats: float, tokens: float, characters: float) -> float:
     Nats a token cannot be compared across tokenisers, since longer tokens are fewer; bits a character can.
     """
     return nats * tokens / (characters * math.log(2))
+
+
+def corrupt(tokens: Tensor, objective: str, rate: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """What a model is given of `tokens` (B, T), what it has to say, and how much each place counts.
+
+    "next": all but the last, those after each, and 1 everywhere, (B, T - 1).  "masked": each token is `MASK` with
+    probability `rate`, at least one in each row; the tokens themselves; 1 where it is masked and 0 elsewhere, (B, T)
+    (Devlin et al., 2019, without its exceptions: what is masked is always hidden).  Raises `ValueError` for another
+    objective, or a rate outside (0, 1].
+    """
+    if objective == "next":
+        return tokens[:, :-1], tokens[:, 1:], torch.ones(tokens[:, 1:].shape)
+    if objective != "masked" or not 0 < rate <= 1:
+        raise ValueError(f"There is no objective {objective!r} with a rate of {rate}: take next or masked, and a rate "
+                         "above 0 and up to 1.")  # fmt: skip
+    lots = torch.rand(tokens.shape, generator=generator).to(tokens.device)
+    hidden = (lots < rate) | (lots == lots.min(1, keepdim=True).values)
+    return tokens.masked_fill(hidden, MASK), tokens, hidden.float()
 
 
 def truncated(logits: Tensor, temperature: float, top_k: int = 0, top_p: float = 1.0) -> Tensor:

@@ -1,7 +1,8 @@
 """What does predicting the next token teach?  A transformer learns to write like the documentation of Python.
 
 Run it: it trains, writes and draws.  The constants are the knobs of the lab.
-Does not know: text_key, rank, tied, shared, dropout, size, model=gru|convolution|bigram.
+Does not know: text_key, objective=masked|neighbours, masked, reading, rank, tied, shared, dropout, size,
+model=gru|convolution|bigram|vectors.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 SEED = 0
 UNIT = "bpe"  # or "characters", "bytes"
 MERGES = 400
+OBJECTIVE = "next"
 MODEL = "transformer"
 LAYERS = 2
 HEADS = 4
@@ -34,12 +36,10 @@ def generator(seed: int, stream: str) -> torch.Generator:
 
 def prose() -> str:
     """Paragraphs of Python's own reference, without examples, headings and tables."""
-    table = str.maketrans(
-        {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u2026": "..."}
-    )
+    table = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--")
     found = []
     for name in sorted(topics):
-        for block in topics[name].translate(table).split("\n\n"):
+        for block in topics[name].translate(table).replace("\u2026", "...").split("\n\n"):
             line = " ".join(block.split()).removeprefix("* ")
             plain = not block.startswith("   ") and not any(f"\n{c * 3}" in block for c in "*=-")
             letters = sum(c.isalpha() or c == " " for c in line)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from engine.contract.figure import Figure, Formula, Table, Text
-from engine.contract.view import Answer, View
+from engine.contract.view import Answer, Turn, View
 from engine.labs.language_model import words
 from engine.labs.language_model.config import EVERY
+from engine.labs.language_model.made_world import NOUNS
 from engine.labs.language_model.words import facts, say
 from engine.scene.curves import curves as curves_panel
 from engine.scene.prose import prose
@@ -30,17 +31,28 @@ PLACES = {
     "feed-forward": "class_2",
     "other layers": "class_3",
 }
+WRONG, RIGHT, NONE = 0, 1, 255  # colours of blanks: orange, blue, none
+WHO, WHERE = "90 of people", "56 of places"
+CLICKED = 0.12  # how near to a word a click must be
 HELD = 0.4  # seconds that words stay
 REACH = 1.15  # of the plane of tokens: the farthest stands at 1
 
 
 def stage(view: View) -> Scene:
     """What it writes beside the bits; held-out text and the next token; a sentence cut; and where its numbers sit."""
+    if view.frame.world is not None:
+        return _world(view, view.frame.world)
     scene = Scene(height=FIRST + 3 * SECOND)
-    _writing(scene, view)
+    if view.frame.blanks:
+        _blanks(scene, view)
+    else:
+        _writing(scene, view, "writing", words.writing_title(view))
     _bits(scene, view)
     scene.row(SECOND / FIRST)
-    _surprise(scene, view)
+    if view.frame.blanks:
+        _writing(scene, view, "alone", words.alone_title(view))
+    else:
+        _surprise(scene, view)
     _next(scene, view)
     head, *rows = words.line(view)
     told: list[Any] = [[Span(name, soft=True) for name in head], *rows]
@@ -62,12 +74,20 @@ def curves(view: View) -> Scene:
         return Scene()
     scene = Scene(height=2 * 300 + 12)
     common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
+    if view.frame.world is not None:
+        curves_panel(scene, "right", title="Analogies whose answer is the nearest word", y_title="share right",
+                     series={"people": (WHO, "positive"), "places": (WHERE, "class_4")}, **common)  # fmt: skip
+        scene.row()
+        curves_panel(scene, "loss", title="Cross-entropy of one neighbour and five others", y_title="nats a guess",
+                     series={"loss": ("training", "train")}, **common)  # fmt: skip
+        return scene
     series = {"bits": ("this model", "positive"), "uniform": ("any letter, at random", "text")}
     series |= {f"table_{n}": (words.TABLE[n], colour) for n, colour in TABLES.items()}
     curves_panel(scene, "bits", title="Bits a character, held-out text", y_title="bits a character", series=series,
                  **common)  # fmt: skip
     scene.row()
-    curves_panel(scene, "nats", title="Cross-entropy of the next token", y_title="nats a token",
+    guessed = "the next token" if view.config.objective == "next" else "hidden tokens"
+    curves_panel(scene, "nats", title=f"Cross-entropy of {guessed}", y_title="nats a token",
                  series={"nats": ("held-out text", "test"), "loss": ("training", "train")}, **common)  # fmt: skip
     return scene
 
@@ -75,6 +95,12 @@ def curves(view: View) -> Scene:
 def inside(view: View) -> list[Figure]:
     """What nats and bits have to do with each other here, and the tables that count."""
     frame, scores = view.frame, view.frame.scores
+    if frame.world is not None:
+        near = [[word, f"{cosine:.2f}"] for word, cosine in frame.world.nearest]
+        return [
+            Table([words.nearest_title(view), "cosine"], near),
+            Formula(r"\operatorname{PMI}(w, c) = \log \frac{p(w, c)}{p(w)\,p(c)}"),
+        ]
     rows = [[words.TABLE[n], f"{scores[f'table_{n}']:.2f}"] for n in TABLES]
     rows = [["any letter, at random", f"{scores['uniform']:.2f}"], *rows, ["this model", f"{scores['bits']:.2f}"]]
     each = scores["nats"] / max(scores["bits"] * math.log(2), 1e-9)
@@ -89,15 +115,38 @@ def inside(view: View) -> list[Figure]:
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> Answer:
-    """Nothing on the stage is picked: rails and buttons turn knobs by themselves."""
-    return None
+    """A word that is clicked among the made world's becomes c; else rails and buttons turn knobs by themselves."""
+    frame = view.frame
+    if frame.world is None or pick.get("panel") != "writing" or pick.get("kind") != "plane" or not len(frame.embedding):
+        return None
+    away = np.hypot(*(frame.embedding[: len(frame.labels)] - [pick["x"], pick["y"]]).T)
+    near = int(away.argmin())
+    return Turn({"word_c": frame.labels[near]}) if away[near] < CLICKED and frame.labels[near] in NOUNS else None
 
 
-def _writing(scene: Scene, view: View) -> None:
+def _blanks(scene: Scene, view: View) -> None:
+    """Text with its blanks filled, on blue where it is right and on orange where it is not, and below it the truth."""
+    blanks = view.frame.blanks
+    colours = [(RIGHT if blank.right else WRONG) if blank.hidden else NONE for blank in blanks]
+    told = [(f"hidden: “{blank.label}”; it says “{blank.guessed}”" if blank.hidden else f"“{blank.label}”, not hidden",
+             [(f"{n}. {name}", f"{share:.1%}") for n, (name, share) in enumerate(blank.likeliest, 1)])
+            for blank in blanks]  # fmt: skip
+    between: list[Any] = [("below: the text itself", [])]
+    panel = prose(
+        scene, "writing", title=words.writing_title(view),
+        pieces=[*(blank.guess for blank in blanks), "\n\n", *(blank.text for blank in blanks)],
+        group=[*colours, NONE, *colours], told=[*told, *between, *told], aspect=0.6, weight=1.25,
+        note="Above: blanks as it fills them, blue where it is right, orange where it is wrong. "
+        "Below: what stands there.",
+    )  # fmt: skip
+    panel.rail("place", view.config.place, low=0, high=100, label="Where in the held-out text, %")
+
+
+def _writing(scene: Scene, view: View, key: str, title: str) -> None:
     """The line that it writes now, always with the same random numbers."""
     frame, config = view.frame, view.config
     told = [(f"“{piece.text}”", [("probability, before the knobs", f"{piece.chance:.1%}")]) for piece in frame.written]
-    panel = prose(scene, "writing", title=words.writing_title(view), pieces=[piece.text for piece in frame.written],
+    panel = prose(scene, key, title=title, pieces=[piece.text for piece in frame.written],
                   before=frame.prompt, told=told, aspect=0.6, weight=1.25)  # fmt: skip
     ways = ("sample", "greedy", "beam")
     panel.buttons([("at random", {"decoding": "sample"}), ("greedy", {"decoding": "greedy"}),
@@ -116,24 +165,24 @@ def _bits(scene: Scene, view: View) -> None:
     steps, values = judged(view)
     shown = [scores[f"table_{n}"] for n in DRAWN] + [value for value in values if math.isfinite(value)]
     panel = scene.panel(
-        "bits", title=words.bits_title(view), x=(0, 1.02 * last), y=(0.88 * min(shown), top), equal=False,
+        "bits", title=words.bits_title(view), x=(-0.03 * last, 1.03 * last), y=(0.88 * min(shown), top), equal=False,
         x_label="step", y_label="bits a character", aspect=0.7,
     )  # fmt: skip
     lines = {f"table_{n}": (words.TABLE[n], TABLES[n]) for n in DRAWN}
     lines["uniform"] = ("any letter, at random", "neutral")
     for name, (label, colour) in lines.items():
         value = scores[name]
-        panel.path([[0, value], [1.02 * last, value]], colour=colour, width=2, head=False)
-        panel.text(0.99 * last, value + 0.028 * top, f"{label} {value:.2f}", colour=colour, mark=False, before=True)
+        panel.path([[-0.03 * last, value], [1.03 * last, value]], colour=colour, width=2, head=False)
+        panel.text(0.99 * last, value, f"{label} {value:.2f}", colour=colour, mark=False, before=True)
     panel.path(np.column_stack([steps, np.minimum(values, top)]), colour="positive", name="this model", width=4)
 
 
-def judged(view: View) -> tuple[Any, Any]:
-    """The steps at which it was judged, and its bits there; the first is step 0."""
-    steps, values = (np.asarray(each, dtype=float) for each in view.curves.get("bits", ((), ())))
+def judged(view: View, score: str = "bits") -> tuple[Any, Any]:
+    """The steps at which it was judged, and its bits, or another score, there; the first is step 0."""
+    steps, values = (np.asarray(each, dtype=float) for each in view.curves.get(score, ((), ())))
     at = steps % EVERY == 0
     if not len(values):
-        return np.zeros(1), np.array([view.frame.scores["bits"]])
+        return np.zeros(1), np.array([view.frame.scores[score]])
     first = values[:1] if steps[0] < EVERY else np.array([np.nan])
     steps, values = np.concatenate([[0], steps[at]]), np.concatenate([first, values[at]])
     kept = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), 300)).round().astype(int))
@@ -186,7 +235,8 @@ def _shorter(scene: Scene, view: View) -> None:
     """How many characters a token of that sentence is long, merge by merge."""
     cut = view.frame.cut
     made, each = cut.per_token
-    panel = scene.panel("shorter", title=words.shorter_title(view), x=(0, max(1.0, made[-1])),
+    last = max(1.0, made[-1])
+    panel = scene.panel("shorter", title=words.shorter_title(view), x=(-0.02 * last, 1.02 * last),
                         y=(0, 1.15 * max(1.5, float(each.max()))), x_label="merges made", y_label="characters a token",
                         equal=False, aspect=0.7)  # fmt: skip
     panel.path(np.column_stack([made, each]), colour="neutral", name="your sentence" if view.config.sentence else
@@ -227,3 +277,54 @@ def _numbers(scene: Scene, view: View) -> None:
     for n, (name, count) in enumerate(places.items()):
         panel.lines([[[0, n], [count / 1000, n]]], colour=PLACES[name], width=16)
         panel.text(1.01 * count / 1000, n, f"{count:,}", mark=False)
+
+
+def _world(view: View, world: Any) -> Scene:
+    """The made world: words and the arrow from b to a, laid to c; analogies; the nearest words; rows of information."""
+    scene = Scene(height=FIRST + SECOND)
+    _words(scene, view, world)
+    _right(scene, view)
+    scene.row(SECOND / FIRST)
+    names = [word for word, _ in world.nearest]
+    panel = scene.panel("nearest", title=words.nearest_title(view), x=(0, 1.05), y=(len(names) - 0.4, -0.6),
+                        y_names=names, x_label="cosine", y_label="word", equal=False, aspect=0.8)  # fmt: skip
+    panel.lines([[[0, n], [max(near, 0), n]] for n, (_, near) in enumerate(world.nearest)], colour="positive", width=12)
+    panel = scene.panel(
+        "rows", title=words.rows_title(view), x=(-0.5, len(world.columns) - 0.5), y=(4.5, -0.5), equal=False,
+        x_names=world.columns, y_names=words.rows_names(view), aspect=0.6, weight=1.6,
+        x_label="word beside it", y_label="row",
+    )  # fmt: skip
+    reach = max(float(np.abs(world.rows).max()), 1e-6)
+    panel.heatmap(world.rows, extent=(0, len(world.columns) - 1, 0, 4), low=-reach, high=reach, discrete=True,
+                  palette="diverging")  # fmt: skip
+    return scene
+
+
+def _words(scene: Scene, view: View, world: Any) -> None:
+    """Words where their vectors put them, each pair joined, and a - b + c as an arrow that is laid to c."""
+    frame = view.frame
+    panel = scene.panel("writing", title=words.world_title(view), x=(-REACH, REACH), y=(-REACH, REACH), equal=False,
+                        x_label="second direction in which these words differ", y_label="first direction",
+                        aspect=0.7, weight=1.25, pick="plane",
+                        note="Grey: each word and its partner. Blue: from b to a, and the same from c.")  # fmt: skip
+    if not len(frame.embedding):
+        return
+    at = {word: place for word, place in zip(frame.labels, frame.embedding, strict=False)}
+    pairs = [(at[one], at[two]) for one, two in zip(NOUNS[::2], NOUNS[1::2], strict=True) if one in at and two in at]
+    panel.lines([[list(one), list(two)] for one, two in pairs], colour="neutral", width=1.5)
+    a, b, c = (at[NOUNS[word]] for word in world.given)
+    target = frame.embedding[-1]
+    panel.arrows([b, c], [a - b, target - c], colour="positive", width=3.5, name="a − b, and the same from c")
+    for word, (x, y) in at.items():
+        strong = word in (world.nearest[0][0], *(NOUNS[n] for n in world.given))
+        panel.text(float(x), float(y), word, centred=True, colour="text" if strong else "neutral")
+
+
+def _right(scene: Scene, view: View) -> None:
+    """The share of all analogies that are right, against the step."""
+    last = max(view.last_step, 60)
+    panel = scene.panel("bits", title=words.right_title(view), x=(-0.02 * last, 1.02 * last), y=(-0.04, 1.08),
+                        equal=False, x_label="step", y_label="share of analogies right", aspect=0.7)  # fmt: skip
+    for name, label, colour in (("people", WHO, "positive"), ("places", WHERE, "class_4")):
+        steps, values = judged(view, name)
+        panel.path(np.column_stack([steps, values]), colour=colour, name=label, width=4)

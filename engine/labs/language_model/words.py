@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from engine.contract.view import View
+from engine.labs.language_model.made_world import NOUNS
 from engine.labs.language_model.units import parts
 
 TABLE = {1: "how often each letter comes", 2: "bigram table: last letter"} | {
@@ -26,11 +27,21 @@ def _bits(value: float) -> str:
 
 def writing_title(view: View) -> str:
     """The title of the hero."""
+    if view.frame.blanks:
+        hidden = [blank for blank in view.frame.blanks if blank.hidden]
+        right = f"{sum(blank.right for blank in hidden)} of {len(hidden)} right"
+        when = f"after {view.step} steps" if view.step else "before it has learned anything"
+        return f"What it puts into blanks {when}: {right}"
     how = {"greedy": ", always the likeliest token", "beam": ", the likeliest line that a beam finds"}.get(
         view.config.decoding, "")  # fmt: skip
     if not view.step:
         return f"What it writes before it has learned anything{how}"
     return f"What it writes after {view.step} steps{how}"
+
+
+def alone_title(view: View) -> str:
+    """The title of the line of a model that has learned to fill blanks."""
+    return f"What it writes, a blank at the end each time, after {view.step} steps"
 
 
 def bits_title(view: View) -> str:
@@ -39,6 +50,9 @@ def bits_title(view: View) -> str:
         return "How well does it predict text that it never sees?"
     beaten = ahead_of(view)
     now = _bits(view.frame.scores["bits"])
+    if view.frame.blanks and not (worse(view) or by_heart(view)):
+        table = "letter counts" if beaten == 1 else f"the {NAMES.get(beaten)}"
+        return f"{now} a hidden character: {f'ahead of {table}' if beaten else 'no table is beaten yet'}"
     if by_heart(view):
         return f"{now} a character, and rising: it learns by heart what it trains on"
     if worse(view):
@@ -46,6 +60,34 @@ def bits_title(view: View) -> str:
     if not beaten:
         return f"{now} a character: no table that counts is beaten yet"
     return f"{now} a character: ahead of {'letter counts' if beaten == 1 else f'the {NAMES[beaten]}'}"
+
+
+def world_title(view: View) -> str:
+    """What a - b + c is nearest to."""
+    a, b, c = (NOUNS[word] for word in view.frame.world.given)
+    when = f"after {view.step} steps" if view.step else "before it has learned anything"
+    return f"{a} − {b} + {c} is nearest to {view.frame.world.nearest[0][0]} {when}"
+
+
+def right_title(view: View) -> str:
+    """How many of all analogies are right."""
+    people, places = view.frame.scores["people"], view.frame.scores["places"]
+    return f"{people:.0%} of the analogies of people are right, {places:.0%} of those of places"
+
+
+def nearest_title(view: View) -> str:
+    a, b, c = (NOUNS[word] for word in view.frame.world.given)
+    return f"Words nearest to {a} − {b} + {c}"
+
+
+def rows_title(view: View) -> str:
+    return "Who stands beside whom, more often than by chance (PMI)"
+
+
+def rows_names(view: View) -> list[str]:
+    """What the rows of information are of."""
+    a, b, c = (NOUNS[word] for word in view.frame.world.given)
+    return [a, b, c, f"{a} − {b} + {c}", view.frame.world.nearest[0][0]]
 
 
 def best(view: View) -> float:
@@ -154,20 +196,35 @@ def line(view: View) -> list[list[str]]:
     """What can be counted of the line that it wrote, and of the text that it never trains on."""
     count, share = written_words(view)
     frame = view.frame
+    shown = [["the held-out text shown", f"{surprises(frame.held):.1f} bits", "all", "–"]]
+    if frame.blanks:
+        shown = [["blanks, from both sides", f"{surprises(frame.held):.1f} bits", "–", "–"],
+                 ["blanks, all after them hidden too", f"{left_alone(view):.1f} bits", "–", "–"]]  # fmt: skip
     return [
         ["", "surprise a token, to the model itself", "words of three letters or more that the text has",
          "runs of four tokens that came before"],
         ["the line that it writes", f"{surprises(frame.written):.1f} bits",
          f"{share:.0%} of {count}" if count else "none written", f"{repeats(view):.0%}"],
-        ["the held-out text shown", f"{surprises(frame.held):.1f} bits", "all", "–"],
+        *shown,
     ]  # fmt: skip
+
+
+def left_alone(view: View) -> float:
+    """Bits a blank, in the mean, if all that stands after it is hidden too."""
+    bits = [-math.log2(max(blank.before, 1e-12)) for blank in view.frame.blanks
+            if blank.hidden and math.isfinite(blank.before)]  # fmt: skip
+    return sum(bits) / max(1, len(bits))
 
 
 def say(view: View) -> str:
     """One sentence: what to look at now."""
     scores, step = view.frame.scores, view.step
+    if view.frame.world is not None:
+        return _say_world(view)
     if not math.isfinite(scores["bits"]):
         return "Its numbers are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
+    if not step and view.frame.blanks:
+        return "Some tokens are hidden: on Play it learns to guess them from what stands before and after."
     if not step:
         part = " (� is a part of a letter)" if any("�" in piece.text for piece in view.frame.written) else ""
         return f"It knows nothing yet{part}: on Play the same line, with the same random numbers, gets better."
@@ -178,11 +235,26 @@ def say(view: View) -> str:
     if worse(view):
         return f"It was better before, {_bits(best(view))} a character: a smaller learning rate may bring it back."
     beaten = ahead_of(view)
+    if view.frame.blanks and not beaten:
+        return "First it learns which tokens are common at all, whatever stands around a blank."
+    if view.frame.blanks:
+        return "What stands before and after a blank tells what it hides: blue guesses are right, orange ones are not."
     if beaten < 2:
         return "First it learns which letters and pieces are common at all."
     if beaten < 4:
         return "Then which ones stand side by side: pieces become words, and nobody told it what a word is."
     return "Now whole words and their endings: it is ahead of a table that has counted all runs of four letters."
+
+
+def _say_world(view: View) -> str:
+    least = min(view.frame.scores["people"], view.frame.scores["places"])
+    if not len(view.frame.embedding):
+        return "Its numbers are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
+    if not view.step:
+        return "Random vectors: on Play words that stand beside the same words come to lie side by side."
+    if least < 0.9:
+        return "Words that have the same neighbours gather, and arrows of pairs begin to point one way."
+    return "Arrows of pairs are parallel, whoever they join; click a word to make it c, and see where a − b leads."
 
 
 def facts(view: View) -> dict[str, float | str]:
@@ -193,6 +265,17 @@ def facts(view: View) -> dict[str, float | str]:
     """
     frame, config = view.frame, view.config
     scores = {name: value if math.isfinite(value) else 0.0 for name, value in frame.scores.items()}
+    if frame.world is not None:
+        cosine = frame.world.nearest[0][1]
+        gap = [abs(float(x)) for x in (frame.world.rows[3] - frame.world.rows[4])]
+        a, b, c = (NOUNS[word] for word in frame.world.given)
+        return {
+            **scores, "step": view.step, "objective": config.objective, "model": config.model, "a": a, "b": b, "c": c,
+            "reading": config.reading, "width": config.model_width, "nearest": frame.world.nearest[0][0],
+            "cosine": cosine if math.isfinite(cosine) else 0.0, "of_all": frame.world.of_all,
+            "gap": sum(gap) / max(1, len(gap)), "most": float(frame.world.rows.max()),
+            "gap_share": sum(gap) / max(1, len(gap)) / max(1e-6, float(frame.world.rows.max())),
+        }  # fmt: skip
     count, share = written_words(view)
     every = sum(frame.places.values())
     cut = frame.cut
@@ -205,6 +288,7 @@ def facts(view: View) -> dict[str, float | str]:
         "surprise": surprises(frame.held),
         "line": surprises(frame.written),
         "line_share": surprises(frame.written) / max(surprises(frame.held), 1e-9),
+        "objective": config.objective, "masked": config.masked, "left_alone": left_alone(view),
         "cut_tokens": len(cut.tokens), "cut_characters": cut.characters,
         "cut_merges": cut.merges, "characters_a_token": cut.characters / max(1, len(cut.tokens)),
         "written": "".join(piece.text for piece in frame.written)[:80].replace("\n", " "),

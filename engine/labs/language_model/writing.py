@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.contract.device import generator
 from engine.labs.language_model.config import Config
 from engine.labs.language_model.networks import BASE, KERNEL, LanguageModel
-from engine.labs.language_model.objective import COLDEST, penalised, truncated
+from engine.labs.language_model.objective import COLDEST, MASK, penalised, truncated
 from engine.nets import beam
 
 Array = NDArray[Any]
@@ -33,6 +33,20 @@ class Written(NamedTuple):
 
     tokens: list[int]
     chances: list[float]
+
+
+class Blank:
+    """A model that guesses what is hidden, made to write: a blank at the end of the last tokens, all read anew."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model, self.read = model, list[int]()
+
+    @torch.inference_mode()
+    def __call__(self, token: int) -> Array:
+        """Scores of all tokens (V,) in a blank after one more."""
+        self.read = [*self.read, token][1 - self.model.context :]
+        given = torch.tensor([[*self.read, MASK]], device=self.model.unembedding.weight.device)
+        return np.asarray(self.model(given)[0, -1].cpu().numpy())
 
 
 class Reader:
@@ -135,7 +149,7 @@ def write(model: LanguageModel, prompt: list[int], config: Config) -> tuple[Writ
 
     The random numbers follow from the seed alone.
     """
-    reader = Reader(model)
+    reader = Reader(model) if model.causal else Blank(model)
     for token in prompt[-model.context :]:
         scores = reader(token)
     first = scores
@@ -181,7 +195,8 @@ def _beam(model: LanguageModel, prompt: list[int], config: Config) -> Written:
 
     def next_log_probs(prefixes: Tensor) -> Tensor:  # (n, t), whose first token is the last of `start`
         given = torch.tensor(start[:-1], dtype=torch.int64).expand(len(prefixes), -1)
-        logits: Tensor = model(torch.cat([given, prefixes], 1)[:, -model.context :].to(device))
+        read = torch.cat([given, prefixes, *([] if model.causal else [torch.full((len(prefixes), 1), MASK)])], 1)
+        logits: Tensor = model(read[:, -model.context :].to(device))
         log_probs = logits[:, -1].log_softmax(-1)
         said.update(zip(map(tuple, prefixes.tolist()), log_probs.cpu().numpy(), strict=True))
         return log_probs

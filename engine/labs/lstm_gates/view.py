@@ -25,7 +25,8 @@ __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 COLOURS = {"rnn": "class_0", "gru": "class_2", "lstm": "class_1"}
 MEASURE = {"adding": "squared error", "copying": "cross-entropy", "brackets": "cross-entropy", "text": "cross-entropy"}
 FLOOR, CEILING, HIGH = -8, 1, 6  # decimal logarithms of what is drawn of the gradient; high where it may explode
-WRITTEN = {"(": ("positive", "added when it reads ("), ")": ("negative", "reads )"), "·": ("neutral", "reads ·")}
+WRITTEN = {"(": "positive", ")": "negative", "·": "neutral"}  # colours of what is added at each
+BAR = 0.36  # half its width
 POINTS = 300  # of a curve on stage
 FIRST, SECOND = 420, 420  # pixels: how tall the rows of the stage are
 ASPECT = 0.62  # of a panel, where they stand below each other
@@ -307,24 +308,27 @@ def _cells(panel: Any, frame: Any) -> None:
 
 
 def _gates(scene: Scene, view: View) -> None:
-    """How that number comes about: the share of it that is kept at each step, and what is written."""
+    """How that number comes about: the share of it that is kept, and what is added at each symbol; bars are means."""
     frame = view.frame
     found = words.kept_and_written(frame)
     assert found is not None
     kept, written = found
-    steps = np.arange(1, len(kept) + 1)
-    panel = scene.panel("gates", title=words.gates_title(view), equal=False, x=(0.2, len(steps) + 0.8), y=(-1.1, 1.1),
-                        x_label="step of the sequence", y_label="share kept, and added", aspect=0.7)  # fmt: skip
-    panel.path([[0, 0], [len(steps) + 1, 0]], colour="neutral", width=1, head=False)
-    gate = "forget gate f" if frame.cell == "lstm" else "update gate z"
-    panel.path(
-        np.column_stack([steps, kept]),
-        colour="text",
-        width=2.5,
-        head=False,
-        name=f"share kept: {gate}",
-    )
-    for token, (colour, name) in WRITTEN.items():
-        sticks = [[[step, 0], [step, written[step - 1]]] for step in steps if frame.tokens[step - 1] == token]
-        if sticks:
-            panel.lines(sticks, colour=colour, width=4, name=name)
+    tokens = np.array(frame.tokens)
+    columns = [("kept", "text", kept)]
+    columns += [(f"at {token}", colour, written[tokens == token]) for token, colour in WRITTEN.items()]
+    panel = scene.panel("gates", title=words.gates_title(view), equal=False, x=(-0.5, len(columns) - 0.5),
+                        y=(-1.1, 1.2), x_names=[name for name, *_ in columns], y_label="kept, or added",
+                        x_label="kept at each step, added when it reads", aspect=0.7)  # fmt: skip
+    panel.path(np.array([[-0.5, 0], [len(columns), 0]]), colour="neutral", width=1, head=False)
+    gate, added = ("forget gate f", "i · g") if frame.cell == "lstm" else ("update gate z", "(1 − z) · n")
+    for place, (_, colour, values) in enumerate(columns):
+        if not len(values):
+            continue
+        mean, edges = float(values.mean()), np.array([place - BAR, place + BAR])
+        panel.band(edges, np.zeros(2), np.full(2, mean), colour=colour)
+        panel.path(np.column_stack([edges, np.full(2, mean)]), colour=colour, width=2.5, head=False)
+        across = np.linspace(place - BAR, place + BAR, len(values) + 2)[1:-1]
+        named = {0: f"{gate}, step by step", 1: f"added: {added}"}
+        panel.points(np.column_stack([across, values]), colours=[colour], size=2.2, name=named.get(place, ""))
+        told = f"{mean:.2f}" if not place else f"{mean:+.2f}".replace("-", "−")
+        panel.text(place, mean + (0.14 if mean >= 0 else -0.14), told, centred=True)

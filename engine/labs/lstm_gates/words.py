@@ -118,7 +118,7 @@ def wrong(frame: Any) -> Any:
 
 def number_called(frame: Any) -> str:
     """The number of the memory that follows the brackets most closely, as a legend names it."""
-    return f"its memory number {frame.counter + 1} of {frame.units}, the closest, scaled"
+    return f"the closest of its {frame.units} memory numbers, no. {frame.counter + 1}, scaled"
 
 
 def memory_title(view: View) -> str:
@@ -161,7 +161,7 @@ def gates_title(view: View) -> str:
     frame = view.frame
     found = kept_and_written(frame)
     if found is None or not view.step:
-        return f"How memory number {frame.counter + 1} changes, step by step"
+        return "Does it count? Keep all, add at “(”, take away at “)”"
     kept, written = found
     means = {token: written[[t == token for t in frame.tokens]] for token in "()"}
     adds = [f"{values.mean():+.2f} at “{token}”".replace("-", "−") for token, values in means.items() if len(values)]
@@ -205,7 +205,7 @@ def _before(view: View) -> str:
         return "Weights are random, and so is what the cells write: Play trains all three on the same text."
     if frame.depth is not None:
         count = f"{int(wrong(frame).sum())} of {len(frame.wanted)}"
-        return f"Weights are random: {who} answers “is any bracket open?” wrongly {count} times; Play trains it."
+        return f"At each step {who} must say: is a bracket still open? Untrained it errs {count} times. Play trains it."
     if frame.added is not None:
         return f"Weights are random: {who} says {frame.said[-1]}, right is {frame.wanted[-1]}; Play trains three cells."
     count = f"{int(wrong(frame).sum())} of {len(frame.wanted) - frame.asked}"

@@ -38,6 +38,7 @@ class Frame:
     sureness: Array  # (R, R): the router's probability of that expert; on text (P,), for each of `chosen`
     points: Array  # (P, 2) test tokens
     wanted: Array  # (P,) the number that is to be answered there
+    guessed: Array  # (P,) and what the mixture answers; 0 to a token without a seat
     kinds: NDArray[np.int64]  # (P,) their cluster
     chosen: NDArray[np.int64]  # (P,) the expert that each is sent to first; on text, of the passage
     dropped: NDArray[np.bool_]  # (P,): it got no seat at any expert
@@ -118,6 +119,7 @@ def frame(
         seen = _text(source, test, routing, E)
     else:
         seen = _plane(source, test, routing, config=config, networks=networks, moe=moe)
+        seen["guessed"] = _array(answers[0][_drawn(len(test.kind)), 0])
     return Frame(
         step=step,
         names=source.names,
@@ -163,8 +165,7 @@ def _plane(
         every = torch.cat([every, shared])
     dense = [networks[name](tokens)[:, 0] for name in ("equal_compute", "equal_size")]
     truth = _truth(source, side).to(device)
-    T = len(test.kind)
-    drawn = torch.linspace(0, T - 1, min(POINTS, T)).round().long()
+    drawn = _drawn(len(test.kind))
     return {
         "ruler": ruler.reshape(RULE_SIDE, RULE_SIDE).cpu().numpy().astype(np.int16),
         "sureness": _array(probabilities.gather(1, ruler[:, None]).reshape(RULE_SIDE, RULE_SIDE)),
@@ -179,6 +180,11 @@ def _plane(
         "characters": "",
         "character_flow": np.zeros((0, E), np.float32),
     }
+
+
+def _drawn(tokens: int) -> Tensor:
+    """Which of the test tokens are drawn in the plane, (P,)."""
+    return torch.linspace(0, tokens - 1, min(POINTS, tokens)).round().long()
 
 
 @lru_cache(maxsize=4)
@@ -205,6 +211,7 @@ def _text(source: Text, test: Batch, routing: Routing, E: int) -> dict[str, Any]
         "sureness": _array(routing.weights[:PASSAGE, 0]),
         "points": np.zeros((0, 2), np.float32),
         "wanted": np.zeros(0, np.float32),
+        "guessed": np.zeros(0, np.float32),
         "kinds": np.zeros(0, np.int64),
         "chosen": chosen[:PASSAGE].cpu().numpy(),
         "dropped": ~routing.kept[:PASSAGE].any(1).cpu().numpy(),

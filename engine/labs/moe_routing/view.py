@@ -25,6 +25,7 @@ NETWORKS = {"moe": ("mixture of experts", "train"), "equal_compute": ("dense, eq
             "equal_size": ("dense, equal size", "test")}  # fmt: skip
 FIRST, SECOND = 440, 440  # pixels: how tall the rows of the stage are
 LABELLED = 0.02  # share of the plane from which on an expert's name stands in its part
+NAME = (0.66, 0.16)  # half the room that an expert's name takes on the plane, where that is 240 pixels
 RAIL = 1.0  # end of the rail of the balancing loss
 FEW = 8  # so many experts have a line each; more are the rows of a map
 FLOWS = 12  # experts to which bands lead at most
@@ -124,39 +125,47 @@ def _plane(scene: Scene, view: View) -> None:
                         weight=1.15)  # fmt: skip
     panel.classes(frame.ruler, frame.sureness, names=names, name="Router's choice (pale: unsure)")
     groups = [f"cluster {k + 1}" for k in range(len(frame.names))]
-    said = [f"{groups[k]}, its number {wanted:.1f}, sent to {names[e]}".replace("-", "−")
-            for k, e, wanted in zip(frame.kinds, frame.chosen, frame.wanted, strict=True)]  # fmt: skip
-    kept = ~frame.dropped
-    for shape, name, those in (("circle", "Token: number above 0", frame.wanted > 0),
-                               ("ring", "below 0", frame.wanted <= 0)):  # fmt: skip
+    dots = zip(frame.kinds, frame.chosen, frame.wanted, frame.guessed, strict=True)
+    said = [f"{groups[k]}, its number {wanted:.1f}, guessed {guess:.1f} by {names[e]}".replace("-", "−")
+            for k, e, wanted, guess in dots]  # fmt: skip
+    kept, right = ~frame.dropped, np.abs(frame.guessed - frame.wanted) < words.NEAR
+    for shape, name, those in (("circle", f"Token: guess off by less than {words.NEAR:g}", right),
+                               ("ring", "by more", ~right)):  # fmt: skip
         shown = np.flatnonzero(kept & those)
-        panel.points(frame.points[shown], frame.chosen[shown], size=3, shape=shape, name=name,
+        panel.points(frame.points[shown], frame.chosen[shown], size=3.4, shape=shape, name=name,
                      labels=[said[k] for k in shown])  # fmt: skip
     if frame.dropped.any():
         panel.points(frame.points[frame.dropped], size=5, shape="cross", colours=["gradient"], name="Dropped tokens")
     if len(names) <= FEW:
-        for i, (x, y) in _middles(frame.ruler).items():
+        for i, (x, y) in _places(frame.ruler, frame.points).items():
             panel.text(x, y, f"{names[i]}: {frame.load[i]:.0%}", centred=True)
     _rail(panel, view)
 
 
-def _middles(ruler: Any) -> dict[int, tuple[float, float]]:
-    """Where the name of each expert stands on the map `ruler` (R, R): as near to the middle of its places as it can."""
+def _places(ruler: Any, dots: Any) -> dict[int, tuple[float, float]]:
+    """Where the name of each expert stands on the map `ruler` (R, R): in its part, and on as few `dots` as it can."""
     across = np.linspace(*PLANE, len(ruler))
-    found = {}
+    found: dict[int, tuple[float, float]] = {}
     for i in np.unique(ruler):
         y, x = np.nonzero(ruler == i)
         if len(x) < LABELLED * ruler.size:
             continue
-        nearest = int(np.argmin((x - x.mean()) ** 2 + (y - y.mean()) ** 2))
-        found[int(i)] = (float(np.clip(across[x[nearest]], -1.1, 1.1)), float(np.clip(across[y[nearest]], -1.45, 1.45)))
+        own = np.column_stack([across[x], across[y]])  # (n, 2)
+        within = own[(np.abs(own) <= LIMIT - np.array(NAME)).all(axis=1)]
+        at = (within if len(within) else own)[::5]
+        hidden = (np.abs(at[:, None] - dots) < NAME).all(axis=2).sum(axis=1)
+        taken = np.array([*found.values()]).reshape(-1, 2)
+        written = (np.abs(at[:, None] - taken) < 2 * np.array(NAME)).all(axis=2).sum(axis=1)
+        far = np.linalg.norm(at - own.mean(axis=0), axis=1)
+        place = at[np.argmin(hidden + len(dots) * written + 0.5 * far)]
+        found[int(i)] = (float(place[0]), float(place[1]))
     return found
 
 
 def _rail(panel: Rails, view: View) -> None:
     """The weight of the balancing loss, to be taken away while it trains."""
     value = view.config.balance_loss
-    panel.rail("balance_loss", value, low=0.0, high=max(RAIL, value), label="Balancing loss α",
+    panel.rail("balance_loss", value, low=0.0, high=max(RAIL, value), label="Even shares (α)",
                marks=[(0.0, "some starve"), (1.0, "shares even")])  # fmt: skip
 
 
@@ -220,10 +229,10 @@ def _loads(scene: Scene, view: View) -> None:
         title = "Does each get its share of the tokens?"
     if E <= FEW:
         top = min(1.0, max([2 / E, *(1.1 * float(values.max()) for _, values in seen.values() if len(values))]))
-        panel = scene.panel("loads", title=title, x=(0, last), y=(-0.04 * top, 1.04 * top), x_label="step",
-                            y_label=f"share of {'the tokens' if view.config.top_k == 1 else 'all choices'}",
-                            equal=False)  # fmt: skip
-        panel.lines([[[0, 1 / E], [last, 1 / E]]], colour="neutral", name="Fair share", width=1.5)
+        of = "the tokens" if view.config.top_k == 1 else "all choices"
+        panel = scene.panel("loads", title=title, x=(-0.03 * last, 1.03 * last), y=(-0.04 * top, 1.04 * top),
+                            x_label="step", y_label=f"share of {of}", equal=False)  # fmt: skip
+        panel.lines([[[0, 1 / E], [last, 1 / E]]], colour="neutral", name=f"Fair share: {1 / E:.0%}", width=1.5)
         if not seen:
             panel.points([[0, share] for share in view.frame.load], np.arange(E), size=5, name="before training")
         for i, (steps, values) in seen.items():

@@ -10,6 +10,7 @@ import numpy as np
 from engine.contract.view import View
 
 IDLE = 0.01  # share of all choices up to which an expert does not count as working
+NEAR = 0.5  # by less than this a guess is off that counts as right; the numbers' standard deviation is about 1
 FREQUENT = 20  # characters, the most frequent first
 
 
@@ -61,20 +62,18 @@ def _before(view: View) -> str:
         return f"One small network has all tokens: Play teaches it, its error is {frame.scores[0]:.2f} now."
     if frame.passage:
         return f"A router sends each character to one of {experts} small networks: Play teaches both what comes next."
-    to = f"one of {experts} small networks" if view.config.top_k == 1 else f"{view.config.top_k} of {experts} networks"
-    told = f"Each dot, a token, has a number, which {to} must guess"
-    if not view.config.balance_loss:
-        return f"{told}: Play trains them; nothing keeps shares even."
-    return f"{told}: press Play, then drag α left."
+    to = "its area's expert" if view.config.top_k == 1 else f"{view.config.top_k} of {experts} experts"
+    told = f"Each dot, a token, has a number to be guessed by {to}. Press Play: dots fill when right."
+    return told if view.config.balance_loss else f"{told} Nothing keeps shares even."
 
 
 def plane_title(view: View) -> str:
     """What is to be seen on the plane: who shares the tokens, and who has none."""
     experts, busy = view.config.experts, working(view.frame)
     if not view.step and busy == experts:
-        return f"Who guesses for whom? A router and {experts} experts"
+        return f"{experts} untrained experts guess {right(view.frame):.0%} of the dots right"
     if busy == experts:
-        return f"{experts} experts share the tokens: each part of the plane is its expert's"
+        return f"{experts} experts share the tokens: {right(view.frame):.0%} guessed right"
     idle = [str(i + 1) for i, load in enumerate(view.frame.load) if load <= IDLE]
     have = f"{busy} of {experts} experts share the tokens"
     if busy == 1:
@@ -84,6 +83,11 @@ def plane_title(view: View) -> str:
     if len(idle) == 1:
         return f"{have}, and expert {idle[0]} has none"
     return f"{have}, and experts {', '.join(idle[:-1])} and {idle[-1]} have none"
+
+
+def right(frame: Any) -> float:
+    """Share of the dots whose number is guessed right."""
+    return float((np.abs(frame.guessed - frame.wanted) < NEAR).mean()) if len(frame.wanted) else math.nan
 
 
 def working(frame: Any) -> int:

@@ -65,7 +65,7 @@ def say(view: View) -> str:
     epochs, errors = curve(view, "test_error")
     if len(errors) > 1 and errors[-1] < errors[0]:
         before = f"{errors[0]:.0%} were" if view.frame.classes else f"it was {errors[0]:.2f}"
-        return f"It learns: {wrong}, {before} at epoch {int(epochs[0]):,}; watch the plane change."
+        return f"It learns: at epoch {view.step:,}, {wrong}, {before} at epoch {int(epochs[0]):,}; watch the plane."
     return f"At epoch {view.step:,}, {wrong}; watch which lines between the neurons grow thick."
 
 

@@ -21,6 +21,8 @@ from engine.labs.scaling_laws.parametric import Law
 
 __all__ = ["Config", "Experiment", "Frame", "fit", "language"]
 
+Measured = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]  # (K, S) each
+
 START = 0.3  # of the normal numbers that the tables begin with
 MEMORY = 8  # an average of the last weights reaches back about one such share of the run
 RATIO = 1.12  # from one amount of data at which losses are measured to the next
@@ -137,15 +139,16 @@ class Experiment:
         found = cross_entropy(log_q.double(), self.exact.double())
         return found.reshape(self.config.seeds, -1).cpu().numpy()  # waits for the GPU
 
-    def _measure(self) -> None:
-        """The exact losses, and how often the likeliest token is named."""
+    def _measured(self) -> Measured:
+        """The exact losses, how often the likeliest token is named, and the losses on the last batch: now."""
         log_q = self._log_q()
-        K = self.config.seeds
         right = ((log_q.argmax(-1) == self.best).float() * self.exact.sum(-1)).sum(-1)
+        return self._losses(log_q), right.double().reshape(self.config.seeds, -1).cpu().numpy(), self.train_loss
+
+    def _measure(self) -> None:
         self.marks.append(self.step_count)
-        self.losses.append(self._losses(log_q))
-        self.right.append(right.double().reshape(K, -1).cpu().numpy())
-        self.trained.append(self.train_loss)
+        for kept, new in zip((self.losses, self.right, self.trained), self._measured(), strict=True):
+            kept.append(new)
         if self.config.across == "sizes" and len(set(self.config.ranks)) > 1 and self.step_count >= FIRST:
             self._fit()
 
@@ -200,8 +203,12 @@ class Experiment:
         self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})
 
     def frame(self) -> Frame:
-        """All that was measured so far.  Changes nothing, and computes nothing."""
+        """All that was measured so far, and where the models are now.  Changes nothing."""
+        marks, losses, right, trained = self.marks, self.losses, self.right, self.trained
+        if marks and marks[-1] < self.step_count:
+            marks, new = [*marks, self.step_count], self._measured()
+            losses, right, trained = [*losses, new[0]], [*right, new[1]], [*trained, new[2]]
         return frame(
             self.config, entropy=self.entropy, language=self.language, start=self.start, step=self.step_count,
-            marks=self.marks, losses=self.losses, right=self.right, trained=self.trained, fits=self.fits,
+            marks=marks, losses=losses, right=right, trained=trained, fits=self.fits,
         )  # fmt: skip

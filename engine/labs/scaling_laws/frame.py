@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Frame:
-    """K trainings of S models, measured M times; F fits so far."""
+    """K trainings of S models, measured M times, at last where they are now; F fits so far."""
 
     step: int
     entropy: float  # nats a token: no model has less

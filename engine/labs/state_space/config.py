@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, replace
 
 from engine.contract.bounds import patience
@@ -10,7 +12,7 @@ from engine.contract.knobs import ConfigError, knob
 from engine.labs.state_space.vocabulary import KEYS
 
 TASKS = {"selective": "selective copying", "delay": "copying after a delay", "recall": "recall by key",
-         "digits": "digits, pixel by pixel"}  # fmt: skip
+         "digits": "digits, pixel by pixel", "text": "a text, sign by sign"}  # fmt: skip
 LAYERS = {"scalar": "selective (Mamba-2)", "s6": "selective (Mamba, S6)", "s4d": "time-invariant (S4D)", "gru": "GRU",
           "attention": "attention"}  # fmt: skip
 METHODS = {"mixed": "Mamba's (exp A, Euler B)", "zoh": "zero-order hold", "euler": "Euler", "bilinear": "bilinear"}
@@ -19,8 +21,13 @@ POLES = {"hippo": "HiPPO: −1/2 + iπn", "random": "random", "real": "real: −
 CONVOLUTION = 4  # places that the short convolution sums
 CLASSES = 10
 PIXELS = 64
-LONGEST = 60.0  # milliseconds of one core that a step may take
+LONGEST_READ = 64  # places that are read in training
+OFF, SIZES = "not yet", ("512", "2048", "8192")  # up to which length time is taken
+LONGEST = 80.0  # milliseconds of one core that a step may take
 SELECTS = ("scalar", "s6")
+MOVED = re.compile(r"\s*([1-8])\s*,\s*([1-9][0-9]?)\s*,\s*(-[0-9]{1,3}(?:\.[0-9]{1,4})?)\s*,"
+                   r"\s*(-?[0-9]{1,4}(?:\.[0-9]{1,4})?)\s*")  # fmt: skip
+NOWHERE = (0, 0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -30,11 +37,13 @@ class Config(BaseConfig):
         help="What must be remembered. Selective: letters at places that change, among noise; then they are asked for.",
     )  # fmt: skip
     tokens: str = knob(
-        "", length=(0, 200), look=True, group="task", label="Your own sequence", when="task=selective|delay|recall",
-        help="Empty: one that is drawn by lot. Letters a to f, and a dot for noise: a..c.b; for recall pairs: A3..B5.",
+        "", length=(0, 200), look=True, group="task", label="Your own sequence",
+        when="task=selective|delay|recall|text",
+        help="Empty: one that is drawn by lot. Letters a to f, and a dot for noise: a..c.b; for recall pairs: A3..B5; "
+        "or any text.",
     )  # fmt: skip
-    length: int = knob(20, low=8, high=64, group="task", when="task=selective|delay|recall",
-                       help="Places that are read before the question.")  # fmt: skip
+    length: int = knob(20, low=8, high=LONGEST_READ, group="task", when="task=selective|delay|recall|text",
+                       help="Places that are read before the question; of a text, in each window.")  # fmt: skip
     kept: int = knob(4, low=1, high=6, group="task", label="To remember", when="task=selective|delay|recall",
                      help="Letters, or pairs of key and value, among them.")  # fmt: skip
     layer: str = knob(
@@ -85,8 +94,18 @@ class Config(BaseConfig):
                       help="Heights from -1 to 1 with commas between, as drawn on the pad; empty: a wave.")  # fmt: skip
     memory: int = knob(32, low=2, high=64, look=True, group="view", label="Numbers that remember it",
                        help="How many Legendre coefficients keep the curve.")  # fmt: skip
+    measured: str = knob(OFF, choices=(OFF, *SIZES), titles=("not yet", *(f"to {int(s):,}" for s in SIZES)), look=True,
+                         group="view", label="Times taken here", help="How long recurrence, scan, convolution, matrix "
+                         "and attention take on the machine that trains, up to which length.")  # fmt: skip
+    moved: str = knob("", length=(0, 80), look=True, group="view", label="Pole moved",
+                      help="Channel, pole, real and imaginary part, such as 1, 3, -0.2, 2: its kernel with that pole "
+                      "there. Drag a pole of S4D to write it; empty: as it was learned.")  # fmt: skip
 
     def check(self) -> None:
+        if self.moved and self.moved_pole == NOWHERE:
+            raise ConfigError(
+                "moved", self.moved, "give channel, pole, real part (below 0) and imaginary part, such as 1, 3, -0.2, 2"
+            )
         if self.dt_low > self.dt_high:
             raise ConfigError("dt_low", self.dt_low, f"the largest first step is {self.dt_high:g}; give at most that")
         if self.width % self.heads:
@@ -105,7 +124,7 @@ class Config(BaseConfig):
             )  # fmt: skip
 
     def settle(self, turned: str) -> Config:
-        """A network is not its own control; digits are long, so they get smaller layers."""
+        """A network is not its own control; digits are long, and S6 carries much, so they get smaller layers."""
         other = self
         if turned == "layer" and self.control == self.layer:
             other = replace(other, control="scalar" if self.layer == "s4d" else "s4d")
@@ -113,7 +132,15 @@ class Config(BaseConfig):
             other = replace(other, layer="s4d", control="none", width=48, state=16)
         if turned == "task" and self.task != "digits" and self.layer == "s4d" and self.control == "none":
             other = replace(other, layer="scalar", control="s4d", width=64)
+        if turned in ("layer", "control") and "s6" in (other.layer, other.control):
+            other = replace(other, width=min(other.width, 32))
         return other
+
+    @property
+    def moved_pole(self) -> tuple[int, int, float, float]:
+        """Channel and pole, counted from 1, and where that pole is looked at; `NOWHERE` if it cannot be read."""
+        found = MOVED.fullmatch(self.moved)
+        return (int(found[1]), int(found[2]), float(found[3]), float(found[4])) if found else NOWHERE
 
     @property
     def most(self) -> int:
@@ -123,7 +150,7 @@ class Config(BaseConfig):
     @property
     def places(self) -> int:
         """T, places of a sequence with its question."""
-        return PIXELS if self.task == "digits" else self.length + self.kept
+        return {"digits": PIXELS, "text": self.length}.get(self.task, self.length + self.kept)
 
     @property
     def poles(self) -> int:
@@ -142,7 +169,8 @@ class Config(BaseConfig):
         if kind == "scalar" and self.computed == "matrix":
             return 1.5 + 5.0 * cells + 3.0 * B * T * T * self.heads / 1e6
         if kind in SELECTS:
-            return 2.0 + 5.0 * cells + (1.4 if self.computed == "scan" else 0.9) * cells * N + 0.1 * T
+            levels = 1.5 * math.log2(T) if self.computed == "scan" else 2.4  # each goes through all states
+            return 2.0 + 5.0 * cells + levels * cells * N + (0.2 * T if self.computed != "scan" else 0.0)
         if kind == "s4d":
             return 1.5 + 4.0 * cells + (1.2 * cells * N if self.computed == "recurrence" else d * N * T * 2e-5)
         if kind == "gru":

@@ -63,7 +63,7 @@ class Experiment:
             found = {"test_accuracy": batch("digits", dice, count=HELD_OUT, length=0, kept=0, held_out=True)}
         else:
             found = {f"long_{times}": batch(config.task, dice, count=ASKED, length=times * config.length,
-                                            kept=config.kept) for times in TIMES}  # fmt: skip
+                                            kept=config.kept, held_out=True) for times in TIMES}  # fmt: skip
         return {name: (x.to(self.device), y.to(self.device), asked.to(self.device))
                 for name, (x, y, asked) in found.items()}  # fmt: skip
 
@@ -103,6 +103,8 @@ class Experiment:
         """The geometric means of the first layer's steps, at what must be kept and at the rest, of its best head."""
         layer: Any = self.model.layers[0]
         logs = layer.selected(layer.norm(self.model.read(x)))[1].log()  # (B, T, H)
+        if self.config.task == "text":
+            asked = torch.zeros_like(asked)
         telling = self.model.telling(x) & ~asked
         kept, rest = logs[telling].mean(0), logs[~telling & ~asked].mean(0)  # (H,)
         best = (kept - rest).argmax()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from engine.labs.state_space import scan
 from engine.labs.state_space.config import CLASSES, CONVOLUTION, Config
 from engine.labs.state_space.systems import as_matrix, convolve, kernel, poles, scalars
-from engine.labs.state_space.vocabulary import ASK, LABELS, NOISE
+from engine.labs.state_space.vocabulary import ASK, ENDS, NOISE, signs
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Looked:
     pole: Tensor | None = None  # (H,): A, of S6 the first of each channel
     kernels: Tensor | None = None  # (H, T): of a time-invariant layer
     poles: Tensor | None = None  # (H, N): its poles
+    parts: Tensor | None = None  # (H, N): how much of each pole's wave is in its kernel, C
 
 
 class Layer(nn.Module):
@@ -189,7 +190,10 @@ class TimeInvariant(Layer):
         """Of as many channels as there are heads: the step that stays, and K_{t - s} as a matrix."""
         chosen = torch.arange(self.config.heads, device=K.device) * (len(K) // self.config.heads)
         dt = self.log_dt.exp()[chosen].expand(1, K.shape[1], -1)
-        return Looked(dt=dt, mixed=_toeplitz(K[chosen])[None], kernels=K[chosen], poles=self.poles()[chosen])
+        parts = torch.view_as_complex(self.C)[chosen]
+        return Looked(
+            dt=dt, mixed=_toeplitz(K[chosen])[None], kernels=K[chosen], poles=self.poles()[chosen], parts=parts
+        )
 
     def _carried(self, x: Tensor) -> Tensor:
         A = self.poles()
@@ -277,12 +281,13 @@ class Network(nn.Module):
 
     def __init__(self, config: Config, kind: str) -> None:
         super().__init__()
-        self.digits, self.kind = config.task == "digits", kind
+        self.digits, self.kind, self.text = config.task == "digits", kind, config.task == "text"
+        known = len(signs(config.task))
         self.read: nn.Module
-        self.read = nn.Linear(1, config.width) if self.digits else nn.Embedding(len(LABELS), config.width)
+        self.read = nn.Linear(1, config.width) if self.digits else nn.Embedding(known, config.width)
         self.layers = nn.ModuleList(KINDS[kind](config, kind) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.width)
-        self.head = nn.Linear(config.width, CLASSES if self.digits else len(LABELS), bias=False)
+        self.head = nn.Linear(config.width, CLASSES if self.digits else known, bias=False)
 
     def initialise(self, dice: torch.Generator) -> None:
         """Draw all weights from `dice`."""
@@ -301,7 +306,9 @@ class Network(nn.Module):
         return self.answer(h)
 
     def telling(self, x: Tensor) -> Tensor:
-        """Which places of tokens x (B, T) hold what must be kept: letters, or keys and values."""
+        """Which places of tokens x (B, T) hold what must be kept: letters, keys and values; in a text ends of words."""
+        if self.text:
+            return (x >= ENDS.start) & (x < ENDS.stop)
         return (x != NOISE) & (x != ASK)
 
     def answer(self, h: Tensor) -> Tensor:

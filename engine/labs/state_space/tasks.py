@@ -1,4 +1,4 @@
-"""Sequences of which something must be kept: selective copying, copying after a delay, recall, and digits.
+"""Sequences of which something must be kept: selective copying, copying after a delay, recall, digits, and a text.
 
 Each task makes (inputs, targets, asked): tokens (B, T), or numbers (B, T, 1) for the pixels; what is wanted at each
 place, (B, T); and at which places an answer is asked for, (B, T) bool.  Gu, Dao, "Mamba", 2023, section 4.1.1; Arjovsky
@@ -13,7 +13,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from engine.labs.state_space.vocabulary import ASK, KEYS, LETTERS, NOISE, VALUES, read
+from engine.data import text
+from engine.labs.state_space.config import CLASSES, LONGEST_READ
+from engine.labs.state_space.vocabulary import ASK, KEYS, LETTERS, NOISE, TEXT, VALUES, read, spelled
 
 Batch = tuple[Tensor, Tensor, Tensor]
 PIXELS, HELD_OUT = 64, 297  # of 8 x 8 digits, the last 297 of which are never trained on
@@ -24,12 +26,14 @@ def batch(
 ) -> Batch:
     """`count` sequences of a task with `length` places and `kept` letters or pairs in them, then the question.
 
-    `held_out` takes digits that training never shows; of the other tasks every sequence is new.
+    `held_out` takes digits, or a part of the text, that training never shows; of the other tasks every sequence is new.
     """
     if task == "digits":
         return _digits(count, generator, held_out)
     if task == "recall":
         return _recall(count, length, kept, generator)
+    if task == "text":
+        return _text(count, length, generator, held_out)
     letters = torch.randint(LETTERS, (count, kept), generator=generator)
     if task == "delay":  # the letters first, always; then noise, so each answer is T places after its letter
         place = torch.arange(kept).expand(count, -1)
@@ -38,6 +42,15 @@ def batch(
     tokens = torch.full((count, length + kept), NOISE).scatter_(1, place, letters)
     tokens[:, length:] = ASK
     return _asked_last(tokens, letters)
+
+
+def answers(task: str) -> range:
+    """The classes that may be right: digits, letters, or the values of keys."""
+    if task == "digits":
+        return range(CLASSES)
+    if task == "text":
+        return range(len(TEXT))
+    return range(ASK + 1 + KEYS, ASK + 1 + KEYS + VALUES) if task == "recall" else range(LETTERS)
 
 
 def _asked_last(tokens: Tensor, answers: Tensor) -> Batch:
@@ -82,12 +95,32 @@ def _digits(count: int, generator: torch.Generator, held_out: bool) -> Batch:
     return pixels[chosen], targets, targets >= 0
 
 
-def typed(task: str, text: str, *, length: int) -> tuple[Batch | None, str]:
+@cache
+def _written() -> Tensor:
+    """The tokens of the shipped text."""
+    return torch.tensor(spelled(text.corpus()))
+
+
+def _text(count: int, length: int, generator: torch.Generator, held_out: bool) -> Batch:
+    """Windows of a text, of which each place asks for the next sign; `held_out` are those of its last tenth."""
+    tokens = _written()
+    border = text.border(len(tokens), 4 * LONGEST_READ + 1)
+    low, high = (border, len(tokens) - length) if held_out else (0, border - length)
+    places = torch.randint(low, high, (count, 1), generator=generator) + torch.arange(length + 1)
+    found = tokens[places]
+    return found[:, :-1], found[:, 1:], torch.ones(count, length, dtype=torch.bool)
+
+
+def typed(task: str, told: str, *, length: int) -> tuple[Batch | None, str]:
     """What a visitor typed as one sequence with its question, and what of it says nothing here.
 
     At most `length` places are read.  None if nothing is left that could be asked for.
     """
-    symbols, ignored = read(task, text)
+    if task == "text":
+        tokens = torch.tensor([spelled(told)[: length + 1]])
+        asked = torch.ones_like(tokens[:, 1:], dtype=torch.bool)
+        return ((tokens[:, :-1], tokens[:, 1:], asked) if tokens.shape[1] > 1 else None), ""
+    symbols, ignored = read(task, told)
     symbols = symbols[:length]
     if task == "recall":
         return _typed_pairs(symbols), ignored

@@ -6,6 +6,19 @@ LETTERS, KEYS, VALUES = 6, 6, 6
 NOISE, ASK = LETTERS, LETTERS + 1
 LABELS = (*"abcdef", "·", "?", *"ABCDEF", *"123456")
 TYPED = {**{label: index for index, label in enumerate(LABELS)}, ".": NOISE, "-": NOISE, "_": NOISE, " ": NOISE}
+TEXT = (*"abcdefghijklmnopqrstuvwxyz", "␣", *".,'-", "*")  # of a text; the last one stands for every other sign
+ENDS = range(26, 29)  # among these: a space, a full stop, a comma
+
+
+def signs(task: str) -> tuple[str, ...]:
+    """What stands in a sequence of this task, by token."""
+    return TEXT if task == "text" else LABELS
+
+
+def spelled(text: str) -> list[int]:
+    """The tokens of a text: capitals are small, line ends are spaces."""
+    known = {sign: token for token, sign in enumerate(TEXT)} | {" ": 26, "\n": 26, "\t": 26}
+    return [known.get(character, len(TEXT) - 1) for character in text.lower()]
 
 
 def read(task: str, text: str) -> tuple[list[int], str]:

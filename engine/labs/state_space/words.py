@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from engine.contract.view import View
-from engine.labs.state_space.config import LAYERS, SELECTS
-from engine.labs.state_space.vocabulary import KEYS, LETTERS
+from engine.labs.state_space.config import CLASSES, LAYERS, OFF, SELECTS
+from engine.labs.state_space.vocabulary import KEYS, LETTERS, TEXT
 
 SHORT = {"scalar": "selective", "s6": "S6", "s4d": "S4D", "gru": "GRU", "attention": "attention"}
 ROW = {"scalar": "head", "s6": "channel", "s4d": "channel", "gru": "unit", "attention": "head"}
@@ -18,6 +18,7 @@ OPENS = {"scalar": "step size Δ", "s6": "step size Δ", "s4d": "step size Δ", 
 WIDE = 4.0  # times further than elsewhere: from here on a head is said to open
 KNOWN = 0.95
 HALF = 0.5
+SURE = 0.5  # a network that gives its answer less than this is said to guess
 
 
 def now(view: View, metric: str) -> float:
@@ -36,7 +37,7 @@ def reached(view: View, metric: str, level: float) -> int:
 
 def chance(config: Any) -> float:
     """The share that is right by lot."""
-    return 0.1 if config.task == "digits" else 1 / (KEYS if config.task == "recall" else LETTERS)
+    return 1 / {"digits": CLASSES, "recall": KEYS, "text": len(TEXT)}.get(config.task, LETTERS)
 
 
 def times(view: View) -> float:
@@ -47,7 +48,7 @@ def times(view: View) -> float:
 
 def row_times(frame: Any, row: int) -> float:
     """The same of one row on the sequence on screen; 1 where there is nothing to compare."""
-    rest = ~frame.telling & (frame.wanted < 0)
+    rest = ~frame.telling & ((frame.wanted < 0) | (frame.wanted >= 0).all())
     if not frame.telling.any() or not rest.any():
         return 1.0
     logs = np.log(np.maximum(frame.seen[0].opening[row], 1e-9))
@@ -72,13 +73,32 @@ def steps_title(view: View) -> str:
     if config.layer in SELECTS:
         found = row_times(frame, frame.head)
         if view.step and found >= WIDE:
-            return f"{ROW[config.layer].title()} {frame.head + 1} opens {found:.0f} times further at the letters"
-        return "Will a head write letters down, and skip noise?"
+            where = "ends of words" if config.task == "text" else "the letters"
+            return f"{ROW[config.layer].title()} {frame.head + 1} opens {found:.0f} times further at {where}"
+        if config.task == "text":
+            return "What of a text will it write down?"
+        return "Will it write letters down, and skip the dots?"
     if config.layer == "s4d":
         return "Its steps are the same at each place: it cannot choose"
     if config.layer == "gru":
         return "How much of each unit is overwritten, place by place"
     return "Which places the answers look at"
+
+
+def read_on(view: View) -> str:
+    """What the places are."""
+    if view.beside:
+        return "place"
+    layers = view.config.layers
+    return "read from left to right" + (f"; layer {min(view.config.shown, layers)} of {layers}" if layers > 1 else "")
+
+
+def who_says(view: View, seen: Any) -> str:
+    """Who answers, and how sure it is of it; where half of the room is left, not how sure."""
+    asked = view.frame.wanted >= 0
+    sure = float(np.nan_to_num(seen.sure[asked]).mean()) if asked.any() else 0.0
+    verb = "says" if sure >= SURE else "guesses"
+    return f"{SHORT[seen.kind]} {verb}" + ("" if view.beside else f", {sure:.0%} sure")
 
 
 def hidden_title(view: View) -> str:
@@ -99,6 +119,14 @@ def rival_title(view: View) -> str:
     }.get(kind, f"The control: {LAYERS[kind]}")
 
 
+def kernels_title(view: View, seen: Any) -> str:
+    """What a pulse leaves, or would leave with a pole elsewhere."""
+    if not len(seen.moved):
+        return "Kernels: what a pulse leaves"
+    channel, number, real, imaginary = view.config.moved_pole
+    return f"Kernels: pole {number} of channel {channel} at {real:.2f} {imaginary:+.2f} i".replace("-", "−")
+
+
 def learning_title(view: View) -> str:
     """How many answers are right, of both networks."""
     if not view.step:
@@ -108,13 +136,31 @@ def learning_title(view: View) -> str:
 
 
 def longer_title(view: View) -> str:
-    """How both do on longer sequences."""
-    told = "Trained at one length, tried at others"
+    """How both do at the length that they were trained at, and on four times as many places."""
+    if not view.step:
+        return "Trained at one length, tried at others"
+    length = view.config.length
+    told = [f"{now(view, f'{who}accuracy'):.0%}, {now(view, f'{who}long_4'):.0%}" for who in ("", "control_")]
+    beside = f"; control {told[1]}" if view.config.control != "none" else ""
+    return f"At {length} and {4 * length} places: {told[0]}{beside}"
+
+
+def times_title(view: View) -> str:
+    """What was measured, or what could be."""
+    times = view.frame.times
+    if times is None:
+        return "What does a place more cost? Take the time"
+    return "Milliseconds, measured here" + (f" ({times.left} to come: press Step)" if times.left else "")
+
+
+def times_note(view: View) -> str:
+    """Whose times they are, and of what."""
+    times = view.frame.times
+    if times is None:
+        return "The machine that trains takes its own time: choose up to which length. No part of the run."
     return (
-        told
-        if not view.step
-        else f"Four times as long: {now(view, 'long_4'):.0%}"
-        + (f", control {now(view, 'control_long_4'):.0%}" if view.config.control != "none" else "")
+        f"{times.machine}; 64 channels of 16 numbers, 4 heads, forward, one sequence, the best of some tries. "
+        "Squares are not tried on the longest. No part of the run."
     )
 
 
@@ -131,8 +177,19 @@ def say(view: View) -> str:
         if not view.step:
             return "A digit is read as 64 pixels, one after another; which one it was is told from what was carried."
         return f"{now(view, 'test_accuracy'):.0%} of digits it was never shown are right; by lot {chance(config):.0%}."
+    if config.task == "text" and not view.step:
+        return "It reads a text, and says at each place which sign comes next. Now it guesses, in grey: press Play."
+    if config.task == "text":
+        rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
+        return (
+            f"{now(view, 'accuracy'):.0%} of the next signs are right{rival}; by lot it would be {chance(config):.0%}."
+        )
+    if not view.step and config.task == "recall":
+        return (
+            "A3 says: A has the value 3. At the end capitals are asked for theirs. Now it guesses, in grey: press Play."
+        )
     if not view.step:
-        return "Letters among dots (noise) must be repeated at ?: untrained it says any sign it has, so press Play."
+        return "It reads from left to right and must repeat the letters at each ?. Now it guesses, in grey: press Play."
     share, found = now(view, "accuracy"), times(view)
     rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
     if config.layer in SELECTS and found >= WIDE and share < KNOWN:
@@ -165,12 +222,18 @@ def facts(view: View) -> dict[str, float | str]:
         "known_at": reached(view, "accuracy", KNOWN), "half_at": reached(view, "accuracy", HALF),
         "control_known_at": reached(view, "control_accuracy", KNOWN),
         "ahead": now(view, "accuracy") - now(view, "control_accuracy"),
+        "measured": 0 if config.measured == OFF else int(config.measured), "sure": _sure(frame),
         "memory": config.memory, "error": frame.memory.error if frame.memory else 0.0,
         "least": frame.memory.least if frame.memory else 0.0,
         "samples": len(frame.memory.curve) if frame.memory else 0,
         "worse": frame.memory.error / max(frame.memory.least, 1e-12) - 1 if frame.memory else 1.0,
     }  # fmt: skip
     return told | measured
+
+
+def _sure(frame: Any) -> float:
+    """How likely its answers on the sequence on screen are to the network, on average."""
+    return float(np.nan_to_num(frame.seen[0].sure[frame.wanted >= 0]).mean())
 
 
 def _first_times(view: View) -> float:

@@ -106,6 +106,8 @@ class Config(BaseConfig):
                      help="Sentences that are gone on with at each word.")  # fmt: skip
     length_penalty: float = knob(0.0, low=0.0, high=2.0, look=True, group="view", when="decoding=beam",
                                  help="0 ranks by log probability alone, which favours short sentences.")  # fmt: skip
+    tree_from: int = knob(1, low=1, high=48, look=True, group="view", label="Search shown from word",
+                          help="Of a long search fourteen words are drawn, from this one on.")  # fmt: skip
     begin_with: str = knob("", length=(0, 200), look=True, group="view", label="Translation begins with",
                            help="Words of the target language that it has to go on from: what if?")  # fmt: skip
     look_at: tuple[int, ...] = knob(

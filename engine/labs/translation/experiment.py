@@ -27,6 +27,7 @@ EVERY = 10  # steps from one look at the sentences held out to the next
 HALVED = 300  # steps after which the learning rate is half of what it was
 CLIP = 1.0  # what the gradient's length is cut to
 AGAIN = 20  # draws before a sentence that is held out is trained on after all
+DRAWN = 200  # sentences by which it is judged whether there are enough
 BEAM = 4  # width of the beam that is judged
 PARTS = ("short", "middle", "long")  # thirds of the sentences held out
 
@@ -50,6 +51,7 @@ class Experiment:
         self.words = Vocabulary(tuple(source), tuple(target), config.source_order == "reversed")
         self.held_out = self._held_out()
         self.reserved = {tuple(source) for source, _, _ in self.held_out}
+        self.known = self._few()
         self.held_source = self.words.read([source for source, _, _ in self.held_out]).to(self.device)
         self.held_target = self.words.write([target for _, target, _ in self.held_out]).to(self.device)
         self.held_places = self._places().to(self.device)
@@ -84,6 +86,12 @@ class Experiment:
         """Sentences that are not trained on, from the shortest to the longest."""
         dice = generator(self.config.seed, "held out")
         return sorted((self._pair(dice) for _ in range(HELD_OUT)), key=lambda pair: (len(pair[1]), len(pair[0])))
+
+    def _few(self) -> bool:
+        """Whether more than one in a thousand of the sentences trained on would be a held out one after all."""
+        dice = generator(self.config.seed, "few")
+        among = sum(tuple(self._pair(dice)[0]) in self.reserved for _ in range(DRAWN)) / DRAWN
+        return among**AGAIN > 1e-3
 
     def _places(self) -> Tensor:
         """Where each word of the sentences held out came from, as the model reads them, (B, T); -1 where none is."""
@@ -217,7 +225,7 @@ class Experiment:
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""
         return frame(self.models, self.words, self.config, held_out=self.held_out, scores=self.found,
-                     step=self.step_count)  # fmt: skip
+                     known=self.known, step=self.step_count)  # fmt: skip
 
 
 def _shifted(target: Tensor) -> Tensor:

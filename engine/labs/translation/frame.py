@@ -60,6 +60,7 @@ class Frame:
     tree: tuple[Branch, ...]  # of the first one
     sentences: tuple[tuple[tuple[str, ...], float, float], ...]  # found: words, log probability, score
     scores: Mapping[str, float]  # of the sentences held out, as in the metrics
+    known: bool  # so few sentences are there in all that training has to use those held out as well
     lengths: tuple[str, ...]  # how long the three thirds of the sentences held out are
 
 
@@ -71,6 +72,7 @@ def frame(
     *,
     held_out: list[sequence_pairs.Pair],
     scores: Mapping[str, float],
+    known: bool,
     step: int,
 ) -> Frame:
     """The frame of `models`, by kind; the first is looked at.  Words that are drawn by lot change with the `step`."""
@@ -97,7 +99,7 @@ def frame(
     return Frame(
         source=tuple(source), reference=tuple(reference), alignment=tuple(alignment), ignored=tuple(ignored), own=own,
         rows=tuple(rows), weights=weights, boxes=tuple(boxes), guesses=tuple(guesses), written=tuple(written),
-        tree=tuple(tree), sentences=tuple(sentences), scores=dict(scores), lengths=_lengths(held_out),
+        tree=tuple(tree), sentences=tuple(sentences), scores=dict(scores), known=known, lengths=_lengths(held_out),
     )  # fmt: skip
 
 

@@ -155,8 +155,8 @@ def _ribbons(scene: Scene, view: View) -> None:
     colours = [("positive" if fine else "gradient") if frame.reference else "neutral" for fine in right]
     boxes = [(j, at) for j, (fine, at) in enumerate(zip(right, frame.alignment, strict=False)) if fine]
     panel = aligned(
-        scene, "ribbons", title="Word by word", source=frame.source, target=said, weights=mine.weights[:shown],
-        boxes=boxes,
+        scene, "ribbons", title="Word by word (click: once more)", source=frame.source, target=said,
+        weights=mine.weights[:shown], boxes=boxes,
         marks=[("", colour) for colour in colours], axes=("source", f"what it writes by itself ({config.decoding})"),
         ends=("", "at the true word" if mine.weights.size else ""), ribbons=True,
     )  # fmt: skip
@@ -197,29 +197,34 @@ def _looks(scene: Scene, view: View) -> None:
 def _tree(scene: Scene, view: View) -> None:
     """The search: at each word what was kept, and in grey the best that was dropped."""
     frame, config = view.frame, view.config
-    seen = [branch for branch in frame.tree if branch.depth <= DEEP]
+    longest = max((branch.depth for branch in frame.tree), default=1)
+    first = min(config.tree_from, max(1, longest - DEEP + 1))  # of the words that are drawn
+    seen = {n: branch for n, branch in enumerate(frame.tree) if first <= branch.depth < first + DEEP}
     place: dict[int, tuple[float, float]] = {}
     count: dict[int, int] = {}
-    for n, branch in enumerate(seen):
-        place[n] = (branch.depth, -count.setdefault(branch.depth, 0))
+    for n, branch in seen.items():
+        place[n] = (branch.depth - first + 1, -count.setdefault(branch.depth, 0))
         count[branch.depth] += 1
-    deep, high = max(count, default=1), max(count.values(), default=1)
+    deep, high = len(count) or 1, max(count.values(), default=1)
     how = {"greedy": "the likeliest next word", "sample": "drawn by lot"}.get(
         config.decoding, f"a beam of {config.beam}"
     )
     panel = scene.panel(
         "tree", title=f"The search: {how}", x=(-0.2, deep + 0.6), y=(0.6 - high, 0.8), equal=False, aspect=0.7,
-        x_names=["start", *map(str, range(1, deep + 1))], x_label="word of the translation, and log probability so far",
+        x_names=["start" if first == 1 else "…", *map(str, range(first, first + deep))],
+        x_label="word of the translation, and log probability so far",
         y_label="likeliest on top", y_names=[""],
     )  # fmt: skip
     edges: dict[str, list[Any]] = {"grid": [], "neutral": [], "positive": []}
-    for n, branch in enumerate(seen):
+    if longest > DEEP:
+        panel.rail("tree_from", first, low=1, high=longest - DEEP + 1, label="Words from")
+    for n, branch in seen.items():
         colour = "positive" if branch.best else "neutral" if branch.kept else "grid"
         edges[colour].append([place.get(branch.parent, (0.0, 0.0)), place[n]])
     for colour, name in (("grid", "dropped"), ("neutral", "kept"), ("positive", "the sentence")):
         panel.lines(np.array(edges[colour], np.float32).reshape(-1, 2, 2), colour=colour, name=name,
                     width=3 if colour == "positive" else 1.5)  # fmt: skip
-    for n, branch in enumerate(seen):
+    for n, branch in seen.items():
         said = f"{'(end)' if branch.word == '<end>' else branch.word} {branch.log_prob:.1f}".replace("-", "−")
         panel.text(*place[n], said, colour="text" if branch.kept else "neutral", centred=True)
 

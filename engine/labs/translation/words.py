@@ -88,8 +88,16 @@ def say(view: View) -> str:
         return f"No words of this language, and left out: {' '.join(frame.ignored)[:60]}."
     if not all(math.isfinite(chance) for _, chance in frame.guesses):
         return "Its numbers are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
+    if view.config.look_at and first != "attention":
+        return (
+            "Forced looks change nothing here: only the recurrent translator with attention can be told where to look."
+        )
     if view.config.look_at and frame.weights.size:
         return "You say where it looks in the marked rows; see what it writes there now."
+    if frame.known and not view.step:
+        return (
+            "So few sentences are in this grammar that it is tested on those that it is trained on: BLEU says little."
+        )
     if not view.step:
         worth = f"Untrained its BLEU is {scores[f'bleu_{first}']:.0f} of 100"
         return f"{worth}: Play shows it pairs of sentences, but never which word belongs to which."

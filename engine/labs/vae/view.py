@@ -136,11 +136,8 @@ def _colours(view: View) -> dict[str, Any]:
 def _plane(scene: Scene, view: View) -> None:
     frame = view.frame
     line = len(frame.kl) == 1
-    holes = words.facts(view)["holes_told"]
-    torn = "" if holes == "–" else f" ({holes} holes)"
-    drag = "from one class to another" if frame.row.size else "the red point"
     panel = latent_plane(
-        scene, "plane", title=f"Latent plane{torn}: drag {drag}",
+        scene, "plane", title=words.plane_title(view),
         reach=frame.reach, at=frame.at, sheet=frame.grid, exact=frame.exact, weight=1.55,
         walk=(frame.walk, frame.walked, _way(frame)), names=_names(frame),
         labels=(f"z{frame.axes[0] + 1}", "" if line else f"z{frame.axes[1] + 1}"), **_colours(view),

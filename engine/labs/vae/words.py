@@ -38,6 +38,15 @@ def say(view: View) -> str:
     return f"Reconstruction is at {found['rec_told']} nats, and {_neighbours(found)}."
 
 
+def plane_title(view: View) -> str:
+    """What can be done with the plane; beside another run, where the scores are folded away, what they say."""
+    found = facts(view)
+    torn = "" if found["holes_told"] == "–" else f" ({found['holes_told']} holes)"
+    if view.beside and view.frame.step:
+        return f"Codes{torn}: spread {found['spread_told']}, reconstruction {found['rec_told']} nats"
+    return f"Latent plane{torn}: drag {'from one class to another' if view.frame.row.size else 'the red point'}"
+
+
 def scores(view: View) -> list[tuple[str, str]]:
     """What each measure of test data is called, and how it stands; those that a run of this kind has."""
     found, networks = facts(view), f", mean of {view.config.seeds}" if view.config.seeds > 1 else ""

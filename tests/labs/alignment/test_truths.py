@@ -266,7 +266,11 @@ def test_a_click_a_button_and_a_text_are_one_choice() -> None:
     assert views.answer(view, {"panel": "map", "kind": "plane", "x": 0.0, "y": 0.0}) is None
     choices = panel(view, "ask")["buttons"][0]["choices"]
     assert [c["knobs"]["choices"] for c in choices] == ["LRL", "LRR", "L"]
+    first = panel(view, "written")["buttons"][0]["choices"]  # the panel that a phone shows
+    spelled = [lab.language.spelled(number) for number in view.frame.asked]
+    assert [(c["text"], c["knobs"]["choices"]) for c in first] == list(zip(spelled, ("LRL", "LRR"), strict=True))
     full = moment(lab.Experiment(lab.Config(taste="yours", choices="L" * 200)), [])
+    assert "buttons" not in panel(full, "written")
     assert views.answer(full, {"panel": "ask", "kind": "plane", "x": 0.5, "y": 0.0}) is None
     assert "all pairs" in panel(full, "ask")["title"]
 
@@ -276,6 +280,15 @@ def test_what_is_no_choice_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(ConfigError) as refused:
         lab.Config(taste="yours", choices=text)
     assert refused.value.knob == "choices" and len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [({}, "what people like, from 4,000 comparisons"), ({"judge": "none"}, "Nobody judges"),
+     ({"method": "dpo"}, "Nobody judges"), ({"taste": "yours"}, "each of your choices")],
+)  # fmt: skip
+def test_the_page_says_who_judges_and_what_it_knew_before_the_first_step(knobs: dict[str, Any], said: str) -> None:
+    assert said in panel(moment(lab.Experiment(lab.Config(**knobs)), []), "written")["note"]
 
 
 def test_a_taste_of_your_own_brings_a_judge() -> None:

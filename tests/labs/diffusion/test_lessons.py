@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from lesson_runs import config, first, lesson
+from scene_format import words
 
 from engine.contract import registry
 from engine.contract.device import generator
@@ -184,6 +185,22 @@ def test_what_is_said_changes_with_the_samples() -> None:
     assert max(map(len, said)) <= 120
     experiment.update(dataclasses.replace(settings, sampling_steps=1))
     assert "lie at a bound" in view.say(seen(experiment))
+
+
+@pytest.mark.parametrize("name", ["one_look", "ten_steps", "straight_paths"])
+def test_the_numbers_of_a_text_stand_on_the_panels_that_its_lesson_opens(name: str) -> None:
+    chosen, experiment = lesson(SLUG, name), Experiment(config(SLUG, name, size="small"))
+    while experiment.drawn_at < 0:
+        experiment.step()
+    here = dataclasses.replace(seen(experiment), beside=True)
+    scene, found = stage(here), facts(here)
+    assert chosen.panels == ("numbers",) and "numbers" in [panel["key"] for row in scene.rows for panel in row]
+    told = words(scene)
+    named = {fact.removeprefix("beside.") for fact in chosen.names() if "said_" in fact}
+    assert named and all(f"{found[fact]}" in told for fact in named), (named, told)
+    [hero] = [panel for row in scene.rows for panel in row if panel["key"] == "samples"]
+    compared = ["said_within", "said_middle" if name == "one_look" else "said_modes"]
+    assert all(f"{found[fact]}" in hero["title"] for fact in compared)
 
 
 def test_where_nothing_is_measured_the_facts_say_so() -> None:

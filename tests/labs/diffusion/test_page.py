@@ -73,10 +73,10 @@ def test_the_slider_shows_every_moment_without_the_server(browser: Browser, serv
             drawn_at = " ".join(at.inner_text().split())
             assert visitor.step_number() == steps and f"drawn at update {steps} " in drawn_at
         with part("time runs by itself when asked to"):
-            at.get_by_role("button", name="Watch it through the time").click()
+            at.get_by_role("button", name="Watch film").click()
             visitor.until(lambda: "adding noise" in described(at), "noise to be added")
             visitor.until(lambda: "removing noise" in described(at), "noise to be removed")
-            at.get_by_role("button", name="Stop the time").click()
+            at.get_by_role("button", name="Stop film").click()
             drawn(at)
             held = described(at)
             visitor.page.wait_for_timeout(300)
@@ -112,7 +112,7 @@ def test_noise_becomes_digits_by_itself_until_somebody_takes_hold(browser: Brows
         ]
         visitor.until(lambda: "the samples" in described(at), "digits")
         visitor.until(lambda: "removing noise" in described(at), "noise again")
-        at.get_by_role("button", name="Stop the time").click()
+        at.get_by_role("button", name="Stop film").click()
         drawn(at)
         held = described(at)
         visitor.page.wait_for_timeout(300)
@@ -121,4 +121,4 @@ def test_noise_becomes_digits_by_itself_until_somebody_takes_hold(browser: Brows
         visitor.open(SLUG)
         at = visitor.panel("Five of each digit")
         visitor.until(lambda: "the samples" in described(at), "digits")
-        assert at.get_by_role("button", name="Watch it through the time").count() == 1
+        assert at.get_by_role("button", name="Watch film").count() == 1

@@ -157,6 +157,25 @@ def test_the_balls_roll_on_the_bowl_in_its_true_height() -> None:
     assert panels(drawn.stage(seen(1, surface="rosenbrock")))["bowl"]["title"] == "Side view: log of the loss"
 
 
+def test_who_has_left_the_map_is_drawn_on_it_no_more() -> None:
+    """Its path ends in a cross, no ball lies on the surface, and of many points only those on their way are drawn."""
+    view = seen(60, surface="monkey_saddle", start_y=0.5)
+    assert view.frame.left.all()
+    scene = drawn.stage(view)
+    drawn_on = panels(scene)["map"]["layers"]
+    assert not any(layer["head"] for layer in drawn_on if layer["kind"] == "path")
+    crosses = [numbers(scene, layer["xy"]) for layer in drawn_on if layer.get("shape") == "cross"]
+    np.testing.assert_allclose(np.concatenate(crosses), view.frame.points, rtol=1e-6)
+    assert all(np.isnan(array(scene, way["xyz"])[-1]).all() for way in panels(scene)["bowl"]["rolling"])
+    view = seen(30, surface="monkey_saddle", basins=True)
+    scene, every = drawn.stage(view), view.config.side // view.config.starts
+    [points] = [numbers(scene, layer["xy"]) for name, layer in layers(scene, "basins").items()
+                if name.startswith("The points now")]  # fmt: skip
+    there = view.frame.basin_ends[::every, ::every] < 0
+    assert 0 < there.sum() < there.size
+    np.testing.assert_allclose(points, view.frame.basin_points[there], rtol=1e-6)
+
+
 @pytest.mark.parametrize("steps", [0, 1, 30])
 @pytest.mark.parametrize("surface", lab.SURFACES)
 def test_the_word_start_keeps_away_from_those_who_have_just_begun(surface: str, steps: int) -> None:

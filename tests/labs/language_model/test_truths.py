@@ -141,7 +141,7 @@ def test_every_token_is_nearly_as_likely_at_first(knobs: dict[str, object]) -> N
 @pytest.mark.parametrize("knobs", MODELS)
 def test_no_score_depends_on_a_later_token(knobs: dict[str, object]) -> None:
     experiment = trained(2, **knobs)
-    tokens, _ = experiment.batch()
+    tokens, _, _ = experiment.batch()
     other = tokens.clone()
     other[:, 10:] = torch.flip(other[:, 10:], [0])
     with torch.no_grad():
@@ -361,7 +361,7 @@ def test_its_heads_can_be_seen_elsewhere(
     key = shelf.keep(weights.write(experiment.model, {"lab": "language_model"}))
     config = there.Config.from_params({**(experiment.config.elsewhere or {}), "network": key})
     other = there.Experiment(config)
-    tokens, _ = experiment.batch()
+    tokens, _, _ = experiment.batch()
     with torch.no_grad():
         assert (other.model(tokens) - experiment.model(tokens)).abs().max() < 1e-5
     assert other.symbols.labels() == experiment.corpus.labels

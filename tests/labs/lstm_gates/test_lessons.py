@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from lesson_runs import config, first, lesson
+from moments import moment
 from scene_format import words
 
 from engine.contract import registry
@@ -66,6 +67,18 @@ def test_every_lesson_has_three_answers_and_points_at_a_panel_that_is_there() ->
         [panel] = [panel for row in scene.rows for panel in row if panel["key"] == each.point.panel]
         assert each.point.layer in ["", *(layer["name"] for layer in panel["layers"])]
         assert set(each.knobs) <= {*Config.knobs()}
+
+
+@pytest.mark.parametrize("name", ["the_rnn_forgets", "forget_bias", "exploding_gradients"])
+def test_the_numbers_of_a_text_stand_on_the_panels_that_its_lesson_opens(name: str) -> None:
+    chosen, settings = lesson(SLUG, name), config(SLUG, name, length=12, hidden=4)
+    here = moment(Experiment(settings), 2)
+    scene = drawn.stage(here)
+    assert {*chosen.panels} <= {panel["key"] for row in scene.rows for panel in row} and "numbers" in chosen.panels
+    found, told = facts(here), words(scene)
+    named = {fact.removeprefix("beside.") for fact in chosen.names()}
+    of_table = [fact for fact in named if fact.split("_")[0] in ("said", "since", "back", "keeps", "bound", "first")]
+    assert of_table and all(f"{found[fact]}" in told for fact in of_table), (of_table, told)
 
 
 @pytest.mark.slow

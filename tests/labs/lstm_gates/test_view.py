@@ -85,6 +85,22 @@ def test_what_is_kept_and_written_makes_the_number(cell: str) -> None:
     assert drawn.words.kept_and_written(dataclasses.replace(frame, cell="rnn")) is None
 
 
+def test_what_is_kept_and_added_is_drawn_for_each_symbol_with_its_mean() -> None:
+    view = moment(lab.Experiment(lab.Config(length=20, hidden=8)), 3)
+    scene = drawn.stage(view)
+    gates = scene.rows[0][1]
+    found = drawn.words.kept_and_written(view.frame)
+    assert found is not None
+    kept, written = found
+    tokens = np.array(view.frame.tokens)
+    means = [kept.mean(), *(written[tokens == token].mean() for token in "()·")]
+    bars = [scene.arrays[layer["xy"]] for layer in gates["layers"] if layer["kind"] == "band"]
+    assert gates["x_names"] == ["kept", "at (", "at )", "at ·"]
+    assert [bar[0, 2] for bar in bars] == pytest.approx(means, abs=1e-6)
+    dots = [len(scene.arrays[layer["xy"]]) for layer in gates["layers"] if layer["kind"] == "points"]
+    assert dots == [20, *((tokens == token).sum() for token in "()·")]
+
+
 def test_the_answers_stand_over_the_sum_of_what_was_marked() -> None:
     view = moment(lab.Experiment(lab.Config(task="adding", length=12, hidden=4)), 2)
     frame = view.frame

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from moments import moment
 
 from engine.contract.figure import Table, Text
@@ -62,10 +63,39 @@ def test_every_expert_that_has_a_part_of_the_plane_is_named_in_it_with_its_load(
         assert text["text"].startswith(f"expert {frame.ruler[row, column] + 1}:")
 
 
+def test_names_of_experts_hide_no_dot_while_there_is_room_beside_them() -> None:
+    view = seen(0)
+    texts = [layer for layer in drawn.stage(view).rows[0][0]["layers"] if layer["kind"] == "text"]
+    assert len(texts) == 4
+    for text in texts:
+        far = np.abs(view.frame.points - (text["x"], text["y"]))
+        assert not (far < drawn.NAME).all(axis=1).any()
+        assert all(abs(text[axis]) + half <= drawn.LIMIT for axis, half in zip("xy", drawn.NAME, strict=True))
+
+
+def test_a_dot_is_filled_where_its_number_is_guessed() -> None:
+    experiment = lab.Experiment(lab.Config())
+    for steps in (0, 60):
+        view = moment(experiment, steps)
+        frame, scene = view.frame, drawn.stage(view)
+        filled, hollow = [layer for layer in scene.rows[0][0]["layers"] if layer["kind"] == "points"]
+        assert (filled["shape"], hollow["shape"]) == ("circle", "ring")
+        right = np.abs(frame.guessed - frame.wanted) < 0.5
+        assert scene.arrays[filled["xy"]] == pytest.approx(frame.points[right])
+        assert scene.arrays[hollow["xy"]] == pytest.approx(frame.points[~right])
+        assert f"{right.mean():.0%}" in scene.rows[0][0]["title"]
+        with torch.no_grad():
+            answers = experiment.model["moe"](experiment.test.given)[:, 0].numpy()
+        places = np.linspace(0, len(answers) - 1, len(frame.guessed)).round().astype(int)
+        assert frame.guessed == pytest.approx(answers[places], abs=1e-5)
+    assert right.mean() > 0.5  # it learns
+
+
 def test_the_title_names_those_who_starve() -> None:
     view = seen(1)
+    right = (np.abs(view.frame.guessed - view.frame.wanted) < 0.5).mean()
     for load, said in (
-        ((0.25, 0.25, 0.25, 0.25), "4 experts share the tokens: each part of the plane is its expert's"),
+        ((0.25, 0.25, 0.25, 0.25), f"4 experts share the tokens: {right:.0%} guessed right"),
         ((0.5, 0.25, 0.25, 0.0), "3 of 4 experts share the tokens, and expert 4 has none"),
         ((0.0, 0.5, 0.0, 0.5), "2 of 4 experts share the tokens, and experts 1 and 3 have none"),
         ((0.0, 1.0, 0.0, 0.0), "Expert 2 has all the tokens, and experts 1, 3 and 4 have none"),

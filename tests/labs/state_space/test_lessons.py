@@ -40,7 +40,7 @@ def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
-    assert len(lessons(SLUG)) == 8
+    assert len(lessons(SLUG)) == 9
     fits_a_row_and_can_be_told(SLUG)
 
 
@@ -60,6 +60,13 @@ def test_steps_open_at_letters_and_the_control_falls_to_guessing_at_four_times_t
 def test_time_invariant_layers_copy_after_a_fixed_delay(seed: int) -> None:
     here, _ = speaks("delay", seed)
     assert here["accuracy"] > 0.93 and here["long_4"] < 0.45
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_selective_layers_recall_by_key_and_others_do_not(seed: int) -> None:
+    here, _ = speaks("recall", seed)
+    assert here["accuracy"] > 0.95 and here["control_accuracy"] < 0.55
 
 
 @pytest.mark.slow
@@ -94,6 +101,7 @@ def test_a_curve_is_kept_but_for_its_jumps() -> None:
         ("open", {"layer": "gru", "at": 1}),
         ("longer", {"at": 1}),
         ("delay", {"task": "selective"}),
+        ("recall", {"at": 1}),
         ("gru", {"control": "s4d", "at": 1}),
         ("polynomial", {"memory": 4}),
     ],

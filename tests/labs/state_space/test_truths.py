@@ -16,6 +16,7 @@ import engine
 from engine.contract import plain, registry
 from engine.contract.knobs import ConfigError
 from engine.contract.view import Turn, View
+from engine.data.text import border, corpus
 
 lab = engine.lab("state_space")
 
@@ -208,6 +209,19 @@ def test_sequences_hold_what_they_ask_for(task: str) -> None:
             assert answers == text.replace("·", "") and (task != "delay" or text.startswith(answers))
 
 
+def test_a_text_asks_for_its_next_sign_and_its_end_is_never_trained_on() -> None:
+    x, targets, asked = lab.batch("text", dice(1), count=512, length=20, kept=4)
+    assert bool(asked.all()) and torch.equal(x[:, 1:], targets[:, :-1])
+    known = "".join(lab.vocabulary.TEXT[token] for token in lab.vocabulary.spelled(corpus()))
+    cut = border(len(known), 4 * lab.tasks.LONGEST_READ + 1)
+    for row in lab.batch("text", dice(2), count=64, length=80, kept=4, held_out=True)[0]:
+        assert "".join(lab.vocabulary.TEXT[token] for token in row) in known[cut:]
+    for row in x[:64]:
+        assert "".join(lab.vocabulary.TEXT[token] for token in row) in known[:cut]
+    frame = lab.Experiment(lab.Config(task="text", tokens="Ab, 😀 é\n", width=16)).frame()
+    assert frame.own and "".join(frame.labels) == "ab,␣*␣*" and frame.telling.tolist() == [0, 0, 1, 1, 0, 1, 0]
+
+
 def test_a_time_invariant_layer_is_blind_to_where_a_letter_stands_among_noise() -> None:
     """Its matrix is the same for every sequence, and only shifts: a selective one's changes with what is read."""
     for kind in ("s4d", "scalar"):
@@ -264,6 +278,70 @@ def test_a_click_shows_a_head_or_a_step_and_a_drawn_curve_is_remembered() -> Non
     heights = lab.memory.read_curve(drawn.knobs["curve"])
     assert heights[0] == -1 and heights[-1] == 1 and replace(config, curve=drawn.knobs["curve"])
     assert views.answer(view, {"panel": "curve", "kind": "draw", "points": [[0.5, 0.5]]}) is None
+
+
+@pytest.mark.parametrize(("task", "among"), [("selective", "abcdef"), ("delay", "abcdef"), ("recall", "123456")])
+def test_an_answer_is_one_that_the_task_has_and_grey_while_it_is_a_guess(task: str, among: str) -> None:
+    config = lab.Config(task=task, width=16)
+    view = View(lab.Experiment(config).frame(), config)
+    for seen in view.frame.seen:
+        assert {lab.vocabulary.LABELS[said] for said in seen.said} <= set(among)
+        assert (seen.sure > 0).all() and (seen.sure < 0.5).all() and "guesses" in lab.words.who_says(view, seen)
+    [steps] = [
+        panel for row in registry.view("state_space").stage(view).rows for panel in row if panel["key"] == "steps"
+    ]
+    drawn = [layer for layer in steps["layers"] if layer["kind"] == "letters"]
+    said = ["".join(lab.vocabulary.LABELS[c] for c in seen.said[view.frame.wanted >= 0])
+            for seen in view.frame.seen]  # fmt: skip
+    assert [layer["colour"] for layer in drawn if "".join(layer["letters"]) in said][-2:] == ["neutral", "neutral"]
+
+
+def test_the_softmax_map_is_causal_attention_of_the_same_scores() -> None:
+    frame = lab.Experiment(lab.Config(width=16)).frame()
+    assert frame.softmax.sum(1) == pytest.approx(np.ones(24), abs=1e-5) and not np.triu(frame.softmax, 1).any()
+    looked = lab.Experiment(lab.Config(width=16)).model.look(torch.tensor(frame.tokens)[None])[1][0]
+    scores = (looked.out[0] @ looked.into[0].mT / 4).detach().numpy()
+    last = np.exp(scores[-1] - scores[-1].max())
+    assert frame.softmax[-1] == pytest.approx(last / last.sum(), abs=1e-5)
+    assert not len(lab.Experiment(lab.Config(layer="gru", control="none", width=16)).frame().softmax)
+
+
+def test_a_dragged_pole_shows_the_kernel_that_it_would_make() -> None:
+    views, config = registry.view("state_space"), lab.Config(width=16)
+    view = View(lab.Experiment(config).frame(), config)
+    K, poles = view.frame.seen[1].kernels, view.frame.seen[1].poles
+    first = poles[2, 3]
+    turn = views.answer(view, {"panel": "poles", "kind": "draw", "points": [[first.real, first.imag], [-0.9, 2.0]]})
+    channel, number, real, imaginary = replace(config, **turn.knobs).moved_pole
+    assert poles[channel - 1, number - 1] == pytest.approx(first) and (real, imaginary) == (-0.9, 2.0)
+    there = lab.Experiment(lab.Config(width=16, moved=f"3,4,{first.real:.4f},{first.imag:.4f}")).frame().seen[1].moved
+    assert there == pytest.approx(K[2], abs=2e-3)  # moved to where it was
+    elsewhere = lab.Experiment(lab.Config(width=16, **turn.knobs)).frame().seen[1].moved
+    assert np.abs(elsewhere - K[channel - 1]).max() > 1e-3
+    assert not len(lab.Experiment(lab.Config(width=16, moved="8,99,-1,0")).frame().seen[1].moved)
+    for wrong in ("x", "1,1,0.5,2", "0,1,-1,2", "1,2,-1"):
+        with pytest.raises(ConfigError, match="channel, pole"):
+            lab.Config(moved=wrong)
+
+
+def test_whoever_takes_the_time_changes_nothing_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab.stopwatch, "_measure", lambda name, length, device: float(length))
+    monkeypatch.setattr(lab.stopwatch, "_taken", {})
+    calm, timed = (lab.Experiment(lab.Config(width=16, measured=how)) for how in ("not yet", "512"))
+    for _ in range(2):
+        assert calm.step() == timed.step()
+        assert calm.frame().times is None and timed.frame().times is not None
+    told = timed.frame().times
+    assert told.left == 0 and set(told.milliseconds) == set(lab.stopwatch.NAMES) and told.machine
+    assert all(list(row) == [64, 128, 256, 512] for row in told.milliseconds.values())
+    longest = set(lab.stopwatch.wanted(8192))
+    assert ("recurrence", 8192) in longest and ("matrix", 2048) not in longest and ("attention", 4096) not in longest
+
+
+def test_what_is_timed_are_the_layers_computations() -> None:
+    ways = {name: lab.stopwatch.ready(name, 64, torch.device("cpu"))() for name in lab.stopwatch.NAMES}
+    assert torch.allclose(ways["recurrence"], ways["scan"], rtol=1e-4, atol=1e-4)
+    assert {way.numel() for way in ways.values()} == {64 * lab.stopwatch.CHANNELS}
 
 
 def test_a_layer_is_not_its_own_control() -> None:

@@ -43,3 +43,12 @@ def test_before_the_first_step_inside_says_what_to_do() -> None:
     assert isinstance(numbers, Table) and isinstance(hint, Text) and hint.tone == "hint"
     numbers, _ = drawn.inside(seen(0, data="moons", likelihood="gaussian"))
     assert isinstance(numbers, Table) and "learned deviation" in numbers.rows[-1][0]
+
+
+def test_beside_another_run_the_plane_says_what_the_folded_scores_do() -> None:
+    view = seen(2, divergence="none")
+    beside = View(**{**vars(view), "beside": True})
+    [plane] = [panel for row in drawn.stage(beside).rows for panel in row if panel["key"] == "plane"]
+    found = drawn.facts(beside)
+    assert found["spread_told"] in plane["title"] and f"{found['rec_told']} nats" in plane["title"]
+    assert "drag" in drawn.words.plane_title(view) and "drag" in drawn.words.plane_title(seen(0))
