@@ -13,6 +13,10 @@ from engine.labs.attention_heads.heads import BEFORE, BLANK, INDUCTION, MIRROR, 
 
 LONG = 4  # letters of a token that have room at the edge of a map
 LOOKS_BACK = ("induction", "lookup")  # tasks that an induction head solves
+ASKED = {
+    "induction": "the next letter of a sequence that repeats", "lookup": "the digit that stood behind each letter",
+    "reverse": "letters backwards", "sort": "letters in order", "text": "what comes next in a text",
+}  # fmt: skip
 KNOWN = 0.95  # share right from which a task counts as learned
 HALF = 0.5  # of the first loss, and of a head's attention
 DOES = {INDUCTION: "induction stripe", BEFORE: "the token before", MIRROR: "mirror image"}
@@ -65,7 +69,7 @@ def say(view: View) -> str:
     if not view.step and view.config.network:
         return "Its weights were trained on another page: each row is a token, dark where it looks; Play trains on."
     if not view.step:
-        return "Nothing is learned yet: each row is a token, dark where it looks; Play teaches the heads where to look."
+        return f"It must name {ASKED[view.config.task]}; a row is a token, dark where it looks: press Play."
     if view.config.task not in LOOKS_BACK:
         head, share = _sharpest(frame)
         return (

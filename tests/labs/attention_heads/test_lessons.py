@@ -131,7 +131,7 @@ def test_what_happens_otherwise_is_told_when_the_cause_is_gone() -> None:
 def test_the_sentence_goes_with_the_run() -> None:
     say, chosen = registry.view(SLUG).say, config(SLUG, "induction_head", seed=0)
     phases = [say(moment(chosen, 200, step)) for step in (0, *AT, 200)]
-    starts = ("Nothing is learned yet", "no induction stripe", "A stripe grows in head 2.1", "right: head 2.1 looks")
+    starts = ("press Play", "no induction stripe", "A stripe grows in head 2.1", "right: head 2.1 looks")
     assert all(start in phase for start, phase in zip(starts, phases, strict=True))
     assert all(len(phase) <= 120 for phase in phases)
     before = moment(chosen, 200, AT[0])
