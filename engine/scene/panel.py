@@ -220,7 +220,8 @@ class Panel(Rails):
         if math.isfinite(x) and math.isfinite(y):
             self._layer(
                 "text", "", x=float(x), y=float(y), text=text, colour=_palette.known_colour(colour),
-                mark=mark and not centred, **({"centred": True} if centred else {}), **({"before": True} if before else {}),
+                mark=mark and not centred, **({"centred": True} if centred else {}),
+                **({"before": True} if before else {}),
             )  # fmt: skip
 
     def letters(self, x: ArrayLike, y: float, letters: Sequence[str], *, colour: str = "text") -> None:
