@@ -100,7 +100,7 @@ export class Aligned {
     if (this.turned) {
       const apart = (angle) => (cell / theme.size(1)) * Math.abs(Math.sin(angle)); // two lines of words
       this.angle = apart(TURN) < 10 ? UPRIGHT : TURN;
-      top = Math.min(17, Math.max(9, apart(this.angle)));
+      top = Math.min(height < theme.size(90 + 14 * T) ? 11 : 17, Math.max(9, apart(this.angle))); // low: rows need the height
     }
     context.font = theme.fontOf(top);
     const longest = Math.max(0, ...source.map((word) => context.measureText(word).width));

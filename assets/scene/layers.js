@@ -4,6 +4,9 @@ const version = new URL(import.meta.url).search;
 const { css, STEPS } = await import(`./theme.js${version}`);
 const { drawMarker, fitted, halo, line } = await import(`./marks.js${version}`);
 
+const TALL = 1.7; // rows of a chart that a letter may be high
+const MOST = 0.5; // of the width of a plane, for one of several names on it
+
 export const DRAW = {
   points(context, layer, plane, theme) {
     const { data } = plane.arrays[layer.xy];
@@ -88,7 +91,8 @@ export const DRAW = {
   // A text below or above a chart, a letter at each of its steps.
   letters(context, layer, plane, theme) {
     const { data } = plane.arrays[layer.xy], between = data.length > 2 ? Math.abs(plane.X(data[2]) - plane.X(data[0])) : Infinity;
-    context.font = theme.fontOf(Math.min(18, (1.5 * between) / theme.size(1)), 600);
+    const rows = plane.spec.y_names.length ? TALL * Math.abs(plane.Y(1) - plane.Y(0)) : Infinity; // and other rows lie near
+    context.font = theme.fontOf(Math.min(18, Math.min(1.5 * between, rows) / theme.size(1)), 600);
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.fillStyle = theme.colour(layer.colour);
@@ -102,10 +106,11 @@ export const DRAW = {
     const x = plane.X(layer.x), y = plane.Y(layer.y);
     const colour = theme.colour(layer.colour);
     if (layer.mark) drawMarker(context, "cross", 6, [0], () => x, () => y, colour, theme);
-    context.font = theme.fontOf(14, 600);
+    context.font = theme.fontOf(plane.type, 600);
     const measure = (words) => context.measureText(words).width;
     const text = fitted(layer.text, plane.box.w - 8, measure);
-    const place = placed(plane, measure(text), theme.size(14), x, y, layer);
+    if (plane.type < 14 && names(layer) && measure(text) > MOST * plane.box.w && several(plane)) return; // it would hide what it names
+    const place = placed(plane, measure(text), theme.size(plane.type), x, y, layer);
     if (!place) return; // there is no room for it
     const [left, middle] = place;
     context.textAlign = "left";
@@ -119,23 +124,41 @@ export const DRAW = {
   },
 };
 
-// Where a text of some width and height goes, at its place or beside it: never over another one nor across the frame.
+const names = ({ kind, centred, before }) => kind === "text" && centred && !before;
+const several = (plane) => plane.spec.layers.filter(names).length > 2;
+
+// Heights of level lines across the plane that are drawn at these x: words may be struck through by none.
+function levels(plane, left, width) {
+  return plane.spec.layers.flatMap((layer) => {
+    if (layer.kind !== "path" || !plane.shows(layer)) return [];
+    const { data } = plane.arrays[layer.xy];
+    if (data.length !== 4 || data[1] !== data[3]) return [];
+    const [from, to] = [plane.X(data[0]), plane.X(data[2])];
+    return Math.min(from, to) < left + width && Math.max(from, to) > left ? [plane.Y(data[1])] : [];
+  });
+}
+
+// Where a text of some width and height goes, at its place or beside it: never over another one nor across the frame,
+// and not on a level line if there is room elsewhere.
 function placed(plane, width, height, x, y, { centred, before }) {
   const { box, words } = plane, line = height * 1.2;
   if (!plane.inside(x, y)) return null;
   const low = box.x + 4, high = Math.max(low, box.x + box.w - 4 - width), within = (left) => Math.max(low, Math.min(high, left));
   const tops = centred ? [0, -line, line] : [-12, 12 + height / 2, -12 - line, 12 + height / 2 + line];
-  const sides = centred ? [x - width / 2] : before && x - 10 - width > low ? [x - 10 - width, x + 10] : x + 12 + width < box.x + box.w ? [x + 10, x - 10 - width] : [x - 10 - width];
+  const sides = centred && !before ? [x - width / 2] : before && x - 10 - width > low ? [x - 10 - width, x + 10] : x + 12 + width < box.x + box.w ? [x + 10, x - 10 - width] : [x - 10 - width];
+  const free = [];
   for (const top of tops) {
     for (const left of sides.map(within)) {
       const middle = Math.max(box.y + line / 2, Math.min(box.y + box.h - line / 2, y + top));
-      const meets = (each) => left < each.left + each.width + 3 && each.left < left + width + 3 && Math.abs(middle - each.middle) < line;
-      if (words.some(meets)) continue;
-      words.push({ left, width, middle });
-      return [left, middle];
+      const meets = (each) => left < each.left + each.width + 3 && each.left < left + width + 3 && Math.abs(middle - each.middle) < line - 1.5;
+      if (!words.some(meets)) free.push({ left, width, middle });
     }
   }
-  return null;
+  const struck = ({ left, middle }) => !centred && levels(plane, left, width).some((at) => Math.abs(at - middle) < Math.min(0.65 * height, 11));
+  const found = free.find((each) => !struck(each)) ?? free[0];
+  if (!found) return null;
+  words.push(found);
+  return [found.left, found.middle];
 }
 
 // The marker at the end of a path.

@@ -7,6 +7,8 @@ const { fitted, halo, hatching, line } = await import(`./marks.js${version}`);
 const { DRAW, drawHead } = await import(`./layers.js${version}`);
 
 const NEAR = 14; // pixels within which the pointer finds a point or a path
+const [TYPE, LEAST] = [14, 11]; // of letters, and where there is little room
+const SMALL = 200; // pixels of a plane, below which what is written on it is smaller
 
 export class Plane {
   constructor() {
@@ -59,6 +61,7 @@ export class Plane {
       Object.assign(room, { x: room.x + (room.w - w) / 2, y: room.y + (room.h - h) / 2, w, h });
     }
     this.box = room;
+    this.type = Math.max(LEAST, Math.min(TYPE, (TYPE * Math.min(room.w, room.h)) / theme.size(SMALL)));
     const [x0, x1] = this.view ? this.view.x : spec.x;
     const [y0, y1] = this.view ? this.view.y : spec.y;
     this.X = (x) => room.x + ((x - x0) / (x1 - x0)) * room.w;
@@ -226,20 +229,30 @@ export class Plane {
     context.textAlign = "center";
     context.textBaseline = "top";
     if (spec.x_label) {
-      const text = fitted(spec.x_label, width - 6, measure), half = measure(text) / 2;
+      const text = this.shrunk(context, theme, spec.x_label, width - 6), half = measure(text) / 2;
       context.fillText(text, Math.max(half + 3, Math.min(width - half - 3, box.x + box.w / 2)), box.y + box.h + size + 9 + (this.lines - 1) * this.line);
     }
     if (spec.y_label) {
       context.save();
       context.font = theme.fontOf(14);
       const widest = Math.max(0, ...this.ticksOf("y").map(({ text }) => context.measureText(text).width));
-      context.font = theme.fontOf(14, 600);
-      context.translate(box.x - widest - 12, box.y + box.h / 2);
+      const text = this.shrunk(context, theme, spec.y_label, height - 6), half = measure(text) / 2;
+      context.translate(box.x - widest - 12, Math.max(half + 3, Math.min(height - half - 3, box.y + box.h / 2)));
       context.rotate(-Math.PI / 2);
       context.textBaseline = "bottom";
-      context.fillText(fitted(spec.y_label, height - 6, measure), 0, 0);
+      context.fillText(text, 0, 0);
       context.restore();
     }
+  }
+
+  // The name of an axis, in letters as large as have room, and if even small ones have none as far as they have.
+  shrunk(context, theme, text, room) {
+    const measure = (words) => context.measureText(words).width;
+    for (let size = TYPE; size >= LEAST; size -= 0.5) {
+      context.font = theme.fontOf(size, 600);
+      if (measure(text) <= room) break;
+    }
+    return fitted(text, room, measure);
   }
 
   drawCrosshair(context, { x, y }, theme) {

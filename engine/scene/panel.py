@@ -213,12 +213,15 @@ class Panel(Rails):
     ) -> None:  # fmt: skip
         """Write `text` beside the point (x, y), on its left rather than its right if `before`; or on it if `centred`.
 
+        With both it stands on the left of the point, at its height.
+
         Beside it the point carries a small marker if `mark`.
         """
         if math.isfinite(x) and math.isfinite(y):
             self._layer(
                 "text", "", x=float(x), y=float(y), text=text, colour=_palette.known_colour(colour),
-                mark=mark and not centred, **({"centred": True} if centred else {"before": True} if before else {}),
+                mark=mark and not centred, **({"centred": True} if centred else {}),
+                **({"before": True} if before else {}),
             )  # fmt: skip
 
     def letters(self, x: ArrayLike, y: float, letters: Sequence[str], *, colour: str = "text") -> None:

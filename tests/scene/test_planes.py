@@ -51,3 +51,17 @@ def test_a_name_stands_in_the_legend_once_and_the_planes_are_zoomed(plain: Plain
         plain.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         assert canvas.evaluate("(c) => c.toDataURL()") != before
         assert plain.problems == []
+
+
+@pytest.mark.browser
+def test_the_name_of_an_axis_that_is_longer_than_it_is_not_cut(plain: PlainPage) -> None:
+    with part("a low plane"):
+        plain.clear()
+        scene = Scene(height=220)
+        panel = scene.panel("low", title="Low", x=(0, 1), y=(0, 1), equal=False, x_label="x",
+                            y_label="how much likelier it has become")  # fmt: skip
+        panel.path([[0, 0.5], [1, 0.5]], colour="neutral", head=False)
+        panel.text(0.9, 0.55, "a level line", mark=False, before=True)
+        plain.draw({"low": scene})
+        [seen] = plain.look()
+        assert not seen["misprints"] and plain.problems == []

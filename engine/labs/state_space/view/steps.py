@@ -14,7 +14,7 @@ from engine.scene.panel import Panel
 from engine.scene.scene import Scene
 
 LEAST, MOST = 1e-3, 1.0  # step sizes between which the heat map is coloured
-LOWER = 0.7  # rows by which words beside letters are lowered, so that they stand on one line
+SAID, READ = -1.9, -0.3  # heights of the letters above the first row, which have more room than a row has
 
 
 def steps(scene: Scene, view: View) -> None:
@@ -31,7 +31,7 @@ def steps(scene: Scene, view: View) -> None:
         bottom += count + 3
     panel = scene.panel(
         "steps", title=words.steps_title(view), x=(-0.6, T - 0.4),
-        y=(bottom - 0.7, -0.7 if view.beside or len(frame.pixels) or in_text else -1.8), y_names=names[:-2],
+        y=(bottom - 0.7, -1.2 if view.beside or len(frame.pixels) or in_text else -2.9), y_names=names[:-2],
         x_label=words.read_on(view), equal=False, weight=1.35, pick="plane", aspect=0.95,
     )  # fmt: skip
     _reads(panel, frame)
@@ -60,14 +60,14 @@ def _reads(panel: Panel, frame: Any) -> None:
     labels = np.array(frame.labels)
     for chosen, colour in ((frame.telling, "text"), (~frame.telling, "neutral")):
         if chosen.any():
-            panel.letters(places[chosen], 0, labels[chosen].tolist(), colour=colour)
+            panel.letters(places[chosen], READ, labels[chosen].tolist(), colour=colour)
 
 
 def _asked(panel: Panel, frame: Any) -> None:
     """Above the questions, what should be answered."""
     asked = np.flatnonzero(frame.wanted >= 0)
-    panel.text(float(asked[0]) - 0.4, LOWER - 1, "should say", mark=False, before=True)
-    panel.letters(asked, -1, [frame.signs[wanted] for wanted in frame.wanted[asked]])
+    panel.text(float(asked[0]) - 0.4, SAID, "should say", centred=True, before=True)
+    panel.letters(asked, SAID, [frame.signs[wanted] for wanted in frame.wanted[asked]])
 
 
 def _opening(panel: Panel, seen: Any, top: int, *, control: bool) -> None:
@@ -90,7 +90,7 @@ def _says(panel: Panel, view: View, seen: Any, height: float) -> None:
     asked = np.flatnonzero(frame.wanted >= 0)
     good, guessed = seen.said[asked] == frame.wanted[asked], ~(seen.sure[asked] >= SURE)
     if view.config.task != "text":
-        panel.text(float(asked[0]) - 0.4, height + LOWER, words.who_says(view, seen), mark=False, before=True)
+        panel.text(float(asked[0]) - 0.4, height, words.who_says(view, seen), centred=True, before=True)
     labels = np.array([frame.signs[said] if not len(frame.pixels) else str(said) for said in seen.said[asked]])
     for chosen, colour in ((good & ~guessed, "positive"), (~good & ~guessed, "negative"), (guessed, "neutral")):
         if chosen.any():
