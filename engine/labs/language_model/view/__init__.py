@@ -10,9 +10,10 @@ import numpy as np
 
 from engine.contract.figure import Figure, Formula, Table, Text
 from engine.contract.view import Answer, View
-from engine.labs.language_model import words, world_view
+from engine.labs.language_model import words
+from engine.labs.language_model.view import world
+from engine.labs.language_model.view.world import FIRST, REACH, SECOND
 from engine.labs.language_model.words import facts, judged, say
-from engine.labs.language_model.world_view import FIRST, REACH, SECOND
 from engine.scene.curves import curves as curves_panel
 from engine.scene.prose import prose
 from engine.scene.scene import Scene
@@ -36,7 +37,7 @@ HELD = 0.4  # seconds that words stay
 def stage(view: View) -> Scene:
     """What it writes beside the bits; held-out text and the next token; a sentence cut; and where its numbers sit."""
     if view.frame.world is not None:
-        return world_view.stage(view)
+        return world.stage(view)
     scene = Scene(height=FIRST + 3 * SECOND)
     if view.frame.blanks:
         _blanks(scene, view)
@@ -68,7 +69,7 @@ def curves(view: View) -> Scene:
     if not view.curves:
         return Scene()
     if view.frame.world is not None:
-        return world_view.curves(view)
+        return world.curves(view)
     scene = Scene(height=2 * 300 + 12)
     common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
     series = {"bits": ("this model", "positive"), "uniform": ("any letter, at random", "text")}
@@ -86,7 +87,7 @@ def inside(view: View) -> list[Figure]:
     """What nats and bits have to do with each other here, and the tables that count."""
     frame, scores = view.frame, view.frame.scores
     if frame.world is not None:
-        return world_view.inside(view)
+        return world.inside(view)
     rows = [[words.TABLE[n], f"{scores[f'table_{n}']:.2f}"] for n in TABLES]
     rows = [["any letter, at random", f"{scores['uniform']:.2f}"], *rows, ["this model", f"{scores['bits']:.2f}"]]
     each = scores["nats"] / max(scores["bits"] * math.log(2), 1e-9)
@@ -102,7 +103,7 @@ def inside(view: View) -> list[Figure]:
 
 def answer(view: View, pick: Mapping[str, Any]) -> Answer:
     """A word that is clicked among the made world's becomes c; else rails and buttons turn knobs by themselves."""
-    return world_view.answer(view, pick) if view.frame.world is not None else None
+    return world.answer(view, pick) if view.frame.world is not None else None
 
 
 def _blanks(scene: Scene, view: View) -> None:
