@@ -26,7 +26,7 @@ C = TypeVar("C", bound=Config)
 LONG = 200  # more whole numbers than this are typed and not slid
 WIDE = 70  # pixels of a box for a number of two or three digits
 FEW = 5  # choices that are all seen at once
-ROW, SIDES = 44, 4  # characters that fit side by side beside a stage, and how many the sides of a button count for
+ROW, SIDES = 42, 5  # characters that fit side by side beside a stage, and how many the sides of a button count for
 LINES = "  \n"  # between the sentences of one box
 
 

@@ -56,6 +56,17 @@ class Viewer:
         return self.told.get(run_id) == state and (known is config or known == config)
 
 
+@dataclass(frozen=True)
+class Said:
+    """A sentence about a run: when it was made, of which step and version, and whether the run was at rest."""
+
+    at: float = -math.inf
+    step: int = -1
+    version: int = -1
+    rests: bool = False
+    text: str = ""
+
+
 @dataclass
 class Watched:
     """What is remembered of a run that has viewers: the last picture's number, its pace, and what was said of it."""
@@ -63,7 +74,7 @@ class Watched:
     number: int
     drawing: float = 0.01  # seconds that a picture took, smoothed
     rate: tuple[float, int, float | None] = (0.0, 0, None)  # when and at which step it was last taken; steps a second
-    said: tuple[float, int, str] = (-math.inf, -1, "")  # when, of which version, and the sentence
+    said: Said = Said()
     rest: tuple[tuple[object, ...] | None, float] = (None, 0.0)  # the moment in which it rests, and since when
     marks: tuple[tuple[object, ...], list[tuple[int, str]]] = ((), [])  # those on the timeline, and what they depend on
     trip: float = 0.0  # the longest of its viewers

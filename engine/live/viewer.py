@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.live import protocol
 from engine.live.pictures import Pictures
-from engine.live.seats import PARTS, Viewer, Watched, in_sight
+from engine.live.seats import PARTS, Said, Viewer, Watched, in_sight
 from engine.live.steering import steer
 from engine.runs.bench import Bench
 from engine.runs.marks import marks
@@ -299,14 +299,16 @@ class Viewers:
         """What to look at now: made anew every two seconds while the run trains, at rest, and when anything is done."""
         say = getattr(timeline.views, "say", None)
         if say is None or timeline.target is not None or timeline.status == "failed":
-            return watched.said[-1]
-        now, (since, version, _) = self.clock(), watched.said
-        if timeline.status != "running" or timeline.version != version or now - since > SAID:
+            return watched.said.text
+        now, step, said = self.clock(), timeline.experiment.step_count, watched.said
+        rests = timeline.status != "running"
+        left = said.rests and step != said.step  # what was said at rest, "press Play", holds no longer
+        if rests or left or timeline.version != said.version or now - said.at > SAID:
             try:
-                watched.said = (now, timeline.version, str(say(timeline.view())))
+                watched.said = Said(now, step, timeline.version, rests, str(say(timeline.view())))
             except Exception as error:  # the lab's own code: whatever it raises must not take the bench down
                 timeline.fail(error)
-        return watched.said[-1]
+        return watched.said.text
 
     def _rate(self, timeline: Timeline, watched: Watched) -> float | None:
         """Steps a second, taken over about a second; None while nothing trains."""

@@ -165,11 +165,12 @@ def test_what_is_said_lags_neither_a_step_nor_a_pause_nor_what_is_turned(
         hall.ack(1, 10**15)
         assert said()[0] == said()[1]
     hall.act(1, "do", verb="play")
-    for _ in range(3):
+    assert said() == ("step 3, 0.1",) * 2
+    for goes_on in (False, True, True):
         hall.bench.tick()
         hall.serve(0.1)
         hall.ack(1, 10**15)
-    assert said()[0] != said()[1]  # it is read while the run goes on
+        assert (said()[0] != said()[1]) is goes_on  # what was said at rest is no longer so; then there is time to read
     hall.act(1, "turn", knobs={"rate": "0.2"})
     assert said()[0] == said()[1]
     hall.bench.tick()

@@ -184,7 +184,8 @@ def facts(view: View) -> dict[str, float | str]:
     return {
         **told, **fell, "apart": told["winners"] - told["losers"], "fallen": most(view, "true") - told["true"],
         "short": math.log(n) - (n - 1) / n - told["kl"],
-        "half_off": told["to_optimum"] / 2, "baseline": int(config.baseline), "noise": config.noise,
+        "half_off": told["to_optimum"] / 2, "twice_kl": 2 * told["kl"], "noise": config.noise,
+        "baseline": int(config.baseline),
         "step": view.step, "method": config.method, "taste": config.taste, "judge": config.judged, "beta": config.beta,
         "slope": 1 / config.beta, "seeds": config.seeds, "comparisons": config.comparisons, "fresh": int(config.fresh),
         "batch": config.batch_size, "best_value": config.beta * frame.log_z, "judged_right": frame.judged_right,

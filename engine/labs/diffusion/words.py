@@ -69,8 +69,7 @@ def say(view: View) -> str:
             return f"{found['said_recognised']} of the samples have the class that was asked for."
         kept = found["said_variety"]
         if not view.step:
-            film = "The film shows how a trained network removes noise."
-            return f"{film} To see one learn: press Untrained, then Play."
+            return "The film shows how a trained network removes noise; to see one learn, press Untrained, then Play."
         return f"{found['said_recognised']} are of the class asked for, and keep {kept} of the real variance."
     if not found["places"]:
         return f"Energy distance to the real points: {found['said_energy']}; two halves of these: {frame.floor:.2g}."

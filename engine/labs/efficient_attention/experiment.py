@@ -68,8 +68,9 @@ class Experiment:
                 loss = F.cross_entropy(scores, targets)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-            counts = gradients.cast(network.parameters(), config.gradients, scaled=config.scaled)
-            self.sizes = counts if kind == config.kinds[0] else self.sizes
+            if config.gradients != "float32" or kind == config.kinds[0]:  # in float32 there is nothing to do but count
+                counts = gradients.cast(network.parameters(), config.gradients, scaled=config.scaled)
+                self.sizes = counts if kind == config.kinds[0] else self.sizes
             optimiser.step()
             self._round(network, f"rounding/{self.step_count}")
             lately = self.recent[kind].setdefault(pairs, deque(maxlen=MEAN))

@@ -274,11 +274,11 @@ def _basins(scene: Scene, view: View) -> None:
         panel.classes(
             ends, extent=frame.extent, discrete=True, name="Start, by where its point is (hatched: on its way)"
         )
-    some = "" if len(shown) == count else f" ({len(shown):,} of {count:,})"
     there = np.ones(len(shown), dtype=bool)
     if not known.bounded:  # who has left the map is drawn on it no more
         every = view.config.side // view.config.starts
         there = (frame.basin_ends[::every, ::every] < 0).ravel()
+    some = "" if there.sum() == count else f" ({there.sum():,} of {count:,})"
     panel.points(shown[there], size=1.6, name=f"The points now{some}")
     if many:
         return

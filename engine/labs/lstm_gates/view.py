@@ -321,14 +321,15 @@ def _gates(scene: Scene, view: View) -> None:
                         x_label="kept at each step, added when it reads", aspect=0.7)  # fmt: skip
     panel.path(np.array([[-0.5, 0], [len(columns), 0]]), colour="neutral", width=1, head=False)
     gate, added = ("forget gate f", "i · g") if frame.cell == "lstm" else ("update gate z", "(1 − z) · n")
+    added = f"added: {added}" if frame.counts >= 0 else f"added: −{added} (it counts down)"
     for place, (_, colour, values) in enumerate(columns):
-        if not len(values):
+        if not np.isfinite(values).all() or not len(values):
             continue
         mean, edges = float(values.mean()), np.array([place - BAR, place + BAR])
         panel.band(edges, np.zeros(2), np.full(2, mean), colour=colour)
         panel.path(np.column_stack([edges, np.full(2, mean)]), colour=colour, width=2.5, head=False)
         across = np.linspace(place - BAR, place + BAR, len(values) + 2)[1:-1]
-        named = {0: f"{gate}, step by step", 1: f"added: {added}"}
+        named = {0: f"{gate}, step by step", 1: added}
         panel.points(np.column_stack([across, values]), colours=[colour], size=2.2, name=named.get(place, ""))
         told = f"{mean:.2f}" if not place else f"{mean:+.2f}".replace("-", "−")
         panel.text(place, mean + (0.14 if mean >= 0 else -0.14), told, centred=True)

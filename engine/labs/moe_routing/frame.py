@@ -38,7 +38,7 @@ class Frame:
     sureness: Array  # (R, R): the router's probability of that expert; on text (P,), for each of `chosen`
     points: Array  # (P, 2) test tokens
     wanted: Array  # (P,) the number that is to be answered there
-    guessed: Array  # (P,) and what the mixture answers; 0 to a token without a seat
+    guessed: Array  # (P,) and what the mixture answers; without a seat only its shared experts, or 0
     kinds: NDArray[np.int64]  # (P,) their cluster
     chosen: NDArray[np.int64]  # (P,) the expert that each is sent to first; on text, of the passage
     dropped: NDArray[np.bool_]  # (P,): it got no seat at any expert

@@ -126,7 +126,8 @@ def _plane(scene: Scene, view: View) -> None:
     panel.classes(frame.ruler, frame.sureness, names=names, name="Router's choice (pale: unsure)")
     groups = [f"cluster {k + 1}" for k in range(len(frame.names))]
     dots = zip(frame.kinds, frame.chosen, frame.wanted, frame.guessed, strict=True)
-    said = [f"{groups[k]}, its number {wanted:.1f}, guessed {guess:.1f} by {names[e]}".replace("-", "−")
+    by = "by" if view.config.top_k + view.config.shared == 1 else "by all that it is sent to, first"
+    said = [f"{groups[k]}, its number {wanted:.1f}, guessed {guess:.1f} {by} {names[e]}".replace("-", "−")
             for k, e, wanted, guess in dots]  # fmt: skip
     kept, right = ~frame.dropped, np.abs(frame.guessed - frame.wanted) < words.NEAR
     for shape, name, those in (("circle", f"Token: guess off by less than {words.NEAR:g}", right),

@@ -63,13 +63,17 @@ def _before(view: View) -> str:
     if frame.passage:
         return f"A router sends each character to one of {experts} small networks: Play teaches both what comes next."
     to = "its area's expert" if view.config.top_k == 1 else f"{view.config.top_k} of {experts} experts"
-    told = f"Each dot, a token, has a number to be guessed by {to}. Press Play: dots fill when right."
-    return told if view.config.balance_loss else f"{told} Nothing keeps shares even."
+    told = f"Each dot, a token, has a number to be guessed by {to}"
+    if not view.config.balance_loss:
+        return f"{told}: Play trains them, and nothing keeps their shares even."
+    return f"{told}: press Play, and dots fill when it is right."
 
 
 def plane_title(view: View) -> str:
     """What is to be seen on the plane: who shares the tokens, and who has none."""
     experts, busy = view.config.experts, working(view.frame)
+    if experts == 1:
+        return f"One expert has all the tokens: {right(view.frame):.0%} guessed right"
     if not view.step and busy == experts:
         return f"{experts} untrained experts guess {right(view.frame):.0%} of the dots right"
     if busy == experts:
@@ -86,8 +90,9 @@ def plane_title(view: View) -> str:
 
 
 def right(frame: Any) -> float:
-    """Share of the dots whose number is guessed right."""
-    return float((np.abs(frame.guessed - frame.wanted) < NEAR).mean()) if len(frame.wanted) else math.nan
+    """Share of the dots whose number is guessed right; who was dropped has guessed nothing."""
+    found = (np.abs(frame.guessed - frame.wanted) < NEAR) & ~frame.dropped
+    return float(found.mean()) if len(frame.wanted) else math.nan
 
 
 def working(frame: Any) -> int:

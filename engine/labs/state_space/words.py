@@ -149,19 +149,16 @@ def times_title(view: View) -> str:
     """What was measured, or what could be."""
     times = view.frame.times
     if times is None:
-        return "What does a place more cost? Take the time"
-    return "Milliseconds, measured here" + (f" ({times.left} to come: press Step)" if times.left else "")
+        return "What does length cost? Take the time"
+    return f"Milliseconds, {times.left} to come: Step" if times.left else "Milliseconds, measured here"
 
 
 def times_note(view: View) -> str:
     """Whose times they are, and of what."""
     times = view.frame.times
     if times is None:
-        return "The machine that trains takes its own time: choose up to which length. No part of the run."
-    return (
-        f"{times.machine}; 64 channels of 16 numbers, 4 heads, forward, one sequence, the best of some tries. "
-        "Squares are not tried on the longest. No part of the run."
-    )
+        return "The machine that trains takes its own time: choose up to which length."
+    return f"{times.machine}; 64 channels of 16 numbers, one sequence forward, the best of some tries."
 
 
 def say(view: View) -> str:
@@ -178,18 +175,16 @@ def say(view: View) -> str:
             return "A digit is read as 64 pixels, one after another; which one it was is told from what was carried."
         return f"{now(view, 'test_accuracy'):.0%} of digits it was never shown are right; by lot {chance(config):.0%}."
     if config.task == "text" and not view.step:
-        return "It reads a text, and says at each place which sign comes next. Now it guesses, in grey: press Play."
+        return "It reads a text, and says at each place which sign comes next; now it guesses, in grey: press Play."
     if config.task == "text":
         rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
         return (
             f"{now(view, 'accuracy'):.0%} of the next signs are right{rival}; by lot it would be {chance(config):.0%}."
         )
     if not view.step and config.task == "recall":
-        return (
-            "A3 says: A has the value 3. At the end capitals are asked for theirs. Now it guesses, in grey: press Play."
-        )
+        return "A3 says that A is 3, and at the end capitals are asked for theirs; now it guesses, in grey: press Play."
     if not view.step:
-        return "It reads from left to right and must repeat the letters at each ?. Now it guesses, in grey: press Play."
+        return "It reads from left to right and must repeat the letters at each ?; now it guesses, in grey: press Play."
     share, found = now(view, "accuracy"), times(view)
     rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
     if config.layer in SELECTS and found >= WIDE and share < KNOWN:

@@ -48,7 +48,7 @@ def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
-    assert len(lessons(SLUG)) == 10
+    assert len(lessons(SLUG)) == 11
     for each in lessons(SLUG):
         assert len(each.title) <= 28 and len(each.answers) == 3 and each.at is not None, each.slug
         assert each.point is not None and each.knobs and len(each.happened.split()) <= 170, each.slug
@@ -121,6 +121,13 @@ def test_ppo_is_nearer_after_as_many_sentences(seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_a_judge_of_people_who_disagree_leads_less_far(seed: int) -> None:
+    here, there = speaks("noise", seed)
+    assert here["kl"] < 0.46 * there["kl"] and here["believed"] < 0.9 < there["believed"] and here["true"] > 0.7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, SEEDS))
 def test_without_a_baseline_as_many_sentences_teach_less(seed: int) -> None:
     here, there = speaks("baseline", seed)
     assert here["to_optimum"] > 2.4 * there["to_optimum"]
@@ -146,7 +153,7 @@ def test_your_own_taste_needs_answers() -> None:
     ("name", "knobs"),
     [("line", {"learning_rate": 1e-4}), ("fooled", {"beta": 0.5}), ("wiser", {"judge": "linear"}),
      ("few_pairs", {"comparisons": 20_000}), ("no_price", {"method": "reinforce"}), ("best_of", {"candidates": 4}),
-     ("baseline", {"baseline": True})],
+     ("baseline", {"baseline": True}), ("noise", {"noise": 0.0})],
 )  # fmt: skip
 def test_with_its_cause_taken_away_a_lesson_says_otherwise(name: str, knobs: dict[str, Any]) -> None:
     chosen = lesson(SLUG, name)

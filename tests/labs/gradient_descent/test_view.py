@@ -169,8 +169,9 @@ def test_who_has_left_the_map_is_drawn_on_it_no_more() -> None:
     assert all(np.isnan(array(scene, way["xyz"])[-1]).all() for way in panels(scene)["bowl"]["rolling"])
     view = seen(30, surface="monkey_saddle", basins=True)
     scene, every = drawn.stage(view), view.config.side // view.config.starts
-    [points] = [numbers(scene, layer["xy"]) for name, layer in layers(scene, "basins").items()
-                if name.startswith("The points now")]  # fmt: skip
+    [(name, points)] = [(name, numbers(scene, layer["xy"])) for name, layer in layers(scene, "basins").items()
+                        if name.startswith("The points now")]  # fmt: skip
+    assert f"({len(points):,} of " in name
     there = view.frame.basin_ends[::every, ::every] < 0
     assert 0 < there.sum() < there.size
     np.testing.assert_allclose(points, view.frame.basin_points[there], rtol=1e-6)

@@ -72,6 +72,22 @@ def test_the_memory_is_drawn_over_the_brackets_that_it_counts() -> None:
     assert [choice["knobs"] for choice in buttons["choices"]] == [{"cell": kind} for kind in ("rnn", "gru", "lstm")]
 
 
+@pytest.mark.parametrize("counts", [-0.9, 0.9])
+def test_what_is_turned_round_is_said(counts: float) -> None:
+    """A number that counts downwards is drawn upright: what is added has the other sign than i · g."""
+    view = moment(lab.Experiment(lab.Config(length=20, hidden=8)), 3)
+    view = dataclasses.replace(view, frame=dataclasses.replace(view.frame, counts=counts))
+    legend = [layer["name"] for layer in drawn.stage(view).rows[0][1]["layers"] if "i · g" in layer.get("name", "")]
+    assert len(legend) == 1 and ("−i · g" in legend[0]) == (counts < 0)
+
+
+def test_gates_that_are_no_numbers_leave_their_columns_empty() -> None:
+    view = moment(lab.Experiment(lab.Config(length=20, hidden=8)), 3)
+    broken = {name: np.full_like(values, np.nan) for name, values in view.frame.gates.items()}
+    scene = drawn.stage(dataclasses.replace(view, frame=dataclasses.replace(view.frame, gates=broken)))
+    assert not [layer for layer in scene.rows[0][1]["layers"] if layer["kind"] == "points"]
+
+
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_what_is_kept_and_written_makes_the_number(cell: str) -> None:
     """c = f c + i g, and h = z h + (1 - z) n: step by step it is the memory's own number."""

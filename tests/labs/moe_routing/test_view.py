@@ -91,6 +91,13 @@ def test_a_dot_is_filled_where_its_number_is_guessed() -> None:
     assert right.mean() > 0.5  # it learns
 
 
+def test_who_was_dropped_has_guessed_nothing() -> None:
+    view = seen(2, capacity_factor=0.5)
+    filled = next(layer for layer in drawn.stage(view).rows[0][0]["layers"] if layer["kind"] == "points")
+    share = len(drawn.stage(view).arrays[filled["xy"]]) / len(view.frame.points)
+    assert view.frame.dropped.any() and drawn.words.right(view.frame) == pytest.approx(share)
+
+
 def test_the_title_names_those_who_starve() -> None:
     view = seen(1)
     right = (np.abs(view.frame.guessed - view.frame.wanted) < 0.5).mean()

@@ -334,8 +334,8 @@ def test_whoever_takes_the_time_changes_nothing_of_a_run(monkeypatch: pytest.Mon
     told = timed.frame().times
     assert told.left == 0 and set(told.milliseconds) == set(lab.stopwatch.NAMES) and told.machine
     assert all(list(row) == [64, 128, 256, 512] for row in told.milliseconds.values())
-    longest = set(lab.stopwatch.wanted(8192))
-    assert ("recurrence", 8192) in longest and ("matrix", 2048) not in longest and ("attention", 4096) not in longest
+    longest = set(lab.stopwatch.wanted(4096))
+    assert ("recurrence", 4096) in longest and ("matrix", 2048) not in longest and ("attention", 4096) not in longest
 
 
 def test_what_is_timed_are_the_layers_computations() -> None:

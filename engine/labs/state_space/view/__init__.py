@@ -20,14 +20,14 @@ from engine.scene.text import text
 
 __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
-FIRST, FURTHER, LOW = 440, 400, 340  # pixels: how tall the rows of the stage are
+FIRST, FURTHER = 440, 400  # pixels: how tall the rows of the stage are
 POINTS = 60  # heights that are kept of a drawn curve
 
 
 def stage(view: View) -> Scene:
     """The steps beside the learning; then tabs: what reaches what, lengths, the control, the state, a curve kept."""
     frame = view.frame
-    rows = [FIRST, FURTHER, LOW]
+    rows = [FIRST, FURTHER, FURTHER]
     rows += [FURTHER] if len(frame.seen) > 1 else []
     rows += [FURTHER, FURTHER] if len(frame.state) else []
     rows += [FURTHER]
@@ -36,7 +36,7 @@ def stage(view: View) -> Scene:
     learned.learning(scene, view)
     scene.row(FURTHER / FIRST)
     reach.hidden(scene, view)
-    scene.row(LOW / FIRST)
+    scene.row(FURTHER / FIRST)
     if view.config.task != "digits":
         learned.longer(scene, view)
     learned.times(scene, view)

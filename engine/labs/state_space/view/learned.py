@@ -15,8 +15,8 @@ from engine.scene.scene import Scene
 
 COLOURS = ("class_1", "class_0")  # of the network and the control
 TAKEN = 300  # points of a curve on stage
-KERNELS = {"recurrence": ("recurrence, place after place", "class_0"), "scan": ("parallel scan", "class_2"),
-           "convolution": ("convolution (time-invariant)", "class_3"), "matrix": ("matrix L ∘ C Bᵀ", "class_1"),
+KERNELS = {"recurrence": ("recurrence", "class_0"), "scan": ("parallel scan", "class_2"),
+           "convolution": ("convolution and its kernel", "class_3"), "matrix": ("matrix", "class_1"),
            "attention": ("softmax attention", "class_5")}  # fmt: skip
 
 
@@ -56,8 +56,9 @@ def times(scene: Scene, view: View) -> None:
     found = view.frame.times
     by_kernel = found.milliseconds if found else {}
     history = {name: (np.array(list(row)), np.array(list(row.values()))) for name, row in by_kernel.items()}
-    curves_panel(scene, "times", title=words.times_title(view), history=history, series=KERNELS, x_title="places T",
-                 y_title="milliseconds", log_x=True, log_y=True, dots=True, note=words.times_note(view))  # fmt: skip
+    curves_panel(scene, "times", title=words.times_title(view), history=history, series=KERNELS, weight=1.3,
+                 x_title="places T", y_title="milliseconds", log_x=True, log_y=True, dots=True,
+                 note=words.times_note(view))  # fmt: skip
     Rails(scene.rows[-1][-1], scene.arrays).buttons(
         [(f"{int(size):,}", {"measured": size}) for size in SIZES], label="Take the time here, up to a length of",
         chosen=SIZES.index(view.config.measured) if view.config.measured != OFF else -1,
