@@ -60,5 +60,6 @@ def before(model: LanguageModel, read: Tensor, hidden: Tensor, device: torch.dev
     """Chances (n, V) of all tokens in each of the n places that are `hidden`, if all after it is hidden too."""
     piece, place = hidden.nonzero(as_tuple=True)
     after = torch.arange(read.shape[1]) > place[:, None]
-    logits: Tensor = model(read[piece].masked_fill(after, MASK).to(device))
-    return logits[torch.arange(len(place)), place.to(device)].softmax(-1).cpu()
+    found = model.hidden(read[piece].masked_fill(after, MASK).to(device))
+    # One place of each is scored: there are many tokens.
+    return model.read(found[torch.arange(len(place)), place.to(device)]).softmax(-1).cpu()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
@@ -20,7 +21,8 @@ TIMES = {"standard": 1, "large": 4}  # what the width is multiplied by
 BUDGET = {"standard": 60.0, "large": 250.0}  # milliseconds of one core that a step may take
 MERGES = 2_000  # at most
 SLOW = 40  # tokens that a beam or a large model writes at most: a picture waits for them
-MASKED_RATE = 0.005  # of learning: with twice as much it learns letter frequencies, and little else
+MASKED_RATE = 0.005  # of learning: with twice as much it is slower
+MASKED: dict[str, Any] = {"unit": "characters", "context": 32, "learning_rate": MASKED_RATE}  # comes with the objective
 ANEW = 20  # tokens that a masked model writes at most: it reads everything anew for each
 EVERY = 10  # steps from one look at the held-out text to the next
 
@@ -65,6 +67,7 @@ class Config(BaseConfig):
         help="Large is 4 times as wide. It is meant for a server with a GPU; without one it learns more slowly.",
     )  # fmt: skip
     context: int = knob(24, low=16, high=128, group="model", label="Tokens it sees", called="context",
+                        when="objective=next|masked",
                         help="How far back it looks, and the length of the pieces that it trains on.")  # fmt: skip
     rank: int = knob(
         0, low=0, high=64, group="model", when="model=transformer|gru|convolution", label="Rank of the embedding",
@@ -77,14 +80,16 @@ class Config(BaseConfig):
     shared: bool = knob(False, group="model", when="model=transformer", label="Layers share their numbers",
                         called="shared", help="The same layer again and again.")  # fmt: skip
     learning_rate: float = knob(0.01, low=1e-4, high=0.1, log=True, live=True, group="training",
-                                help="Size of AdamW's step, after 30 steps; if “large”, a quarter of it.")  # fmt: skip
-    batch_size: int = knob(32, low=4, high=128, log=True, group="training", help="Pieces of text in each step.")
+                                help="Of the optimiser, once it is warm; if “large”, a quarter of it.")  # fmt: skip
+    batch_size: int = knob(32, low=4, high=128, log=True, group="training",
+                           help="Pieces of text in each step; word vectors make 16 guesses for each.")  # fmt: skip
     dropout: float = knob(0.0, low=0.0, high=0.5, group="training", when="model=transformer|gru|convolution",
                           help="Share of the numbers around the layers that each step leaves out.")  # fmt: skip
     prompt: str = knob("", length=(0, 120), look=True, group="writing", label="It goes on from",
+                       when="objective=next|masked",
                        help="Your own beginning. Empty: the commonest first word of a sentence.")  # fmt: skip
     decoding: str = knob("sample", choices=("sample", "greedy", "beam"), look=True, group="writing",
-                         titles=("at random", "greedy", "beam of 4"), label="Next token",
+                         titles=("at random", "greedy", "beam of 4"), label="Next token", when="objective=next|masked",
                          help="Drawn by probability; always the likeliest; or the likeliest line.")  # fmt: skip
     temperature: float = knob(
         0.7, low=0.0, high=2.0, look=True, group="writing", when="decoding=sample",
@@ -99,6 +104,7 @@ class Config(BaseConfig):
         help="Positive scores of tokens that are there already are divided by it, negative ones multiplied.",
     )  # fmt: skip
     written: int = knob(40, low=8, high=120, look=True, group="writing", label="Tokens written",
+                        when="objective=next|masked",
                         help="Each picture writes so many, always with the same random numbers. "
                         "A beam or a large model: 40 at most; a masked one: 20.")  # fmt: skip
     word_a: str = knob("king", choices=NOUNS, look=True, group="writing", when="objective=neighbours",
@@ -108,14 +114,17 @@ class Config(BaseConfig):
     word_c: str = knob("woman", choices=NOUNS, look=True, group="writing", when="objective=neighbours",
                        label="Word c", called="word c", help="What is put in its place.")  # fmt: skip
     place: int = knob(20, low=0, high=100, look=True, group="tokens", label="Held-out text shown, %",
+                       when="objective=next|masked",
                       help="Where in the part that it never trains on.")  # fmt: skip
     sentence: str = knob("", length=(0, 120), look=True, group="tokens", label="Your sentence, cut into tokens",
+                         when="objective=next|masked",
                          help="Any text. Empty: the beginning of the part that it never trains on.")  # fmt: skip
     cut: int = knob(MERGES, low=0, high=MERGES, look=True, group="tokens", label="Merges made so far",
+                     when="unit=bpe",
                     help="The sentence as it was cut when only so many pairs had been merged.")  # fmt: skip
 
     def check(self) -> None:
-        whole = len(text.require(self.text_key))
+        whole = len(text.require(self.text_key)) if self.model != "vectors" else 12 * self.context  # it reads none
         if whole < 12 * self.context:
             raise ConfigError(
                 "context", self.context, f"your text has {whole} characters, too few for pieces of {self.context} "
@@ -142,26 +151,43 @@ class Config(BaseConfig):
     def settle(self, turned: str) -> Config:
         """Characters and bytes are short: more of them are seen.  A beginning in one language is none in another.
 
-        Only the transformer looks to both sides, and letters are guessed sooner than pieces of words.
+        Only the transformer looks to both sides, and letters are guessed sooner than pieces of words; what the masked
+        objective brings along goes with it.
         """
-        width = 64 if self.model == "vectors" else self.width
         if turned == "objective" and self.objective == "masked":
-            return replace(
-                self, model="transformer", unit="characters", context=32, width=width, learning_rate=MASKED_RATE,
-            )  # fmt: skip
-        if turned == "objective" and self.objective == "next" and self.model == "vectors":
-            return replace(self, model="transformer", width=width)
+            width = self._divided(64 if self.model == "vectors" else self.width)
+            return replace(self, model="transformer", width=width, **MASKED | {"context": self._pieces(32)})
         if (turned, self.objective) == ("objective", "neighbours") or (turned, self.model) == ("model", "vectors"):
-            return replace(self, objective="neighbours", model="vectors", width=16)
-        if turned == "model" and self.objective == "neighbours":
-            return replace(self, objective="next", width=64)
-        if turned == "model" and self.model != "transformer":
-            return replace(self, objective="next")
+            return replace(self, objective="neighbours", model="vectors", width=16, **self._unmasked())
+        if turned == "objective" and self.model == "vectors":
+            return replace(self, model="transformer", width=self._divided(64))
+        if turned == "objective":
+            return replace(self, **self._unmasked())
+        if turned == "model" and (self.model, self.objective) != ("transformer", "masked"):
+            width = 64 if self.objective == "neighbours" else self.width
+            width = self._divided(width) if self.model == "transformer" else width
+            brought = self._unmasked() if self.objective == "masked" else {}
+            return replace(self, objective="next", width=width, **brought)
         if turned == "unit":
-            return replace(self, context=24 if self.unit == "bpe" else 32)
+            return replace(self, context=self._pieces(24 if self.unit == "bpe" else 32))
         if turned == "text_key":
-            return replace(self, prompt="", sentence="", context=min(self.context, 24))
+            return replace(self, prompt="", sentence="", context=self._pieces(min(self.context, 24)))
         return self
+
+    def _divided(self, width: int) -> int:
+        """`width`, or the next one that the heads share as even numbers."""
+        shares = 2 * self.heads
+        return width if width * TIMES[self.size] % shares == 0 else min(-(-width // shares), 256 // shares) * shares
+
+    def _pieces(self, context: int) -> int:
+        """`context`, or as much of it as the visitor's text has room for."""
+        return min(context, max(16, len(text.require(self.text_key)) // 12)) if self.text_key else context
+
+    def _unmasked(self) -> dict[str, Any]:
+        """What stands at what the masked objective brought along, back at its default."""
+        rate = {"learning_rate": 0.01} if self.learning_rate == MASKED_RATE else {}
+        whole = all(getattr(self, name) == value for name, value in MASKED.items())
+        return {name: self.knobs()[name].default for name in MASKED} if whole else rate
 
     @property
     def model_width(self) -> int:

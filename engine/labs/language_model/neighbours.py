@@ -24,7 +24,7 @@ FALLS = 1_000  # steps until Adam's rate is half of the knob's
 
 @lru_cache(maxsize=4)
 def world(seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Sentences (n, 7), the shares by which words that are no neighbours are drawn (V,), and information (V, V)."""
+    """Sentences (n, 7), the shares by which the other words are drawn (V,), and information (V, V)."""
     said = sentences.sentences(SENTENCES, generator(seed, "world"))
     often = torch.bincount(said.flatten(), minlength=len(made_world.WORDS)).double()
     return said, often**POWER / (often**POWER).sum(), sentences.information(said)
@@ -33,7 +33,7 @@ def world(seed: int) -> tuple[Tensor, Tensor, Tensor]:
 class Neighbours:
     """One step is one batch of words and their neighbours.
 
-    Metrics: ``loss``, of a neighbour and five words that are none, in nats, before it is learned from; and at every
+    Metrics: ``loss``, of a neighbour and five words drawn by lot, in nats, before it is learned from; and at every
     tenth step ``people`` and ``places``, the shares of the 90 and 56 analogies whose answer is the nearest word.
     """
 

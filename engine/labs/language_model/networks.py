@@ -143,6 +143,10 @@ class LanguageModel(nn.Module):
         """With `dice` a share of the numbers is dropped before and after the layers, as in training."""
         if self.kind == "bigram":
             return self.table(tokens)  # type: ignore[no-any-return]
+        return self.read(self.hidden(tokens, dice))
+
+    def hidden(self, tokens: Tensor, dice: torch.Generator | None = None) -> Tensor:
+        """W numbers of what was read so far at each place, (B, T) -> (B, T, W); the table of pairs has none."""
         x = self._dropped(self.embed(tokens), dice)
         if self.kind == "gru":
             x = self.gru(x)[0]
@@ -151,7 +155,7 @@ class LanguageModel(nn.Module):
         else:
             for block in self.blocks:
                 x = block(x)
-        return self.read(self._dropped(x, dice))
+        return self._dropped(x, dice)
 
     def _convolved(self, x: Tensor) -> Tensor:
         for layer, apart in zip(self.convolutions, self.apart, strict=True):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-NEGATIVES, POWER = 5, 0.75  # words that are no neighbours, for each that is one; drawn by frequency to this power
+NEGATIVES, POWER = 5, 0.75  # words drawn by lot for each neighbour, by frequency to this power
 
 
 class WordVectors(nn.Module):

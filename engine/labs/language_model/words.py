@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from engine.contract.view import View
-from engine.labs.language_model.made_world import NOUNS
+from engine.labs.language_model import world_words
+from engine.labs.language_model.config import EVERY
 from engine.labs.language_model.units import parts
 
 TABLE = {1: "how often each letter comes", 2: "bigram table: last letter"} | {
@@ -62,34 +65,6 @@ def bits_title(view: View) -> str:
     return f"{now} a character: ahead of {'letter counts' if beaten == 1 else f'the {NAMES[beaten]}'}"
 
 
-def world_title(view: View) -> str:
-    """What a - b + c is nearest to."""
-    a, b, c = (NOUNS[word] for word in view.frame.world.given)
-    when = f"after {view.step} steps" if view.step else "before it has learned anything"
-    return f"{a} − {b} + {c} is nearest to {view.frame.world.nearest[0][0]} {when}"
-
-
-def right_title(view: View) -> str:
-    """How many of all analogies are right."""
-    people, places = view.frame.scores["people"], view.frame.scores["places"]
-    return f"{people:.0%} of the analogies of people are right, {places:.0%} of those of places"
-
-
-def nearest_title(view: View) -> str:
-    a, b, c = (NOUNS[word] for word in view.frame.world.given)
-    return f"Words nearest to {a} − {b} + {c}"
-
-
-def rows_title(view: View) -> str:
-    return "Who stands beside whom, more often than by chance (PMI)"
-
-
-def rows_names(view: View) -> list[str]:
-    """What the rows of information are of."""
-    a, b, c = (NOUNS[word] for word in view.frame.world.given)
-    return [a, b, c, f"{a} − {b} + {c}", view.frame.world.nearest[0][0]]
-
-
 def best(view: View) -> float:
     """The fewest bits up to the step on screen."""
     steps, values = view.curves.get("bits", ((), ()))
@@ -123,6 +98,18 @@ def ahead_of(view: View) -> int:
             break
         found = n
     return found
+
+
+def judged(view: View, score: str = "bits") -> tuple[Any, Any]:
+    """The steps at which it was judged, and its bits, or another score, there; the first is step 0."""
+    steps, values = (np.asarray(each, dtype=float) for each in view.curves.get(score, ((), ())))
+    at = steps % EVERY == 0
+    if not len(values):
+        return np.zeros(1), np.array([view.frame.scores[score]])
+    first = values[:1] if steps[0] < EVERY else np.array([np.nan])
+    steps, values = np.concatenate([[0], steps[at]]), np.concatenate([first, values[at]])
+    kept = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), 300)).round().astype(int))
+    return steps[kept], values[kept]
 
 
 def surprise_title(view: View) -> str:
@@ -224,7 +211,7 @@ def say(view: View) -> str:
     """One sentence: what to look at now."""
     scores, step = view.frame.scores, view.step
     if view.frame.world is not None:
-        return _say_world(view)
+        return world_words.say(view)
     if not math.isfinite(scores["bits"]):
         return "Its numbers are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
     if not step and view.frame.blanks:
@@ -250,17 +237,6 @@ def say(view: View) -> str:
     return "Now whole words and their endings: it is ahead of a table that has counted all runs of four letters."
 
 
-def _say_world(view: View) -> str:
-    least = min(view.frame.scores["people"], view.frame.scores["places"])
-    if not len(view.frame.embedding):
-        return "Its numbers are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
-    if not view.step:
-        return "Random vectors: on Play words that stand beside the same words come to lie side by side."
-    if least < 0.9:
-        return "Words that have the same neighbours gather, and arrows of pairs begin to point one way."
-    return "Arrows of pairs are parallel, whoever they join; click a word to make it c, and see where a − b leads."
-
-
 def facts(view: View) -> dict[str, float | str]:
     """The numbers that lessons name.
 
@@ -270,16 +246,7 @@ def facts(view: View) -> dict[str, float | str]:
     frame, config = view.frame, view.config
     scores = {name: value if math.isfinite(value) else 0.0 for name, value in frame.scores.items()}
     if frame.world is not None:
-        cosine = frame.world.nearest[0][1]
-        gap = [abs(float(x)) for x in (frame.world.rows[3] - frame.world.rows[4])]
-        a, b, c = (NOUNS[word] for word in frame.world.given)
-        return {
-            **scores, "step": view.step, "objective": config.objective, "model": config.model, "a": a, "b": b, "c": c,
-            "reading": config.reading, "width": config.model_width, "nearest": frame.world.nearest[0][0],
-            "cosine": cosine if math.isfinite(cosine) else 0.0, "of_all": frame.world.of_all,
-            "gap": sum(gap) / max(1, len(gap)), "most": float(frame.world.rows.max()),
-            "gap_share": sum(gap) / max(1, len(gap)) / max(1e-6, float(frame.world.rows.max())),
-        }  # fmt: skip
+        return scores | world_words.facts(view)
     count, share = written_words(view)
     every = sum(frame.places.values())
     cut = frame.cut

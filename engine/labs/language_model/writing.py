@@ -38,8 +38,8 @@ class Written(NamedTuple):
 class Blank:
     """A model that guesses what is hidden, made to write: a blank at the end of the last tokens, all read anew."""
 
-    def __init__(self, model: LanguageModel) -> None:
-        self.model, self.read = model, list[int]()
+    def __init__(self, model: LanguageModel, read: Sequence[int] = ()) -> None:
+        self.model, self.read = model, list(read)
 
     @torch.inference_mode()
     def __call__(self, token: int) -> Array:
@@ -149,8 +149,9 @@ def write(model: LanguageModel, prompt: list[int], config: Config) -> tuple[Writ
 
     The random numbers follow from the seed alone.
     """
-    reader = Reader(model) if model.causal else Blank(model)
-    for token in prompt[-model.context :]:
+    start = prompt[-model.context :]
+    reader = Reader(model) if model.causal else Blank(model, start[:-1])
+    for token in start if model.causal else start[-1:]:
         scores = reader(token)
     first = scores
     if config.decoding == "beam":

@@ -98,6 +98,11 @@ def test_blanks_are_learned_slowly_and_need_both_sides(seed: int) -> None:
     here, there = speaks("masked", seed)
     assert there is not None and 3.1 < here["bits"] < 3.6 and 2.4 < there["bits"] < 2.75
     assert here["left_alone"] > here["surprise"] + 0.2
+    faster, slower = (
+        facts("masked", seed=seed, learning_rate=0.01),
+        facts("masked", beside=True, seed=seed, learning_rate=0.005),
+    )
+    assert faster["bits"] > here["bits"] and abs(slower["bits"] - there["bits"]) < 0.15
 
 
 @pytest.mark.slow

@@ -142,10 +142,56 @@ def test_it_writes_into_a_blank_at_the_end() -> None:
 def test_only_the_transformer_looks_to_both_sides() -> None:
     with pytest.raises(ConfigError, match="both sides"):
         Config(objective="masked", model="gru")
+    with pytest.raises(ConfigError, match="both sides"):
+        Config(objective="masked", model="convolution")
     turned = Config(model="gru").turned(objective="masked")
     assert turned.model == "transformer" and turned.unit == "characters"
     assert Config(objective="masked").turned(model="gru").objective == "next"
     assert Config(objective="masked").elsewhere is None
+
+
+@pytest.mark.parametrize("heads", [1, 3, 4, 7, 8])
+@pytest.mark.parametrize("width", [16, 50, 64, 253, 256])
+def test_a_width_that_heads_do_not_share_is_no_obstacle(heads: int, width: int) -> None:
+    for model in ("gru", "convolution", "bigram"):
+        before = Config(model=model, heads=heads, width=width, batch_size=4)
+        for turned in (before.turned(objective="masked"), before.turned(model="transformer")):
+            assert turned.width % (2 * heads) == 0 and abs(turned.width - width) < 2 * heads
+    vectors = Config(heads=heads, model="gru").turned(objective="neighbours")
+    assert all(vectors.turned(objective=objective).width >= 64 for objective in ("next", "masked"))
+
+
+def test_what_the_masked_objective_brings_goes_with_it() -> None:
+    masked = Config().turned(objective="masked")
+    assert (masked.unit, masked.context, masked.learning_rate) == ("characters", 32, 0.005)
+    assert masked.turned(objective="next") == Config() and masked.turned(model="gru") == Config(model="gru")
+    assert masked.turned(objective="neighbours") == Config().turned(objective="neighbours")
+    kept = masked.turned(unit="bytes", merges=900, learning_rate=0.02).turned(objective="next")
+    assert (kept.unit, kept.context, kept.merges, kept.learning_rate) == ("bytes", 32, 900, 0.02)
+
+
+def test_only_blanks_are_scored_with_what_stands_before_them() -> None:
+    """All places of a piece for each of its blanks would be a hundred megabytes in a frame."""
+    model, rows = trained(1).model, []
+    model.unembedding.register_forward_hook(lambda module, given, found: rows.append(found.shape[:-1].numel()))
+    read = torch.randint(5, 60, (3, 24), generator=generator(0, "tokens"))
+    hidden = torch.rand(read.shape, generator=generator(0, "hidden")) < 0.5
+    read[hidden] = MASK
+    with torch.no_grad():
+        found = blanks.before(model, read, hidden, torch.device("cpu"))
+    assert rows == [int(hidden.sum())] == [len(found)]
+
+
+def test_it_writes_a_token_a_pass_however_long_the_prompt_is() -> None:
+    experiment = trained(1, unit="characters", context=128, batch_size=4)
+    passes: list[int] = []
+    experiment.model.register_forward_hook(lambda *_: passes.append(1))
+    prompt = experiment.corpus.held[:100].tolist()
+    written, first = writing.write(experiment.model, prompt, experiment.config)
+    assert len(passes) == len(written.tokens) == experiment.config.writes
+    with torch.no_grad():
+        expected = experiment.model(torch.tensor([[*prompt, MASK]]))[0, -1].numpy()
+    assert first == pytest.approx(expected, abs=1e-5)
 
 
 def test_it_goes_on_from_its_state_to_the_bit() -> None:

@@ -15,6 +15,7 @@ from engine.contract.compare import same
 from engine.contract.device import generator
 from engine.contract.knobs import ConfigError
 from engine.contract.view import Turn, View
+from engine.data import shelf
 from engine.labs.language_model import made_world, sentences, view
 from engine.labs.language_model.config import Config
 from engine.labs.language_model.experiment import Experiment
@@ -137,6 +138,45 @@ def test_vectors_and_neighbours_go_together() -> None:
     assert (turned.model, turned.width) == ("vectors", 16) and Config().turned(model="vectors") == turned
     assert turned.turned(objective="next") == turned.turned(model="transformer") == Config()
     assert turned.turned(objective="masked").model == "transformer" and turned.elsewhere is None
+
+
+def test_knobs_that_do_nothing_in_the_made_world_are_not_shown() -> None:
+    knobs = Config.knobs()
+    config = Config().turned(objective="neighbours")
+
+    def shown(name: str) -> bool:
+        asked, _, allowed = knobs[name].when.partition("=")
+        return not asked or (knobs[asked].format(getattr(config, asked)) in allowed.split("|") and shown(asked))
+
+    assert {name for name in knobs if shown(name)} == {
+        "text_key", "model", "objective", "reading", "width", "size", "learning_rate", "batch_size", "word_a", "word_b",
+        "word_c", "seed",
+    }  # fmt: skip
+
+
+def test_a_text_is_not_read_for_word_vectors(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
+    key = shelf.keep(b"abc de " * 29)
+    assert Config(text_key=key, objective="neighbours", model="vectors", context=128).text_key == key
+
+
+def test_a_text_is_cut_into_pieces_that_it_has_room_for(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYGROUND_DATA", str(tmp_path))
+    turned = Config().turned(text_key=shelf.keep(b"abc de " * 29))
+    assert turned.context == turned.turned(unit="characters").context == turned.turned(objective="masked").context == 16
+    assert Config().turned(text_key=shelf.keep(b"abc de " * 49)).turned(objective="masked").context == 28
+
+
+def test_what_is_left_out_and_what_lessons_name_stands_on_the_stage() -> None:
+    experiment = vectors(20)
+    seen = View(experiment.frame(), experiment.config, {}, 20, 20)
+    facts, panels = view.facts(seen), {panel["key"]: panel for row in view.stage(seen).rows for panel in row}
+    assert panels["writing"]["title"].startswith("king − man + woman: the nearest other word is ")
+    assert panels["nearest"]["title"].endswith("but for these three")
+    assert panels["nearest"]["note"].endswith(f"the nearest is {facts['of_all']}.")
+    assert f"{facts['gap']:.2f} in the mean" in panels["rows"]["note"]
+    assert panels["rows"]["note"].endswith(f"{facts['most']:.1f}.")
+    assert f"{facts['cosine']:.2f}" in str(panels["nearest"])
 
 
 def test_it_goes_on_from_its_state_to_the_bit() -> None:

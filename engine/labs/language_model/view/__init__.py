@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from engine.contract.figure import Figure, Formula, Table, Text
-from engine.contract.view import Answer, Turn, View
+from engine.contract.view import Answer, View
 from engine.labs.language_model import words
-from engine.labs.language_model.config import EVERY
-from engine.labs.language_model.made_world import NOUNS
-from engine.labs.language_model.words import facts, say
+from engine.labs.language_model.view import world
+from engine.labs.language_model.view.world import FIRST, REACH, SECOND
+from engine.labs.language_model.words import facts, judged, say
 from engine.scene.curves import curves as curves_panel
 from engine.scene.prose import prose
 from engine.scene.scene import Scene
@@ -21,7 +21,6 @@ from engine.scene.text import Span, text
 
 __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
-FIRST, SECOND = 440, 400  # pixels: how tall the rows of the stage are
 SURPRISED = 10.0  # bits at which a token stands on the full colour
 TABLES = {1: "neutral", 2: "class_3", 3: "class_4", 4: "class_2", 5: "class_6", 6: "class_5"}
 DRAWN = (1, 2, 3, 4)  # tables whose lines are in the first picture
@@ -32,17 +31,13 @@ PLACES = {
     "other layers": "class_3",
 }
 WRONG, RIGHT, NONE = 0, 1, 255  # colours of blanks: orange, blue, none
-WHO, WHERE = "90 of people", "56 of places"
-ASKED = (("king", "man", "woman"), ("Rome", "Italy", "France"))  # on buttons
-CLICKED = 0.12  # how near to a word a click must be
 HELD = 0.4  # seconds that words stay
-REACH = 1.15  # of the plane of tokens: the farthest stands at 1
 
 
 def stage(view: View) -> Scene:
     """What it writes beside the bits; held-out text and the next token; a sentence cut; and where its numbers sit."""
     if view.frame.world is not None:
-        return _world(view, view.frame.world)
+        return world.stage(view)
     scene = Scene(height=FIRST + 3 * SECOND)
     if view.frame.blanks:
         _blanks(scene, view)
@@ -73,15 +68,10 @@ def curves(view: View) -> Scene:
     """Bits a character, and nats a token in training and on held-out text."""
     if not view.curves:
         return Scene()
+    if view.frame.world is not None:
+        return world.curves(view)
     scene = Scene(height=2 * 300 + 12)
     common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
-    if view.frame.world is not None:
-        curves_panel(scene, "right", title="Analogies whose answer is the nearest word", y_title="share right",
-                     series={"people": (WHO, "positive"), "places": (WHERE, "class_4")}, **common)  # fmt: skip
-        scene.row()
-        curves_panel(scene, "loss", title="Cross-entropy of one neighbour and five others", y_title="nats a guess",
-                     series={"loss": ("training", "train")}, **common)  # fmt: skip
-        return scene
     series = {"bits": ("this model", "positive"), "uniform": ("any letter, at random", "text")}
     series |= {f"table_{n}": (words.TABLE[n], colour) for n, colour in TABLES.items()}
     curves_panel(scene, "bits", title="Bits a character, held-out text", y_title="bits a character", series=series,
@@ -97,11 +87,7 @@ def inside(view: View) -> list[Figure]:
     """What nats and bits have to do with each other here, and the tables that count."""
     frame, scores = view.frame, view.frame.scores
     if frame.world is not None:
-        near = [[word, f"{cosine:.2f}"] for word, cosine in frame.world.nearest]
-        return [
-            Table([words.nearest_title(view), "cosine"], near),
-            Formula(r"\operatorname{PMI}(w, c) = \log \frac{p(w, c)}{p(w)\,p(c)}"),
-        ]
+        return world.inside(view)
     rows = [[words.TABLE[n], f"{scores[f'table_{n}']:.2f}"] for n in TABLES]
     rows = [["any letter, at random", f"{scores['uniform']:.2f}"], *rows, ["this model", f"{scores['bits']:.2f}"]]
     each = scores["nats"] / max(scores["bits"] * math.log(2), 1e-9)
@@ -117,12 +103,7 @@ def inside(view: View) -> list[Figure]:
 
 def answer(view: View, pick: Mapping[str, Any]) -> Answer:
     """A word that is clicked among the made world's becomes c; else rails and buttons turn knobs by themselves."""
-    frame = view.frame
-    if frame.world is None or pick.get("panel") != "writing" or pick.get("kind") != "plane" or not len(frame.embedding):
-        return None
-    away = np.hypot(*(frame.embedding[: len(frame.labels)] - [pick["x"], pick["y"]]).T)
-    near = int(away.argmin())
-    return Turn({"word_c": frame.labels[near]}) if away[near] < CLICKED and frame.labels[near] in NOUNS else None
+    return world.answer(view, pick) if view.frame.world is not None else None
 
 
 def _blanks(scene: Scene, view: View) -> None:
@@ -176,18 +157,6 @@ def _bits(scene: Scene, view: View) -> None:
         panel.path([[-0.03 * last, value], [1.03 * last, value]], colour=colour, width=2, head=False)
         panel.text(0.99 * last, value, f"{label} {value:.2f}", colour=colour, mark=False, before=True)
     panel.path(np.column_stack([steps, np.minimum(values, top)]), colour="positive", name="this model", width=4)
-
-
-def judged(view: View, score: str = "bits") -> tuple[Any, Any]:
-    """The steps at which it was judged, and its bits, or another score, there; the first is step 0."""
-    steps, values = (np.asarray(each, dtype=float) for each in view.curves.get(score, ((), ())))
-    at = steps % EVERY == 0
-    if not len(values):
-        return np.zeros(1), np.array([view.frame.scores[score]])
-    first = values[:1] if steps[0] < EVERY else np.array([np.nan])
-    steps, values = np.concatenate([[0], steps[at]]), np.concatenate([first, values[at]])
-    kept = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), 300)).round().astype(int))
-    return steps[kept], values[kept]
 
 
 def _surprise(scene: Scene, view: View) -> None:
@@ -278,57 +247,3 @@ def _numbers(scene: Scene, view: View) -> None:
     for n, (name, count) in enumerate(places.items()):
         panel.lines([[[0, n], [count / 1000, n]]], colour=PLACES[name], width=16)
         panel.text(1.01 * count / 1000, n, f"{count:,}", mark=False)
-
-
-def _world(view: View, world: Any) -> Scene:
-    """The made world: words and the arrow from b to a, laid to c; analogies; the nearest words; rows of information."""
-    scene = Scene(height=FIRST + SECOND)
-    _words(scene, view, world)
-    _right(scene, view)
-    scene.row(SECOND / FIRST)
-    names = [word for word, _ in world.nearest]
-    panel = scene.panel("nearest", title=words.nearest_title(view), x=(0, 1.05), y=(len(names) - 0.4, -0.6),
-                        y_names=names, x_label="cosine", y_label="word", equal=False, aspect=0.8)  # fmt: skip
-    panel.lines([[[0, n], [max(near, 0), n]] for n, (_, near) in enumerate(world.nearest)], colour="positive", width=12)
-    panel = scene.panel(
-        "rows", title=words.rows_title(view), x=(-0.5, len(world.columns) - 0.5), y=(4.5, -0.5), equal=False,
-        x_names=world.columns, y_names=words.rows_names(view), aspect=0.6, weight=1.6,
-        x_label="word beside it", y_label="row",
-    )  # fmt: skip
-    reach = max(float(np.abs(world.rows).max()), 1e-6)
-    panel.heatmap(world.rows, extent=(0, len(world.columns) - 1, 0, 4), low=-reach, high=reach, discrete=True,
-                  palette="diverging")  # fmt: skip
-    return scene
-
-
-def _words(scene: Scene, view: View, world: Any) -> None:
-    """Words where their vectors put them, each pair joined, and a - b + c as an arrow that is laid to c."""
-    frame = view.frame
-    panel = scene.panel("writing", title=words.world_title(view), x=(-REACH, REACH), y=(-REACH, REACH), equal=False,
-                        x_label="second direction in which these words differ", y_label="first direction",
-                        aspect=0.7, weight=1.25, pick="plane",
-                        note="Grey: each word and its partner. Blue: from b to a, and the same from c.")  # fmt: skip
-    given = tuple(NOUNS[word] for word in world.given)
-    panel.buttons([(f"{a} − {b} + {c}", {"word_a": a, "word_b": b, "word_c": c}) for a, b, c in ASKED], label="Analogy",
-                  chosen=ASKED.index(given) if given in ASKED else None)  # fmt: skip
-    if not len(frame.embedding):
-        return
-    at = {word: place for word, place in zip(frame.labels, frame.embedding, strict=False)}
-    pairs = [(at[one], at[two]) for one, two in zip(NOUNS[::2], NOUNS[1::2], strict=True) if one in at and two in at]
-    panel.lines([[list(one), list(two)] for one, two in pairs], colour="neutral", width=1.5)
-    a, b, c = (at[NOUNS[word]] for word in world.given)
-    target = frame.embedding[-1]
-    panel.arrows([b, c], [a - b, target - c], colour="positive", width=3.5, name="a − b, and the same from c")
-    for word, (x, y) in at.items():
-        strong = word in (world.nearest[0][0], *(NOUNS[n] for n in world.given))
-        panel.text(float(x), float(y), word, centred=True, colour="text" if strong else "neutral")
-
-
-def _right(scene: Scene, view: View) -> None:
-    """The share of all analogies that are right, against the step."""
-    last = max(view.last_step, 60)
-    panel = scene.panel("bits", title=words.right_title(view), x=(-0.02 * last, 1.02 * last), y=(-0.04, 1.08),
-                        equal=False, x_label="step", y_label="share of analogies right", aspect=0.7)  # fmt: skip
-    for name, label, colour in (("people", WHO, "positive"), ("places", WHERE, "class_4")):
-        steps, values = judged(view, name)
-        panel.path(np.column_stack([steps, values]), colour=colour, name=label, width=4)
