@@ -19,8 +19,8 @@ OFF = "not yet"
 class Config(BaseConfig):
     kinds: tuple[str, ...] = knob(
         ("full", "window", "blocks", "linear"), choices=tuple(KINDS), titles=tuple(KINDS.values()), group="attention",
-        label="Kinds", help="A network with each kind of attention learns from the same batches. NSA reads the mean of "
-        "each block, in full the blocks whose mean fits best, and a window.",
+        label="Kinds", help="A network with each kind of attention learns from the same batches. Native sparse "
+        "attention (NSA) reads the mean of each block, in full the blocks whose mean fits best, and a window.",
     )  # fmt: skip
     pairs: int = knob(16, low=1, high=24, group="task", label="Pairs, at most",
                       help="A batch has 1, 2, 4, 8, 16 or 24 pairs of key and value in each sequence, up to this."

@@ -37,7 +37,7 @@ COUNTED = tuple(2**power for power in range(6, 15))  # lengths for which work is
 
 
 def stage(view: View) -> Scene:
-    """Who looks where beside recall by pairs; then tabs: the sequence, tiles, cost by length, what is kept."""
+    """Who looks where beside recall by pairs; tabs: the sequence, tiles, cost, what is kept, few bits, gradients."""
     frame = view.frame
     scene = Scene(height=FIRST + 4 * LOW + 2 * FURTHER)
     _squares(scene, view)
@@ -362,17 +362,18 @@ def _gradients(scene: Scene, view: View) -> None:
     top = max(0.05, 1.1 * float(shares.sum(0).max()))
     panel = scene.panel("gradients", title=words.gradients_title(view), x=(float(x[0]), float(x[-1])), y=(0, top),
                         x_log=True, x_label="size of a number of the gradient", y_label="share of all", equal=False,
-                        aspect=0.5)  # fmt: skip
+                        aspect=0.5, note=words.gradients_note(view))  # fmt: skip
     for row, colour, name in ((0, "positive", "stays"), (1, "negative", "becomes zero")):
         base = shares[0] * row
         bars = [[[at, low], [at, low + share]] for at, low, share in zip(x, base, shares[row], strict=True) if share]
         panel.lines(bars, colour=colour, width=5, name=name)
-    if not sizes.any():
-        panel.text(float(x.mean()), top / 2, "Press Play: the first step has a gradient", centred=True)
+    if why := words.no_gradients(view):
+        panel.text(float(x.mean()), top / 2, why, centred=True)
     panel.buttons([(title, {"gradients": name}) for name, title in GRADIENTS.items()], label="Gradients kept in",
                   chosen=list(GRADIENTS).index(config.gradients))  # fmt: skip
-    panel.buttons([("without", {"scaled": "0"}), ("with", {"scaled": "1"})], label="A scale for each tensor",
-                  chosen=int(config.scaled))  # fmt: skip
+    if config.gradients != "float32":  # into which all fits as it is
+        panel.buttons([("without", {"scaled": "0"}), ("with", {"scaled": "1"})], label="A scale for each tensor",
+                      chosen=int(config.scaled))  # fmt: skip
 
 
 def _kept(scene: Scene, view: View) -> None:
