@@ -140,4 +140,5 @@ class Config(BaseConfig):
         cells = self.batch_size * self.places * self.width / 1e5
         square = self.batch_size * self.heads * self.places**2 / 1e5
         squares = {"linear": 1.0, "nsa": 4.0}  # NSA has three
-        return 1.0 + sum(2.0 + 5.0 * cells + squares.get(kind, 2.0) * square for kind in self.kinds)
+        bits = 0.0 if self.gradients == "float32" else 4e-4 * self.width**2  # a network has about 6 width^2 weights
+        return 1.0 + sum(2.0 + 5.0 * cells + squares.get(kind, 2.0) * square + bits for kind in self.kinds)

@@ -26,7 +26,12 @@ FIRST, FURTHER, LAST = 440, 400, 420  # pixels: how tall the rows of the stage a
 BEFORE = "untrained: its curve will begin here"
 BEGIN, LONG = 10, 1000  # steps of the smallest model at which the axes begin, and that they reach at least
 SMALLEST, LARGEST, FLOOR = "negative", "positive", "class_2"  # colours
-PASS_COLOURS = ("positive", "step", "test", "negative")  # of data shown 1, 4, 16 and 64 times
+PASS_COLOURS = (
+    "class_0",
+    "class_1",
+    "class_3",
+    "class_4",
+)  # of data shown 1, 4, 16 and 64 times
 LEAST = 3e-3  # nats above the floor that are drawn at least
 OFTEN = 8  # times as likely as by chance at which colours end
 COMPUTE = "compute C = 6 × parameters × tokens"
