@@ -15,7 +15,10 @@ HEADS = "attention_heads"
 
 
 def extra(player: Player) -> None:
-    """The text to learn from, what it goes on from, and the sentence that is cut."""
+    """The text to learn from, what it goes on from, and the sentence that is cut; the made world has none of them."""
+    if player.wanted.objective == "neighbours":
+        st.caption("It learns from 20,000 sentences of a made world of 117 words. Click a word to make it c.")
+        return
     text_input(player)
     _line(player, "prompt", "It goes on from", "The commonest first word of a sentence")
     _line(player, "sentence", "Your sentence, cut into tokens", "A sentence that it never trains on")

@@ -159,6 +159,8 @@ SMALL: dict[str, list[dict[str, Any]]] = {
             {"unit": "characters", "text_key": TEXT, "model": "gru"},
             {"unit": "bytes", "prompt": "a", "sentence": "a", "model": "convolution", "rank": 2},
             {"model": "bigram", "merges": 1},
+            {"objective": "masked", "unit": "characters", "text_key": TEXT},
+            {"objective": "neighbours", "model": "vectors"},
         )
     ],
     "moe_routing": [{"clusters": 2, "experts": 1}, {"experts": 1, "data": "text", "text_key": TEXT}],

@@ -30,6 +30,7 @@ class Config(BaseConfig):
     text_key: str = knob("", length=(0, 20), group="text", help="A text of your own on the shelf.")
     unit: str = knob(
         "bpe", choices=tuple(UNITS), titles=tuple(UNITS.values()), group="text", label="A token is",
+        when="objective=next|masked",
         help="What it reads and writes one after the other. Pieces of words are found by byte pair encoding.",
     )  # fmt: skip
     merges: int = knob(

@@ -33,6 +33,7 @@ PLACES = {
 }
 WRONG, RIGHT, NONE = 0, 1, 255  # colours of blanks: orange, blue, none
 WHO, WHERE = "90 of people", "56 of places"
+ASKED = (("king", "man", "woman"), ("Rome", "Italy", "France"))  # on buttons
 CLICKED = 0.12  # how near to a word a click must be
 HELD = 0.4  # seconds that words stay
 REACH = 1.15  # of the plane of tokens: the farthest stands at 1
@@ -307,6 +308,9 @@ def _words(scene: Scene, view: View, world: Any) -> None:
                         x_label="second direction in which these words differ", y_label="first direction",
                         aspect=0.7, weight=1.25, pick="plane",
                         note="Grey: each word and its partner. Blue: from b to a, and the same from c.")  # fmt: skip
+    given = tuple(NOUNS[word] for word in world.given)
+    panel.buttons([(f"{a} − {b} + {c}", {"word_a": a, "word_b": b, "word_c": c}) for a, b, c in ASKED], label="Analogy",
+                  chosen=ASKED.index(given) if given in ASKED else None)  # fmt: skip
     if not len(frame.embedding):
         return
     at = {word: place for word, place in zip(frame.labels, frame.embedding, strict=False)}

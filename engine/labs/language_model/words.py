@@ -104,11 +104,15 @@ def worse(view: View) -> bool:
 
 def by_heart(view: View) -> bool:
     """Whether it gets worse on held-out text because it is so much better on what it trains on."""
+    return bool(worse(view) and training(view) < view.frame.scores["nats"] - BY_HEART)
+
+
+def training(view: View) -> float:
+    """Nats a token on what it trains on, in the mean of the last steps; before them those of the held-out text."""
     steps, values = view.curves.get("loss", ((), ()))
     lately = [float(value) for at, value in zip(steps, values, strict=True) if at <= view.step][-LATELY:]
-    if not lately or not worse(view):
-        return False
-    return bool(sum(lately) / len(lately) < view.frame.scores["nats"] - BY_HEART)
+    found = sum(lately) / len(lately) if lately else view.frame.scores["nats"]
+    return found if math.isfinite(found) else 0.0
 
 
 def ahead_of(view: View) -> int:
@@ -293,6 +297,10 @@ def facts(view: View) -> dict[str, float | str]:
         "cut_merges": cut.merges, "characters_a_token": cut.characters / max(1, len(cut.tokens)),
         "written": "".join(piece.text for piece in frame.written)[:80].replace("\n", " "),
     }  # fmt: skip
+    told["training"] = training(view)
+    told["gap_nats"] = scores["nats"] - training(view)
+    told["tokens"] = frame.text[1]
+    told["passes"] = view.step * config.batch_size * config.context / max(1, frame.text[1])
     told["best"] = best(view) if math.isfinite(best(view)) else 0.0
     return told
 

@@ -48,7 +48,7 @@ def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
-    assert len(lessons(SLUG)) == 8
+    assert len(lessons(SLUG)) == 11
     fits_a_row_and_can_be_told(SLUG)
 
 
@@ -93,12 +93,35 @@ def test_sixteen_numbers_do_for_a_token_and_two_do_not(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", first(0, range(6)))
+def test_blanks_are_learned_slowly_and_need_both_sides(seed: int) -> None:
+    here, there = speaks("masked", seed)
+    assert there is not None and 3.1 < here["bits"] < 3.6 and 2.4 < there["bits"] < 2.75
+    assert here["left_alone"] > here["surprise"] + 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(0, range(6)))
+def test_long_tokens_are_learned_by_heart(seed: int) -> None:
+    here, _ = speaks("heart", seed)
+    assert 1.4 < here["gap_nats"] < 1.9 and here["passes"] > 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, range(6)))
+def test_a_queen_is_a_king_with_the_company_of_a_woman(seed: int) -> None:
+    here, _ = speaks("neighbours", seed)
+    assert here["people"] == here["places"] == 1 and here["of_all"] == "queen"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "knobs", "at"),
     [
         ("words", {}, 20), ("nats", {"unit": "bytes"}, 10), ("table", {}, 10), ("last", {"model": "gru"}, 10),
         ("greedy", {"decoding": "sample"}, 10), ("temperature", {"temperature": 0.5}, 10), ("merge", {"cut": 0}, 1),
-        ("rank", {"rank": 0}, 10),
+        ("rank", {"rank": 0}, 10), ("masked", {"objective": "next"}, 10),
+        ("neighbours", {"word_a": "hero"}, 20), ("heart", {"merges": 400}, 20),
     ],
 )  # fmt: skip
 def test_with_its_cause_taken_away_a_lesson_says_otherwise(name: str, knobs: dict[str, Any], at: int) -> None:
