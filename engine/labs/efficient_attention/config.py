@@ -19,8 +19,8 @@ OFF = "not yet"
 class Config(BaseConfig):
     kinds: tuple[str, ...] = knob(
         ("full", "window", "blocks", "linear"), choices=tuple(KINDS), titles=tuple(KINDS.values()), group="attention",
-        label="Kinds", help="A network with each kind of attention learns from the same batches. NSA reads the mean of "
-        "each block, in full the blocks whose mean fits best, and a window.",
+        label="Kinds", help="A network with each kind of attention learns from the same batches. Native sparse "
+        "attention (NSA) reads the mean of each block, in full the blocks whose mean fits best, and a window.",
     )  # fmt: skip
     pairs: int = knob(16, low=1, high=24, group="task", label="Pairs, at most",
                       help="A batch has 1, 2, 4, 8, 16 or 24 pairs of key and value in each sequence, up to this."
@@ -140,4 +140,5 @@ class Config(BaseConfig):
         cells = self.batch_size * self.places * self.width / 1e5
         square = self.batch_size * self.heads * self.places**2 / 1e5
         squares = {"linear": 1.0, "nsa": 4.0}  # NSA has three
-        return 1.0 + sum(2.0 + 5.0 * cells + squares.get(kind, 2.0) * square for kind in self.kinds)
+        bits = 0.0 if self.gradients == "float32" else 4e-4 * self.width**2  # a network has about 6 width^2 weights
+        return 1.0 + sum(2.0 + 5.0 * cells + squares.get(kind, 2.0) * square + bits for kind in self.kinds)

@@ -68,9 +68,10 @@ class Experiment:
                 loss = F.cross_entropy(scores, targets)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-            if config.gradients != "float32" or kind == config.kinds[0]:  # in float32 there is nothing to do but count
-                counts = gradients.cast(network.parameters(), config.gradients, scaled=config.scaled)
-                self.sizes = counts if kind == config.kinds[0] else self.sizes
+            first = kind == config.kinds[0]
+            if first or config.gradients != "float32":  # in float32 there is nothing to do but count
+                counts = gradients.cast(network.parameters(), config.gradients, scaled=config.scaled, counted=first)
+                self.sizes = counts if first else self.sizes
             optimiser.step()
             self._round(network, f"rounding/{self.step_count}")
             lately = self.recent[kind].setdefault(pairs, deque(maxlen=MEAN))

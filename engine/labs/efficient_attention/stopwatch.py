@@ -27,8 +27,8 @@ SQUARES = 4  # as many of T x T x `HEADS` numbers full attention has at once, wi
 SPARE = 4  # it is tried where so many times as much memory is free: others use the machine too
 AT_A_LOOK = 1.5  # seconds of a processor after which a look takes no more: others wait for the bench
 GROUP = (  # where Linux tells the limit of a group of processes, such as a container's, and what it uses: new and old
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+    tuple(Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current", "memory.stat")),
+    tuple(Path("/sys/fs/cgroup/memory") / f"memory.{name}" for name in ("limit_in_bytes", "usage_in_bytes", "stat")),
 )
 LENGTHS = (256, *(int(size) for size in SIZES))
 
@@ -49,6 +49,7 @@ class Times:
     left: int  # that were to be taken and are not yet
     milliseconds: Mapping[str, Mapping[int, float]]
     bytes: Mapping[str, Mapping[int, int]]  # at most at once, beside q, k and v; of a torch kernel what it gives back
+    no_room: tuple[int, ...] = ()  # lengths at which too little memory is free for the square of full attention
 
 
 _taken: dict[tuple[str, str, int], tuple[float, int] | None] = {}  # by device, kernel and length; None: has not
@@ -59,8 +60,8 @@ def times(longest: int, device: torch.device) -> Times:
 
     What was not yet taken is taken now, for about `AT_A_LOOK` seconds of a processor; the rest at the next look.
     """
-    began, left = time.process_time(), 0
-    for name, length in wanted(longest, free(device)):
+    began, left, room = time.process_time(), 0, free(device)
+    for name, length in wanted(longest, room):
         key = (str(device), name, length)
         if key in _taken:
             continue
@@ -76,6 +77,7 @@ def times(longest: int, device: torch.device) -> Times:
         left=left,
         milliseconds={name: {T: value[0] for T, value in row.items()} for name, row in by_kernel.items() if row},
         bytes={name: {T: value[1] for T, value in row.items()} for name, row in by_kernel.items() if row},
+        no_room=_no_room(longest, room, device),
     )
 
 
@@ -90,6 +92,12 @@ def wanted(longest: int, room: float) -> Iterator[tuple[str, int]]:
                 yield name, length
 
 
+def _no_room(longest: int, room: float, device: torch.device) -> tuple[int, ...]:
+    """Lengths at which full attention would be timed, was not yet, and has no room."""
+    every, there = (set(wanted(longest, most)) for most in (math.inf, room))
+    return tuple(sorted(T for name, T in every - there if (str(device), name, T) not in _taken))
+
+
 def free(device: torch.device) -> float:
     """Bytes of memory that nobody uses: of the GPU, or of the machine and of the group of processes one is in."""
     if device.type == "cuda":
@@ -98,10 +106,19 @@ def free(device: torch.device) -> float:
     if info.exists():
         lines = dict(line.split(":", 1) for line in info.read_text(encoding="utf-8").splitlines())
         found.append(1024 * float(lines["MemAvailable"].split()[0]))
-    for most, used in GROUP:
+    for most, used, detail in GROUP:
         if most.exists() and (limit := most.read_text(encoding="utf-8").strip()) != "max":
-            found.append(float(limit) - float(used.read_text(encoding="utf-8")))
+            held = float(used.read_text(encoding="utf-8")) - _unused_cache(detail)
+            found.append(float(limit) - held)
     return min(found)
+
+
+def _unused_cache(detail: Path) -> float:
+    """Bytes of files that were read and that Linux drops when memory is wanted; the old form tells those of all."""
+    if not detail.exists():
+        return 0.0
+    told = dict(line.split(" ", 1) for line in detail.read_text(encoding="utf-8").splitlines())
+    return float(told.get("total_inactive_file", told.get("inactive_file", "0")))
 
 
 @torch.no_grad()

@@ -15,7 +15,8 @@ from engine.labs.efficient_attention.kinds import KINDS, NUMBERS
 from engine.labs.efficient_attention.vocabulary import LABELS, VALUES
 
 CHANCE = 1 / VALUES
-KNOWN = 0.95
+WHOSE = {"full": "full attention", "window": "window attention", "blocks": "attention by blocks",
+         "linear": "linear attention", "nsa": "NSA"}  # fmt: skip
 
 
 def now(view: View, metric: str) -> float:
@@ -97,7 +98,9 @@ def times_title(view: View) -> str:
 def machine_note(times: Any) -> str:
     """Whose times they are, of what, and what is not there."""
     flash = "" if times.left or "flash" in times.milliseconds else " torch has no flash kernel for it."
-    return f"{times.machine}; 4 heads of 32, forward, the best of some tries.{flash} No part of the run."
+    where = " and ".join(f"{length:,}" for length in times.no_room)
+    room = f" Too little memory is free for full attention's square at {where} places." if where else ""
+    return f"{times.machine}; 4 heads of 32, forward, the best of some tries.{flash}{room} No part of the run."
 
 
 def memory_note(times: Any) -> str:
@@ -114,6 +117,25 @@ def gradients_title(view: View) -> str:
         return f"Gradients in float32; in {NUMBERS['e4m3']} {frame.would_be_lost['e4m3']:.0%} of them would be zero"
     how = "with a scale for each tensor" if config.scaled else "without a scale"
     return f"Gradients in {NUMBERS[config.gradients]}, {how}: {frame.lost:.1%} become zero"
+
+
+def gradients_note(view: View) -> str:
+    """Whose gradients they are, and what fp16 would lose of them."""
+    if not view.frame.sizes.any():
+        return f"Of {WHOSE[view.frame.seen[0].kind]}."
+    lost = view.frame.would_be_lost["fp16"]
+    return f"Of {WHOSE[view.frame.seen[0].kind]}. In fp16, without a scale, {lost:.1%} would become zero."
+
+
+def no_gradients(view: View) -> str:
+    """Why no gradient is drawn; nothing where there is one."""
+    if view.frame.sizes.any():
+        return ""
+    if not view.step:
+        return "Press Play: the first step has a gradient"
+    if not np.isfinite(view.frame.seen[0].weights).all():
+        return "No gradient is a number any more: it has diverged"
+    return "Of this step no gradient was kept: the next one has it"
 
 
 def say(view: View) -> str:

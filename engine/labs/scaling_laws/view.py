@@ -23,9 +23,15 @@ from engine.scene.text import Span, text
 __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
 FIRST, FURTHER, LAST = 440, 400, 420  # pixels: how tall the rows of the stage are
+BEFORE = "untrained: its curve will begin here"
 BEGIN, LONG = 10, 1000  # steps of the smallest model at which the axes begin, and that they reach at least
 SMALLEST, LARGEST, FLOOR = "negative", "positive", "class_2"  # colours
-PASS_COLOURS = ("positive", "step", "test", "negative")  # of data shown 1, 4, 16 and 64 times
+PASS_COLOURS = (
+    "class_0",
+    "class_1",
+    "class_3",
+    "class_4",
+)  # of data shown 1, 4, 16 and 64 times
 LEAST = 3e-3  # nats above the floor that are drawn at least
 OFTEN = 8  # times as likely as by chance at which colours end
 COMPUTE = "compute C = 6 × parameters × tokens"
@@ -149,8 +155,8 @@ def _compute(scene: Scene, view: View) -> None:
         _untrained(panel, frame, gap)
         at, height = round((left + right) / 2 - 0.5), bottom + 0.5 * gap  # a power of ten, and the next one
         panel.arrows([[at, height], [at + 1, height]], [[1.0, 0.0], [0.0, -0.25 * gap]], colour="mark")
-        panel.text(at + 0.5, height + 0.08 * gap, "ten times more compute:", centred=True, colour="mark")
-        panel.text(at + 0.97, height - 0.15 * gap, "how much lower?", before=True, colour="mark", mark=False)
+        panel.text(at + 0.5, height + 0.08 * gap, "ten times more compute:", centred=True)
+        panel.text(at + 0.97, height - 0.15 * gap, "how much lower?", before=True, mark=False)
 
 
 def _untrained(panel: Panel, frame: Any, gap: float) -> None:
@@ -158,7 +164,7 @@ def _untrained(panel: Panel, frame: Any, gap: float) -> None:
     places = np.column_stack([np.log10(6 * frame.parameters * frame.batch * BEGIN), frame.start.mean(0)])
     last = len(places) - 1
     panel.points(places, np.where(np.arange(last + 1) == 0, 0, np.where(np.arange(last + 1) == last, 2, 1)), size=6,
-                 shape="ring", colours=[SMALLEST, "neutral", LARGEST])  # fmt: skip
+                 shape="ring", colours=[SMALLEST, "neutral", LARGEST], names=["", BEFORE, ""])  # fmt: skip
     for n, colour in ((0, SMALLEST), (last, LARGEST)):
         x, y = places[n].tolist()
         said = f"{frame.parameters[n]:,}" + ("" if n else " parameters")

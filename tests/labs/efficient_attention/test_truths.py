@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -175,10 +176,36 @@ def test_a_square_is_timed_only_where_much_more_memory_is_free_than_it_takes() -
     assert ("full", 4096) in lab.stopwatch.wanted(4096, 1e12)
     assert ("full", 4096) not in (small := list(lab.stopwatch.wanted(4096, 4 * square)))
     assert ("full", 1024) in small and ("tiled", 4096) in small
-    assert 0 < lab.stopwatch.free(CPU) < math.inf
+    assert lab.stopwatch.free(CPU) > 0
     q, k, v = drawn(512, K=32, V=32)
     peak = lab.stopwatch.peak(lambda: kinds.attend("full", q, k, v), CPU)
     assert peak < lab.stopwatch.SQUARES * 4 * 2 * 4 * 512**2 * 1.1
+
+
+@pytest.mark.parametrize("stat", ["inactive_file 600\nfile 700\n", "inactive_file 5\ntotal_inactive_file 600\n", None])
+def test_files_that_were_read_do_not_take_room(
+    stat: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit, used, detail = (tmp_path / name for name in ("limit", "used", "stat"))
+    monkeypatch.setattr(lab.stopwatch, "GROUP", ((limit, used, detail),))
+    limit.write_text("1000\n", encoding="utf-8")
+    used.write_text("900\n", encoding="utf-8")
+    if stat:
+        detail.write_text(stat, encoding="utf-8")
+    assert lab.stopwatch.free(CPU) == (700 if stat else 100)
+
+
+def test_where_a_square_has_no_room_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopwatch = lab.stopwatch
+    monkeypatch.setattr(stopwatch, "_measure", lambda name, length, device: (float(length), length))
+    monkeypatch.setattr(stopwatch, "_taken", {})
+    monkeypatch.setattr(stopwatch, "free", lambda device: stopwatch.SPARE * stopwatch.SQUARES * 16 * 512**2)
+    told = stopwatch.times(2048, CPU)
+    assert told.no_room == (1024, 2048) and [*told.milliseconds["full"]] == [256, 512]
+    assert "square at 1,024 and 2,048 places" in lab.words.machine_note(told)
+    monkeypatch.setattr(stopwatch, "free", lambda device: math.inf)
+    told = stopwatch.times(2048, CPU)
+    assert told.no_room == () and "square" not in lab.words.machine_note(told)
 
 
 def test_work_of_linear_attention_grows_with_the_length_and_that_of_full_with_its_square() -> None:
@@ -214,7 +241,7 @@ def test_rounding_is_torchs_cast_bit_for_bit(name: str, theirs: torch.dtype) -> 
     assert torch.equal(mine.nan_to_num(0.0).view(torch.int32), wanted.nan_to_num(0.0).view(torch.int32))
 
 
-@pytest.mark.parametrize("name", ["fp16", "e5m2", "e4m3"])
+@pytest.mark.parametrize("name", ["float32", "fp16", "e5m2", "e4m3"])
 def test_with_its_scale_a_gradient_fits_and_what_becomes_zero_is_counted(name: str) -> None:
     dice = torch.Generator().manual_seed(0)
     raw = torch.randn(4000, generator=dice) * 10 ** torch.linspace(-12, 1, 4000)
@@ -229,8 +256,48 @@ def test_with_its_scale_a_gradient_fits_and_what_becomes_zero_is_counted(name: s
         assert gradients.would_be_lost(counts, name) == pytest.approx(wanted, abs=1e-6)
         assert scaled or gradients.lost(counts) == pytest.approx(wanted, abs=1e-6)
     times = gradients.scale(raw, name)
-    assert of.most / 2 < float((times * raw).abs().max()) <= of.most and math.log2(times) % 1 == 0
-    assert gradients.scale(torch.zeros(3), name) == gradients.scale(torch.tensor([math.nan]), name) == 1
+    if name == "float32":  # into it all fits as it is
+        assert times == 1 and torch.equal(weight.grad, raw)
+    else:
+        assert of.most / 2 < float((times * raw).abs().max()) <= of.most and math.log2(times) % 1 == 0
+    for odd in (0.0, math.nan, math.inf):
+        assert gradients.scale(torch.tensor([odd]), name) == 1
+    for tiny, fits in ((1e-38, True), (2.0**-149, name in ("float32", "fp16"))):  # no scale lifts that to fp8
+        weight.grad = torch.full((4000,), tiny)
+        gradients.cast([weight], name, scaled=True)
+        assert weight.grad.isfinite().all() and bool(weight.grad.any()) == fits
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("name", lab.kinds.GRADIENTS)
+def test_with_gradients_in_any_format_and_a_scale_or_none_it_trains(name: str, scaled: bool) -> None:
+    views = registry.view("efficient_attention")
+    config = lab.Config(width=16, kinds=("window", "full"), gradients=name, scaled=scaled)
+    experiment = lab.Experiment(config)
+    before = gradients_panel(views.stage(View(experiment.frame(), config)))
+    assert any("Press Play" in layer.get("text", "") for layer in before["layers"])
+    assert all(np.isfinite([*experiment.step().values()]).all() for _ in range(2))
+    panel = gradients_panel(views.stage(View(experiment.frame(), config, step=2, last_step=2)))
+    assert not any(layer["kind"] == "text" for layer in panel["layers"]) and "window attention" in panel["note"]
+    assert f"{views.facts(View(experiment.frame(), config, step=2, last_step=2))['fp16_lost']:.1%}" in panel["note"]
+    rows = [group["label"] for group in panel["buttons"]]
+    assert ("A scale for each tensor" in rows) == (name != "float32")
+
+
+def gradients_panel(scene: Any) -> Any:
+    return next(panel for row in scene.rows for panel in row if panel.get("key") == "gradients")
+
+
+def test_gradients_are_counted_of_the_first_kind_alone() -> None:
+    experiment = lab.Experiment(lab.Config(width=16, kinds=("window", "full"), gradients="e4m3"))
+    experiment.step()
+    alone = lab.Experiment(lab.Config(width=16, kinds=("window",), gradients="e4m3"))
+    alone.step()
+    assert np.array_equal(experiment.sizes, alone.sizes) and alone.sizes.any()
+    weight = torch.nn.Parameter(torch.zeros(3))
+    weight.grad = torch.tensor([1e-9, 0.3, 1.0])
+    assert not lab.gradients.cast([weight], "e4m3", scaled=False, counted=False).any()
+    assert weight.grad.tolist() == [0.0, 0.3125, 1.0]
 
 
 def test_steps_are_added_to_the_copy_and_what_is_used_is_rounded() -> None:
@@ -469,6 +536,8 @@ def test_a_run_that_has_diverged_says_so() -> None:
     view = View(experiment.frame(), config, step=1, last_step=1)
     views = registry.view("efficient_attention")
     assert "diverged" in views.say(view) and views.stage(view).to_bytes()
+    told = [layer["text"] for layer in gradients_panel(views.stage(view))["layers"] if layer["kind"] == "text"]
+    assert len(told) == 1 and "No gradient is a number" in told[0]
     assert all(np.isfinite(value) for value in views.facts(view).values() if not isinstance(value, str))
 
 

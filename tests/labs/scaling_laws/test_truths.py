@@ -125,7 +125,8 @@ def test_before_play_there_are_models_that_guess_and_what_they_are_to_learn(knob
     hero, other = views.stage(View(frame, config)).rows[0]
     if config.across == "sizes":
         rings = [layer for layer in hero["layers"] if layer["kind"] == "points"]
-        assert len(rings) == 1 and "heatmap" in {layer["kind"] for layer in other["layers"]}
+        assert len(rings) == 1 and any("curve will begin here" in name for name in rings[0]["names"])
+        assert "heatmap" in {layer["kind"] for layer in other["layers"]}
     else:
         told = " ".join(layer["text"] for layer in hero["layers"] if layer["kind"] == "text")
         assert all(f"{256_000 // passes:,}" in told for passes in (1, 4, 16, 64))
