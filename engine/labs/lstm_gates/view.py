@@ -321,7 +321,7 @@ def _gates(scene: Scene, view: View) -> None:
                         x_label="kept at each step, added when it reads", aspect=0.7)  # fmt: skip
     panel.path(np.array([[-0.5, 0], [len(columns), 0]]), colour="neutral", width=1, head=False)
     gate, added = ("forget gate f", "i · g") if frame.cell == "lstm" else ("update gate z", "(1 − z) · n")
-    added = f"added: {added}" if frame.counts >= 0 else f"added, turned round as it counts down: −{added}"
+    added = f"added: {added}" if frame.counts >= 0 else f"added: −{added} (it counts down)"
     for place, (_, colour, values) in enumerate(columns):
         if not np.isfinite(values).all() or not len(values):
             continue

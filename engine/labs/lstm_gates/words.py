@@ -205,8 +205,8 @@ def _before(view: View) -> str:
         return "Weights are random, and so is what the cells write: Play trains all three on the same text."
     if frame.depth is not None:
         count = f"{int(wrong(frame).sum())} of {len(frame.wanted)}"
-        told = f"At each step {who} must say whether a bracket is still open"
-        return f"{told}: untrained it errs {count} times, and Play trains it."
+        told = f"At each step {who} must say if a bracket is open"
+        return f"{told}: untrained it errs {count} times; press Play."
     if frame.added is not None:
         return f"Weights are random: {who} says {frame.said[-1]}, right is {frame.wanted[-1]}; Play trains three cells."
     count = f"{int(wrong(frame).sum())} of {len(frame.wanted) - frame.asked}"
