@@ -21,7 +21,7 @@ from engine.labs.state_space.tasks import HELD_OUT, batch
 __all__ = ["Config", "Experiment", "Frame", "as_matrix", "batch", "convolve", "discretise", "hippo", "kernel"]
 
 WARM_UP = 50  # steps in which the learning rate rises to its own
-MEAN = 16  # steps over which shares right are averaged; but of digits and a text every sequence is new, so unseen
+MEAN = 16  # steps over which shares right are averaged: of unseen sequences, except of digits and a text
 EVERY = 20  # steps between two looks at longer sequences
 TIMES = (2, 4)  # as long as those trained on
 ASKED = 32  # longer sequences

@@ -198,8 +198,8 @@ def say(view: View) -> str:
         metric = at_length(view)
         where = " in text kept from training" if metric == "test_accuracy" else ""
         rival = f", the control {now(view, f'control_{metric}'):.0%}" if config.control != "none" else ""
-        share = f"{now(view, metric):.0%} of the next signs are right{where}{rival}"
-        return f"{share}; {guess(config)} would be {chance(config):.0%}."
+        told = f"{now(view, metric):.0%} of the next signs are right{where}{rival}"
+        return f"{told}; {guess(config)} would be {chance(config):.0%}."
     if not view.step and config.task == "recall":
         return "A3 says that A is 3, and at the end capitals are asked for theirs; now it guesses, in grey: press Play."
     if not view.step:
