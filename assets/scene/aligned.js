@@ -22,7 +22,7 @@ export class Aligned {
     clearInterval(this.timer);
   }
 
-  // Other words than before are written one by one; if they change on the way, it goes on with those.
+  // A click writes the words one by one; if they change on the way, as in training, it goes on with those.
   write() {
     if (!this.spec.ribbons || this.still.matches || this.timer) return;
     this.written = 0;
@@ -38,9 +38,7 @@ export class Aligned {
   }
 
   update(spec, arrays, theme) {
-    const before = this.spec?.target ?? spec.target, common = Math.min(before.length, spec.target.length);
     this.spec = spec;
-    if (spec.target.slice(0, common).some((word, j) => word !== before[j])) this.write(); // not if a rail has cut it
     this.lut = theme.lut(spec.palette);
     this.weights = spec.weights === null ? null : arrays[spec.weights].data;
     this.cursor = (this.weights && !spec.ribbons) || (spec.ribbons && !this.still.matches) ? "pointer" : "default";
@@ -267,7 +265,7 @@ export class Aligned {
   }
 
   click(px, py) {
-    if (this.spec.ribbons) return this.write(), null; // once more
+    if (this.spec.ribbons) return this.write(), null;
     const over = this.find(px, py);
     return over && over.column !== null && this.weights ? { kind: "cell", row: over.row, column: over.column } : null;
   }

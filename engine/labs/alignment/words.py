@@ -152,6 +152,8 @@ def say(view: View) -> str:
             return "On Play one more sentence is drawn from the reference at each step, and the judge keeps the best."
         if config.method == "dpo":
             return "Press Play: from pairs it learns which sentences people like, and their dots move up."
+        if config.method == "rejection":
+            return "Press Play: the best quarter of what it writes is learned, and with no price dots go past the line."
         return "Press Play: sentences that earn reward come more often, and their dots move up to the line."
     if config.method == "best_of_n":
         n = min(1 + view.step, config.candidates)
@@ -164,6 +166,8 @@ def say(view: View) -> str:
     if "losers" in scores and scores["winners"] < at(view, "winners", 1) - 1:
         said = f"Winners have become rarer too: {scores['winners']:.1f} on average, losers {scores['losers']:.1f}."
         return said.replace("-", "−")
+    if config.method == "rejection":
+        return f"It learns the best quarter of what it writes: {scores['kl']:.2f} nats from the reference, at no price."
     if scores["to_optimum"] < NEAR:
         return f"On the line: {scores['to_optimum']:.3f} nats from the exact optimum at this price."
     return f"Sentences walk towards the line: {scores['to_optimum']:.2f} nats are left to the exact optimum."

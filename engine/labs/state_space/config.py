@@ -129,12 +129,16 @@ class Config(BaseConfig):
         if turned == "layer" and self.control == self.layer:
             other = replace(other, control="scalar" if self.layer == "s4d" else "s4d")
         if turned == "task" and self.task == "digits":
-            other = replace(other, layer="s4d", control="none", width=48, state=16)
+            other = replace(other, layer="s4d", control="none", width=self._shared(48), state=16)
         if turned == "task" and self.task != "digits" and self.layer == "s4d" and self.control == "none":
-            other = replace(other, layer="scalar", control="s4d", width=64)
+            other = replace(other, layer="scalar", control="s4d", width=self._shared(64))
         if turned in ("layer", "control") and "s6" in (other.layer, other.control):
-            other = replace(other, width=min(other.width, 32))
+            other = replace(other, width=min(other.width, self._shared(32)))
         return other
+
+    def _shared(self, width: int) -> int:
+        """The most up to `width` that the heads can share evenly."""
+        return width - width % self.heads
 
     @property
     def moved_pole(self) -> tuple[int, int, float, float]:

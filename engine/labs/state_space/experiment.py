@@ -21,7 +21,7 @@ from engine.labs.state_space.tasks import HELD_OUT, batch
 __all__ = ["Config", "Experiment", "Frame", "as_matrix", "batch", "convolve", "discretise", "hippo", "kernel"]
 
 WARM_UP = 50  # steps in which the learning rate rises to its own
-MEAN = 16  # steps over which shares right are averaged: every sequence is new, so they are of unseen ones
+MEAN = 16  # steps over which shares right are averaged: of unseen sequences, except of digits and a text
 EVERY = 20  # steps between two looks at longer sequences
 TIMES = (2, 4)  # as long as those trained on
 ASKED = 32  # longer sequences
@@ -33,7 +33,8 @@ class Experiment:
     Metrics: ``loss`` and ``accuracy`` (share right of what is asked, mean of the last `MEAN` batches); of the first
     layer, if it selects, the geometric means of the step sizes of its most selective head at what must be kept and at
     the rest (``dt_kept``, ``dt_rest``); and every `EVERY` steps the share right on sequences two and four times as long
-    (``long_2``, ``long_4``), or on digits held out (``test_accuracy``).  The control's have ``control_`` before them.
+    (``long_2``, ``long_4``), and on digits, or windows of a text, held out (``test_accuracy``).  The control's have
+    ``control_`` before them.
     """
 
     done = False
@@ -64,6 +65,8 @@ class Experiment:
         else:
             found = {f"long_{times}": batch(config.task, dice, count=ASKED, length=times * config.length,
                                             kept=config.kept, held_out=True) for times in TIMES}  # fmt: skip
+        if config.task == "text":
+            found["test_accuracy"] = batch("text", dice, count=ASKED, length=config.length, kept=0, held_out=True)
         return {name: (x.to(self.device), y.to(self.device), asked.to(self.device))
                 for name, (x, y, asked) in found.items()}  # fmt: skip
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.contract.view import View
-from engine.labs.state_space.config import CLASSES, LAYERS, OFF, SELECTS
-from engine.labs.state_space.vocabulary import KEYS, LETTERS, TEXT
+from engine.labs.state_space.config import CLASSES, LAYERS, SELECTS
+from engine.labs.state_space.tasks import commonest
+from engine.labs.state_space.vocabulary import KEYS, LETTERS
 
 SHORT = {"scalar": "selective", "s6": "S6", "s4d": "S4D", "gru": "GRU", "attention": "attention"}
 ROW = {"scalar": "head", "s6": "channel", "s4d": "channel", "gru": "unit", "attention": "head"}
@@ -36,8 +37,23 @@ def reached(view: View, metric: str, level: float) -> int:
 
 
 def chance(config: Any) -> float:
-    """The share that is right by lot."""
-    return 1 / {"digits": CLASSES, "recall": KEYS, "text": len(TEXT)}.get(config.task, LETTERS)
+    """The share that is right by lot; in a text, that of its commonest sign."""
+    return commonest() if config.task == "text" else 1 / {"digits": CLASSES, "recall": KEYS}.get(config.task, LETTERS)
+
+
+def guess(config: Any) -> str:
+    """What is right so often without anything learned."""
+    return "always a space" if config.task == "text" else "by lot"
+
+
+def places_told(config: Any) -> tuple[str, str]:
+    """The places between which a step size is compared."""
+    return ("at ends of words", "at other signs") if config.task == "text" else ("at what must be kept", "at the rest")
+
+
+def at_length(view: View) -> str:
+    """The metric of unseen sequences as long as those trained on; of a text, not of the windows that it trains on."""
+    return "test_accuracy" if view.config.task == "text" and "test_accuracy" in view.curves else "accuracy"
 
 
 def times(view: View) -> float:
@@ -140,7 +156,7 @@ def longer_title(view: View) -> str:
     if not view.step:
         return "Trained at one length, tried at others"
     length = view.config.length
-    told = [f"{now(view, f'{who}accuracy'):.0%}, {now(view, f'{who}long_4'):.0%}" for who in ("", "control_")]
+    told = [f"{now(view, who + at_length(view)):.0%}, {now(view, f'{who}long_4'):.0%}" for who in ("", "control_")]
     beside = f"; control {told[1]}" if view.config.control != "none" else ""
     return f"At {length} and {4 * length} places: {told[0]}{beside}"
 
@@ -166,6 +182,8 @@ def say(view: View) -> str:
     frame, config = view.frame, view.config
     if diverged(view):
         return "The steps are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
+    if not all(np.isfinite(seen.kernels).all() for seen in frame.seen):
+        return "S4D's kernel grows beyond all numbers: smaller first steps, or another discretisation, keep it finite."
     if frame.ignored and config.tokens:
         return f"Left out, as it is no token here: {_plain(frame.ignored)}"
     if config.tokens.strip() and not frame.own and config.task != "digits":
@@ -177,10 +195,11 @@ def say(view: View) -> str:
     if config.task == "text" and not view.step:
         return "It reads a text, and says at each place which sign comes next; now it guesses, in grey: press Play."
     if config.task == "text":
-        rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
-        return (
-            f"{now(view, 'accuracy'):.0%} of the next signs are right{rival}; by lot it would be {chance(config):.0%}."
-        )
+        metric = at_length(view)
+        where = " in text kept from training" if metric == "test_accuracy" else ""
+        rival = f", the control {now(view, f'control_{metric}'):.0%}" if config.control != "none" else ""
+        told = f"{now(view, metric):.0%} of the next signs are right{where}{rival}"
+        return f"{told}; {guess(config)} would be {chance(config):.0%}."
     if not view.step and config.task == "recall":
         return "A3 says that A is 3, and at the end capitals are asked for theirs; now it guesses, in grey: press Play."
     if not view.step:
@@ -217,18 +236,12 @@ def facts(view: View) -> dict[str, float | str]:
         "known_at": reached(view, "accuracy", KNOWN), "half_at": reached(view, "accuracy", HALF),
         "control_known_at": reached(view, "control_accuracy", KNOWN),
         "ahead": now(view, "accuracy") - now(view, "control_accuracy"),
-        "measured": 0 if config.measured == OFF else int(config.measured), "sure": _sure(frame),
         "memory": config.memory, "error": frame.memory.error if frame.memory else 0.0,
         "least": frame.memory.least if frame.memory else 0.0,
         "samples": len(frame.memory.curve) if frame.memory else 0,
         "worse": frame.memory.error / max(frame.memory.least, 1e-12) - 1 if frame.memory else 1.0,
     }  # fmt: skip
     return told | measured
-
-
-def _sure(frame: Any) -> float:
-    """How likely its answers on the sequence on screen are to the network, on average."""
-    return float(np.nan_to_num(frame.seen[0].sure[frame.wanted >= 0]).mean())
 
 
 def _first_times(view: View) -> float:

@@ -90,10 +90,10 @@ class Config(BaseConfig):
     )  # fmt: skip
     shown: int = knob(
         64, low=1, high=HELD_OUT, look=True, group="view", label="Sentence shown",
-        help="One that training never uses, from the shortest to the longest.",
+        help="One of those it is tested on, from the shortest to the longest.",
     )  # fmt: skip
     sentence: str = knob("", length=(0, 300), look=True, group="view", label="Your own sentence",
-                         help="Words of the source language. Empty: a sentence that training never uses.")  # fmt: skip
+                         help="Words of the source language. Empty: one of those it is tested on.")  # fmt: skip
     rows: str = knob(
         "right", choices=("right", "own"), titles=("the right words", "its own words"), look=True, group="view",
         label="Rows of the matrix", help="The right words are given one after the other, or it goes on from its own.",

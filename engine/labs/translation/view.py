@@ -93,7 +93,7 @@ def inside(view: View) -> list[Figure]:
                  for name, value in found.items()}  # fmt: skip
         rows.append([TITLES[kind], *cells.values()])
     return [
-        Table(header, rows, title=f"{HELD_OUT} sentences that training never uses"),
+        Table(header, rows, title=words.tested_on(view)),
         Text("An article has its box at the article of the source, but what it has to know is the gender of the noun. "
              "An encoder that reads in two directions has carried that to the words around the noun, so there is more "
              "than one place to look.", "note"),
@@ -155,7 +155,7 @@ def _ribbons(scene: Scene, view: View) -> None:
     colours = [("positive" if fine else "gradient") if frame.reference else "neutral" for fine in right]
     boxes = [(j, at) for j, (fine, at) in enumerate(zip(right, frame.alignment, strict=False)) if fine]
     panel = aligned(
-        scene, "ribbons", title="Word by word (click: once more)", source=frame.source, target=said,
+        scene, "ribbons", title="Click: it is written word by word", source=frame.source, target=said,
         weights=mine.weights[:shown], boxes=boxes,
         marks=[("", colour) for colour in colours], axes=("source", f"what it writes by itself ({config.decoding})"),
         ends=("", "at the true word" if mine.weights.size else ""), ribbons=True,

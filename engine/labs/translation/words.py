@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.contract.view import View
-from engine.labs.translation.config import TITLES
+from engine.labs.translation.config import HELD_OUT, TITLES
 from engine.labs.translation.scores import ORDERS, bleu, brevity, matches
 
 ARTICLE_WORDS = ("lo", "la", "nu", "na")
@@ -42,6 +42,13 @@ def lengths_title(view: View) -> str:
     if not view.step:
         return "How good, by length? (BLEU)"
     return f"BLEU by length; all: {told}"
+
+
+def tested_on(view: View) -> str:
+    """Which sentences BLEU is of."""
+    if view.frame.known:
+        return f"{HELD_OUT} sentences, and training uses them too: the grammar has few"
+    return f"{HELD_OUT} sentences that training never uses"
 
 
 def marks(view: View) -> list[tuple[str, str]]:
@@ -101,7 +108,8 @@ def say(view: View) -> str:
     if not view.step:
         worth = f"Untrained its BLEU is {scores[f'bleu_{first}']:.0f} of 100"
         return f"{worth}: Play shows it pairs of sentences, but never which word belongs to which."
-    told = f"BLEU {scores[f'bleu_{first}']:.0f}, {scores[f'exact_{first}']:.0%} exactly right"
+    few = " (on sentences trained on)" if frame.known else ""
+    told = f"BLEU {scores[f'bleu_{first}']:.0f}{few}, {scores[f'exact_{first}']:.0%} exactly right"
     if first == "none":
         return f"One vector for the whole sentence: {told}."
     aligned = scores[f"aligned_{first}"]

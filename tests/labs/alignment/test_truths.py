@@ -282,13 +282,18 @@ def test_what_is_no_choice_is_refused_in_a_sentence(text: str) -> None:
     assert refused.value.knob == "choices" and len(str(refused.value)) < 300
 
 
-@pytest.mark.parametrize(
-    ("knobs", "said"),
-    [({}, "what people like, from 4,000 comparisons"), ({"judge": "none"}, "Nobody judges"),
-     ({"method": "dpo"}, "Nobody judges"), ({"taste": "yours"}, "each of your choices")],
-)  # fmt: skip
-def test_the_page_says_who_judges_and_what_it_knew_before_the_first_step(knobs: dict[str, Any], said: str) -> None:
-    assert said in panel(moment(lab.Experiment(lab.Config(**knobs)), []), "written")["note"]
+def test_the_page_says_who_judges_and_what_it_knew_before_the_first_step() -> None:
+    ways: list[dict[str, Any]] = [{}, {"judge": "none"}, {"method": "dpo"}, {"taste": "yours"}, {"comparisons": 300}]
+    notes = [panel(moment(lab.Experiment(lab.Config(**knobs)), []), "written")["note"] for knobs in ways]
+    assert len(set(notes)) == len(ways) and "4,000" in notes[0] and "300" in notes[-1]
+    assert not any("comparisons" in note and "4,000" in note for note in notes[1:])
+
+
+def test_who_pays_no_price_is_not_promised_the_line() -> None:
+    for steps in (0, 2):
+        paid, free = (trained(steps, method=method) for method in ("reinforce", "rejection"))
+        said = views.say(moment(*free))
+        assert said != views.say(moment(*paid)) and "to the line" not in said and len(said) <= 140
 
 
 def test_a_taste_of_your_own_brings_a_judge() -> None:

@@ -15,6 +15,7 @@ from engine.contract.knobs import ConfigError
 from engine.contract.view import Turn, View
 from engine.labs.translation.config import Config
 from engine.labs.translation.experiment import Experiment
+from engine.labs.translation.frame import Branch
 from engine.scene.aligned import aligned
 from engine.scene.scene import Scene
 
@@ -115,20 +116,31 @@ def test_the_tree_holds_what_was_kept_and_what_was_dropped() -> None:
 
 
 def test_of_a_long_search_any_fourteen_words_can_be_seen() -> None:
-    grammar = "N: cat = neko inu tori | dog = uma saru ushi; the N sees N2 and N3 by N4 in N5 = N5 N4 N3 N2 N"
-    views_of = {n: panels(shown(pair="own", grammar=grammar, tree_from=n))["tree"] for n in (1, 3, 48)}
-    deepest = max(branch.depth for branch in shown(pair="own", grammar=grammar).frame.tree)
-    assert deepest > 14 and views_of[1]["x_names"] == ["start", *map(str, range(1, 15))]
-    assert views_of[3]["x_names"][:2] == ["…", "3"] and views_of[48]["x_names"][-1] == str(deepest)
-    assert views_of[1]["rail"]["high"] == deepest - 13
-    assert "rail" not in panels(shown(pair="own", grammar="N: cat = neko; the N = N"))["tree"]
+    def tree(deepest: int, tree_from: int) -> dict[str, Any]:
+        branches = tuple(Branch("cat", n - 1, n + 1, -float(n), True, True) for n in range(deepest))
+        config = dataclasses.replace(view.config, tree_from=tree_from)
+        return panels(dataclasses.replace(view, frame=dataclasses.replace(view.frame, tree=branches), config=config))[
+            "tree"
+        ]
+
+    view = shown()
+    assert tree(20, 1)["x_names"] == ["start", *map(str, range(1, 15))] and tree(20, 1)["rail"]["high"] == 7
+    assert tree(20, 3)["x_names"][:2] == ["…", "3"] and tree(20, 48)["x_names"][-1] == "20"
+    assert "rail" in tree(15, 1) and "rail" not in tree(14, 1)
 
 
 def test_what_a_page_cannot_do_or_know_it_says() -> None:
-    assert "change nothing" in views.say(shown(models="transformer", look_at=(101,)))
+    told = views.say(shown(models="transformer", look_at=(101,)))
+    assert told not in (views.say(shown(models="transformer")), views.say(shown(look_at=(101,))))
     few = shown(0 + 1, pair="own", grammar="N: cat = neko | dog = inu; the N sees = N miru")
     assert few.frame.known and not shown(pair="own").frame.known and not shown().frame.known
-    assert "tested on those" in views.say(dataclasses.replace(few, step=0, curves={}))
+    untrained = dataclasses.replace(few, step=0, curves={})
+    apart = {
+        known: dataclasses.replace(few, frame=dataclasses.replace(few.frame, known=known)) for known in (True, False)
+    }
+    for told in (views.say, lambda view: views.inside(view)[0].title):
+        assert told(apart[True]) != told(apart[False])
+    assert views.say(untrained) != views.say(dataclasses.replace(untrained, frame=apart[False].frame))
 
 
 def test_a_look_leaves_no_trace_and_words_drawn_by_lot_stay_at_a_step() -> None:

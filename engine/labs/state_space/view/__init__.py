@@ -69,9 +69,10 @@ def curves(view: View) -> Scene:
     curves_panel(scene, "loss", title="Loss where an answer is asked for", y_title="cross-entropy", log_y=True,
                  series=named, **common)  # fmt: skip
     if view.config.layer in SELECTS and view.config.task != "digits":
+        kept, rest = words.places_told(view.config)
         curves_panel(
             scene, "opening", title="Step sizes of the most selective head, layer 1", y_title="step size Δ", log_y=True,
-            series={"dt_kept": ("at what must be kept", "positive"), "dt_rest": ("at noise", "neutral")}, **common,
+            series={"dt_kept": (kept, "positive"), "dt_rest": (rest, "neutral")}, **common,
         )  # fmt: skip
     return scene
 
@@ -86,11 +87,13 @@ def inside(view: View) -> list[Figure]:
     def mean(row: Any, where: Any) -> str:
         return f"{np.exp(np.log(np.maximum(row[where], 1e-9)).mean()):.4f}" if where.any() else "–"
 
-    rows = [[str(number), mean(row, frame.telling), mean(row, rest), mean(row, asked)]
+    columns = dict(zip(words.places_told(config), (frame.telling, rest), strict=True))
+    columns |= {} if config.task == "text" else {"at the question": asked}
+    rows = [[str(number), *(mean(row, where) for where in columns.values())]
             for number, row in enumerate(seen.opening, start=1)]  # fmt: skip
-    head = words.ROW[config.layer].capitalize()
+    head = [words.ROW[config.layer].capitalize(), *(name.capitalize() for name in columns)]
     told: list[Figure] = [
-        Table([head, "At what must be kept", "At the rest", "At the question"], rows,
+        Table(head, rows,
               title=f"{words.OPENS[config.layer].capitalize()}, geometric means on the sequence on screen"),
     ]  # fmt: skip
     if config.layer in SELECTS:

@@ -29,7 +29,8 @@ def learning(scene: Scene, view: View) -> None:
     by_lot = {"by_lot": (steps, np.full(2, words.chance(view.config))), "all": (steps, np.ones(2))}
     curves_panel(
         scene, "learning", title=words.learning_title(view), history={**_thin(view), **by_lot}, y_title="share right",
-        series={**series, "all": ("all", "neutral"), "by_lot": ("by lot", "neutral")}, marker=view.marker,
+        series={**series, "all": ("all", "neutral"), "by_lot": (words.guess(view.config), "neutral")},
+        marker=view.marker,
     )  # fmt: skip
 
 
@@ -41,11 +42,12 @@ def longer(scene: Scene, view: View) -> None:
         x_names=[f"{times * config.length} places" for times in (1, 2, 4)], aspect=0.7,
     )  # fmt: skip
     panel.path([[-0.3, words.chance(config)], [2.3, words.chance(config)]], colour="neutral", width=1.5, head=False,
-               name="by lot")  # fmt: skip
+               name=words.guess(config))  # fmt: skip
     names = (words.SHORT[config.layer], f"control: {words.SHORT.get(config.control, '')}")
     for prefix, name, colour in zip(("", "control_"), names, COLOURS, strict=True):
         if f"{prefix}accuracy" in view.curves:
-            shares = [words.now(view, f"{prefix}{metric}") for metric in ("accuracy", "long_2", "long_4")]
+            metrics = (words.at_length(view), "long_2", "long_4")
+            shares = [words.now(view, f"{prefix}{metric}") for metric in metrics]
             places = np.column_stack([np.arange(3), shares])
             panel.path(places, colour=colour, width=2.5, head=False, name=name)
             panel.points(places, size=5, colours=[colour])

@@ -11,6 +11,7 @@ from engine.labs.state_space import words
 from engine.scene.scene import Scene
 
 SHOWN = 4  # channels whose kernels and poles are drawn
+MOST = 1e6  # a number that is drawn: a kernel that grows has no end
 
 
 def hidden(scene: Scene, view: View) -> None:
@@ -32,7 +33,7 @@ def rival(scene: Scene, view: View) -> None:
 
 def kernels(scene: Scene, view: View, seen: Any) -> None:
     """What a time-invariant layer answers to one pulse, and the poles that make it so; one of them may be moved."""
-    K, moved = seen.kernels, seen.moved
+    K, moved, poles = _drawn(seen.kernels), _drawn(seen.moved), _finite_poles(seen.poles)
     channel, number, *to = view.config.moved_pole
     far = 1.1 * max(float(np.abs(K).max()), float(np.abs(moved).max(initial=0)), 1e-6)
     panel = scene.panel("kernels", title=words.kernels_title(view, seen), x=(0, K.shape[1] - 1), y=(-far, far),
@@ -44,18 +45,19 @@ def kernels(scene: Scene, view: View, seen: Any) -> None:
         )
     if len(moved):
         panel.path(np.column_stack([lag, moved]), colour="mark", width=3, head=False, name=f"channel {channel}, moved")
-    left, reach = pole_plane(seen.poles)
+    left, reach = pole_plane(poles)
     plane = scene.panel(
         "poles", title="Poles: drag one and see its kernel", x=(left, 0.1 * abs(left)), y=(-0.1 * reach, reach),
         equal=False, draw=True, x_label="real part: left is forgotten", y_label="imaginary part: up turns", aspect=0.8,
-        note="Nothing is trained by it: a look at what the channel would do.",
+        note="Nothing is trained by it: a look at what the channel would do. Of poles at one place "
+        "that of the first channel moves.",
     )  # fmt: skip
     plane.path([[0, -0.1 * reach], [0, reach]], colour="neutral", width=1, head=False)
-    for row, of_one in enumerate(seen.poles[:SHOWN]):
+    for row, of_one in enumerate(poles[:SHOWN]):
         plane.points(np.column_stack([of_one.real, of_one.imag]), size=5, colours=[f"class_{row + 1}"],
                      name=f"channel {row + 1}")  # fmt: skip
     if len(moved):
-        was = seen.poles[channel - 1, number - 1]
+        was = poles[channel - 1, number - 1]
         plane.path([[was.real, was.imag], to], colour="mark", width=2, head=False)
         plane.points([to], size=8, shape="ring", colours=["mark"], name="moved")
         plane.buttons([("Let it go", {"moved": ""})], label="Pole moved")
@@ -63,14 +65,24 @@ def kernels(scene: Scene, view: View, seen: Any) -> None:
 
 def pole_plane(poles: Any) -> tuple[float, float]:
     """How far the plane of the poles (R, N) reaches to the left and up."""
-    seen = poles[:SHOWN]
+    seen = _finite_poles(poles[:SHOWN])
     return 1.15 * min(float(seen.real.min()), -1.0), 1.1 * max(float(np.abs(seen.imag).max()), 1.0)
+
+
+def _drawn(values: Any) -> Any:
+    """Numbers as they can be drawn: none beyond `MOST`, and 0 for what is none."""
+    return np.clip(np.nan_to_num(values, nan=0.0, posinf=MOST, neginf=-MOST), -MOST, MOST)
+
+
+def _finite_poles(poles: Any) -> Any:
+    return _drawn(poles.real) + 1j * _drawn(poles.imag)
 
 
 def dragged(poles: Any, start: Any, end: Any) -> str:
     """The knob's text for the pole of `poles` (R, N) nearest to `start` (2,), moved to `end`, left of the axis."""
     left, reach = pole_plane(poles)
-    away = np.hypot((poles[:SHOWN].real - start[0]) / left, (poles[:SHOWN].imag - start[1]) / reach)
+    there = _finite_poles(poles[:SHOWN])
+    away = np.hypot((there.real - start[0]) / left, (there.imag - start[1]) / reach)
     channel, number = np.unravel_index(int(np.argmin(away)), away.shape)
     real, imaginary = float(np.clip(end[0], left, -0.001)), float(np.clip(end[1], -reach, reach))
     return f"{channel + 1},{number + 1},{real:.3f},{imaginary:.3f}"
