@@ -217,8 +217,9 @@ def say(view: View) -> str:
     if not step and view.frame.blanks:
         return "Some tokens are hidden: on Play it learns to guess them from what stands before and after."
     if not step:
-        part = " (� is a part of a letter)" if any("�" in piece.text for piece in view.frame.written) else ""
-        return f"It knows nothing yet{part}: on Play the same line, with the same random numbers, gets better."
+        part = " (� is part of a letter)" if any("�" in piece.text for piece in view.frame.written) else ""
+        tokens = "pieces of words" if view.config.unit == "bpe" else view.config.unit
+        return f"Untrained it picks {tokens} at random{part}: on Play the same line gets better."
     if by_heart(view):
         return (
             "It learns by heart what it trains on, and gets worse at the rest: give it a longer text, or some dropout."
