@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.data import text
 from engine.labs.state_space.config import CLASSES, LONGEST_READ
-from engine.labs.state_space.vocabulary import ASK, ENDS, KEYS, LETTERS, NOISE, TEXT, VALUES, read, spelled
+from engine.labs.state_space.vocabulary import ASK, KEYS, LETTERS, NOISE, TEXT, VALUES, read, spelled
 
 Batch = tuple[Tensor, Tensor, Tensor]
 PIXELS, HELD_OUT = 64, 297  # of 8 x 8 digits, the last 297 of which are never trained on
@@ -99,13 +99,6 @@ def _digits(count: int, generator: torch.Generator, held_out: bool) -> Batch:
 def _written() -> Tensor:
     """The tokens of the shipped text."""
     return torch.tensor(spelled(text.corpus()))
-
-
-@cache
-def commonest() -> float:
-    """The share of the shipped text that its commonest sign, the space, has."""
-    tokens = _written()
-    return float((tokens == ENDS.start).float().mean())
 
 
 def _text(count: int, length: int, generator: torch.Generator, held_out: bool) -> Batch:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from engine.data import text as texts
+
 LETTERS, KEYS, VALUES = 6, 6, 6
 NOISE, ASK = LETTERS, LETTERS + 1
 LABELS = (*"abcdef", "·", "?", *"ABCDEF", *"123456")
@@ -19,6 +23,13 @@ def spelled(text: str) -> list[int]:
     """The tokens of a text: capitals are small, line ends are spaces."""
     known = {sign: token for token, sign in enumerate(TEXT)} | {" ": 26, "\n": 26, "\t": 26}
     return [known.get(character, len(TEXT) - 1) for character in text.lower()]
+
+
+@cache
+def commonest() -> float:
+    """The share of the shipped text that its commonest sign, the space, has."""
+    tokens = spelled(texts.corpus())
+    return tokens.count(ENDS.start) / len(tokens)
 
 
 def read(task: str, text: str) -> tuple[list[int], str]:

@@ -9,8 +9,7 @@ import numpy as np
 
 from engine.contract.view import View
 from engine.labs.state_space.config import CLASSES, LAYERS, SELECTS
-from engine.labs.state_space.tasks import commonest
-from engine.labs.state_space.vocabulary import KEYS, LETTERS
+from engine.labs.state_space.vocabulary import KEYS, LETTERS, commonest
 
 SHORT = {"scalar": "selective", "s6": "S6", "s4d": "S4D", "gru": "GRU", "attention": "attention"}
 ROW = {"scalar": "head", "s6": "channel", "s4d": "channel", "gru": "unit", "attention": "head"}

@@ -109,7 +109,7 @@ def test_blanks_are_learned_slowly_and_need_both_sides(seed: int) -> None:
 @pytest.mark.parametrize("seed", first(0, range(6)))
 def test_long_tokens_are_learned_by_heart(seed: int) -> None:
     here, _ = speaks("heart", seed)
-    assert 1.4 < here["gap_nats"] < 1.9 and here["passes"] > 2
+    assert 1.5 < here["gap_nats"] < 1.8 and here["passes"] > 2
 
 
 @pytest.mark.slow
