@@ -37,7 +37,8 @@ def page() -> AppTest:
 
 
 def upload(app: AppTest, table: bytes) -> None:
-    app.file_uploader(key="neural_network.file").set_value(("table.csv", table, "text/csv")).run()
+    [uploader] = [each for each in app.file_uploader if str(each.key).startswith("neural_network.file")]
+    uploader.set_value(("table.csv", table, "text/csv")).run()
     assert not app.exception
 
 
@@ -121,7 +122,7 @@ def test_an_uploader_that_comes_back_empty_takes_nothing_away(monkeypatch: pytes
     now = time.monotonic()
     for seen, back, kept in ((False, -math.inf, True), (None, now, True), (True, now, True), (True, now - 60, False)):
         session |= {"lab.file_seen": seen, "lab.file_back": back}
-        table._taken_away("lab")
+        table._taken_away("lab", "lab.file")
         assert ("lab.table" in session) == kept
 
 

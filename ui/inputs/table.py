@@ -53,13 +53,15 @@ def table_input(player: Player) -> None:
         st.session_state[seen] = None
         return
     megabytes, most_mb = most("table")
-    file = st.file_uploader("A table: two numeric columns, and a column with the class", type=["csv", "tsv", "txt"],
-                            key=f"{slug}.file", help=f"At most {megabytes:g} MB; 2 or 3 classes.",
-                            max_upload_size=most_mb, on_change=whole(_taken_away), args=(slug,))  # fmt: skip
-    key = f"{slug}.table"
+    key, times = f"{slug}.table", f"{slug}.file_times"
     held: Uploaded | None = st.session_state.get(key)
-    if held is not None and st.session_state.get(seen) is None:
+    if held is not None and st.session_state.get(seen) is None:  # it comes back: a new one, of which no browser knows
         st.session_state[f"{slug}.file_back"] = time.monotonic()
+        st.session_state[times] = st.session_state.get(times, 0) + 1
+    name = f"{slug}.file" + (f".{again}" if (again := st.session_state.get(times, 0)) else "")
+    file = st.file_uploader("A table: two numeric columns, and a column with the class", type=["csv", "tsv", "txt"],
+                            key=name, help=f"At most {megabytes:g} MB; 2 or 3 classes.",
+                            max_upload_size=most_mb, on_change=whole(_taken_away), args=(slug, name))  # fmt: skip
     st.session_state[seen] = file is not None
     if file is not None and (held is None or held.file_id != file.file_id):
         held = _read(Uploaded(file.file_id, file.getvalue()), {})
@@ -98,14 +100,14 @@ def _read(held: Uploaded, how: Mapping[str, Any]) -> Uploaded:
                    choices=table["choices"], columns=table["columns"])  # fmt: skip
 
 
-def _taken_away(slug: str) -> None:
+def _taken_away(slug: str, name: str) -> None:
     """Forget the table when the visitor removes its file, and not when the uploader only was off the page.
 
     One that comes back is empty, and that may be told to us as a change: a browser remembers for a while what it had
     held, and may say so once more before it says that there is nothing.
     """
     back = time.monotonic() - st.session_state.get(f"{slug}.file_back", -math.inf) <= ECHO
-    if st.session_state[f"{slug}.file"] is None and st.session_state.get(f"{slug}.file_seen") and not back:
+    if st.session_state[name] is None and st.session_state.get(f"{slug}.file_seen") and not back:
         st.session_state.pop(f"{slug}.table", None)
 
 
