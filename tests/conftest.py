@@ -36,6 +36,7 @@ SERVER_LOG = pytest.StashKey[Path]()
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=25)  # no deadline: a busy machine is no failure
 hypothesis.settings.register_profile("truths", deadline=None, max_examples=300)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+os.environ.setdefault("PLAYGROUND_ANSWER_TIMEOUT", "60")  # seconds: an idle worker imports the labs, each in one go
 torch.set_num_threads(1)  # as in the workers, and so that sums are added up in one order everywhere
 
 
@@ -111,11 +112,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     yield url
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(timeout=20)
+        process.wait(timeout=60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        pytest.fail(f"The server did not end within 20 s of SIGTERM:\n{log.read_text(encoding='utf-8')}")
+        pytest.fail(f"The server did not end within 60 s of SIGTERM:\n{log.read_text(encoding='utf-8')}")
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,8 @@ from engine.runs.processes import ProcessPool
 from engine.runs.run import Run
 
 FOLDER = str(Path(__file__).parent / "runs" / "outside")
-SMALL = Limits(workers=2, runs_per_worker=2, waiting=2, recovery_seconds=0.2, hang_after=6.0, checkpoint_seconds=0.02)
+SMALL = Limits(workers=2, runs_per_worker=2, waiting=2, recovery_seconds=0.2, hang_after=6.0, checkpoint_seconds=0.02,
+               answer_timeout=60.0)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -136,7 +137,7 @@ def later(pool: Pool, *runs: Run, seconds: float) -> None:
     within(pool, act)
 
 
-def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 30.0) -> Look:
+def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 120.0) -> Look:
     """Look at `run` until `wanted` holds."""
     deadline = time.monotonic() + seconds
     while not wanted(look := run.peek()):
@@ -145,7 +146,7 @@ def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 30.0) -> Lo
     return look
 
 
-def answered(run: Run, since: int = -1, seconds: float = 30.0) -> Look:
+def answered(run: Run, since: int = -1, seconds: float = 120.0) -> Look:
     """A look that the bench has answered: a busy one takes longer than a look waits, and then the last one comes."""
     deadline = time.monotonic() + seconds
     while (look := run.peek(since)).busy:

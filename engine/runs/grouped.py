@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from engine.runs.limits import Limits
 from engine.runs.records import GONE, Record, Records
 from engine.runs.run import PoolError, Run
 
@@ -23,6 +24,8 @@ class PoolFull(PoolError):
 
 class Grouped(Records):
     """The groups of a pool.  Thread-safe."""
+
+    limits: Limits
 
     @abc.abstractmethod
     def send(self, place: int, verb: str, run_id: str, args: tuple[Any, ...], timeout: float) -> Any:
@@ -87,7 +90,7 @@ class Grouped(Records):
             told = {each.run_id: each.marches for each in there}
         if there and record.place is not None:
             try:
-                self.send(record.place, "group", there[0].run_id, (told,), 5.0)
+                self.send(record.place, "group", there[0].run_id, (told,), self.limits.answer_timeout)
             except KeyError:  # on their way to another worker, which is told
                 log.info("The runs beside %s are not on their bench yet.", there[0].run_id)
 

@@ -56,6 +56,7 @@ class Limits(ShelfBounds, UploadBounds, CostBounds):
     parked: int = 400  # runs put away at most, each with its timeline, of ``checkpoint_mb`` at most; the oldest go
     parked_per_owner: int = 32  # and of these of one browser
     parked_mb: float = 4_000.0  # and never more than this, on disk or in memory
+    answer_timeout: float = 5.0  # seconds that whoever presses something waits for a worker at work
     hang_after: float = 20.0  # seconds without a heartbeat until a worker is replaced
     start_timeout: float = 90.0  # seconds a worker may take to import torch and report
     restart_timeout: float = 8.0  # seconds until Ray has begun to start a lost bench again; else others get its runs

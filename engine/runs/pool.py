@@ -158,11 +158,12 @@ class Pool(Quotas):
         self._start(record)
         return self.handle(record, record.key)
 
-    def call(self, verb: str, run_id: str, *args: Any, key: str = "", timeout: float = 5.0) -> Any:
+    def call(self, verb: str, run_id: str, *args: Any, key: str = "", timeout: float | None = None) -> Any:
         """Do something to a run; see `engine.runs.bench.Bench` for the verbs.
 
-        What only looks (`LOOKS`) needs no key.  Raises `PoolError` for everything else without the right one, and for
-        a run that another worker is just about to take over.
+        It waits `timeout` seconds, or ``limits.answer_timeout``.  What only looks (`LOOKS`) needs no key.  Raises
+        `PoolError` for everything else without the right one, and for a run that another worker is just about to take
+        over.
         """
         if verb not in LOOKS:
             self.require(run_id, key)
@@ -176,7 +177,7 @@ class Pool(Quotas):
                 record.queued.append((verb, args))
                 return None
         try:
-            return self.send(record.place, verb, run_id, args, timeout)
+            return self.send(record.place, verb, run_id, args, timeout or self.limits.answer_timeout)
         except KeyError:  # its new worker is there, and has not got it yet
             raise PoolError(ON_ITS_WAY) from None
 
@@ -406,9 +407,9 @@ class Pool(Quotas):
     def _do_queued(self, record: Record) -> None:
         assert record.place is not None
         for verb, args in record.queued:
-            said = self.send(record.place, verb, record.run_id, args, 5.0)
+            said = self.send(record.place, verb, record.run_id, args, self.limits.answer_timeout)
             if verb == "retell" and said:
-                self.send(record.place, "note", record.run_id, (f"In the link, {said}",), 5.0)
+                self.send(record.place, "note", record.run_id, (f"In the link, {said}",), self.limits.answer_timeout)
         record.queued.clear()
         record.asked = time.monotonic()
         self._greet(record)

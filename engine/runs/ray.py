@@ -129,7 +129,8 @@ class RayPool(Watching):
     def group(self, run_id: str, key: str = "") -> list[Run]:
         return [self._got(each) for each in self._do("group", run_id, key)]
 
-    def call(self, verb: str, run_id: str, *args: Any, key: str = "", timeout: float = 5.0) -> Any:
+    def call(self, verb: str, run_id: str, *args: Any, key: str = "", timeout: float | None = None) -> Any:
+        timeout = timeout or self.limits.answer_timeout
         return self._do("call", verb, run_id, *args, key=key, within=timeout, timeout=timeout + 120.0)
 
     def peek(self, run_id: str, since: int | None = -1, *, beside: bool = False) -> Look:

@@ -361,7 +361,7 @@ def gone(pid: int) -> bool:
     return state == "Z"
 
 
-def wait_gone(pids: list[int], seconds: float = 10.0) -> None:
+def wait_gone(pids: list[int], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not all(gone(pid) for pid in pids):
         assert time.monotonic() < deadline, f"left behind: {[p for p in pids if not gone(p)]}"
