@@ -137,10 +137,11 @@ def later(pool: Pool, *runs: Run, seconds: float) -> None:
     within(pool, act)
 
 
-def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 120.0) -> Look:
+def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 120.0, since: int | None = -1, *,
+          beside: bool = False) -> Look:  # fmt: skip
     """Look at `run` until `wanted` holds."""
     deadline = time.monotonic() + seconds
-    while not wanted(look := run.peek()):
+    while not wanted(look := run.peek(since, beside=beside)):
         assert time.monotonic() < deadline, f"still {look.status} at step {look.step}: {look.message}"
         time.sleep(0.01)
     return look
@@ -148,10 +149,7 @@ def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 120.0) -> L
 
 def answered(run: Run, since: int = -1, seconds: float = 120.0) -> Look:
     """A look that the bench has answered: a busy one takes longer than a look waits, and then the last one comes."""
-    deadline = time.monotonic() + seconds
-    while (look := run.peek(since)).busy:
-        assert time.monotonic() < deadline, f"not answered: {look.message}"
-    return look
+    return until(run, lambda look: not look.busy, seconds, since)
 
 
 @dataclasses.dataclass(frozen=True)

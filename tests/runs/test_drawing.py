@@ -38,7 +38,7 @@ def test_half_of_the_width_is_another_picture_of_the_same_moment(pool: Pool, fau
     run = pool.open("faulty", faulty())
     until(run, at_rest)
     for beside in (True, False, False, True):
-        look = run.peek(None, beside=beside)
+        look = until(run, lambda look: not look.busy, since=None, beside=beside)
         assert drawn(look).beside is beside and look.curves == {}
 
 
