@@ -17,7 +17,8 @@ import hypothesis
 import pytest
 import torch
 from plain_page import PlainPage, plain_page
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+from visitor import PATIENCE
 
 import engine
 
@@ -37,6 +38,7 @@ hypothesis.settings.register_profile("ci", deadline=None, max_examples=25)  # no
 hypothesis.settings.register_profile("truths", deadline=None, max_examples=300)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 os.environ.setdefault("PLAYGROUND_ANSWER_TIMEOUT", "60")  # seconds: an idle worker imports the labs, each in one go
+expect.set_options(timeout=1000 * PATIENCE)  # Playwright gives up after five seconds
 torch.set_num_threads(1)  # as in the workers, and so that sums are added up in one order everywhere
 
 

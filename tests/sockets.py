@@ -14,7 +14,7 @@ from scene_format import Screen
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-PATIENCE = 60.0  # seconds until something that must happen counts as not happening, on a busy machine too
+PATIENCE = 120.0  # seconds until something that must happen counts as not happening, on a busy machine too
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Viewport
 
 ROOT = Path(__file__).resolve().parent.parent
 START = 120.0  # seconds until a server answers: it imports all labs first, here and in its workers
-PATIENCE = 40.0  # seconds until something that must happen counts as not happening, on a busy machine too
+PATIENCE = 90.0  # seconds until something that must happen counts as not happening, on a busy machine too
 VIEWPORT: ViewportSize = {"width": 1400, "height": 1000}
 # Below a deep link Streamlit's script asks first beside the page where its server is, is refused, and then asks above.
 PROBES = re.compile(r"/[a-z_]+/_stcore/(health|host-config)$")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
-from visitor import PATIENCE, Server, serve, visit
+from visitor import Server, serve, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 SLUG = "gradient_descent"
@@ -84,7 +84,6 @@ def test_a_tab_that_slept_past_its_lease_says_so_and_goes_on(browser: Browser, s
 
 
 def test_open_tabs_come_back_when_their_server_was_started_again(browser: Browser, server: Server) -> None:
-    expect.set_options(timeout=1000 * PATIENCE)
     with browser.new_context() as context, visit(browser, server.address) as visitor:
         visitor.open(SLUG, seed="3")
         visitor.open_groups()
@@ -125,4 +124,3 @@ def test_open_tabs_come_back_when_their_server_was_started_again(browser: Browse
         expect(slide.locator(".counter")).to_contain_text("a second")
         assert loaded == []  # nobody had to load a page anew
         visitor.problems.clear()  # meanwhile the browser told of a server that was not there
-    expect.set_options(timeout=5000)

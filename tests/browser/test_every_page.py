@@ -313,12 +313,12 @@ def take(browser: Browser, server: str, slug: str, lessons: Sequence[lesson.Less
                 expect(visitor.key("outcome")).to_contain_text("You predicted it")
             if each.point and each.happened:
                 pointed = visitor.page.locator("section.panel.pointed")  # on both stages, where there are two
-                expect(pointed).to_have_count(1 + int(each.beside is not None), timeout=40_000)
+                expect(pointed).to_have_count(1 + int(each.beside is not None))
                 marked = pointed.first.locator(".legend button.pointed")
                 expect(marked).to_have_count(int(bool(each.point.layer)))
             tabs = visitor.page.locator('.tab[aria-expanded="true"]')
             if wanted := len(each.panels) * (1 + int(each.beside is not None)):
-                expect(tabs.nth(wanted - 1)).to_be_attached(timeout=40_000)
+                expect(tabs.nth(wanted - 1)).to_be_attached()
         assert visitor.notices() == [] and visitor.tracebacks() == 0
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
-from visitor import PATIENCE, Visitor, visit
+from visitor import Visitor, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # a busy machine is no failure
 SIZES = {
@@ -70,7 +70,7 @@ def test_a_lost_connection_is_told_wherever_one_looks(browser: Browser, server: 
         visitor.open("gradient_descent")
         line.lose()
         said = notice(visitor)
-        expect(said).to_contain_text("connection is lost", timeout=1000 * PATIENCE)
+        expect(said).to_contain_text("connection is lost")
         expect(said).to_contain_text("comes back by itself")
         below_play(visitor, said)
         visitor.page.get_by_test_id("stMain").evaluate("(main) => main.scrollTo(0, main.scrollHeight)")
@@ -78,7 +78,7 @@ def test_a_lost_connection_is_told_wherever_one_looks(browser: Browser, server: 
             expect(visitor.page.locator("button.play")).not_to_be_in_viewport()
         expect(said).to_be_in_viewport(ratio=0.9)
         line.cut = False
-        expect(said).to_contain_text("Back again.", timeout=1000 * PATIENCE)
+        expect(said).to_contain_text("Back again.")
 
 
 @each_size

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, WebSocket, WebSocketRoute, expect
 from slides import slides
-from visitor import PATIENCE, wait_until
+from visitor import wait_until
 
 from engine.live import protocol
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SLIM = 300_000  # bytes until the first picture
 PICTURE = "(canvas) => canvas.toDataURL()"  # a screenshot would let go of what the mouse holds
-
-
-@pytest.fixture(autouse=True)
-def patient() -> Iterator[None]:
-    """A busy machine is no failure: the first picture comes when a worker has started."""
-    expect.set_options(timeout=1000 * PATIENCE)
-    yield
-    expect.set_options(timeout=5000)
 
 
 def counted(frame: FrameLocator) -> tuple[int, int]:

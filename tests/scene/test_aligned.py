@@ -36,14 +36,12 @@ def moving(plain: PlainPage) -> Iterator[PlainPage]:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(120)
 def test_other_words_are_seen_at_once_and_a_click_writes_them_one_by_one(moving: PlainPage) -> None:
     seen: dict[str, Any] = moving.page.evaluate(GROWS)
     assert seen == {"first": 3, "other": 3, "began": 0, "onTheWay": 0, "grown": [1, 2], "last": 2}
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(120)
 def test_who_wants_nothing_to_move_sees_the_whole_sentence(plain: PlainPage) -> None:
     seen: dict[str, Any] = plain.page.evaluate(GROWS)
     assert seen == {"first": 3, "other": 3, "began": 3, "onTheWay": 2, "grown": [], "last": 2}

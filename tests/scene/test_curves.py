@@ -266,13 +266,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 def arrive(browser: Browser, address: str, **context: Any) -> Page:
     page = browser.new_context(**({"viewport": {"width": 1300, "height": 1100}} | context)).new_page()
     page.goto(address)
-    page.get_by_role("img", name="Nothing yet").wait_for(timeout=40_000)
+    page.get_by_role("img", name="Nothing yet").wait_for(timeout=90_000)
     return page
 
 

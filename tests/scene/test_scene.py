@@ -301,7 +301,7 @@ def address(tmp_path_factory):
         yield f"http://127.0.0.1:{port}/deep"
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +313,7 @@ def page(address, browser):
     page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
     page.on("response", lambda r: problems.append(r.url) if "/assets/" in r.url and not r.ok else None)
     page.goto(address)
-    page.wait_for_selector("[role=img]", timeout=40_000)
+    page.wait_for_selector("[role=img]", timeout=90_000)
     wait_until(lambda: state(page)["runs"] > 5, "the first frames")
     yield page
     page.close()

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 from slides import slides
-from visitor import PATIENCE, ROOT, Visitor, part, visit
+from visitor import ROOT, Visitor, part, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 DRAWN = ".stPlotlyChart canvas, .stVegaLiteChart canvas, section.panel, table"
@@ -136,7 +136,7 @@ def test_a_lab_on_a_slide_keeps_the_policy_while_it_plays(browser: Browser, secu
         visitor.page.goto(there)
         frame = visitor.page.frame_locator("iframe")
         frame.get_by_role("button", name="Play", exact=True).click()
-        expect(frame.locator(".panel canvas").first).to_be_visible(timeout=1000 * PATIENCE)
+        expect(frame.locator(".panel canvas").first).to_be_visible()
         frame.get_by_role("button", name="Pause", exact=True).click()
         own = [f"asked elsewhere: {there}", f"asked elsewhere: {there}favicon.ico"]
         visitor.problems = [problem for problem in visitor.problems if problem not in own]

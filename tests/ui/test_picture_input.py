@@ -297,7 +297,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 AFTER_A_FRAME = "(c) => new Promise((done) => requestAnimationFrame(() => done(c.toDataURL())))"
