@@ -139,25 +139,27 @@ def test_a_copy_has_the_whole_past_and_goes_its_own_way(pool: Pool, faulty: type
 
 def test_copying_a_run_that_trains_leaves_it_as_it_is(pool: Pool, faulty: type) -> None:
     run = pool.open("faulty", faulty(seed=5), ANNA)
-    run.speed(400)
-    run.step(300)
-    until(run, lambda look: look.step > 20)
-    copies = [pool.copy(run.id, BERT)]
-    until(run, lambda look: look.step > 100)
-    copies.append(pool.copy(found(pool, run).id, BERT))
-    losses, weights = bare(faulty(seed=5), 300)
-    look = until(run, at_rest)
-    assert look.step == 300 and look.curves["loss"][1].tolist() == losses
-    np.testing.assert_array_equal(drawn(look).weights, weights)
+    run.speed(100)  # on no machine is it done before it has been copied
+    run.play()
+    copies = []
+    for step in (20, 100):
+        until(run, lambda look, step=step: look.step > step)
+        copies.append(pool.copy(found(pool, run).id, BERT))
+    run.pause()
+    end = until(run, at_rest)
+    looks = [end]
     for copy in copies:
         look = until(copy, at_rest)
-        assert look.status == "paused" and 20 < look.step < 300
-        assert look.curves["loss"][1].tolist() == losses[: look.step]
+        assert look.status == "paused" and 20 < look.step <= end.step
         copy.speed(None)
-        copy.step(300 - look.step)
-        look = until(copy, at_rest)
-        assert look.curves["loss"][1].tolist() == losses
-        np.testing.assert_array_equal(drawn(look).weights, weights)
+        copy.step(50)
+        looks += [look, until(copy, at_rest)]
+        assert looks[-1].step == look.step + 50
+    losses, _ = bare(faulty(seed=5), max(look.step for look in looks))
+    for look in looks:
+        steps, values = look.curves["loss"]
+        assert steps[-1] == look.step and values.tolist() == [losses[step - 1] for step in steps]
+        np.testing.assert_array_equal(drawn(look).weights, bare(faulty(seed=5), look.step)[1])
 
 
 def test_a_copy_of_a_run_that_looks_back_looks_back_and_knows_what_came_later(pool: Pool, faulty: type) -> None:
