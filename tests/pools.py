@@ -137,6 +137,18 @@ def later(pool: Pool, *runs: Run, seconds: float) -> None:
     within(pool, act)
 
 
+def park(pool: Pool, *runs: Run, left: bool = False) -> None:
+    """Let nobody have looked at these for long enough, or since they were `left`, and wait until they are put away."""
+    later(pool, *runs, seconds=1.0 + (pool.limits.leave_after if left else pool.limits.pause_after))
+    deadline = time.monotonic() + 120
+    while pool.sweep() or not parked(pool, *runs):
+        assert time.monotonic() < deadline, "not parked"
+        if isinstance(pool, InlinePool):
+            pool._bench.tick()  # they go to the step where all of them stop
+        else:
+            time.sleep(0.05)
+
+
 def until(run: Run, wanted: Callable[[Look], bool], seconds: float = 120.0, since: int | None = -1, *,
           beside: bool = False) -> Look:  # fmt: skip
     """Look at `run` until `wanted` holds."""

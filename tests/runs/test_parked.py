@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pools import SMALL, at_rest, drawn, keeping_in, later, parked, pool_of, until, within
+from pools import SMALL, at_rest, drawn, keeping_in, later, park, parked, pool_of, until, within
+from visitor import wait_until
 
-from engine.runs.inline import InlinePool
 from engine.runs.pool import Pool, PoolError
 from engine.runs.processes import ProcessPool
 from engine.runs.run import Run
@@ -27,18 +27,6 @@ def folder(pool: Pool, tmp_path: Path) -> Iterator[Path]:
     """Another folder in every test."""
     with keeping_in(pool, tmp_path / "data"):
         yield tmp_path / "data"
-
-
-def park(pool: Pool, *runs: Run) -> None:
-    """Let nobody have looked at these for long enough, and wait until they are put away."""
-    later(pool, *runs, seconds=pool.limits.pause_after + 1)
-    deadline = time.monotonic() + 60
-    while pool.sweep() or not parked(pool, *runs):
-        assert time.monotonic() < deadline, "not parked"
-        if isinstance(pool, InlinePool):
-            pool._bench.tick()  # they go to the step where all of them stop
-        else:
-            time.sleep(0.05)
 
 
 def whole(run: Run) -> dict[str, Any]:
@@ -209,9 +197,8 @@ def test_only_so_many_are_kept(pool: Pool, faulty: type, monkeypatch: pytest.Mon
     later(pool, first, seconds=5)
     park(pool, second)
     later(pool, first, seconds=pool.limits.pause_after + 10)
-    pool.sweep()
-    pool.sweep()
-    assert pool.mine(first.id, ANNA) is None and pool.mine(second.id, ANNA) is not None
+    wait_until(lambda: not pool.sweep() and pool.mine(first.id, ANNA) is None, "the first to be let go")
+    assert pool.mine(second.id, ANNA) is not None
 
 
 def test_one_that_has_failed_says_so_when_it_comes_back(pool: Pool, faulty: type) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from cluster import ON_RAY
-from pools import SMALL, answered, at_rest, bare, drawn, home, later, pool_of, until
+from pools import SMALL, answered, at_rest, bare, drawn, home, later, park, pool_of, until
 from visitor import wait_until
 
 import engine
@@ -282,15 +282,13 @@ def test_a_lease_first_pauses_then_drops(faulty: type) -> None:
         with pool_of(kind) as pool:
             run = pool.open("faulty", faulty())
             run.play()
-            later(pool, run, seconds=2 * SMALL.pause_after)
-            pool.sweep()
+            park(pool, run)
             look = answered(run)
             assert look.status == "paused" and "nobody was watching" in look.message
             found = pool.find(run.id)
             assert found is not None and found.id == run.id
             later(pool, run, seconds=2 * SMALL.drop_after)
-            pool.sweep()
-            assert pool.find(run.id) is None
+            wait_until(lambda run=run: not pool.sweep() and pool.find(run.id) is None, "it to be dropped")
             assert run.peek().status == "lost"
             with pytest.raises(PoolError, match="put away"):
                 run.play()
@@ -303,8 +301,7 @@ def test_a_run_whose_page_was_left_pauses_soon_unless_somebody_looks(pool: Pool,
     left.leave()
     found.leave()
     found.peek()  # a reload, or another tab
-    later(pool, left, seconds=pool.limits.leave_after + 1.0)
-    pool.sweep()
+    park(pool, left, left=True)
     assert (answered(found).status, answered(looked_at).status) == ("running", "running")
     look = answered(left)
     assert look.status == "paused" and "nobody was watching" in look.message
