@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.contract.device import generator
-from engine.contract.states import copied
 from engine.data import bpe
-from engine.labs.language_model.config import EVERY, Config
+from engine.labs.language_model.config import Config
 from engine.labs.language_model.frame import Frame, frame
+from engine.labs.language_model.learner import Learner
 from engine.labs.language_model.neighbours import Neighbours
 from engine.labs.language_model.networks import LanguageModel, build
 from engine.labs.language_model.objective import bits_per_character, corrupt, truncated
@@ -40,7 +37,7 @@ WINDOWS, BATCHES = 64, 4  # pieces of the held-out text that it is judged by, at
 COUNTING = 5.0  # how much faster a table learns: none of its rows is touched by more than a few tokens a step
 
 
-class Experiment:
+class Experiment(Learner):
     """One step is one batch of pieces of the text.
 
     Metrics: ``loss``, the cross-entropy of what it is to guess in nats, on the batch before it is learned from; and at
@@ -50,7 +47,8 @@ class Experiment:
     does: they do not change.
     """
 
-    done = False
+    model: LanguageModel
+    clip = CLIP
 
     def __new__(cls, config: Config, device: torch.device | str = "cpu") -> Experiment:
         """Word vectors have an experiment of their own."""
@@ -137,36 +135,7 @@ class Experiment:
             loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         else:
             loss = F.cross_entropy(logits[count > 0], targets[count > 0])
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate
-        self.optimiser.step()
-        self.step_count += 1
-        if self.step_count % EVERY == 0:
-            self.found = self._judge()
-        return {"loss": float(loss.detach()), **self.found, **self.lines}
-
-    def update(self, config: Config) -> None:
-        """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""
-        self.config.require_live(config)
-        self.config = config
-
-    def state_dict(self) -> dict[str, Any]:
-        """Weights, the optimiser's averages, the last look, and the step, from which the batches follow."""
-        return {
-            "step_count": self.step_count, "found": dict(self.found),
-            "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
-            "optimiser": copied(self.optimiser.state_dict()["state"]),
-        }  # fmt: skip
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state` was taken, with the live knobs of this config."""
-        self.step_count, self.found = state["step_count"], dict(state["found"])
-        self.model.load_state_dict(state["model"])
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})
+        return {"loss": self._learn(loss), **self.found, **self.lines}
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""

@@ -66,15 +66,20 @@ def merged(text: str, count: int) -> tuple[list[int], list[tuple[int, int]]]:
     """Byte pair encoding: the commonest pair becomes a token, `count` times.  The text as tokens, and the pairs."""
     often = Counter(words(text))
     tokens = {word: list(word.encode()) for word in often}
+    pairs: Counter[tuple[int, int]] = Counter()
+    for word, cut in tokens.items():
+        for pair in zip(cut, cut[1:]):  # noqa: B905, RUF007
+            pairs[pair] += often[word]
     found: list[tuple[int, int]] = []
-    for n in range(count):
-        pairs: Counter[tuple[int, int]] = Counter()
-        for word, cut in tokens.items():
-            for pair in zip(cut, cut[1:]):  # noqa: B905, RUF007
-                pairs[pair] += often[word]
+    for new in range(256, 256 + count):
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         found.append(best)
-        tokens = {word: joined(cut, best, 256 + n) if best[0] in cut else cut for word, cut in tokens.items()}
+        for word, cut in tokens.items():
+            if best[0] in cut and best[1] in cut:  # only these have to be counted anew
+                tokens[word] = joined(cut, best, new)
+                for each, sign in ((cut, -1), (tokens[word], 1)):
+                    for pair in zip(each, each[1:]):  # noqa: B905, RUF007
+                        pairs[pair] += sign * often[word]
     return [token for word in words(text) for token in tokens[word]], found
 
 
