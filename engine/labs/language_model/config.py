@@ -15,7 +15,14 @@ from engine.labs.language_model.made_world import NOUNS
 UNITS = {"bpe": "pieces of words (BPE)", "characters": "characters", "bytes": "bytes"}
 MODELS = {"transformer": "transformer", "gru": "GRU", "convolution": "causal convolutions", "bigram": "bigram table",
           "vectors": "word vectors"}  # fmt: skip
-OBJECTIVES = {"next": "the next token", "masked": "masked tokens", "neighbours": "neighbours of a word"}
+OBJECTIVES = {
+    "next": "the next token",
+    "masked": "masked tokens",
+    "diffusion": "masked diffusion",
+    "neighbours": "neighbours of a word",
+}
+BLANKS = ("masked", "diffusion")  # objectives of which some tokens are hidden, and both sides of them seen
+ORDERS = {"surest": "the surest first", "random": "in any order"}
 READINGS = {"skip_gram": "each neighbour from the word", "cbow": "the word from all neighbours"}
 TIMES = {"standard": 1, "large": 4}  # what the width is multiplied by
 BUDGET = {"standard": 60.0, "large": 250.0}  # milliseconds of one core that a step may take
@@ -24,6 +31,7 @@ SLOW = 40  # tokens that a beam or a large model writes at most: a picture waits
 MASKED_RATE = 0.005  # of learning: with twice as much it is slower
 MASKED: dict[str, Any] = {"unit": "characters", "context": 32, "learning_rate": MASKED_RATE}  # comes with the objective
 ANEW = 20  # tokens that a masked model writes at most: it reads everything anew for each
+PASSES = 16  # in which blanks are filled, at most
 EVERY = 10  # steps from one look at the held-out text to the next
 
 
@@ -32,7 +40,7 @@ class Config(BaseConfig):
     text_key: str = knob("", length=(0, 20), group="text", help="A text of your own on the shelf.")
     unit: str = knob(
         "bpe", choices=tuple(UNITS), titles=tuple(UNITS.values()), group="text", label="A token is",
-        when="objective=next|masked",
+        when="objective=next|masked|diffusion",
         help="What it reads and writes one after the other. Pieces of words are found by byte pair encoding.",
     )  # fmt: skip
     merges: int = knob(
@@ -46,7 +54,8 @@ class Config(BaseConfig):
     objective: str = knob(
         "next", choices=tuple(OBJECTIVES), titles=tuple(OBJECTIVES.values()), group="model", label="It predicts",
         called="objective",
-        help="What it is trained to guess: the token after those it sees, or tokens that are hidden, from both sides.",
+        help="What it is trained to guess: the token after those it sees, or tokens that are hidden, from both sides: "
+        "a share of each piece, or any number of them, none to all left to see.",
     )  # fmt: skip
     masked: float = knob(
         0.3, low=0.15, high=0.6, group="model", when="objective=masked", label="Share of tokens masked",
@@ -67,7 +76,7 @@ class Config(BaseConfig):
         help="Large is 4 times as wide. It is meant for a server with a GPU; without one it learns more slowly.",
     )  # fmt: skip
     context: int = knob(24, low=16, high=128, group="model", label="Tokens it sees", called="context",
-                        when="objective=next|masked",
+                        when="objective=next|masked|diffusion",
                         help="How far back it looks, and the length of the pieces that it trains on.")  # fmt: skip
     rank: int = knob(
         0, low=0, high=64, group="model", when="model=transformer|gru|convolution", label="Rank of the embedding",
@@ -86,7 +95,7 @@ class Config(BaseConfig):
     dropout: float = knob(0.0, low=0.0, high=0.5, group="training", when="model=transformer|gru|convolution",
                           help="Share of the numbers around the layers that each step leaves out.")  # fmt: skip
     prompt: str = knob("", length=(0, 120), look=True, group="writing", label="It goes on from",
-                       when="objective=next|masked",
+                       when="objective=next|masked|diffusion",
                        help="Your own beginning. Empty: the commonest first word of a sentence.")  # fmt: skip
     decoding: str = knob("sample", choices=("sample", "greedy", "beam"), look=True, group="writing",
                          titles=("at random", "greedy", "beam of 4"), label="Next token", when="objective=next|masked",
@@ -104,20 +113,27 @@ class Config(BaseConfig):
         help="Positive scores of tokens that are there already are divided by it, negative ones multiplied.",
     )  # fmt: skip
     written: int = knob(40, low=8, high=120, look=True, group="writing", label="Tokens written",
-                        when="objective=next|masked",
+                        when="objective=next|masked|diffusion",
                         help="Each picture writes so many, always with the same random numbers. "
-                        "A beam or a large model: 40 at most; a masked one: 20.")  # fmt: skip
+                        "A beam, a large model or diffusion: 40 at most; a masked one: 20; and "
+                        "diffusion no more than a piece has room for.")  # fmt: skip
     word_a: str = knob("king", choices=NOUNS, look=True, group="writing", when="objective=neighbours",
                        label="Word a", called="word a", help="What a - b + c begins with.")  # fmt: skip
     word_b: str = knob("man", choices=NOUNS, look=True, group="writing", when="objective=neighbours",
                        label="Word b", called="word b", help="What is taken away.")  # fmt: skip
     word_c: str = knob("woman", choices=NOUNS, look=True, group="writing", when="objective=neighbours",
                        label="Word c", called="word c", help="What is put in its place.")  # fmt: skip
+    passes: int = knob(8, low=1, high=PASSES, look=True, group="writing", when="objective=diffusion",
+                       label="Passes that fill the blanks", called="passes",
+                       help="All begin as blanks, and each pass fills as many of them. One: all at once.")  # fmt: skip
+    order: str = knob("surest", choices=tuple(ORDERS), titles=tuple(ORDERS.values()), look=True, group="writing",
+                      when="objective=diffusion", label="Which blanks a pass fills", called="order",
+                      help="Those of whose tokens it is surest, or any: always the same ones.")  # fmt: skip
     place: int = knob(20, low=0, high=100, look=True, group="tokens", label="Held-out text shown, %",
-                       when="objective=next|masked",
+                       when="objective=next|masked|diffusion",
                       help="Where in the part that it never trains on.")  # fmt: skip
     sentence: str = knob("", length=(0, 120), look=True, group="tokens", label="Your sentence, cut into tokens",
-                         when="objective=next|masked",
+                         when="objective=next|masked|diffusion",
                          help="Any text. Empty: the beginning of the part that it never trains on.")  # fmt: skip
     cut: int = knob(MERGES, low=0, high=MERGES, look=True, group="tokens", label="Merges made so far",
                      when="unit=bpe",
@@ -137,7 +153,7 @@ class Config(BaseConfig):
                 "model", self.model, "word vectors and neighbours go together; choose model vectors and objective "
                 "neighbours, or neither",
             )  # fmt: skip
-        if self.objective == "masked" and self.model != "transformer":
+        if self.objective in BLANKS and self.model != "transformer":
             raise ConfigError(
                 "objective", self.objective, "only the transformer looks to both sides here; choose model transformer, "
                 "or objective next",
@@ -154,7 +170,7 @@ class Config(BaseConfig):
         Only the transformer looks to both sides, and letters are guessed sooner than pieces of words; what the masked
         objective brings along goes with it.
         """
-        if turned == "objective" and self.objective == "masked":
+        if turned == "objective" and self.objective in BLANKS:
             width = self._divided(64 if self.model == "vectors" else self.width)
             return replace(self, model="transformer", width=width, **MASKED | {"context": self._pieces(32)})
         if (turned, self.objective) == ("objective", "neighbours") or (turned, self.model) == ("model", "vectors"):
@@ -163,10 +179,10 @@ class Config(BaseConfig):
             return replace(self, model="transformer", width=self._divided(64))
         if turned == "objective":
             return replace(self, **self._unmasked())
-        if turned == "model" and (self.model, self.objective) != ("transformer", "masked"):
+        if turned == "model" and not (self.model == "transformer" and self.objective in BLANKS):
             width = 64 if self.objective == "neighbours" else self.width
             width = self._divided(width) if self.model == "transformer" else width
-            brought = self._unmasked() if self.objective == "masked" else {}
+            brought = self._unmasked() if self.objective in BLANKS else {}
             return replace(self, objective="next", width=width, **brought)
         if turned == "unit":
             return replace(self, context=self._pieces(24 if self.unit == "bpe" else 32))
@@ -203,7 +219,8 @@ class Config(BaseConfig):
     def writes(self) -> int:
         """Tokens of the line that a picture writes."""
         slow = self.decoding == "beam" or self.size == "large"
-        most = ANEW if self.objective != "next" else SLOW if slow else self.written
+        slow = slow or self.objective == "diffusion"
+        most = ANEW if self.objective == "masked" else SLOW if slow else self.written
         return min(self.written, most)
 
     @property

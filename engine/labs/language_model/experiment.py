@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.contract.device import generator
-from engine.contract.states import copied
 from engine.data import bpe
-from engine.labs.language_model.config import EVERY, Config
+from engine.labs.language_model.config import Config
 from engine.labs.language_model.frame import Frame, frame
+from engine.labs.language_model.learner import Learner
 from engine.labs.language_model.neighbours import Neighbours
 from engine.labs.language_model.networks import LanguageModel, build
-from engine.labs.language_model.objective import bits_per_character, corrupt, truncated
+from engine.labs.language_model.objective import bits_per_character, corrupt, truncated, weighted
 from engine.labs.language_model.units import corpus, counted
 from engine.labs.language_model.vectors import analogy
 from engine.nets import beam
@@ -37,20 +34,22 @@ __all__ = [
 
 WARM_UP, CLIP = 30, 1.0  # steps until the learning rate is whole; what the gradient's length is cut to
 WINDOWS, BATCHES = 64, 4  # pieces of the held-out text that it is judged by, at most, and how many batches that may be
+LOOKS = 2  # how often diffusion is judged by each piece, other tokens hidden
 COUNTING = 5.0  # how much faster a table learns: none of its rows is touched by more than a few tokens a step
 
 
-class Experiment:
+class Experiment(Learner):
     """One step is one batch of pieces of the text.
 
     Metrics: ``loss``, the cross-entropy of what it is to guess in nats, on the batch before it is learned from; and at
     every tenth step, on pieces of the held-out text of which the second half is scored, or of a masked model what is
-    hidden, ``nats`` a token and ``bits`` a character; in between these stay as they were.  ``table_1`` to ``table_6``
-    are the bits that tables of so many characters need for the same characters, ``uniform`` what a character by lot
-    does: they do not change.
+    hidden, ``nats`` a token and ``bits`` a character; in between these stay as they were.  Of masked diffusion all
+    three are upper bounds.  ``table_1`` to ``table_6`` are the bits that tables of so many characters need for the same
+    characters, ``uniform`` what a character by lot does: they do not change.
     """
 
-    done = False
+    model: LanguageModel
+    clip = CLIP
 
     def __new__(cls, config: Config, device: torch.device | str = "cpu") -> Experiment:
         """Word vectors have an experiment of their own."""
@@ -64,6 +63,7 @@ class Experiment:
         self.train = torch.from_numpy(self.corpus.train)
         self.judged = self._pieces()
         self.asked = self._asked()
+        self.scored = self._scored()
         self.model = build(config, len(self.corpus.tokens), generator(config.seed, "weights")).to(self.device)
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.01,
@@ -94,33 +94,46 @@ class Experiment:
         same each time.
         """
         context, objective = self.config.context, self.config.objective
+        dice, half = generator(self.config.seed, "hidden"), context // 2
         pieces = torch.from_numpy(self.corpus.held)[self.judged[:, None] + torch.arange(context + 1)]
+        if objective == "diffusion":  # the very tokens that a model of the next one is judged by, those before given
+            pieces = pieces[:, 1:].repeat(LOOKS, 1)
+            read, said, count = corrupt(pieces[:, half:], objective, self.config.masked, dice)
+            given = pieces[:, :half]
+            return (torch.cat([given, read], 1), torch.cat([given, said], 1),
+                    torch.cat([torch.zeros(given.shape), count], 1))  # fmt: skip
         pieces = pieces if objective == "next" else pieces[:, :-1]
-        read, said, count = corrupt(pieces, objective, self.config.masked, generator(self.config.seed, "hidden"))
+        read, said, count = corrupt(pieces, objective, self.config.masked, dice)
         if objective == "next":
-            count[:, : context // 2] = 0
+            count[:, :half] = 0
         return read, said, count
+
+    def _scored(self) -> Tensor:
+        """Which tokens of the held-out text it is judged by, (n,): diffusion hides some of them at a time."""
+        count = self.asked[2]
+        if self.config.objective == "diffusion":
+            there = (torch.arange(count.shape[1]) >= self.config.context // 2).expand(len(self.judged), -1)
+        else:
+            there = count > 0
+        ahead = int(self.config.objective != "masked")
+        return (self.judged[:, None] + ahead + torch.arange(self.config.context))[there]
 
     def _lines(self) -> dict[str, float]:
         """The bits of tables on the very characters that the model is judged by."""
         surprise, uniform = counted(self.config.text_key, self.config.unit)
-        starts, ahead = self.corpus.starts, int(self.config.objective == "next")
-        asked = (self.judged[:, None] + ahead + torch.arange(self.config.context))[self.asked[2] > 0].numpy()
-        scored = np.concatenate([np.arange(starts[token], starts[token + 1]) for token in asked])
+        starts = self.corpus.starts
+        scored = np.concatenate([np.arange(starts[token], starts[token + 1]) for token in self.scored.numpy()])
         means = surprise[:, scored].mean(1) if len(scored) else surprise.mean(1)
         return {"uniform": uniform, **{f"table_{n}": float(bits) for n, bits in enumerate(means, 1)}}
 
     @torch.no_grad()
     def _judge(self) -> dict[str, float]:
-        """Nats a token and bits a character of the held-out text.  Waits for the GPU."""
+        """Nats a token and bits a character of the held-out text; of diffusion a bound of them.  Waits for the GPU."""
         read, said, count = self.asked
-        there = count > 0
-        logits = self.model(read.to(self.device))[there.to(self.device)]
-        nats = F.cross_entropy(logits, said[there].to(self.device), reduction="none").sum()
-        tokens = int(there.sum())
-        known = self.corpus.known[said[there].numpy()].sum()
-        mean = float(nats) / tokens
-        return {"nats": mean, "bits": bits_per_character(mean, tokens, max(1, int(known)))}
+        logits = self.model(read.to(self.device))
+        mean = float(weighted(logits, said.to(self.device), count.to(self.device)))
+        known = self.corpus.known[self.corpus.held[self.scored.numpy()]].sum()
+        return {"nats": mean, "bits": bits_per_character(mean, len(self.scored), max(1, int(known)))}
 
     def batch(self) -> tuple[Tensor, Tensor, Tensor]:
         """Pieces of the text as they are read, what is to be said of each token, and how it counts, (B, T) each."""
@@ -136,37 +149,8 @@ class Experiment:
         if self.config.objective == "next":
             loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         else:
-            loss = F.cross_entropy(logits[count > 0], targets[count > 0])
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate
-        self.optimiser.step()
-        self.step_count += 1
-        if self.step_count % EVERY == 0:
-            self.found = self._judge()
-        return {"loss": float(loss.detach()), **self.found, **self.lines}
-
-    def update(self, config: Config) -> None:
-        """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""
-        self.config.require_live(config)
-        self.config = config
-
-    def state_dict(self) -> dict[str, Any]:
-        """Weights, the optimiser's averages, the last look, and the step, from which the batches follow."""
-        return {
-            "step_count": self.step_count, "found": dict(self.found),
-            "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
-            "optimiser": copied(self.optimiser.state_dict()["state"]),
-        }  # fmt: skip
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state` was taken, with the live knobs of this config."""
-        self.step_count, self.found = state["step_count"], dict(state["found"])
-        self.model.load_state_dict(state["model"])
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})
+            loss = weighted(logits, targets, count)
+        return {"loss": self._learn(loss), **self.found, **self.lines}
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""

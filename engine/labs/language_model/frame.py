@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data import bpe
-from engine.labs.language_model.blanks import Blank, filled
+from engine.labs.language_model.blanks import Blank, filled, fitting, shown
 from engine.labs.language_model.config import MERGES, Config
 from engine.labs.language_model.networks import LanguageModel, places
 from engine.labs.language_model.objective import penalised, truncated
 from engine.labs.language_model.units import Characters, Corpus, parts
-from engine.labs.language_model.writing import write
+from engine.labs.language_model.unveil import unveil
+from engine.labs.language_model.writing import Written, write
 
 Array = NDArray[Any]
 LIKELIEST = 10  # tokens that are told for each place
@@ -51,6 +52,17 @@ class Filled:
     chance: float  # of the token that stands there
     before: float  # the same, if all that stands after it is hidden too
     likeliest: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Film:
+    """A line that was filled pass by pass."""
+
+    texts: tuple[str, ...]  # of each place in the end
+    passes: tuple[int, ...]  # in which each was filled, from 1 on
+    fits: tuple[float, ...]  # how likely each is in the end, when it and every fourth are hidden
+    text_fits: tuple[float, ...]  # the same of held-out text
+    count: int  # of passes
 
 
 @dataclass(frozen=True)
@@ -94,6 +106,7 @@ class Frame:
     scores: Mapping[str, float]
     text: tuple[int, int]  # characters of the text, and tokens of what is trained on
     blanks: tuple[Filled, ...] = ()  # of a masked model: held-out text, and what it puts into blanks
+    film: Film | None = None  # of masked diffusion
     world: World | None = None  # of word vectors
 
 
@@ -102,7 +115,15 @@ def frame(model: LanguageModel, corpus: Corpus, config: Config, *, scores: Mappi
     """The frame of `model` now."""
     beginning = config.prompt or begins(config.text_key)
     prompt = corpus.tokens.encode(beginning) or [int(corpus.held[0])]
-    written, after = write(model, prompt, config)
+    film = None
+    if config.objective == "diffusion":
+        unveiled, after = unveil(model, prompt, config)
+        written = Written(unveiled.tokens, unveiled.chances)
+        texts = (_seen(text).replace("\n", "⏎") for text in spelled(corpus, prompt, written.tokens))
+        film = Film(tuple(texts), tuple(unveiled.passes), tuple(unveiled.fits),
+                    tuple(fitting(model, shown(corpus, config)).flatten().tolist()), config.passes)  # fmt: skip
+    else:
+        written, after = write(model, prompt, config)
     blanks = () if model.causal else _filled(filled(model, corpus, config), corpus)
     held = _held(model, corpus, config) if model.causal else tuple(
         Piece(blank.text, blank.chance, blank.likeliest) for blank in blanks if blank.hidden)  # fmt: skip
@@ -111,7 +132,7 @@ def frame(model: LanguageModel, corpus: Corpus, config: Config, *, scores: Mappi
         prompt=corpus.tokens.decode(prompt),
         written=tuple(Piece(_seen(text), chance, ()) for text, chance in
                       zip(spelled(corpus, prompt, written.tokens), written.chances, strict=True)),
-        next=following, left=left, held=held, blanks=blanks, cut=cut(corpus, config),
+        next=following, left=left, held=held, blanks=blanks, film=film, cut=cut(corpus, config),
         vocabulary=len(corpus.tokens), places=places(model), **_plane(model, corpus), scores=dict(scores),
         text=(corpus.characters, len(corpus.train)),
     )  # fmt: skip
@@ -179,7 +200,9 @@ def _following(
     """The likeliest tokens after the prompt, their probability before the knobs and after; and how many are left."""
     before = logits.softmax(-1)
     scores = penalised(logits, prompt, config.repetition if config.decoding != "beam" else 1.0)
-    if config.decoding == "sample":
+    if config.objective == "diffusion":
+        after = truncated(logits, config.temperature).exp()
+    elif config.decoding == "sample":
         after = truncated(scores, config.temperature, config.top_k, config.top_p).exp()
     else:
         after = before if config.decoding == "beam" else truncated(scores, 0.0).exp()

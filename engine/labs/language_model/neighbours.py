@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine.contract.device import generator
-from engine.contract.states import copied
 from engine.labs.language_model import made_world, sentences
-from engine.labs.language_model.config import EVERY, Config
+from engine.labs.language_model.config import Config
 from engine.labs.language_model.frame import Frame
+from engine.labs.language_model.learner import Learner
 from engine.labs.language_model.vectors import NEGATIVES, POWER, WordVectors, negative_sampling, right
 from engine.labs.language_model.world_frame import world_frame
 
@@ -30,14 +28,14 @@ def world(seed: int) -> tuple[Tensor, Tensor, Tensor]:
     return said, often**POWER / (often**POWER).sum(), sentences.information(said)
 
 
-class Neighbours:
+class Neighbours(Learner):
     """One step is one batch of words and their neighbours.
 
     Metrics: ``loss``, of a neighbour and five words drawn by lot, in nats, before it is learned from; and at every
     tenth step ``people`` and ``places``, the shares of the 90 and 56 analogies whose answer is the nearest word.
     """
 
-    done = False
+    model: WordVectors
 
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
         self.config, self.device, self.step_count = config, torch.device(device), 0
@@ -75,35 +73,7 @@ class Neighbours:
 
     def step(self) -> dict[str, float]:
         loss = negative_sampling(self.model(*self.batch()))
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate
-        self.optimiser.step()
-        self.step_count += 1
-        if self.step_count % EVERY == 0:
-            self.found = self._judge()
-        return {"loss": float(loss.detach()), **self.found}
-
-    def update(self, config: Config) -> None:
-        """Take new values of live knobs.  Raises `ConfigError` if another knob differs."""
-        self.config.require_live(config)
-        self.config = config
-
-    def state_dict(self) -> dict[str, Any]:
-        """Vectors, the optimiser's averages, the last look, and the step, from which the batches follow."""
-        return {
-            "step_count": self.step_count, "found": dict(self.found),
-            "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
-            "optimiser": copied(self.optimiser.state_dict()["state"]),
-        }  # fmt: skip
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state` was taken, with the live knobs of this config."""
-        self.step_count, self.found = state["step_count"], dict(state["found"])
-        self.model.load_state_dict(state["model"])
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": copied(state["optimiser"]), "param_groups": groups})
+        return {"loss": self._learn(loss), **self.found}
 
     def frame(self) -> Frame:
         """What there is to see now.  Changes nothing."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 MASK = -1  # stands for a token that is hidden
@@ -25,17 +26,38 @@ def corrupt(tokens: Tensor, objective: str, rate: float, generator: torch.Genera
 
     "next": all but the last, those after each, and 1 everywhere, (B, T - 1).  "masked": each token is `MASK` with
     probability `rate`, at least one in each row; the tokens themselves; 1 where it is masked and 0 elsewhere, (B, T)
-    (Devlin et al., 2019, without its exceptions: what is masked is always hidden).  Raises `ValueError` for another
-    objective, or a rate outside (0, 1].
+    (Devlin et al., 2019, without its exceptions: what is masked is always hidden).  "diffusion": each row draws a rate
+    k / T of its own, all of 1 / T to 1 alike, and k of its tokens are hidden; the tokens themselves; 1 over that rate
+    where it is hidden and 0 elsewhere, (B, T).  Then cross-entropy times this, in the mean over all places, is an upper
+    bound of nats a token in expectation (Sahoo et al., 2024; Nie et al., 2025, who count what is hidden likewise);
+    `rate` says nothing there.  Raises `ValueError` for another objective, or a rate outside (0, 1].
     """
     if objective == "next":
         return tokens[:, :-1], tokens[:, 1:], torch.ones(tokens[:, 1:].shape)
-    if objective != "masked" or not 0 < rate <= 1:
-        raise ValueError(f"There is no objective {objective!r} with a rate of {rate}: take next or masked, and a rate "
-                         "above 0 and up to 1.")  # fmt: skip
+    if objective not in ("masked", "diffusion") or not 0 < rate <= 1:
+        raise ValueError(f"There is no objective {objective!r} with a rate of {rate}: take next, masked or diffusion, "
+                         "and a rate above 0 and up to 1.")  # fmt: skip
+    if objective == "diffusion":
+        return _in_any_number(tokens, generator)
     lots = torch.rand(tokens.shape, generator=generator).to(tokens.device)
     hidden = (lots < rate) | (lots == lots.min(1, keepdim=True).values)
     return tokens.masked_fill(hidden, MASK), tokens, hidden.float()
+
+
+def _in_any_number(tokens: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    B, T = tokens.shape
+    # Spread evenly over the rows from one lot on, so that batches differ less (Kingma et al., 2021).
+    spread = (torch.randperm(B, generator=generator) + torch.rand(1, generator=generator)) / B
+    count = 1 + (spread * T).long().clamp(max=T - 1)  # k of each row, (B,)
+    order = torch.rand(B, T, generator=generator).argsort(1).argsort(1)
+    hidden = (order < count[:, None]).to(tokens.device)
+    return tokens.masked_fill(hidden, MASK), tokens, hidden * (T / count)[:, None].to(tokens.device)
+
+
+def weighted(logits: Tensor, said: Tensor, count: Tensor) -> Tensor:
+    """Cross-entropy of `said` (B, T) by `logits` (B, T, V) in nats, in the mean weighted by `count` (B, T)."""
+    there = count > 0
+    return (F.cross_entropy(logits[there], said[there], reduction="none") * count[there]).sum() / count.sum()
 
 
 def truncated(logits: Tensor, temperature: float, top_k: int = 0, top_p: float = 1.0) -> Tensor:

@@ -1,7 +1,7 @@
 """What does predicting the next token teach?  A transformer learns to write like the documentation of Python.
 
 Run it: it trains, writes and draws.  The constants are the knobs of the lab.
-Does not know: text_key, objective=masked|neighbours, masked, reading, rank, tied, shared, dropout, size,
+Does not know: text_key, objective=masked|diffusion|neighbours, masked, reading, rank, tied, shared, dropout, size,
 model=gru|convolution|bigram|vectors.
 """
 
@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pydoc_data.topics import topics
 
 import torch
@@ -66,15 +67,15 @@ def merged(text: str, count: int) -> tuple[list[int], list[tuple[int, int]]]:
     """Byte pair encoding: the commonest pair becomes a token, `count` times.  The text as tokens, and the pairs."""
     often = Counter(words(text))
     tokens = {word: list(word.encode()) for word in often}
+    pairs = Counter(pair for word in words(text) for pair in pairwise(word.encode()))
     found: list[tuple[int, int]] = []
-    for n in range(count):
-        pairs: Counter[tuple[int, int]] = Counter()
+    for new in range(256, 256 + count):
+        found.append(best := min(pairs, key=lambda pair: (-pairs[pair], pair)))
         for word, cut in tokens.items():
-            for pair in zip(cut, cut[1:]):  # noqa: B905, RUF007
-                pairs[pair] += often[word]
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
-        found.append(best)
-        tokens = {word: joined(cut, best, 256 + n) if best[0] in cut else cut for word, cut in tokens.items()}
+            if best[0] in cut and best[1] in cut:  # only these are counted anew
+                tokens[word] = joined(cut, best, new)
+                for pair, sign in [(p, -1) for p in pairwise(cut)] + [(p, 1) for p in pairwise(tokens[word])]:
+                    pairs[pair] += sign * often[word]
     return [token for word in words(text) for token in tokens[word]], found
 
 
@@ -144,7 +145,6 @@ if __name__ == "__main__":
     for _ in range(60):
         scores = model(torch.tensor([written[-CONTEXT:]]))[0, -1]
         written.append(int((scores / 0.7).softmax(-1).multinomial(1)))
-    plt.gca().set(
-        xlabel="step", ylabel="bits a token", title=b"".join(PIECES[t] for t in written).decode(errors="replace")
-    )
+    said = b"".join(PIECES[t] for t in written).decode(errors="replace")
+    plt.gca().set(xlabel="step", ylabel="bits a token", title=said)
     plt.show()

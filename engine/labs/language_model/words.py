@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.contract.view import View
-from engine.labs.language_model import world_words
+from engine.labs.language_model import film_words, world_words
 from engine.labs.language_model.config import EVERY
 from engine.labs.language_model.units import parts
 
@@ -30,6 +30,8 @@ def _bits(value: float) -> str:
 
 def writing_title(view: View) -> str:
     """The title of the hero."""
+    if view.frame.film is not None:
+        return film_words.title(view)
     if view.frame.blanks:
         hidden = [blank for blank in view.frame.blanks if blank.hidden]
         right = f"{sum(blank.right for blank in hidden)} of {len(hidden)} right"
@@ -42,6 +44,11 @@ def writing_title(view: View) -> str:
     return f"What it writes after {view.step} steps{how}"
 
 
+def model(view: View) -> str:
+    """What the model's line of bits is called."""
+    return "this model" if view.frame.film is None else "this model, at most"
+
+
 def alone_title(view: View) -> str:
     """The title of the line of a model that has learned to fill blanks."""
     return f"What it writes, a blank at the end each time, after {view.step} steps"
@@ -52,8 +59,9 @@ def bits_title(view: View) -> str:
     if not view.step:
         return "How well does it predict text that it never sees?"
     beaten = ahead_of(view)
-    now = _bits(view.frame.scores["bits"])
-    if view.frame.blanks and not (worse(view) or by_heart(view)):
+    now = f"{'at most ' * (view.frame.film is not None)}{_bits(view.frame.scores['bits'])}"
+    now = now[0].upper() + now[1:]
+    if view.frame.blanks and view.frame.film is None and not (worse(view) or by_heart(view)):
         table = "letter counts" if beaten == 1 else f"the {NAMES.get(beaten)}"
         return f"{now} a hidden character: {f'ahead of {table}' if beaten else 'no table is beaten yet'}"
     if by_heart(view):
@@ -191,6 +199,8 @@ def line(view: View) -> list[list[str]]:
     if frame.blanks:
         shown = [["blanks, from both sides", f"{surprises(frame.held):.1f} bits", "–", "–"],
                  ["blanks, all after them hidden too", f"{left_alone(view):.1f} bits", "–", "–"]]  # fmt: skip
+    if frame.film is not None:
+        shown = [shown[0], *film_words.line(view)]
     return [
         ["", "surprise a token, to the model itself", "words of three letters or more that the text has",
          "runs of four tokens that came before"],
@@ -214,6 +224,8 @@ def say(view: View) -> str:
         return world_words.say(view)
     if not math.isfinite(scores["bits"]):
         return "Its numbers are no numbers any more: it has diverged, and a smaller learning rate keeps them finite."
+    if view.frame.film is not None and not (by_heart(view) or worse(view)):
+        return film_words.say(view)
     if not step and view.frame.blanks:
         return "Some tokens are hidden: on Play it learns to guess them from what stands before and after."
     if not step:
@@ -265,6 +277,8 @@ def facts(view: View) -> dict[str, float | str]:
         "cut_merges": cut.merges, "characters_a_token": cut.characters / max(1, len(cut.tokens)),
         "written": "".join(piece.text for piece in frame.written)[:80].replace("\n", " "),
     }  # fmt: skip
+    if frame.film is not None:
+        told |= film_words.facts(view)
     told["training"] = training(view)
     told["gap_nats"] = scores["nats"] - training(view)
     told["tokens"] = frame.text[1]

@@ -48,7 +48,7 @@ def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
-    assert len(lessons(SLUG)) == 11
+    assert len(lessons(SLUG)) == 12
     fits_a_row_and_can_be_told(SLUG)
 
 
@@ -106,6 +106,14 @@ def test_blanks_are_learned_slowly_and_need_both_sides(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, range(6)))
+def test_letters_drawn_at_once_fit_one_another_worse(seed: int) -> None:
+    here, _ = speaks("passes", seed)
+    more = facts("passes", seed=seed, passes=8)
+    assert more["fit"] < here["fit"] - 1 and more["bits"] == here["bits"] < here["table_1"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", first(0, range(6)))
 def test_long_tokens_are_learned_by_heart(seed: int) -> None:
     here, _ = speaks("heart", seed)
@@ -125,7 +133,7 @@ def test_a_queen_is_a_king_with_the_company_of_a_woman(seed: int) -> None:
     [
         ("words", {}, 20), ("nats", {"unit": "bytes"}, 10), ("table", {}, 10), ("last", {"model": "gru"}, 10),
         ("greedy", {"decoding": "sample"}, 10), ("temperature", {"temperature": 0.5}, 10), ("merge", {"cut": 0}, 1),
-        ("rank", {"rank": 0}, 10), ("masked", {"objective": "next"}, 10),
+        ("rank", {"rank": 0}, 10), ("masked", {"objective": "next"}, 10), ("passes", {"passes": 16}, 10),
         ("neighbours", {"word_a": "hero"}, 20), ("heart", {"merges": 400}, 20),
     ],
 )  # fmt: skip

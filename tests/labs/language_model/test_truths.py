@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -45,9 +46,14 @@ def trained(steps: int, **knobs: object) -> Experiment:
 # ------------------------------------------------------------------ tokens
 
 
+@cache
+def learned(merges: int) -> bpe.Tokeniser:
+    return bpe.train(PIECE, merges)
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
 def test_decoding_gives_back_any_text(said: str) -> None:
-    tokeniser = bpe.train(PIECE, 100)
+    tokeniser = learned(100)
     assert tokeniser.decode(tokeniser.encode(said)) == said and "".join(bpe.words(said)) == said
 
 

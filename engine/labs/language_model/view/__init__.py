@@ -10,8 +10,9 @@ import numpy as np
 
 from engine.contract.figure import Figure, Formula, Table, Text
 from engine.contract.view import Answer, View
-from engine.labs.language_model import words
+from engine.labs.language_model import film_words, words
 from engine.labs.language_model.view import world
+from engine.labs.language_model.view.film import film
 from engine.labs.language_model.view.world import FIRST, REACH, SECOND
 from engine.labs.language_model.words import facts, judged, say
 from engine.scene.curves import curves as curves_panel
@@ -39,13 +40,17 @@ def stage(view: View) -> Scene:
     if view.frame.world is not None:
         return world.stage(view)
     scene = Scene(height=FIRST + 3 * SECOND)
-    if view.frame.blanks:
-        _blanks(scene, view)
+    if view.frame.film is not None:
+        film(scene, view)
+    elif view.frame.blanks:
+        _blanks(scene, view, "writing", words.writing_title(view))
     else:
         _writing(scene, view, "writing", words.writing_title(view))
     _bits(scene, view)
     scene.row(SECOND / FIRST)
-    if view.frame.blanks:
+    if view.frame.film is not None:
+        _blanks(scene, view, "surprise", film_words.blanks_title(view))
+    elif view.frame.blanks:
         _writing(scene, view, "alone", words.alone_title(view))
     else:
         _surprise(scene, view)
@@ -72,13 +77,15 @@ def curves(view: View) -> Scene:
         return world.curves(view)
     scene = Scene(height=2 * 300 + 12)
     common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
-    series = {"bits": ("this model", "positive"), "uniform": ("any letter, at random", "text")}
+    series = {"bits": (words.model(view), "positive"), "uniform": ("any letter, at random", "text")}
     series |= {f"table_{n}": (words.TABLE[n], colour) for n, colour in TABLES.items()}
     curves_panel(scene, "bits", title="Bits a character, held-out text", y_title="bits a character", series=series,
                  **common)  # fmt: skip
     scene.row()
-    guessed = "the next token" if view.config.objective == "next" else "hidden tokens"
-    curves_panel(scene, "nats", title=f"Cross-entropy of {guessed}", y_title="nats a token",
+    title = {"next": "Cross-entropy of the next token", "masked": "Cross-entropy of hidden tokens"}.get(
+        view.config.objective, "An upper bound of nats a token: hidden tokens, weighted by 1 over their share"
+    )
+    curves_panel(scene, "nats", title=title, y_title="nats a token",
                  series={"nats": ("held-out text", "test"), "loss": ("training", "train")}, **common)  # fmt: skip
     return scene
 
@@ -89,11 +96,12 @@ def inside(view: View) -> list[Figure]:
     if frame.world is not None:
         return world.inside(view)
     rows = [[words.TABLE[n], f"{scores[f'table_{n}']:.2f}"] for n in TABLES]
-    rows = [["any letter, at random", f"{scores['uniform']:.2f}"], *rows, ["this model", f"{scores['bits']:.2f}"]]
+    rows = [["any letter, at random", f"{scores['uniform']:.2f}"], *rows, [words.model(view), f"{scores['bits']:.2f}"]]
+    most = "" if frame.film is None else "at most "
     each = scores["nats"] / max(scores["bits"] * math.log(2), 1e-9)
     return [
         Table(["On the same held-out characters", "bits a character"], rows),
-        Text(f"A token costs {scores['nats']:.2f} nats and is {each:.2f} characters long there: "
+        Text(f"A token costs {most}{scores['nats']:.2f} nats and is {each:.2f} characters long there: "
              f"{scores['nats']:.2f} / (ln 2 · {each:.2f}) = {scores['bits']:.2f} bits a character. The text has "
              f"{frame.text[0]:,} characters; {frame.text[1]:,} tokens are trained on.", "note"),
         Formula(r"\text{bits a character} ="
@@ -106,7 +114,7 @@ def answer(view: View, pick: Mapping[str, Any]) -> Answer:
     return world.answer(view, pick) if view.frame.world is not None else None
 
 
-def _blanks(scene: Scene, view: View) -> None:
+def _blanks(scene: Scene, view: View, key: str, title: str) -> None:
     """Text with its blanks filled, on blue where it is right and on orange where it is not, and below it the truth."""
     blanks = view.frame.blanks
     colours = [(RIGHT if blank.right else WRONG) if blank.hidden else NONE for blank in blanks]
@@ -115,7 +123,7 @@ def _blanks(scene: Scene, view: View) -> None:
             for blank in blanks]  # fmt: skip
     between: list[Any] = [("below: the text itself", [])]
     panel = prose(
-        scene, "writing", title=words.writing_title(view),
+        scene, key, title=title,
         pieces=[*(blank.guess for blank in blanks), "\n\n", *(blank.text for blank in blanks)],
         group=[*colours, NONE, *colours], told=[*told, *between, *told], aspect=0.6, weight=1.25,
         note="Above: blanks as it fills them, blue where it is right, orange where it is wrong. "
@@ -156,7 +164,7 @@ def _bits(scene: Scene, view: View) -> None:
         value = scores[name]
         panel.path([[-0.03 * last, value], [1.03 * last, value]], colour=colour, width=2, head=False)
         panel.text(0.99 * last, value, f"{label} {value:.2f}", colour=colour, mark=False, before=True)
-    panel.path(np.column_stack([steps, np.minimum(values, top)]), colour="positive", name="this model", width=4)
+    panel.path(np.column_stack([steps, np.minimum(values, top)]), colour="positive", name=words.model(view), width=4)
 
 
 def _surprise(scene: Scene, view: View) -> None:
