@@ -23,6 +23,7 @@ const stage = new Stage({ stage: part("stage"), curves: part("curves") }, run, {
 });
 
 status(part("told"), run, { unit, said });
+if (part("still")) part("told").querySelector(".say").textContent = "A picture of a run that has learned for a while: Play begins one of your own.";
 transport(part("transport"), run, { pace: speed, keys: document, opens: true });
 timeline(part("timeline"), run);
 const show = knobs(part("knobs"), specs, async (name, text) => {

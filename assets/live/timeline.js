@@ -27,7 +27,7 @@ export function timeline(root, run) {
     input.disabled = last === 0 || run.may !== "steer";
     input.setAttribute("aria-valuetext", `Step ${count(value())} of ${count(last)}`);
     input.style.setProperty("--filled", `${(100 * value()) / input.max}%`);
-    write(end, count(last));
+    write(end, last ? count(last) : ""); // a bare 0 says nothing
     draw(made, last);
     const near = made.filter(([at]) => at <= last && Math.abs(at - value()) <= NEAR * last);
     write(text, value() < last && near.length ? said(near.at(-1)) : "");

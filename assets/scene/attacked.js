@@ -30,7 +30,7 @@ export class Attacked {
   layout(width, height, theme) {
     const { victims } = this.spec, line = theme.size(17), foot = theme.size(13) + 8, head = theme.size(13) + 8 + HEAD;
     const sign = Math.min(34, width * 0.06), down = (height - foot - head) / victims.length;
-    const low = down < 4.4 * line, narrow = width < NARROW && !low;
+    const low = down < 5.4 * line, narrow = width < NARROW && !low;
     const fits = (below, beside) => Math.max(20, Math.min(down - below, (width - beside - 2 * sign) / 3));
     const aside = theme.size(low ? 124 : 108), margin = narrow ? 0 : 0.05 * width;
     const own = narrow || fits(2.4 * line, margin) < theme.size(140); // what a network answers has a line of its own
@@ -68,7 +68,7 @@ export class Attacked {
       context.textAlign = aside ? "left" : "center";
       if (aside) context.fillText(text, box.x + box.side + 8, box.y + Math.max(0, (box.side - (low ? 2 : 4) * line) / 2) + row * line, beside - 8);
       else if (low) { // there is room to the left of the picture
-        const end = box.x + box.side + sign - 10;
+        const end = box.x + box.side + sign / 2 - 10; // the signs stand further right
         context.textAlign = "right";
         context.fillText(text, end, box.y + box.side + 4 + row * line, end);
       }

@@ -95,12 +95,10 @@ def _pictures(scene: Scene, view: View) -> None:
         victims.append(Victim(name, COLOURS[number], seen.adversarial[number], _taken_for(frame, before),
                               _taken_for(frame, after), change, fooled))  # fmt: skip
     attack = TITLES[ALL.index(config.attack)]
-    steps = {"fgsm": 1, "bim": config.steps, "pgd": config.steps}.get(config.attack)
-    taken = f" in {steps} step{'s' * (steps > 1)}" if steps else ""
     bound = "each pixel" if config.norm == "inf" else "in all"
-    called = "Noise" if config.attack == "random_sign" else attack
+    called = "Noise" if config.attack == "random_sign" else f"Attack ({attack})"
     panel = attacked_picture(
-        scene, "pictures", title=f"{called}{taken}: {bound} by ε = {config.radius:g} at most", picture=seen.picture,
+        scene, "pictures", title=f"{called}: {bound} by ε = {config.radius:g} at most", picture=seen.picture,
         truth="nobody knows what" if seen.label < 0 else f"a “{frame.classes[seen.label]}”", victims=victims, weight=3,
     )  # fmt: skip
     name, high = ("eps", 0.3) if config.norm == "inf" else ("eps_2", 5.0)

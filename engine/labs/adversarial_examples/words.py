@@ -94,7 +94,7 @@ def say(view: View) -> str:
     if frame.step == 0 and view.config.stored:
         said = _picture(view).rstrip(".").partition("; the defended")[0]  # that it holds, is seen
         said = (
-            f"The plain{said.partition(', and the plain')[2]}" if ", and the plain" in said else said
+            f"Under attack the plain{said.partition(', and the plain')[2]}" if ", and the plain" in said else said
         )  # and ε as well
         return f"{said}: Play counts with how many test pictures this works."
     if frame.step == 0:

@@ -189,30 +189,31 @@ def _headline(frame: Any) -> str:
     if len(frame.samples) == 1:
         [name] = frame.samples
         return f"{TITLES[name]}: real points and its samples"
-    return "The same real points, learned in different ways"
+    return f"{len(frame.samples)} networks learn to make points like the real ones"
 
 
 def _facts(frame: Any, name: str) -> list[tuple[str, str]]:
     """What stands beside the plane of a family."""
     found = []
     if "modes" in frame.measured:
-        found.append(("modes", f"{words.mean(frame, 'modes', name):.2g} of {len(frame.centres)}"))
+        found.append(("modes (clumps)", f"{words.mean(frame, 'modes', name):.2g} of {len(frame.centres)}"))
     if "strays" in frame.measured:
-        found.append(("strays", _percent(words.mean(frame, "strays", name))))
-    found.append(("distance", f"{words.mean(frame, 'energy', name):.4f}"))
-    found.append(("passes", f"{frame.passes[name]}"))
+        found.append(("strays (off them)", _percent(words.mean(frame, "strays", name))))
+    found.append(("distance to real", f"{words.mean(frame, 'energy', name):.4f}"))
+    found.append(("network passes", f"{frame.passes[name]}"))
     if out := int((np.abs(frame.samples[name]) > EXTENT[1]).any(axis=1).sum()):
-        found.append(("outside", f"{out}"))
+        found.append(("outside picture", f"{out}"))
     return found
 
 
 def _of_family(panel: Panel, frame: Any, name: str) -> None:
     if name == "gan":
         low, high = frame.gan_range
-        panel.heatmap(frame.maps[name], extent=EXTENT, low=low, high=high, palette="diverging", name="D(x)")
+        panel.heatmap(frame.maps[name], extent=EXTENT, low=low, high=high, palette="diverging",
+                      name="D(x): seems made … real")  # fmt: skip
     elif name in frame.maps:
         panel.heatmap(np.maximum(frame.maps[name], LOWEST), extent=EXTENT, low=LOWEST, high=2.5, palette="sequential",
-                      name="log p(x)")  # fmt: skip
+                      name="log p(x): where it expects points")  # fmt: skip
     panel.points(frame.real, size=1.6, colours=["neutral"], name="Real")
     panel.points(frame.samples[name], size=1.8, colours=[COLOURS[name]], name="Made")
 

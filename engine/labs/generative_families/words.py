@@ -81,7 +81,7 @@ def say(view: View) -> str:
     if lost := [name for name in frame.samples if not math.isfinite(mean(frame, "energy", name))]:
         return f"{SHORT[lost[0]]} has grown without bound: go back on the timeline, and lower its learning rate."
     if not view.step:
-        return "Grey points are real, coloured ones are samples: watch whose come to lie on the grey ones."
+        return "Grey points are real, coloured ones are made by networks: on Play see whose come to lie on grey."
     if border(frame) > 0.5:
         return f"{border(frame):.0%} of diffusion's samples are clipped: they lie on the border of a square."
     if len(frame.samples) == 1:

@@ -204,16 +204,16 @@ def _table(scene: Scene, view: View, *, weight: float = 1.0) -> None:
     modulo = f" mod {n}" if "mod" in OPERATIONS[config.operation] else ""
     panel = scene.panel(
         "table", x=(-0.5, n - 0.5), y=(-0.5, n - 0.5), x_label="b", y_label="a", weight=weight,
-        title=f"{name}{modulo}: will new cells fill?",
+        title=f"Table of {name}{modulo}: will cells never shown fill?",
     )  # fmt: skip
     panel.heatmap(frame.chance, extent=(0, n - 1, 0, n - 1), low=0, high=1, palette="sequential", discrete=True,
-                  name="Probability of the right answer")  # fmt: skip
+                  name="how surely it gives the right answer")  # fmt: skip
     a, b = frame.train.nonzero()
     if len(a) <= DOTS:
-        panel.points(np.column_stack([b, a]), size=max(0.7, 56 / n), colours=["negative"], name="Trained on")
+        panel.points(np.column_stack([b, a]), size=max(0.7, 56 / n), colours=["negative"], name="cells it is shown")
     other = ("test_accuracy", "of the cells never shown")
     if config.operation in BOTH_WAYS:  # (a, b) is right for free where (b, a) was shown
-        other = ("new_accuracy", "of the new cells, (b, a) unseen too")
+        other = ("new_accuracy", "of the new cells: mirror (b, a) unseen too")
     panel.meters([("right of the cells trained on", _share(scores["train_accuracy"]), "negative"),
                   (f"right {other[1]}", _share(scores[other[0]]), "positive")])  # fmt: skip
 
@@ -225,15 +225,16 @@ def _share(value: float) -> float:
 def _accuracies(scene: Scene, view: View) -> None:
     """Against the logarithm of the step: the plateau would fill a linear axis, and memorising be a line at its edge."""
     count = view.config.answers
-    levels = {"chance": (f"guessing: 1 of {count}", "neutral", 1 / count)}
-    if not view.curves:  # nothing is measured yet, and the axis has two ends
+    levels, drawn = {"chance": (f"guessing: 1 of {count}", "neutral", 1 / count)}, list(view.curves)
+    if not view.curves:  # nothing is measured yet: the two curves that will matter, and an axis with two ends
         levels["all"] = ("all right", "text", 1.0)
+        drawn = ["new_accuracy", "train_accuracy"]
     steps = np.array([1, view.last_step if view.curves else EMPTY])
     curves_panel(
         scene, "accuracy", title=words.right(view), log_x=True, rules=words.landmarks(view), y_title="share right",
         history=_early(view) | {name: (steps, np.full(2, level)) for name, (*_, level) in levels.items()},
         marker=view.marker, bands=_band("new_accuracy"), calculated=tuple(levels),
-        series={metric: told for metric, told in ACCURACIES.items() if metric in view.curves or not view.curves}
+        series={metric: told for metric, told in ACCURACIES.items() if metric in drawn}
         | {name: (label, colour) for name, (label, colour, _) in levels.items()},
     )  # fmt: skip
 

@@ -43,6 +43,8 @@ def landmarks(view: View) -> dict[str, float]:
 def right(view: View) -> str:
     """The title of the chart of accuracies."""
     seeds, scores = view.config.seeds, view.frame.scores
+    if not view.curves:
+        return "Share right, step by step: drawn from Play on"
     if seeds > 1:
         return f"Share right, mean of {seeds} networks"
     return f"Share right: {scores['train_accuracy']:.0%} of those shown, {scores['new_accuracy']:.0%} of the new"

@@ -23,7 +23,7 @@ from engine.scene.text import Span, text
 __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
 FIRST, FURTHER, LAST = 440, 400, 420  # pixels: how tall the rows of the stage are
-BEFORE = "untrained: its curve will begin here"
+BEFORE = "one model each, untrained"
 BEGIN, LONG = 10, 1000  # steps of the smallest model at which the axes begin, and that they reach at least
 SMALLEST, LARGEST, FLOOR = "negative", "positive", "class_2"  # colours
 PASS_COLOURS = (
@@ -34,6 +34,7 @@ PASS_COLOURS = (
 )  # of data shown 1, 4, 16 and 64 times
 LEAST = 3e-3  # nats above the floor that are drawn at least
 OFTEN = 8  # times as likely as by chance at which colours end
+SHOWN = 12  # symbols of the language that are shown: of all of them a square would be too small to be found
 COMPUTE = "compute C = 6 × parameters × tokens"
 TOKENS, SIZES = (10.5, 14.3), (8.5, 12.4)  # log10, of the calculator's axes
 
@@ -139,18 +140,20 @@ def _compute(scene: Scene, view: View) -> None:
     gap = top - bottom
     panel = scene.panel(
         "compute", title=words.compute_title(view), x=(left, right), y=(bottom - 0.24 * gap, top + 0.14 * gap),
-        x_log=True, x_label=COMPUTE, y_label="loss, nats a token", equal=False, weight=1.15, aspect=0.8,
+        x_log=True, x_label=COMPUTE, y_label="loss: how badly it guesses, nats", equal=False, weight=1.15,
+        aspect=0.8,
     )  # fmt: skip
     panel.path([[left, top], [right, top]], colour="neutral", width=1.2, head=False)
-    panel.text(right, top + 0.06 * gap, f"blind guess: {top:.3f}", mark=False, before=True)
+    panel.text(right, top + 0.06 * gap, f"guessing blindly: {top:.3f}", mark=False, before=True)
     _curves_of_sizes(panel, frame, lambda loss: loss, named=True)
     edge = envelope(frame)
     if edge is not None:
         some = edge.loss < top
         panel.path(np.column_stack([np.log10(edge.compute), edge.loss])[some], colour="text", width=3.2, head=False,
                    name="best for its compute")  # fmt: skip
+        _rings(panel, np.column_stack([np.log10(compute(frame)[:, -1]), frame.loss.mean(0)[:, -1]]))
     panel.path([[left, bottom], [right, bottom]], colour=FLOOR, width=2.5, head=False)
-    panel.text(left, bottom - 0.13 * gap, f"entropy of the language: {bottom:.3f}", colour=FLOOR, mark=False)
+    panel.text(left, bottom - 0.13 * gap, f"best possible (entropy): {bottom:.3f}", colour=FLOOR, mark=False)
     if words.opening(frame):
         _untrained(panel, frame, gap)
         at, height = round((left + right) / 2 - 0.5), bottom + 0.5 * gap  # a power of ten, and the next one
@@ -162,22 +165,33 @@ def _compute(scene: Scene, view: View) -> None:
 def _untrained(panel: Panel, frame: Any, gap: float) -> None:
     """The models before any step: a ring each where its curve will come into the picture, at the loss that it has."""
     places = np.column_stack([np.log10(6 * frame.parameters * frame.batch * BEGIN), frame.start.mean(0)])
-    last = len(places) - 1
-    panel.points(places, np.where(np.arange(last + 1) == 0, 0, np.where(np.arange(last + 1) == last, 2, 1)), size=6,
-                 shape="ring", colours=[SMALLEST, "neutral", LARGEST], names=["", BEFORE, ""])  # fmt: skip
-    for n, colour in ((0, SMALLEST), (last, LARGEST)):
+    _rings(panel, places, BEFORE)
+    for n, colour in ((0, SMALLEST), (len(places) - 1, LARGEST)):
         x, y = places[n].tolist()
-        said = f"{frame.parameters[n]:,}" + ("" if n else " parameters")
-        panel.text(x - 0.1, y - 0.14 * gap, said, colour=colour, mark=False)
+        said = f"largest: {frame.parameters[n]:,}" if n else f"smallest: {frame.parameters[n]:,} parameters"
+        panel.text(x - 0.1, y - 0.17 * gap, said, colour=colour, mark=False)
+
+
+def _rings(panel: Panel, places: Any, name: str = "") -> None:
+    """A ring for each model where it is now, (S, 2)."""
+    kinds = np.ones(len(places), int)
+    kinds[0], kinds[-1] = 0, 2
+    panel.points(places, kinds, size=6, shape="ring", colours=[SMALLEST, "neutral", LARGEST], names=["", name, ""])
 
 
 def _language(scene: Scene, view: View) -> None:
-    """What is to be learned: how likely each token is after each, in multiples of chance."""
-    V = view.config.vocabulary
-    panel = scene.panel("straight", title=words.LANGUAGE_TITLE, x=(-0.5, V - 0.5), y=(V - 0.5, -0.5), aspect=0.8,
-                        x_label="next token", y_label="token before")  # fmt: skip
-    panel.heatmap(V * view.frame.language, extent=(0, V - 1, 0, V - 1), low=1 / OFTEN, high=OFTEN, log=True,
-                  discrete=True, palette="diverging", name="seldom … often, against chance")  # fmt: skip
+    """What is to be learned: how likely a symbol is after another, in multiples of chance, and one pair outlined."""
+    rows, (before, after, times) = words.likely(view, SHOWN), words.likeliest(view, SHOWN)
+    count = len(rows)
+    names = [str(symbol) for symbol in range(count)]
+    panel = scene.panel("straight", title=words.language_title(before, after, times), x=(-0.5, count - 0.5),
+                        y=(count - 0.5, -0.5), aspect=0.8, x_names=names, y_names=names,
+                        x_label=f"symbol that comes next (of {view.config.vocabulary}, {count} are shown)",
+                        y_label="symbol before")  # fmt: skip
+    panel.heatmap(rows, extent=(0, count - 1, 0, count - 1), low=1 / OFTEN, high=OFTEN, log=True, discrete=True,
+                  palette="diverging", name="rarer … commoner than by chance")  # fmt: skip
+    ring = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]) * 0.5 + [after, before]
+    panel.path(ring, colour="mark", width=3, head=False)
 
 
 def _straight(scene: Scene, view: View) -> None:

@@ -25,7 +25,6 @@ MEASURED = (  # facts that there are once something was measured, or fitted
 )  # fmt: skip
 SETTLED = 100  # steps
 FIRST = 200  # steps before the first fit
-LANGUAGE_TITLE = "The language to learn: after each token, how likely the next"
 
 
 def number(value: float | str) -> str:
@@ -82,6 +81,23 @@ def compute_title(view: View) -> str:
     if not math.isfinite(found):
         return f"{count} sizes of one model, each against its own compute"
     return f"Ten times more compute leaves {found:.0%} of the gap to the entropy"
+
+
+def likely(view: View, count: int) -> Any:
+    """How much likelier than by chance each of the first `count` symbols is after each of them, (count, count)."""
+    return view.config.vocabulary * view.frame.language[:count, :count]
+
+
+def likeliest(view: View, count: int) -> tuple[int, int, float]:
+    """The pair of the first `count` symbols that stands out most: the one before, the next, how much likelier."""
+    some = likely(view, count)
+    before, after = (int(place) for place in np.unravel_index(some.argmax(), some.shape))
+    return before, after, float(some[before, after])
+
+
+def language_title(before: int, after: int, times: float) -> str:
+    """What is guessed, said of one square of it."""
+    return f"After symbol {before}, symbol {after} comes {times:.1f} times as often as by chance"
 
 
 def straight_title(view: View) -> str:
@@ -160,8 +176,8 @@ def say(view: View) -> str:
             f"Nats above the entropy: {above[0]:.3f} new, {above[1]:.3f} shown 4 times, {above[3]:.3f} shown 64 times."
         )
     if not len(frame.tokens):
-        return (f"Play trains {len(frame.parameters)} models to guess the next token, from {frame.parameters[0]:,} to "
-                f"{frame.parameters[-1]:,} parameters; none gets below the green line.")  # fmt: skip
+        return (f"On Play {len(frame.parameters)} models learn to guess the next symbol (token): see how far "
+                "their circles sink towards green.")  # fmt: skip
     if not frame.laws:
         fitted = f"From step {FIRST} on a law is fitted to all sizes."
         ahead = crossing(frame).get("behind", 0.0) > 0

@@ -125,8 +125,10 @@ def test_before_play_there_are_models_that_guess_and_what_they_are_to_learn(knob
     hero, other = views.stage(View(frame, config)).rows[0]
     if config.across == "sizes":
         rings = [layer for layer in hero["layers"] if layer["kind"] == "points"]
-        assert len(rings) == 1 and any("curve will begin here" in name for name in rings[0]["names"])
+        assert len(rings) == 1 and any(rings[0]["names"])  # the legend says what a ring is
         assert "heatmap" in {layer["kind"] for layer in other["layers"]}
+        most = config.vocabulary * frame.language[:12, :12].max()  # of what is shown, as many times as by chance
+        assert f" {most:.1f} times" in other["title"]
     else:
         told = " ".join(layer["text"] for layer in hero["layers"] if layer["kind"] == "text")
         assert all(f"{256_000 // passes:,}" in told for passes in (1, 4, 16, 64))

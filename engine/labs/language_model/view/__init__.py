@@ -151,19 +151,20 @@ def _bits(scene: Scene, view: View) -> None:
     """Bits a character against the step, over the lines of tables that count."""
     scores = view.frame.scores
     last = max(view.last_step, 60)
+    left, right = -0.08 * last, 1.08 * last  # the dot at either end is seen whole
     top = 1.06 * scores["uniform"]
     steps, values = judged(view)
     shown = [scores[f"table_{n}"] for n in DRAWN] + [value for value in values if math.isfinite(value)]
     panel = scene.panel(
-        "bits", title=words.bits_title(view), x=(-0.03 * last, 1.03 * last), y=(0.88 * min(shown), top), equal=False,
+        "bits", title=words.bits_title(view), x=(left, right), y=(0.88 * min(shown), top), equal=False,
         x_label="step", y_label="bits a character", aspect=0.7,
     )  # fmt: skip
     lines = {f"table_{n}": (words.TABLE[n], TABLES[n]) for n in DRAWN}
     lines["uniform"] = ("any letter, at random", "neutral")
     for name, (label, colour) in lines.items():
         value = scores[name]
-        panel.path([[-0.03 * last, value], [1.03 * last, value]], colour=colour, width=2, head=False)
-        panel.text(0.99 * last, value, f"{label} {value:.2f}", colour=colour, mark=False, before=True)
+        panel.path([[left, value], [right, value]], colour=colour, width=2, head=False)
+        panel.text(1.03 * last, value, f"{label} {value:.2f}", colour=colour, mark=False, before=True)
     panel.path(np.column_stack([steps, np.minimum(values, top)]), colour="positive", name=words.model(view), width=4)
 
 
