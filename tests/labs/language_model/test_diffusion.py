@@ -94,7 +94,7 @@ def test_each_pass_fills_its_share_with_what_the_model_says_given_what_is_filled
 
 
 def test_random_numbers_are_the_same_each_time() -> None:
-    early, late = trained(1), trained(20)
+    early, late = trained(1), trained(8)
     assert written(late) == written(late) and written(late)[0] != written(early)[0]
     assert written(late, order="random")[0].passes == written(early, order="random")[0].passes
     assert written(late, temperature=1.6)[0].tokens != written(late)[0].tokens

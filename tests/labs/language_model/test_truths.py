@@ -226,7 +226,7 @@ def test_temperature_towards_zero_is_greedy_and_equals_stay() -> None:
 
 
 def test_the_coldest_line_is_the_greedy_one_and_a_beam_tells_what_it_went_by() -> None:
-    experiment = trained(60)
+    experiment = trained(20)
     prompt = experiment.corpus.tokens.encode("The")
 
     def line(**knobs: object) -> writing.Written:
