@@ -17,7 +17,7 @@ from engine.runs.pool import Pool
 from engine.runs.run import Run
 
 SENTENCE = "Paused because nobody was watching. Press Play to go on."
-QUICK = dataclasses.replace(SMALL, leave_after=0.2, pause_after=20.0, hang_after=60.0)
+QUICK = dataclasses.replace(SMALL, leave_after=0.2, pause_after=400.0, hang_after=60.0)
 
 
 @pytest.fixture(params=["inline", "processes"], scope="module")

@@ -21,6 +21,8 @@ AGAIN = np.array([any(a == b for a, b in zip(s.split(), s.split()[1:], strict=Fa
 SOME = np.random.default_rng(0).permutation(SENTENCES)[:600]  # in the scatter, or a picture would weigh too much
 SPREAD = 2.5  # reward from the reference's at which colours are strongest
 REACH = 12.0  # nats up and down on the map; what is beyond is drawn at the edge
+DECADE = np.log(10)  # nats
+BADGE = 0.4  # from the middle of a card, which is 1 wide, to the dot on it
 SIZES = ((0.0, 2.5), (1 / 200, 5.0), (1 / 20, 9.0))  # how often it is written, at least, and the radius
 TRUE, BELIEVED = "positive", "gradient"
 REWARDS = {"true": ("true", TRUE), "believed": ("believed", BELIEVED), "value": ("believed less β KL", "neutral")}
@@ -119,17 +121,17 @@ def _map(scene: Scene, view: View) -> None:
     edge = 0.06 * max(0.5, high - low)
     whose = "" if not words.judged(config) else ", as the judge sees it"
     panel = scene.panel(
-        "map", title=words.map_title(view), x=(low - edge, high + 3 * edge), y=(-REACH, REACH), equal=False,
-        x_label=f"reward of a sentence{whose}",
-        y_label="more often: ln(now/before)", weight=1.15, aspect=0.8,
+        "map", title=words.map_title(view), x=(low - edge, high + 3 * edge), equal=False,
+        y=(-REACH / DECADE, REACH / DECADE), y_log=True, x_label=f"reward of a sentence{whose}",
+        y_label="times as often as before", weight=1.15, aspect=0.8,
         note=f"A dot is a sentence; colour: {'the judge' if config.yours else 'what people think'}; large: common.",
     )  # fmt: skip
     x = np.array([low - edge, high + 3 * edge])
     panel.path(np.column_stack([x, x * 0]), colour="grid", width=2, head=False)
     ends = np.clip(np.array([-REACH, REACH]) * config.beta + config.beta * frame.log_z, x[0], x[1])
-    panel.path(np.column_stack([ends, ends / config.beta - frame.log_z]), colour="mark", width=3, head=False,
-               name=f"best at this price: slope 1/β = {1 / config.beta:.3g}")  # fmt: skip
-    ratio = np.clip(np.nan_to_num(frame.log_probs - frame.ref, neginf=-REACH), -0.98 * REACH, 0.98 * REACH)
+    panel.path(np.column_stack([ends, (ends / config.beta - frame.log_z) / DECADE]), colour="mark", width=3,
+               head=False, name=words.line_called(config.beta))  # fmt: skip
+    ratio = np.clip(np.nan_to_num(frame.log_probs - frame.ref, neginf=-REACH), -0.98 * REACH, 0.98 * REACH) / DECADE
     share = np.exp(frame.log_probs)
     colours = frame.believed if config.yours else frame.truth
     for place, (least, size) in enumerate(SIZES):
@@ -154,7 +156,7 @@ def _likeliest(panel: Panel, reward: Any, ratio: Any, share: Any) -> None:
         if (
             share[i] >= 0.02
             and len(written) < 3
-            and all(abs(y - b) > 1.6 or abs(x - a) > 0.6 * width for a, b in written)
+            and all(abs(y - b) > 0.7 or abs(x - a) > 0.6 * width for a, b in written)
         ):
             written.append((x, y))
             said = f"“{EVERY[i]}”: {words.share(float(share[i]))} of all"
@@ -210,25 +212,33 @@ def _way(view: View, metric: str) -> Any:
 
 
 def _written(scene: Scene, view: View) -> None:
-    """Sixteen cards: the upper half coloured by the true reward, the lower one by what is believed."""
+    """Sixteen cards coloured by the true reward; where another opinion is believed, a dot on each has its colour."""
     frame, config = view.frame, view.config
-    below = frame.implied if config.method == "dpo" and not config.yours else frame.believed
-    above = frame.believed if config.yours else frame.truth
-    one = words.one_colour(view)
-    halves = np.stack([above[frame.written], above[frame.written] if one else below[frame.written]], 1)
-    cells = halves.reshape(ROWS, COLUMNS, 2).transpose(0, 2, 1).reshape(2 * ROWS, COLUMNS)
+    other = frame.implied if config.method == "dpo" and not config.yours else frame.believed
+    cards = (frame.believed if config.yours else frame.truth)[frame.written]
     panel = scene.panel(
         "written", title=words.written_title(view, int(AGAIN[frame.written].sum())),
-        x=(-0.5, COLUMNS - 0.5), y=(ROWS - 0.5, -0.5), equal=False, x_label=words.halves(view),
+        x=(-0.5, COLUMNS - 0.5), y=(ROWS - 0.5, -0.5), equal=False, x_label=words.colours(view),
         x_names=[""] * COLUMNS, y_names=[""] * ROWS, aspect=0.7, note=words.judge_note(view),
     )  # fmt: skip
-    panel.heatmap(np.clip(cells, -SPREAD, SPREAD), extent=(0, COLUMNS - 1, -0.25, ROWS - 0.75), low=-SPREAD,
-                  high=SPREAD, palette="diverging", discrete=True, name="reward: orange bad, blue good")  # fmt: skip
+    panel.heatmap(np.clip(cards.reshape(ROWS, COLUMNS), -SPREAD, SPREAD), extent=(0, COLUMNS - 1, 0, ROWS - 1),
+                  low=-SPREAD, high=SPREAD, palette="diverging", discrete=True,
+                  name="reward: orange bad, blue good")  # fmt: skip
     lines = [[[-0.5, y], [COLUMNS - 0.5, y]] for y in np.arange(0.5, ROWS - 1)]
     lines += [[[x, -0.5], [x, ROWS - 0.5]] for x in np.arange(0.5, COLUMNS - 1)]
     panel.lines(np.array(lines), colour="grid", width=6)
-    for place, number in enumerate(frame.written.tolist()):
-        panel.text(float(place % COLUMNS), float(place // COLUMNS), EVERY[number], centred=True)
+    places = np.column_stack([np.arange(ROWS * COLUMNS) % COLUMNS, np.arange(ROWS * COLUMNS) // COLUMNS])
+    one = words.one_colour(view)
+    if not one:
+        panel.points(places + np.array([BADGE, 0.0]), colours=["mark"], size=7)
+        panel.points(
+            places + np.array([BADGE, 0.0]), values=np.clip(other[frame.written], -SPREAD, SPREAD), low=-SPREAD,
+            high=SPREAD, palette="diverging", size=5.5,
+            labels=[f"{EVERY[i]}: card {words.signed(frame.truth[i])}, dot {words.signed(other[i])}"
+                    for i in frame.written.tolist()],
+        )  # fmt: skip
+    for (x, y), number in zip(places.tolist(), frame.written.tolist(), strict=True):
+        panel.text(x if one else x - 0.06, y, EVERY[number], centred=True)
     if config.yours and len(config.choices) < ASKED:  # also here: a phone shows this panel first, and folds the others
         pair = [(EVERY[number], {"choices": config.choices + side})
                 for number, side in zip(frame.asked, "LR", strict=True)]  # fmt: skip

@@ -52,14 +52,21 @@ def one_colour(view: View) -> bool:
     return view.config.yours or (not judged(view.config) and view.config.method != "dpo")
 
 
-def halves(view: View) -> str:
+def line_called(beta: float) -> str:
+    """The line of the best policy: how many times as often it writes a sentence that is worth one more."""
+    times = math.exp(1 / beta)
+    told = f"{times:.3g}" if times < 1000 else f"10^{math.log10(times):.1f}"
+    return f"best at this price: ×{told} as often per point of reward"
+
+
+def colours(view: View) -> str:
     """What the colours of a sentence say."""
     if view.config.yours:
         return "colour: what the judge believes you feel"
     if one_colour(view):
         return "colour: what people think"
     whose = "the policy's own" if view.config.method == "dpo" else "the judge's"
-    return f"top half: people's opinion; bottom half: {whose}"
+    return f"card: people's opinion; dot on it: {whose}"
 
 
 def written_title(view: View, again: int) -> str:
@@ -154,7 +161,7 @@ def say(view: View) -> str:
             return "Press Play: from pairs it learns which sentences people like, and their dots move up."
         if config.method == "rejection":
             return "Press Play: the best quarter of what it writes is learned, and with no price dots go past the line."
-        return "Press Play: sentences that earn reward come more often, and their dots move up to the line."
+        return f"Press Play: the writer is paid for what {_payer(config)}, and pays for changing how it writes."
     if config.method == "best_of_n":
         n = min(1 + view.step, config.candidates)
         return f"The best of {n} gains {scores['believed']:.2f} at {scores['kl']:.2f} nats; no gradient was needed."
@@ -171,6 +178,10 @@ def say(view: View) -> str:
     if scores["to_optimum"] < NEAR:
         return f"On the line: {scores['to_optimum']:.3f} nats from the exact optimum at this price."
     return f"Sentences walk towards the line: {scores['to_optimum']:.2f} nats are left to the exact optimum."
+
+
+def _payer(config: Any) -> str:
+    return "the judge likes" if judged(config) else "people like"
 
 
 def facts(view: View) -> dict[str, float | str]:

@@ -24,6 +24,7 @@ from engine.scene.scene import Scene
 from engine.scene.text import Span, minus, text
 
 X, Y = EXTENT[:2], EXTENT[2:]
+WHOLE = 0.97 * EXTENT[1]  # within this a point is not cut by the edge
 PUSHED = 0.35  # length of the longest arrow, in units of the plane
 SAID = "What the discriminator says: orange fake, blue real"
 FAIR = 0.1  # share of each of ten classes
@@ -172,7 +173,11 @@ def _plane(scene: Scene, view: View) -> None:
     panel.heatmap(frame.surface, extent=EXTENT, low=low, high=high, palette="diverging",
                   levels=[(low + high) / 2], name=name)  # fmt: skip
     panel.points(frame.real, size=3, colours=["class_1"], name="Real")
-    panel.points(frame.fake, size=3, colours=["class_0"], name="Fake")
+    within, out = (np.abs(frame.fake) < WHOLE).all(axis=1), (np.abs(frame.fake) >= WHOLE).any(axis=1)
+    panel.points(frame.fake[within], size=3, colours=["class_0"], name="Fake")
+    if out.any():
+        told = f"{int(out.sum())} of {len(out)} fakes lie further out"
+        panel.text(0.0, X[0] + 0.1, told, colour="class_0", centred=True)
     strength = np.linalg.norm(frame.arrows, axis=1, keepdims=True)
     arrows = PUSHED * frame.arrows / (1 + strength)  # a weak push is in proportion, a strong one stays on the picture
     panel.arrows(frame.arrows_at, arrows, colour="gradient", width=1.6, name="Push on the fakes")

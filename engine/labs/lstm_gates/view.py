@@ -252,15 +252,16 @@ def _memory(scene: Scene, view: View, wanted: Any, name: str) -> None:
     steps, brackets = np.arange(1, len(wanted) + 1), frame.depth is not None
     top = max(float(wanted.max()), 4 if brackets else 1.5) * 1.15
     panel = scene.panel(
-        "memory", title=words.memory_title(view), equal=False, x=(0.2, len(steps) + 0.8), y=(-0.18 * top, top),
+        "memory", title=words.memory_title(view), equal=False, x=(0.2, len(steps) + 0.8),
+        y=(-0.24 * top if brackets else -0.18 * top, top),
         x_label="what it reads, step by step (·: no bracket)" if brackets else "step of the sequence",
         y_label="brackets open" if brackets else "sum", aspect=0.85, weight=1.3,
     )  # fmt: skip
     edges = np.repeat(np.arange(0.5, len(steps) + 1), 2)[1:-1]
     panel.band(edges, np.zeros(len(edges)), np.repeat(wanted, 2), colour="neutral")
     panel.path(np.column_stack([edges, np.repeat(wanted, 2)]), colour="neutral", name=name, width=2, head=False)
-    if brackets:
-        panel.letters(steps, -0.09 * top, frame.tokens)
+    for row in range(2) if brackets else ():  # one up, one down: so they are twice as large
+        panel.letters(steps[row::2], -(0.1 + 0.08 * row) * top, list(frame.tokens[row::2]))
     for step, token in zip(steps, frame.tokens, strict=True):
         if "✓" in token:
             panel.text(float(step), -0.09 * top, token, centred=True)
@@ -314,14 +315,16 @@ def _gates(scene: Scene, view: View) -> None:
     assert found is not None
     kept, written = found
     tokens = np.array(frame.tokens)
-    columns = [("kept", "text", kept)]
+    columns = [("keeps", "text", kept)]
     columns += [(f"at {token}", colour, written[tokens == token]) for token, colour in WRITTEN.items()]
     panel = scene.panel("gates", title=words.gates_title(view), equal=False, x=(-0.5, len(columns) - 0.5),
-                        y=(-1.1, 1.2), x_names=[name for name, *_ in columns], y_label="kept, or added",
+                        y=(-1.1, 1.2), x_names=[name for name, *_ in columns], y_label="share kept, number added",
                         x_label="kept at each step, added when it reads", aspect=0.7)  # fmt: skip
     panel.path(np.array([[-0.5, 0], [len(columns), 0]]), colour="neutral", width=1, head=False)
-    gate, added = ("forget gate f", "i · g") if frame.cell == "lstm" else ("update gate z", "(1 − z) · n")
-    added = f"added: {added}" if frame.counts >= 0 else f"added: −{added} (it counts down)"
+    gate, added = "update gate z", "(1 − z) × new value n"
+    if frame.cell == "lstm":
+        gate, added = "forget gate f", "gate i × new value g"
+    down = "" if frame.counts >= 0 else ", turned round"
     for place, (_, colour, values) in enumerate(columns):
         if not np.isfinite(values).all() or not len(values):
             continue
@@ -329,7 +332,7 @@ def _gates(scene: Scene, view: View) -> None:
         panel.band(edges, np.zeros(2), np.full(2, mean), colour=colour)
         panel.path(np.column_stack([edges, np.full(2, mean)]), colour=colour, width=2.5, head=False)
         across = np.linspace(place - BAR, place + BAR, len(values) + 2)[1:-1]
-        named = {0: f"{gate}, step by step", 1: added}
+        named = {0: f"share kept: {gate}", 1: f"added: {added}{down}"}
         panel.points(np.column_stack([across, values]), colours=[colour], size=2.2, name=named.get(place, ""))
         told = f"{mean:.2f}" if not place else f"{mean:+.2f}".replace("-", "−")
         panel.text(place, mean + (0.14 if mean >= 0 else -0.14), told, centred=True)

@@ -118,7 +118,7 @@ def wrong(frame: Any) -> Any:
 
 def number_called(frame: Any) -> str:
     """The number of the memory that follows the brackets most closely, as a legend names it."""
-    return f"the closest of its {frame.units} memory numbers, no. {frame.counter + 1}, scaled"
+    return f"the memory number that follows best: no. {frame.counter + 1} of {frame.units}, scaled"
 
 
 def memory_title(view: View) -> str:
@@ -161,7 +161,7 @@ def gates_title(view: View) -> str:
     frame = view.frame
     found = kept_and_written(frame)
     if found is None or not view.step:
-        return "Does it count? Keep all, add at “(”, take away at “)”"
+        return "To count: keep all, add at “(”, take away at “)”"
     kept, written = found
     means = {token: written[[t == token for t in frame.tokens]] for token in "()"}
     adds = [f"{values.mean():+.2f} at “{token}”".replace("-", "−") for token, values in means.items() if len(values)]

@@ -16,6 +16,7 @@ from engine.data.text import UNKNOWN
 from engine.labs.moe_routing import words
 from engine.labs.moe_routing.config import LIMIT
 from engine.scene.curves import curves as curves_panel
+from engine.scene.panel import Panel
 from engine.scene.passage import passage
 from engine.scene.rail import Rails
 from engine.scene.scene import Scene
@@ -25,11 +26,13 @@ NETWORKS = {"moe": ("mixture of experts", "train"), "equal_compute": ("dense, eq
             "equal_size": ("dense, equal size", "test")}  # fmt: skip
 FIRST, SECOND = 440, 440  # pixels: how tall the rows of the stage are
 LABELLED = 0.02  # share of the plane from which on an expert's name stands in its part
-NAME = (0.66, 0.16)  # half the room that an expert's name takes on the plane, where that is 240 pixels
+NAME = (0.66, 0.19)  # half the room that an expert's name takes on the plane, where that is 240 pixels
+TOLD = (0.85, 0.19)  # and what is told of one dot
 RAIL = 1.0  # end of the rail of the balancing loss
 FEW = 8  # so many experts have a line each; more are the rows of a map
 FLOWS = 12  # experts to which bands lead at most
 SEEN = words.FREQUENT  # characters whose way is shown, the most frequent first
+Place = tuple[float, float]
 WRITTEN = {" ": "␣", "\n": "⏎", "\t": "⇥", UNKNOWN: "other"}
 
 
@@ -123,30 +126,47 @@ def _plane(scene: Scene, view: View) -> None:
     names = [f"expert {i + 1}" for i in range(len(frame.load))]
     panel = scene.panel("plane", title=words.plane_title(view), x=PLANE, y=PLANE, x_label="x", y_label="y",
                         weight=1.15)  # fmt: skip
-    panel.classes(frame.ruler, frame.sureness, names=names, name="Router's choice (pale: unsure)")
+    panel.classes(frame.ruler, frame.sureness, names=names, name="Which expert is asked (pale: unsure)")
     groups = [f"cluster {k + 1}" for k in range(len(frame.names))]
     dots = zip(frame.kinds, frame.chosen, frame.wanted, frame.guessed, strict=True)
     by = "by" if view.config.top_k + view.config.shared == 1 else "by all that it is sent to, first"
     said = [f"{groups[k]}, its number {wanted:.1f}, guessed {guess:.1f} {by} {names[e]}".replace("-", "−")
             for k, e, wanted, guess in dots]  # fmt: skip
     kept, right = ~frame.dropped, np.abs(frame.guessed - frame.wanted) < words.NEAR
-    for shape, name, those in (("circle", f"Token: guess off by less than {words.NEAR:g}", right),
-                               ("ring", "by more", ~right)):  # fmt: skip
+    for shape, name, those in (("circle", f"Guess right: off by less than {words.NEAR:g}", right),
+                               ("ring", "wrong", ~right)):  # fmt: skip
         shown = np.flatnonzero(kept & those)
         panel.points(frame.points[shown], frame.chosen[shown], size=3.4, shape=shape, name=name,
                      labels=[said[k] for k in shown])  # fmt: skip
     if frame.dropped.any():
         panel.points(frame.points[frame.dropped], size=5, shape="cross", colours=["gradient"], name="Dropped tokens")
-    if len(names) <= FEW:
-        for i, (x, y) in _places(frame.ruler, frame.points).items():
-            panel.text(x, y, f"{names[i]}: {frame.load[i]:.0%}", centred=True)
+    told = _one_told(panel, frame)
+    for i, (x, y) in (_places(frame.ruler, frame.points, told) if len(names) <= FEW else {}).items():
+        panel.text(x, y, f"{names[i]}: {frame.load[i]:.0%}", centred=True)
     _rail(panel, view)
 
 
-def _places(ruler: Any, dots: Any) -> dict[int, tuple[float, float]]:
-    """Where the name of each expert stands on the map `ruler` (R, R): in its part, and on as few `dots` as it can."""
+def _one_told(panel: Panel, frame: Any) -> Place:
+    """Write beside the dot with the largest number what that is and what is guessed, where no other dot is hidden."""
+    shown = int(frame.wanted.argmax())
+    dot = frame.points[shown]
+    across = np.linspace(*PLANE, 25)
+    free = np.stack(np.meshgrid(across, across), axis=-1).reshape(-1, 2)
+    free = free[(np.abs(free) <= LIMIT - np.array(TOLD)).all(axis=1)]
+    x, y = _free(free, half=TOLD, dots=frame.points, taken={}, far=np.linalg.norm(free - dot, axis=1))
+    guess = "no guess" if frame.dropped[shown] else f"guess {frame.guessed[shown]:.1f}".replace("-", "−")
+    panel.points([dot], size=6, shape="ring", colours=["mark"])
+    panel.text(x, y, f"is {frame.wanted[shown]:.1f}, {guess}", centred=True)
+    return x, y
+
+
+def _places(ruler: Any, dots: Any, told: Place) -> dict[int, Place]:
+    """Where the name of each expert stands on the map `ruler` (R, R): in its part, and on as few `dots` as it can.
+
+    Around `told` something is written already.
+    """
     across = np.linspace(*PLANE, len(ruler))
-    found: dict[int, tuple[float, float]] = {}
+    found: dict[int, Place] = {}
     for i in np.unique(ruler):
         y, x = np.nonzero(ruler == i)
         if len(x) < LABELLED * ruler.size:
@@ -154,13 +174,23 @@ def _places(ruler: Any, dots: Any) -> dict[int, tuple[float, float]]:
         own = np.column_stack([across[x], across[y]])  # (n, 2)
         within = own[(np.abs(own) <= LIMIT - np.array(NAME)).all(axis=1)]
         at = (within if len(within) else own)[::5]
-        hidden = (np.abs(at[:, None] - dots) < NAME).all(axis=2).sum(axis=1)
-        taken = np.array([*found.values()]).reshape(-1, 2)
-        written = (np.abs(at[:, None] - taken) < 2 * np.array(NAME)).all(axis=2).sum(axis=1)
+        taken = {told: TOLD} | dict.fromkeys(found.values(), NAME)
         far = np.linalg.norm(at - own.mean(axis=0), axis=1)
-        place = at[np.argmin(hidden + len(dots) * written + 0.5 * far)]
-        found[int(i)] = (float(place[0]), float(place[1]))
+        found[int(i)] = _free(at, half=NAME, dots=dots, taken=taken, far=far)
     return found
+
+
+def _free(places: Any, *, half: Place, dots: Any, taken: Mapping[Place, Place], far: Any) -> Place:
+    """Of `places` (n, 2) the least `far` where words of `half` that size hide as few `dots` as they can.
+
+    Nor should they meet other words: those `taken` have their place, and half of their size.
+    """
+    hidden = (np.abs(places[:, None] - dots) < half).all(axis=2).sum(axis=1)
+    for place, size in taken.items():
+        meets = (np.abs(places - place) < np.add(half, size)).all(axis=1)
+        hidden = hidden + len(dots) * meets
+    x, y = places[np.argmin(hidden + 0.5 * far)]
+    return float(x), float(y)
 
 
 def _rail(panel: Rails, view: View) -> None:

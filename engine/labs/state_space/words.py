@@ -100,12 +100,22 @@ def steps_title(view: View) -> str:
     return "Which places the answers look at"
 
 
+def framed(view: View) -> str:
+    """Which row has the frame."""
+    config, row = view.config, ROW[view.config.layer]
+    chosen = config.head or config.layer not in SELECTS or config.task == "digits"
+    return f"{row} shown in other pictures" if chosen else f"{row} to watch"
+
+
 def read_on(view: View) -> str:
     """What the places are."""
     if view.beside:
         return "place"
-    layers = view.config.layers
-    return "read from left to right" + (f"; layer {min(view.config.shown, layers)} of {layers}" if layers > 1 else "")
+    layers, on = view.config.layers, "read from left to right"
+    layer = f"layer {min(view.config.shown, layers)} of {layers}" if layers > 1 else ""
+    if view.config.layer in (*SELECTS, "s4d"):
+        return f"{on}; rows: memory of {layer}" if layer else f"{on}; rows: its memory"
+    return f"{on}; {layer}" if layer else on
 
 
 def who_says(view: View, seen: Any) -> str:
@@ -202,7 +212,8 @@ def say(view: View) -> str:
     if not view.step and config.task == "recall":
         return "A3 says that A is 3, and at the end capitals are asked for theirs; now it guesses, in grey: press Play."
     if not view.step:
-        return "It reads from left to right and must repeat the letters at each ?; now it guesses, in grey: press Play."
+        watch = ", and watch the framed row" if len(frame.seen[0].opening) > 1 else ""
+        return f"At each ? it must repeat a letter that it has read; now it guesses, in grey: press Play{watch}."
     share, found = now(view, "accuracy"), times(view)
     rival = f", the control {now(view, 'control_accuracy'):.0%}" if config.control != "none" else ""
     if config.layer in SELECTS and found >= WIDE and share < KNOWN:

@@ -24,7 +24,8 @@ from engine.labs.vae.rows import DataSet, load
 from engine.nets.autoencoders import Autoencoders
 
 GRID = 12  # decoded codes along each side of the plane
-REACHES = (3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)  # half sides that the plane may have
+REACHES = (3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)  # half sides that the plane may have
+STRAY = 1.5  # times as far out as 99 of 100 codes: what lies further is not waited for
 DRAWS = 5  # codes drawn from the posterior of the row that is looked at
 SAMPLES = 8  # decoded codes from the prior
 WALK = 9  # pictures on the way from class to class
@@ -96,8 +97,10 @@ def holes(prior: Tensor, mu: Tensor, log_var: Tensor) -> float:
 
 
 def reach(codes: Array) -> float:
-    """Half a side of a square that shows nearly all codes (N, 2)."""
-    far = float(np.quantile(np.abs(codes), 0.99)) if np.isfinite(codes).all() else 0.0
+    """Half a side of a square that shows all codes (N, 2), but for few that lie much further out than the others."""
+    if not np.isfinite(codes).all():
+        return REACHES[0]
+    far = min(float(np.abs(codes).max()), STRAY * float(np.quantile(np.abs(codes), 0.99)))
     return next((r for r in REACHES if r >= 1.05 * far), REACHES[-1])
 
 

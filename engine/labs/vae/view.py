@@ -142,7 +142,7 @@ def _plane(scene: Scene, view: View) -> None:
         walk=(frame.walk, frame.walked, _way(frame)), names=_names(frame),
         labels=(f"z{frame.axes[0] + 1}", "" if line else f"z{frame.axes[1] + 1}"), **_colours(view),
     )  # fmt: skip
-    panel.lines([CIRCLE, 2 * CIRCLE], colour="neutral", width=1.5, name="Prior, 1 and 2 σ")
+    panel.lines([CIRCLE, 2 * CIRCLE], colour="neutral", width=1.5, name="Prior: codes should lie here")
     panel.points(frame.codes, frame.labels, colours=[f"class_{k}" for k in range(len(frame.classes))],
                  names=frame.classes, size=3.5, name="Codes of test data")  # fmt: skip
     if frame.row.size:

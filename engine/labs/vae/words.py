@@ -21,7 +21,7 @@ def say(view: View) -> str:
     found, pictures = facts(view), view.frame.row.size > 0
     if not view.frame.step:
         row = "picture" if pictures else "row"
-        return f"Each dot is the code of a test {row}: Play trains, and like ones come together."
+        return f"A dot is a test {row} as {_numbers(view.config.latent)}, its code: on Play, like ones come together."
     if not np.isfinite(view.frame.codes).all():
         return "The codes are no numbers any more: this run has diverged, and wants a smaller learning rate."
     if found["dead"] == view.config.latent:
@@ -38,13 +38,19 @@ def say(view: View) -> str:
     return f"Reconstruction is at {found['rec_told']} nats, and {_neighbours(found)}."
 
 
+def _numbers(latent: int) -> str:
+    return {1: "one number", 2: "two numbers"}.get(latent, f"{latent} numbers")
+
+
 def plane_title(view: View) -> str:
     """What can be done with the plane; beside another run, where the scores are folded away, what they say."""
     found = facts(view)
     torn = "" if found["holes_told"] == "–" else f" ({found['holes_told']} holes)"
     if view.beside and view.frame.step:
         return f"Codes{torn}: spread {found['spread_told']}, reconstruction {found['rec_told']} nats"
-    return f"Latent plane{torn}: drag {'from one class to another' if view.frame.row.size else 'the red point'}"
+    return (
+        f"Plane of codes (latent){torn}: drag {'from one class to another' if view.frame.row.size else 'the red point'}"
+    )
 
 
 def scores(view: View) -> list[tuple[str, str]]:

@@ -119,3 +119,16 @@ def test_curves_are_drawn_of_what_is_measured() -> None:
     assert [panel["key"] for row in drawn.curves(seen(1, data="dirac")).rows for panel in row] == ["distance"]
     banded = drawn.curves(seen(2, seeds=2))
     assert {panel["key"] for row in banded.rows for panel in row if panel["bands"]} == {"modes", "js"}
+
+
+def test_no_fake_is_cut_by_the_edge_and_those_beyond_are_counted() -> None:
+    view = seen(0)
+    scene = drawn.stage(view)
+    plane = next(panel for row in scene.rows for panel in row if panel["key"] == "fakes")
+    [fakes] = [layer for layer in plane["layers"] if layer["name"] == "Fake"]
+    [told] = [layer["text"] for layer in plane["layers"] if layer["kind"] == "text"]
+    shown, most = scene.arrays[fakes["xy"]], plane["x"][1]
+    assert len(shown) > 0 and np.abs(shown).max() < most
+    assert told.split()[:3] == [str(len(view.frame.fake) - len(shown)), "of", str(len(view.frame.fake))]
+    beyond = (np.abs(view.frame.fake) >= most).any(axis=1).sum()
+    assert 0 < beyond <= len(view.frame.fake) - len(shown)

@@ -58,8 +58,11 @@ def test_the_memory_is_drawn_over_the_brackets_that_it_counts() -> None:
     view = moment(experiment, 3)
     memory, gates = drawn.stage(view).rows[0]
     frame, paths = view.frame, {layer["name"]: layer for layer in memory["layers"] if layer["kind"] == "path"}
-    [letters] = [layer for layer in memory["layers"] if layer["kind"] == "letters"]
-    assert letters["letters"] == list(frame.tokens) and set(paths) == {
+    scene = drawn.stage(view)
+    letters = [layer for layer in memory["layers"] if layer["kind"] == "letters"]
+    read = [(x, letter) for layer in letters
+            for (x, _), letter in zip(scene.arrays[layer["xy"]], layer["letters"], strict=True)]  # fmt: skip
+    assert sorted(read) == [(step, token) for step, token in enumerate(frame.tokens, start=1)] and set(paths) == {
         "open brackets",
         drawn.words.number_called(frame),
     }
@@ -74,11 +77,13 @@ def test_the_memory_is_drawn_over_the_brackets_that_it_counts() -> None:
 
 @pytest.mark.parametrize("counts", [-0.9, 0.9])
 def test_what_is_turned_round_is_said(counts: float) -> None:
-    """A number that counts downwards is drawn upright: what is added has the other sign than i · g."""
+    """A number that counts downwards is drawn upright: what is added has the other sign than i times g."""
     view = moment(lab.Experiment(lab.Config(length=20, hidden=8)), 3)
     view = dataclasses.replace(view, frame=dataclasses.replace(view.frame, counts=counts))
-    legend = [layer["name"] for layer in drawn.stage(view).rows[0][1]["layers"] if "i · g" in layer.get("name", "")]
-    assert len(legend) == 1 and ("−i · g" in legend[0]) == (counts < 0)
+    legend = [
+        layer["name"] for layer in drawn.stage(view).rows[0][1]["layers"] if layer.get("name", "").startswith("added")
+    ]
+    assert len(legend) == 1 and ("turned round" in legend[0]) == (counts < 0)
 
 
 def test_gates_that_are_no_numbers_leave_their_columns_empty() -> None:
@@ -111,7 +116,7 @@ def test_what_is_kept_and_added_is_drawn_for_each_symbol_with_its_mean() -> None
     tokens = np.array(view.frame.tokens)
     means = [kept.mean(), *(written[tokens == token].mean() for token in "()·")]
     bars = [scene.arrays[layer["xy"]] for layer in gates["layers"] if layer["kind"] == "band"]
-    assert gates["x_names"] == ["kept", "at (", "at )", "at ·"]
+    assert gates["x_names"] == ["keeps", "at (", "at )", "at ·"]
     assert [bar[0, 2] for bar in bars] == pytest.approx(means, abs=1e-6)
     dots = [len(scene.arrays[layer["xy"]]) for layer in gates["layers"] if layer["kind"] == "points"]
     assert dots == [20, *((tokens == token).sum() for token in "()·")]

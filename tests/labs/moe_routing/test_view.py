@@ -52,7 +52,7 @@ def test_balance_is_taken_away_on_the_stage(data: str) -> None:
 def test_every_expert_that_has_a_part_of_the_plane_is_named_in_it_with_its_load() -> None:
     view = seen(30)
     plane = drawn.stage(view).rows[0][0]
-    texts = [layer for layer in plane["layers"] if layer["kind"] == "text"]
+    texts = [layer for layer in plane["layers"] if layer["kind"] == "text" and layer["text"].startswith("expert")]
     frame = view.frame
     assert [text["text"] for text in texts] == [
         f"expert {i + 1}: {frame.load[i]:.0%}" for i in range(4) if (frame.ruler == i).mean() >= drawn.LABELLED
@@ -65,12 +65,29 @@ def test_every_expert_that_has_a_part_of_the_plane_is_named_in_it_with_its_load(
 
 def test_names_of_experts_hide_no_dot_while_there_is_room_beside_them() -> None:
     view = seen(0)
-    texts = [layer for layer in drawn.stage(view).rows[0][0]["layers"] if layer["kind"] == "text"]
-    assert len(texts) == 4
-    for text in texts:
+    told, *names = [layer for layer in drawn.stage(view).rows[0][0]["layers"] if layer["kind"] == "text"]
+    assert len(names) == 4
+    rooms = [drawn.TOLD, *[drawn.NAME] * 4]
+    for text, room in zip((told, *names), rooms, strict=True):
         far = np.abs(view.frame.points - (text["x"], text["y"]))
-        assert not (far < drawn.NAME).all(axis=1).any()
-        assert all(abs(text[axis]) + half <= drawn.LIMIT for axis, half in zip("xy", drawn.NAME, strict=True))
+        assert not (far < room).all(axis=1).any()
+        assert all(abs(text[axis]) + half <= drawn.LIMIT for axis, half in zip("xy", room, strict=True))
+    for name in names:
+        apart = np.abs(np.subtract((told["x"], told["y"]), (name["x"], name["y"])))
+        assert (apart >= np.add(drawn.TOLD, drawn.NAME)).any()
+
+
+@pytest.mark.parametrize("capacity_factor", [0.0, 0.5])
+def test_what_one_dot_should_be_and_what_is_guessed_stands_beside_it(capacity_factor: float) -> None:
+    view = seen(3, capacity_factor=capacity_factor)
+    frame, scene = view.frame, drawn.stage(view)
+    layers = scene.rows[0][0]["layers"]
+    [ring] = [layer for layer in layers if layer["kind"] == "points" and layer["colours"] == ["mark"]]
+    [shown] = np.flatnonzero((frame.points == scene.arrays[ring["xy"]][0]).all(axis=1))
+    told = next(layer["text"] for layer in layers if layer["kind"] == "text").replace("−", "-")
+    numbers = [float(word) for word in told.replace(",", "").split() if word[-1].isdigit()]
+    said = [frame.wanted[shown]] if frame.dropped[shown] else [frame.wanted[shown], frame.guessed[shown]]
+    assert numbers == pytest.approx(said, abs=0.0501)
 
 
 def test_a_dot_is_filled_where_its_number_is_guessed() -> None:
@@ -78,7 +95,7 @@ def test_a_dot_is_filled_where_its_number_is_guessed() -> None:
     for steps in (0, 60):
         view = moment(experiment, steps)
         frame, scene = view.frame, drawn.stage(view)
-        filled, hollow = [layer for layer in scene.rows[0][0]["layers"] if layer["kind"] == "points"]
+        filled, hollow, _ = [layer for layer in scene.rows[0][0]["layers"] if layer["kind"] == "points"]
         assert (filled["shape"], hollow["shape"]) == ("circle", "ring")
         right = np.abs(frame.guessed - frame.wanted) < 0.5
         assert scene.arrays[filled["xy"]] == pytest.approx(frame.points[right])

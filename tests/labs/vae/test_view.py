@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from moments import moment
 
@@ -11,6 +12,7 @@ from engine.contract.figure import Chart, Table, Text
 from engine.contract.view import View
 from engine.labs.vae import Config, Experiment
 from engine.labs.vae import view as drawn
+from engine.labs.vae.frame import reach
 
 
 def seen(steps: int, **knobs: Any) -> View:
@@ -52,3 +54,18 @@ def test_beside_another_run_the_plane_says_what_the_folded_scores_do() -> None:
     found = drawn.facts(beside)
     assert found["spread_told"] in plane["title"] and f"{found['rec_told']} nats" in plane["title"]
     assert "drag" in drawn.words.plane_title(view) and "drag" in drawn.words.plane_title(seen(0))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_plane_reaches_past_every_code_before_training(seed: int) -> None:
+    frame = Experiment(Config(seed=seed)).frame()
+    assert np.abs(frame.codes).max() < 0.97 * frame.reach
+
+
+def test_one_code_far_out_does_not_make_the_plane_small() -> None:
+    codes = np.random.default_rng(0).standard_normal((500, 2)).clip(-2, 2)
+    assert reach(codes) == 3.0
+    codes[0] = 30.0
+    assert reach(codes) <= 4.0
+    codes[0] = np.nan
+    assert np.isfinite(reach(codes))

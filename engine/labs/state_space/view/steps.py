@@ -14,7 +14,7 @@ from engine.scene.panel import Panel
 from engine.scene.scene import Scene
 
 LEAST, MOST = 1e-3, 1.0  # step sizes between which the heat map is coloured
-SAID, READ = -1.9, -0.3  # heights of the letters above the first row, which have more room than a row has
+SAID, READ = -2.2, -0.65  # heights of the letters above the first row, which have more room than a row has
 
 
 def steps(scene: Scene, view: View) -> None:
@@ -31,7 +31,7 @@ def steps(scene: Scene, view: View) -> None:
         bottom += count + 3
     panel = scene.panel(
         "steps", title=words.steps_title(view), x=(-0.6, T - 0.4),
-        y=(bottom - 0.7, -1.2 if view.beside or len(frame.pixels) or in_text else -2.9), y_names=names[:-2],
+        y=(bottom - 0.7, -1.5 if view.beside or len(frame.pixels) or in_text else -3.2), y_names=names[:-2],
         x_label=words.read_on(view), equal=False, weight=1.35, pick="plane", aspect=0.95,
     )  # fmt: skip
     _reads(panel, frame)
@@ -47,7 +47,7 @@ def steps(scene: Scene, view: View) -> None:
             colour="mark",
             width=2,
             head=False,
-            name="shown in other pictures",
+            name=words.framed(view),
         )
 
 
@@ -74,9 +74,10 @@ def _opening(panel: Panel, seen: Any, top: int, *, control: bool) -> None:
     rows, T = seen.opening.shape
     log = seen.kind in (*SELECTS, "s4d")
     shown = np.clip(seen.opening, LEAST, MOST) if log else np.clip(seen.opening, 0, 1)
-    name = f"control, {words.SHORT[seen.kind]}: {words.OPENS[seen.kind]}" if control else words.OPENS[seen.kind]
-    if log and not control:
-        name = f"dark: written to memory, {name.removeprefix('step size ')} {LEAST:g} to {MOST:g}"
+    does = "cannot choose" if seen.kind == "s4d" else words.OPENS[seen.kind]
+    name = f"below, the control, {words.SHORT[seen.kind]}: {does}"
+    if not control:
+        name = f"dark: written to memory (Δ {LEAST:g} to {MOST:g})" if log else words.OPENS[seen.kind]
     bounds: tuple[float, float] = (top, top + rows - 1)
     if rows == 1:  # a row is drawn as two of half the height: a heatmap reaches from one to another
         shown, bounds = np.repeat(shown, 2, axis=0), (top - 0.25, top + 0.25)
