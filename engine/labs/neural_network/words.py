@@ -54,9 +54,10 @@ def say(view: View) -> str:
     if len(view.frame.seed_errors) != 1:
         return f"{len(view.frame.seed_errors)} networks differ by chance alone, and {_spread(view)}."
     low = lowest(view)
-    if low.risen > RISEN and now(view, "train_loss") < at(view, "train_loss", low.epoch):
-        return (f"Since epoch {low.epoch:,} the test loss has risen from {low.loss:.2f} to "
-                f"{now(view, 'test_loss'):.2f}, while the training loss falls on.")  # fmt: skip
+    then, here = f"{low.loss:.2f}", f"{now(view, 'test_loss'):.2f}"
+    if low.risen > RISEN and then != here and now(view, "train_loss") < at(view, "train_loss", low.epoch):
+        return (f"Since epoch {low.epoch:,} the test loss has risen from {then} to {here}, while the training loss "
+                "falls on.")  # fmt: skip
     if view.frame.classes and now(view, "test_error") == 0:
         return "No test point is on the wrong side; see how the neurons put the border together."
     _, losses = curve(view, "train_loss")
