@@ -17,7 +17,7 @@ from engine.contract.device import generator
 from engine.labs.efficient_attention import tasks
 from engine.labs.efficient_attention.accounting import work
 from engine.labs.efficient_attention.attention_kinds import allowed, features, table, weights
-from engine.labs.efficient_attention.config import ASKED, OFF, Config
+from engine.labs.efficient_attention.config import OFF, Config
 from engine.labs.efficient_attention.gradients import Counts, lost, would_be_lost
 from engine.labs.efficient_attention.kinds import GRADIENTS
 from engine.labs.efficient_attention.layers import Network
@@ -27,6 +27,7 @@ from engine.labs.efficient_attention.tiling import tiles
 from engine.labs.efficient_attention.vocabulary import KEYS, LABELS
 
 Array = NDArray[Any]
+SHOWN = 8  # pairs of the sequence on screen, at most: more would leave no dots between them
 SMALL = 1e-3  # the step that is added to 1 again and again
 
 
@@ -137,9 +138,8 @@ def sequence(config: Config) -> tuple[tasks.Batch, bool, str]:
     if found is not None:
         return found, True, ignored
     stream = generator(config.seed, "shown")
-    drawn = tasks.batch(
-        stream, count=1, length=config.length, asked=min(ASKED, config.pairs), pairs=min(8, config.pairs)
-    )
+    pairs = min(SHOWN, config.pairs)
+    drawn = tasks.batch(stream, count=1, length=config.length, asked=pairs, pairs=pairs)
     return drawn, False, ignored
 
 

@@ -53,28 +53,30 @@ def named(kind: str, config: Any) -> str:
             "linear": f"linear, {config.key_width} wide", "nsa": f"NSA, {config.top} chosen"}[kind]  # fmt: skip
 
 
+def stood(frame: Any) -> int:
+    """Where the value stood that the question traced asks for: right behind the key, of two the later."""
+    pair = frame.tokens[frame.question], frame.wanted[frame.question]
+    return 1 + max(t for t in range(frame.question - 1) if (frame.tokens[t], frame.tokens[t + 1]) == pair)
+
+
+def traced(frame: Any) -> tuple[str, str]:
+    """The key that the question traced asks for, and the value that is right."""
+    return frame.labels[frame.question], LABELS[frame.wanted[frame.question]]
+
+
 def squares_title(view: View) -> str:
-    """What the hero shows."""
-    return "Who looks where (hatched: not computed), for what share of full attention's work"
+    """The task, and what to look for."""
+    key, value = traced(view.frame)
+    return f"{key}{value} was read. Now {key} comes again: who can look back at its {value}?"
 
 
 def squares_note(view: View) -> str:
-    """Of linear attention, which has no square."""
-    linear = seen(view, "linear") is not None
-    return "Linear: each place is added to sums, which all later ones read." if linear else ""
-
-
-def traced(frame: Any) -> tuple[str, str, str]:
-    """Of the question traced: the pair with what stands around it, the key that is asked for, and what is right."""
-    labels, key, value = frame.labels, frame.tokens[frame.question], frame.wanted[frame.question]
-    at = max(t for t in range(frame.question - 1) if (frame.tokens[t], frame.tokens[t + 1]) == (key, value))
-    return " ".join(labels[max(0, at - 1) : at + 3]), LABELS[key], LABELS[value]
+    """What colour, hatching and percent mean."""
+    return "Colour: compared, stronger where it looks more. Hatched: never compared. Work: multiply-adds."
 
 
 def recall_title(view: View) -> str:
     """How the kinds do."""
-    if not any(each.recall for each in view.frame.seen):
-        return "What all must do, and who then answers right"
     return "Answers right, by pairs to remember"
 
 
@@ -150,7 +152,8 @@ def say(view: View) -> str:
     if not view.step:
         count = len(frame.seen)
         many = f"{('two', 'three', 'four', 'five')[count - 2]} networks" if count > 1 else "a network"
-        return f"Pairs such as Qd stand among dots: Play trains {many} to say d when Q comes again."
+        key, value = traced(frame)
+        return f"Pairs such as {key}{value} stand among dots. Play trains {many} to say {value} when {key} comes again."
     full = seen(view, "full")
     first = f"full attention gets {_mean(full.recall):.0%} right, " if full else ""
     told = ", ".join(

@@ -366,14 +366,15 @@ def test_linear_attention_is_drawn_as_the_sums_that_it_carries_and_not_as_a_squa
     for chosen, K in ((("full", "linear"), 8), (("linear",), 32), (("full", "window"), 0)):
         config = lab.Config(width=64, kinds=chosen, key_width=K or 8)
         frame = lab.Experiment(config).frame()
+        T = len(frame.tokens)
         hero = registry.view("efficient_attention").stage(View(frame, config)).rows[0][0]
         ends = [layer["extent"] for layer in hero["layers"] if layer["kind"] == "classes"]
         widths = [round(end[1] - end[0]) + 1 for end in ends]
-        assert widths == [K if kind == "linear" else 64 for kind in chosen]
-        area = {kind: width * 64 for kind, width in zip(chosen, widths, strict=True)}
+        assert widths == [K if kind == "linear" else T for kind in chosen]
+        area = {kind: width * T for kind, width in zip(chosen, widths, strict=True)}
         for each in frame.seen:  # coloured cells are work: a sum is written and read where a product would be
             cells = area[each.kind] if each.kind == "linear" else each.computed.sum()
-            assert cells / (64 * 65 / 2) == pytest.approx(each.share, rel=0.02)
+            assert cells / (T * (T + 1) / 2) == pytest.approx(each.share, rel=0.02)
 
 
 def test_running_sums_are_what_linear_attention_reads() -> None:
@@ -388,13 +389,37 @@ def test_running_sums_are_what_linear_attention_reads() -> None:
 def test_before_play_the_task_is_told_on_the_sequence_that_is_seen(knobs: dict[str, Any]) -> None:
     config = lab.Config(width=16, **knobs)
     frame = lab.Experiment(config).frame()
-    pair, key, value = lab.words.traced(frame)
-    assert key + " " + value in pair and frame.labels[frame.question] == key
-    recall = registry.view("efficient_attention").stage(View(frame, config)).rows[0][1]
-    told = [layer["text"] for layer in recall["layers"] if layer["kind"] == "text"]
-    assert any(pair in line for line in told) and any(line.endswith(value) for line in told)
+    (key, value), stood, asks = lab.words.traced(frame), lab.words.stood(frame), frame.question
+    assert frame.labels[stood - 1 : stood + 1] == [key, value] and frame.labels[asks] == key and stood < asks
+    hero = registry.view("efficient_attention").stage(View(frame, config)).rows[0][0]
+    assert key + value in hero["title"]
+    told = [layer["text"] for layer in hero["layers"] if layer["kind"] == "text"]
+    squares = [each for each in frame.seen if each.kind != "linear"]
+    assert told.count(key + value) == len(squares)  # over the column where it stood
+    for each in frame.seen:
+        said = (
+            f"{key}? → {lab.vocabulary.LABELS[each.said[asks]]} {'✓' if each.said[asks] == frame.wanted[asks] else '✗'}"
+        )
+        assert said in told
     if "tokens" in knobs:
         assert (key, value) == ("Q", "e")  # of two values the later is asked for
+
+
+def test_what_is_outlined_is_where_the_weight_to_the_right_value_is_drawn() -> None:
+    """The small box on a square lies around the cell of the key asked for and the value behind it, of every kind."""
+    config = lab.Config(width=16, kinds=("full", "window", "nsa"), question=3)
+    frame = lab.Experiment(config).frame()
+    view = View(frame, config)
+    hero = registry.view("efficient_attention").stage(view)
+    layers = hero.rows[0][0]["layers"]
+    corners = [layer["extent"] for layer in layers if layer["kind"] == "classes"]
+    boxes = [layer for layer in layers if layer["kind"] == "lines" and layer["width"] == 2.5]
+    assert len(corners) == len(boxes) == 3
+    for (left, _, top, _), box in zip(corners, boxes, strict=True):
+        middle = hero.arrays[box["xy"]][:4].mean(0)
+        assert middle == pytest.approx([left + lab.words.stood(frame), top + frame.question], abs=1e-3)
+        pick = {"panel": "squares", "kind": "plane", "x": 3.0, "y": float(top + np.flatnonzero(frame.wanted >= 0)[1])}
+        assert registry.view("efficient_attention").answer(view, pick) == Turn({"question": 2})
 
 
 def test_memory_is_counted_while_it_stands() -> None:
