@@ -207,8 +207,8 @@ def _tiles(scene: Scene, view: View) -> None:
                head=False, name="the tile at work")  # fmt: skip
     panel.path([[-0.5, tiling.row], [right, tiling.row]], colour="step", width=1.5, head=False, name="row in numbers")
     panel.rail("tile", tiling.done, low=1, high=max(2, tiling.count), label="Tile")
-    panel.buttons([(f"{'scores ' if times == 1 else ''}× {times}", {"scale": str(times)}) for times in (1, 10, 100)], label="Scores times",
-                  chosen={1.0: 0, 10.0: 1, 100.0: 2}.get(view.config.scale))  # fmt: skip
+    panel.buttons([("scores × 1", {"scale": "1"}), ("× 10", {"scale": "10"}), ("× 100", {"scale": "100"})],
+                  label="Scores times", chosen={1.0: 0, 10.0: 1, 100.0: 2}.get(view.config.scale))  # fmt: skip
 
 
 def _row(scene: Scene, view: View) -> None:
