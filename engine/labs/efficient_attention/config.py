@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.labs.efficient_attention.kinds import FEATURES, GRADIENTS, KINDS, NUMBERS, SHARING, SIZES, WEIGHTS
+from engine.labs.efficient_attention.kinds import FEATURES, GRADIENTS, KINDS, NUMBERS, SHARING, SIZES, TASKS, WEIGHTS
 
 ASKED = 16  # questions at the end of a sequence, at most
+PARTS = 6  # of the distances at which a needle may lie, over which recall is counted apart
 COUNTS = (1, 2, 4, 8, 16, 24)  # pairs in a sequence: each batch has one of these
 LONGEST = 60.0  # milliseconds of one core that a step may take
 OFF = "not yet"
@@ -22,7 +23,11 @@ class Config(BaseConfig):
         label="Kinds", help="A network with each kind of attention learns from the same batches. Native sparse "
         "attention (NSA) reads the mean of each block, in full the blocks whose mean fits best, and a window.",
     )  # fmt: skip
-    pairs: int = knob(16, low=1, high=24, group="task", label="Pairs, at most",
+    task: str = knob(
+        "pairs", choices=tuple(TASKS), titles=tuple(TASKS.values()), group="task",
+        help="Pairs: many of key and value, and then keys are asked for. A needle: one pair, anywhere among dots.",
+    )  # fmt: skip
+    pairs: int = knob(16, low=1, high=24, group="task", label="Pairs, at most", when="task=pairs",
                       help="A batch has 1, 2, 4, 8, 16 or 24 pairs of key and value in each sequence, up to this."
     )  # fmt: skip
     length: int = knob(48, low=16, high=112, group="task", help="Places that are read before the questions.")
@@ -112,12 +117,32 @@ class Config(BaseConfig):
     @property
     def counts(self) -> tuple[int, ...]:
         """How many pairs a batch may have."""
-        return (*(count for count in COUNTS if count < self.pairs), self.pairs)
+        return (*(count for count in COUNTS if count < self.most), self.most)
+
+    @property
+    def most(self) -> int:
+        """Pairs in a sequence, at most; a needle is one."""
+        return 1 if self.task == "needle" else self.pairs
+
+    @property
+    def asked(self) -> int:
+        """Questions at the end of a sequence, at most."""
+        return min(ASKED, self.most)
+
+    @property
+    def distances(self) -> tuple[int, ...]:
+        """The farthest that a needle may lie back, in each of the parts over which recall is counted apart."""
+        return tuple(self.length * part // PARTS for part in range(1, PARTS + 1))
+
+    @property
+    def by(self) -> tuple[int, ...]:
+        """Over what recall is counted apart: numbers of pairs, or distances of a needle."""
+        return self.distances if self.task == "needle" else self.counts
 
     @property
     def places(self) -> int:
         """T, places of a sequence with its questions."""
-        return self.length + min(ASKED, self.pairs)
+        return self.length + self.asked
 
     @property
     def groups(self) -> int:

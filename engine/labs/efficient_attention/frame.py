@@ -41,7 +41,7 @@ class Seen:
     computed: Array  # (T, T) bool: products of query and key; of linear attention none
     carried: Array  # (T, K): of linear attention how large each of its K running sums is after each place; else (T, 0)
     share: float  # of the multiply-adds of full attention with as wide keys, over this sequence
-    recall: Mapping[int, float]  # the share right lately, by the number of pairs
+    recall: Mapping[int, float]  # the share right lately, by the number of pairs or how far back a needle lies
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def sequence(config: Config) -> tuple[tasks.Batch, bool, str]:
     if found is not None:
         return found, True, ignored
     stream = generator(config.seed, "shown")
-    pairs = min(SHOWN, config.pairs)
+    pairs = min(SHOWN, config.most)
     drawn = tasks.batch(stream, count=1, length=config.length, asked=pairs, pairs=pairs)
     return drawn, False, ignored
 

@@ -33,8 +33,15 @@ def seen(view: View, kind: str) -> Any:
 
 def recall(view: View, kind: str, pairs: int) -> float:
     """The share right lately with so many pairs; 0 where there was no such batch."""
-    found = seen(view, kind)
+    found = seen(view, kind) if view.config.task == "pairs" else None
     return float(found.recall.get(pairs, 0.0)) if found else 0.0
+
+
+def back(view: View, kind: str, *, near: bool) -> float:
+    """The share right lately of needles within the window, or of those beyond it; 0 where there was none."""
+    found = seen(view, kind) if view.config.task == "needle" else None
+    parts = [share for far, share in found.recall.items() if (far <= view.config.window) == near] if found else []
+    return sum(parts) / len(parts) if parts else 0.0
 
 
 def right(frame: Any, each: Any) -> tuple[int, int]:
@@ -72,12 +79,13 @@ def squares_title(view: View) -> str:
 
 def squares_note(view: View) -> str:
     """What colour, hatching and percent mean."""
-    return "Colour: compared, stronger where it looks more. Hatched: never compared. Work: multiply-adds."
+    return "Colour: compared, stronger where it looks more. Hatched: never compared. Work: multiply-adds, full is 100%."
 
 
 def recall_title(view: View) -> str:
     """How the kinds do."""
-    return "Answers right, by pairs to remember"
+    needle = view.config.task == "needle"
+    return "Answers right, by how far back the needle lies" if needle else "Answers right, by pairs to remember"
 
 
 def _mean(shares: Mapping[int, float]) -> float:
@@ -153,7 +161,8 @@ def say(view: View) -> str:
         count = len(frame.seen)
         many = f"{('two', 'three', 'four', 'five')[count - 2]} networks" if count > 1 else "a network"
         key, value = traced(frame)
-        return f"Pairs such as {key}{value} stand among dots. Play trains {many} to say {value} when {key} comes again."
+        there = f"One pair, {key}{value}, stands" if config.task == "needle" else f"Pairs such as {key}{value} stand"
+        return f"{there} among dots: Play trains {many} to say {value} when {key} comes again."
     full = seen(view, "full")
     first = f"full attention gets {_mean(full.recall):.0%} right, " if full else ""
     told = ", ".join(
@@ -179,7 +188,8 @@ def facts(view: View) -> dict[str, float | str]:
     tiling = frame.tiling
     last = tiling.met[-1]
     told: dict[str, float | str] = {
-        "step": view.step, "chance": CHANCE, "pairs": config.pairs, "window": config.window, "block": config.block,
+        "step": view.step, "chance": CHANCE, "task": config.task, "pairs": config.pairs,
+        "window": config.window, "block": config.block,
         "top": config.top, "key_width": config.key_width, "sharing": config.sharing, "heads": config.heads,
         "places": len(frame.tokens), "rank": config.rank, "groups": config.groups, "length": config.length,
         "tiles": tiling.count, "tile": tiling.done, "tile_size": tiling.size, "scale": config.scale,
@@ -203,12 +213,14 @@ def facts(view: View) -> dict[str, float | str]:
             f"{kind}_recall": _finite(now(view, f"{kind}_recall")), f"{kind}_loss": _finite(now(view, f"{kind}_loss")),
             f"{kind}_one": recall(view, kind, 1), f"{kind}_two": recall(view, kind, 2),
             f"{kind}_eight": recall(view, kind, 8), f"{kind}_most": recall(view, kind, config.pairs),
+            f"{kind}_near": back(view, kind, near=True), f"{kind}_far": back(view, kind, near=False),
             f"{kind}_share": found.share if found else 0.0, f"{kind}_right": answers, f"{kind}_asked": asked,
         }  # fmt: skip
     one = told["blocks_one"]
     assert isinstance(one, float)
     told["recall_more"] = _finite(now(view, "full_recall")) + 0.03
     told["loss_more"] = 1.5 * _finite(now(view, "full_loss"))
+    told["blocks_drop"] = back(view, "blocks", near=True) - back(view, "blocks", near=False)
     told |= {"needle_lead": one - recall(view, "blocks", config.pairs), "blocks_ahead": one - recall(view, "window", 1)}
     return told
 

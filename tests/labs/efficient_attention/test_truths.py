@@ -398,7 +398,7 @@ def test_before_play_the_task_is_told_on_the_sequence_that_is_seen(knobs: dict[s
     assert told.count(key + value) == len(squares)  # over the column where it stood
     for each in frame.seen:
         said = (
-            f"{key}? → {lab.vocabulary.LABELS[each.said[asks]]} {'✓' if each.said[asks] == frame.wanted[asks] else '✗'}"
+            f"{key} → {lab.vocabulary.LABELS[each.said[asks]]} {'✓' if each.said[asks] == frame.wanted[asks] else '✗'}"
         )
         assert said in told
     if "tokens" in knobs:
@@ -495,6 +495,45 @@ def test_sequences_hold_what_they_ask_for() -> None:
         assert len(told) == 8 and int((answers >= 0).sum()) == 8
         assert all(told[int(row[t])] == int(answers[t]) for t in range(48, 56))
         assert "".join(labels[token] for token in row[56:]) == "·" * 8
+
+
+def test_a_needle_is_one_pair_and_how_far_back_it_lies_is_counted_from_its_question() -> None:
+    config = lab.Config(width=16, task="needle", length=50, batch_size=64)
+    experiment = lab.Experiment(config)
+    x, wanted, pairs = experiment._batch()
+    assert pairs == 1 and x.shape == (64, 51) and bool((wanted[:, :50] == -1).all())
+    parts = []
+    for row, answers in zip(x.tolist(), wanted.tolist(), strict=True):
+        (told,) = lab.vocabulary.told(row[:50]).items()
+        assert told == (row[50], answers[50])
+        back = 50 - row.index(told[1])
+        parts.append(min(part for part in config.distances if back <= part))
+    assert experiment._back(x) == parts and len(set(parts)) == 6
+    for _ in range(4):
+        metrics = experiment.step()
+    assert sum(len(found) for found in experiment.recent["full"].values()) <= 6 * 40
+    shares = experiment.recall("full")
+    assert tuple(shares) == config.distances and metrics["full_recall"] == pytest.approx(sum(shares.values()) / 6)
+    other = lab.Experiment(config)
+    other.load_state_dict(experiment.state_dict())
+    assert other.step() == experiment.step()
+    view = View(experiment.frame(), config, step=5, last_step=5)
+    recall = registry.view("efficient_attention").stage(view).rows[0][1]
+    assert recall["x_names"] == [str(part) for part in config.distances] and "places back" in recall["x_label"]
+
+
+@pytest.mark.parametrize("kind", ["full", "window", "linear"])
+def test_what_lies_beyond_the_window_changes_nothing_of_a_windows_answer(kind: str) -> None:
+    """To the last bit, whatever the weights: so beyond it no training can do better than chance."""
+    config = lab.Config(width=16, task="needle", kinds=(kind,), window=10)
+    network = lab.Experiment(config).networks[kind]
+    for back in (1, 9, 11, 47):
+        x = torch.full((1, 49), lab.vocabulary.NOISE)
+        x[0, 48], x[0, 47 - back], x[0, 48 - back] = 7, 7, 30
+        other = x.clone()
+        other[0, 48 - back] = 31  # another value: the right answer is another
+        same_answer = torch.equal(network(x)[0, 48], network(other)[0, 48])
+        assert same_answer == (kind == "window" and back > 10)
 
 
 @pytest.mark.parametrize(

@@ -64,10 +64,11 @@ def stage(view: View) -> Scene:
 def curves(view: View) -> Scene:
     """Loss and recall of every kind."""
     scene = Scene(height=300)
+    over = "the distances" if view.config.task == "needle" else "the numbers of pairs"
     common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
     for metric, title, y_title in (
         ("loss", "Loss where an answer is asked for", "cross-entropy"),
-        ("recall", "Answers right, mean over the numbers of pairs", "share right"),
+        ("recall", f"Answers right, mean over {over}", "share right"),
     ):
         series = {f"{kind}_{metric}": (words.named(kind, view.config), COLOURS[kind]) for kind in view.config.kinds}
         curves_panel(scene, metric, title=title, y_title=y_title, log_y=metric == "loss", series=series, **common)
@@ -108,18 +109,22 @@ def answer(view: View, pick: Mapping[str, Any]) -> Answer:
 
 
 def _recall(scene: Scene, view: View) -> None:
-    """The share right against the number of pairs, which are spaced evenly though they double."""
-    config = view.config
-    counts = config.counts
+    """The share right against the number of pairs, which are spaced evenly though they double, or against distance."""
+    config, needle = view.config, view.config.task == "needle"
+    counts = config.by
     last = len(counts) - 1
     panel = scene.panel(
         "recall", title=words.recall_title(view), x=(-0.25, max(last, 1) + 0.25), y=(-0.04, 1.06), equal=False,
-        x_label="pairs to remember", y_label="share right", x_names=[str(count) for count in counts], aspect=0.8,
+        x_label="places back, at most" if needle else "pairs to remember", y_label="share right",
+        x_names=[str(count) for count in counts], aspect=0.8,
     )  # fmt: skip
     panel.path([[-0.25, words.CHANCE], [last + 0.25, words.CHANCE]], colour="neutral", width=1.5, head=False,
                name="guessing")  # fmt: skip
     begun = any(each.recall for each in view.frame.seen)
-    if begun and "linear" in config.kinds and counts[0] <= config.key_width <= counts[-1] and last:
+    if begun and needle and "window" in config.kinds and config.window < config.length:
+        x = float(np.interp(config.window, (0, *counts), np.arange(-1, len(counts))))
+        panel.path([[x, -0.04], [x, 1.06]], colour="neutral", width=1, head=False, name=f"{config.window}, the window")
+    if begun and not needle and "linear" in config.kinds and counts[0] <= config.key_width <= counts[-1] and last:
         x = float(np.interp(np.log(config.key_width), np.log(counts), np.arange(len(counts))))
         panel.path([[x, -0.04], [x, 1.06]], colour="neutral", width=1, head=False,
                    name=f"{config.key_width}, the width of linear's keys")  # fmt: skip
@@ -135,9 +140,12 @@ def _recall(scene: Scene, view: View) -> None:
 
 def _untrained(panel: Panel, view: View) -> None:
     """Before anything is measured: what the untrained networks get right of the sequence that is seen."""
-    frame, counts = view.frame, view.config.counts
+    frame, counts = view.frame, view.config.by
     asked = int((frame.wanted >= 0).sum())
-    x = float(np.interp(np.log(asked), np.log(counts), np.arange(len(counts))))
+    if view.config.task == "needle":
+        x = float(np.searchsorted(counts, frame.question - words.stood(frame)))
+    else:
+        x = float(np.interp(np.log(asked), np.log(counts), np.arange(len(counts))))
     for number, each in enumerate(frame.seen):
         beside = x + 0.16 * (number - (len(frame.seen) - 1) / 2)  # or they would cover each other
         panel.points([[beside, words.right(frame, each)[0] / asked]], size=6, colours=[COLOURS[each.kind]],

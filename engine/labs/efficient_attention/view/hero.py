@@ -16,7 +16,7 @@ from engine.scene.scene import Scene
 PLACE = {"full": 1, "window": 0, "blocks": 2, "linear": 3, "nsa": 5}  # class colours
 COLOURS = {kind: f"class_{place}" for kind, place in PLACE.items()}
 LEAST = 0.1  # how strongly a cell is coloured that is computed and counts for nothing
-SIDE, HEAD, LINE = 0.62, 0.16, 0.17  # of a square's side: room for words on its left and above it; between two lines
+SIDE, HEAD, LINE = 0.68, 0.17, 0.2  # of a square's side: room for words on its left and above it; between two lines
 ROUND = (1.0, 2.2)  # places by which the outlines of row and column, and of where they meet, stand off
 
 
@@ -29,9 +29,10 @@ def squares(scene: Scene, view: View) -> None:
     T, count = len(frame.tokens), len(frame.seen)
     across, down = (1, 1) if count == 1 else (2, -(-count // 2))
     panel = scene.panel(
-        "squares", title=words.squares_title(view), x=(0, across * (1 + SIDE) * T), y=(down * (1 + HEAD) * T, 0),
-        weight=1.6, x_label="column: the earlier place it looks at", y_label="row: the place that looks", x_names=[""],
-        y_names=[""], aspect=1.05, note=words.squares_note(view), pick="plane",
+        "squares", title=words.squares_title(view), x=(0, across * (1 + SIDE) * T),
+        y=((down * (1 + HEAD) + 0.03) * T, 0), weight=1.6, x_label="column: the earlier place it looks at",
+        y_label="row: the place that looks", x_names=[""], y_names=[""], aspect=1.05, note=words.squares_note(view),
+        pick="plane",
     )  # fmt: skip
     for number, each in enumerate(frame.seen):
         left, top = ((number % across) * (1 + SIDE) + SIDE) * T, (number // across * (1 + HEAD) + HEAD) * T
@@ -76,10 +77,10 @@ def _told(panel: Panel, frame: Any, each: Any, left: float, top: float) -> None:
     """What the kind is called and costs; who asks, what is answered, and where that stood."""
     T, colour = len(frame.tokens), COLOURS[each.kind]
     middle, asks, stood = left - SIDE * T / 2, frame.question, words.stood(frame)
-    for line, said in enumerate((KINDS[each.kind], f"{each.share:.0%} of", "the work")):
-        panel.text(middle, top + T * (0.07 + LINE * line), said, colour=colour, centred=True)
+    for line, said in enumerate((KINDS[each.kind], f"{each.share:.0%}", "of work")):
+        panel.text(middle, top + T * (0.12 + LINE * line), said, colour=colour, centred=True)
     good = each.said[asks] == frame.wanted[asks]  # said by a sign: the colours of right and wrong are those of kinds
-    answered = f"{frame.labels[asks]}? → {LABELS[each.said[asks]]} {'✓' if good else '✗'}"
+    answered = f"{frame.labels[asks]} → {LABELS[each.said[asks]]} {'✓' if good else '✗'}"
     panel.text(middle, top + asks, answered, centred=True)
     by, end = ROUND[0], min(each.carried.shape[1], T) - 1 if each.kind == "linear" else asks
     lines = [_box(left - by, left + end + by, top + asks - by, top + asks + by)]
