@@ -54,6 +54,10 @@ class Config(BaseConfig):
         "multi_head", choices=tuple(SHARING), titles=tuple(SHARING.values()), group="network", label="Keys and values",
         help="What heads share. In groups: by four. Latent: all come from a few numbers, the only ones kept.",
     )  # fmt: skip
+    talking: bool = knob(
+        False, group="network", label="Talking heads", help="Heads of full, window and blocks mix their scores before "
+        "softmax and their weights after it, by two tables that are learned.",
+    )  # fmt: skip
     rank: int = knob(16, low=2, high=64, log=True, group="network", label="Latent numbers", when="sharing=latent",
                      help="Numbers kept for each place, of which all keys and values are computed.")  # fmt: skip
     learning_rate: float = knob(0.005, low=1e-4, high=0.1, log=True, live=True, group="training", help="AdamW's step.")
@@ -94,6 +98,8 @@ class Config(BaseConfig):
             raise ConfigError("kinds", self.kinds, "choose at least one kind of attention")
         if self.width % self.heads:
             raise ConfigError("heads", self.heads, f"the width {self.width} must be a multiple of it; try 1, 2, 4 or 8")
+        if self.talking and self.heads == 1:
+            raise ConfigError("talking", self.talking, "one head has nobody to talk to; give it 2, 4 or 8 heads")
         if self.pairs > self.length // 2:
             raise ConfigError("pairs", self.pairs, f"in {self.length} places there is room for {self.length // 2}")
         if (cost := self.cost) > (most := patience(LONGEST)):
@@ -104,14 +110,16 @@ class Config(BaseConfig):
             )  # fmt: skip
 
     def settle(self, turned: str) -> Config:
-        """Shorter sequences have room for fewer pairs; sharing needs heads that share."""
+        """Shorter sequences have room for fewer pairs; sharing and talking need more than one head."""
         other = self
         if turned == "length" and self.pairs > self.length // 2:
             other = replace(other, pairs=self.length // 2)
         if turned == "pairs" and self.pairs > self.length // 2:
             other = replace(other, length=2 * self.pairs)
-        if turned == "sharing" and self.sharing != "multi_head" and self.heads == 1 and self.width % 8 == 0:
-            other = replace(other, heads=8)
+        alone = self.heads == 1 and self.width % 8 == 0
+        shares, talks = turned == "sharing" and self.sharing != "multi_head", turned == "talking" and self.talking
+        if alone and (shares or talks):
+            other = replace(other, heads=4 if talks else 8)  # mixing squares takes time
         return other
 
     @property
@@ -163,7 +171,7 @@ class Config(BaseConfig):
     def cost(self) -> float:
         """About how many milliseconds of one core a step takes (torch 2.13, a server of 2024)."""
         cells = self.batch_size * self.places * self.width / 1e5
-        square = self.batch_size * self.heads * self.places**2 / 1e5
+        square = (1 + self.talking) * self.batch_size * self.heads * self.places**2 / 1e5
         squares = {"linear": 1.0, "nsa": 4.0}  # NSA has three
         bits = 0.0 if self.gradients == "float32" else 4e-4 * self.width**2  # a network has about 6 width^2 weights
         return 1.0 + sum(2.0 + 5.0 * cells + squares.get(kind, 2.0) * square + bits for kind in self.kinds)

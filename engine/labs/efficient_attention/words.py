@@ -15,6 +15,7 @@ from engine.labs.efficient_attention.kinds import KINDS, NUMBERS
 from engine.labs.efficient_attention.vocabulary import LABELS, VALUES
 
 CHANCE = 1 / VALUES
+MIXED = ("what heads take of each other's scores", "and of each other's weights")
 WHOSE = {"full": "full attention", "window": "window attention", "blocks": "attention by blocks",
          "linear": "linear attention", "nsa": "NSA"}  # fmt: skip
 

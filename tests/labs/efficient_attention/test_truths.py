@@ -117,6 +117,53 @@ def test_scores_from_the_latent_alone_are_those_of_the_expanded_keys() -> None:
     assert near(torch.einsum("bhtk,hkr,bsr->bhts", q, expand, c), q @ k.mT, 1e-11)
 
 
+@pytest.mark.parametrize("kind", ["full", "window", "blocks"])
+def test_heads_that_talk_with_identity_tables_are_heads_that_do_not(kind: str) -> None:
+    q, k, v = drawn(30, dtype=torch.float64)
+    settings, one = {"window": 7, "block": 8, "top": 1}, torch.eye(4, dtype=torch.float64)
+    alone = kinds.attend(kind, q, k, v, **settings)
+    assert near(kinds.attend(kind, q, k, v, mix=(one, one), **settings), alone, 1e-12)
+    if kind != "blocks":  # all heads see alike: scores that go round and weights that come back are one's own
+        turned = one.roll(1, 0)
+        assert near(kinds.attend(kind, q, k, v, mix=(turned, turned.T), **settings), alone, 1e-12)
+        assert not near(kinds.attend(kind, q, k, v, mix=(turned, one), **settings), alone, 1e-3)
+
+
+def test_heads_that_talk_take_sums_of_scores_and_of_weights() -> None:
+    """Shazeer et al., 2020, equations of section 3, written out head by head."""
+    q, k, v = drawn(12, dtype=torch.float64)
+    before, after = (torch.randn(4, 4, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (1, 2))
+    past = torch.ones(12, 12, dtype=torch.bool).tril()
+    raw = [q[:, h] @ k[:, h].mT / math.sqrt(8) for h in range(4)]
+    mixed = [sum(raw[h] * before[h, g] for h in range(4)) for g in range(4)]
+    soft = [scores.masked_fill(~past, -math.inf).softmax(-1) for scores in mixed]  # type: ignore[union-attr]
+    wanted = torch.stack([sum(soft[h] * after[h, g] for h in range(4)) @ v[:, g] for g in range(4)], dim=1)
+    assert near(kinds.attend("full", q, k, v, mix=(before, after)), wanted, 1e-12)
+
+
+def test_a_network_whose_heads_talk_begins_as_one_whose_heads_do_not_and_learns_to() -> None:
+    config = lab.Config(width=16, heads=4, kinds=("full", "linear"))
+    calm, talks = lab.Experiment(config), lab.Experiment(replace(config, talking=True))
+    x = calm._batch()[0]
+    for kind in config.kinds:
+        assert near(calm.networks[kind](x), talks.networks[kind](x))
+    assert talks.networks["linear"].mix is None and calm.networks["full"].mix is None
+    talks.step()
+    view = View(talks.frame(), talks.config, step=1, last_step=1)
+    full, linear = view.frame.seen
+    assert full.mixing.shape == (2, 4, 4) and linear.mixing.size == 0
+    assert all((table[~np.eye(4, dtype=bool)] != 0).all() for table in full.mixing)
+    assert full.share == pytest.approx((4 + 4 + 8) / (4 + 4))  # each product also meets two tables of 4 x 4
+    shown = [panel["key"] for panel in registry.view("efficient_attention").stage(view).rows[-1]]
+    assert shown == ["scores", "weights"]
+
+
+def test_one_head_has_nobody_to_talk_to() -> None:
+    assert lab.Config().turned(talking=True).heads == 4
+    with pytest.raises(ConfigError, match="talking"):
+        lab.Config(heads=1, talking=True)
+
+
 @pytest.mark.parametrize("T", [1, 13, 64])
 @pytest.mark.parametrize("kind", ["full", "window", "blocks"])
 def test_counts_of_work_are_the_non_zeros_of_the_mask(kind: str, T: int) -> None:

@@ -13,7 +13,7 @@ from engine.labs.efficient_attention import words
 from engine.labs.efficient_attention.accounting import cache_bytes, cells, work
 from engine.labs.efficient_attention.config import OFF
 from engine.labs.efficient_attention.kinds import KINDS, MODELS, SHARING, SIZES
-from engine.labs.efficient_attention.view import few_bits, hero
+from engine.labs.efficient_attention.view import few_bits, hero, talk
 from engine.labs.efficient_attention.view.hero import COLOURS
 from engine.labs.efficient_attention.vocabulary import LABELS
 from engine.labs.efficient_attention.words import facts, say
@@ -37,7 +37,8 @@ COUNTED = tuple(2**power for power in range(6, 15))  # lengths for which work is
 def stage(view: View) -> Scene:
     """Who looks where beside recall by pairs; tabs: the sequence, tiles, cost, what is kept, few bits, gradients."""
     frame = view.frame
-    scene = Scene(height=FIRST + 4 * LOW + 2 * FURTHER)
+    talks = any(each.mixing.size for each in frame.seen)
+    scene = Scene(height=FIRST + (4 + talks) * LOW + 2 * FURTHER)
     hero.squares(scene, view)
     _recall(scene, view)
     scene.row(LOW / FIRST)
@@ -58,6 +59,9 @@ def stage(view: View) -> Scene:
     few_bits.creep(scene, view)
     scene.row(LOW / FIRST)
     few_bits.gradients(scene, view)
+    if talks:
+        scene.row(LOW / FIRST)
+        talk.talk(scene, view)
     return scene
 
 
@@ -263,7 +267,7 @@ def _work(scene: Scene, view: View) -> None:
     """Multiply-adds against length, counted; with buttons that have time taken."""
     config = view.config
     one: dict[str, Any] = {"value_width": config.head_width, "window": config.window, "block": config.block,
-                           "top": config.top}  # fmt: skip
+                           "top": config.top, "talking": config.heads if config.talking else 0}  # fmt: skip
     history, series = {}, {}
     for kind in config.kinds:
         width = config.key_width if kind == "linear" else config.head_width
