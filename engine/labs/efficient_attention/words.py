@@ -80,7 +80,8 @@ def squares_title(view: View) -> str:
 
 def squares_note(view: View) -> str:
     """What colour, hatching and percent mean."""
-    return "Colour: compared, stronger where it looks more. Hatched: never compared. Work: multiply-adds, full is 100%."
+    whole = "100%: full, without talking" if view.config.talking else "full is 100%"
+    return f"Colour: compared, stronger where it looks more. Hatched: never compared. Work: multiply-adds, {whole}."
 
 
 def recall_title(view: View) -> str:

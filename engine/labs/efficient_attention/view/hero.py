@@ -27,7 +27,7 @@ def squares(scene: Scene, view: View) -> None:
     """
     frame = view.frame
     T, count = len(frame.tokens), len(frame.seen)
-    across, down = (1, 1) if count == 1 else (2, -(-count // 2))
+    across, down = (1, count) if count < 3 else (2, -(-count // 2))
     panel = scene.panel(
         "squares", title=words.squares_title(view), x=(0, across * (1 + SIDE) * T),
         y=((down * (1 + HEAD) + 0.03) * T, 0), weight=1.6, x_label="column: the earlier place it looks at",
