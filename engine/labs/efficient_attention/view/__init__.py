@@ -155,7 +155,7 @@ def _untrained(panel: Panel, view: View) -> None:
         panel.points([[beside, words.right(frame, each)[0] / asked]], size=6, colours=[COLOURS[each.kind]],
                      name=words.named(each.kind, view.config))  # fmt: skip
     middle = max(len(counts) - 1, 1) / 2
-    panel.text(middle, 0.6, "Dots: untrained, on one sequence", centred=True)
+    panel.text(middle, 0.6, "Dots: before training", centred=True)
     panel.text(middle, 0.48, "Play draws a line for each", centred=True)
 
 
