@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from engine.labs.efficient_attention.kinds import KINDS, SHARING
+from engine.labs.efficient_attention.kinds import KINDS, SHARING, TALKING
 
 
 @cache
@@ -17,15 +17,19 @@ def work(
     window: int = 16,
     block: int = 8,
     top: int = 2,
+    talking: int = 0,
 ) -> int:
     """Multiply-adds of one head over a sequence: a product of a query and a key takes `key_width`, its value
     `value_width`; linear attention writes and reads a table of key_width x (value_width + 1) at each place.
 
+    Of so many `talking` heads each takes a share of all of their scores and weights: twice as many for each product.
     Raises ValueError for another kind.
     """
     if kind == "linear":
         return 2 * length * key_width * (value_width + 1)
-    found = cells(kind, length, window=window, block=block, top=top) * (key_width + value_width)
+    found = cells(kind, length, window=window, block=block, top=top) * (
+        key_width + value_width + 2 * talking * (kind in TALKING)
+    )
     if kind == "nsa":  # its means are read with weights of their own, which also choose
         found += sum(t // block for t in range(length)) * (key_width + value_width)
     if kind == "blocks":  # to choose, each place asks the means of the blocks before its own

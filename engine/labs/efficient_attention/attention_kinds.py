@@ -3,7 +3,7 @@
 All take q (B, H, T, K) and k, v (B, G, T, K) and (B, G, T, V), where G, the heads of keys and values, divides H, and
 give (B, H, T, V).  Vaswani et al., 2017; Beltagy et al., "Longformer", 2020 (window); Lu et al., "MoBA", 2025 (blocks);
 Yuan et al., "Native sparse attention", 2025 (nsa); Katharopoulos et al., "Transformers are RNNs", 2020 (linear);
-Dao et al., "FlashAttention", 2022 (tiled).
+Dao et al., "FlashAttention", 2022 (tiled); Shazeer et al., "Talking-heads attention", 2020 (mix).
 """
 
 from __future__ import annotations
@@ -19,15 +19,21 @@ from engine.labs.efficient_attention.kinds import FEATURES as FEATURES
 from engine.labs.efficient_attention.kinds import KINDS as KINDS
 
 CHUNK = 64  # places that linear attention takes at once
+Mix = tuple[Tensor, Tensor]
 LEAST = 1e-6  # added to what linear attention divides by
 
 
-def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, *, gates: Tensor | None = None, **settings: int | str) -> Tensor:
+def attend(
+    kind: str, q: Tensor, k: Tensor, v: Tensor, *, gates: Tensor | None = None, mix: Mix | None = None,
+    **settings: int | str,
+) -> Tensor:  # fmt: skip
     """Attention of one `kind`, (B, H, T, V): "full", "window", "blocks", "linear", "nsa"; "tiled", "fused" equal full.
 
     Settings: `window`, places that are seen, one's own among them; `block` places in a block (also of a tile) and
     `top`, how many are chosen beside one's own; `features` and `chunk` of linear.  `gates` (B, H, T, 3) are how much
-    NSA takes of means, chosen blocks and window; left out, a third of each.  Raises ValueError for other kinds.
+    NSA takes of means, chosen blocks and window; left out, a third of each.  `mix` lets the heads of full, window and
+    blocks talk: two tables (H, H), by which scores are mixed before softmax and weights after it.  Raises ValueError
+    for other kinds.
     """
     k, v = shared(k, q.shape[1]), shared(v, q.shape[1])
     if kind == "linear":
@@ -40,7 +46,7 @@ def attend(kind: str, q: Tensor, k: Tensor, v: Tensor, *, gates: Tensor | None =
     if kind == "nsa":
         means, chosen, near = parts(q, k, gates, **settings)
         return means @ block_means(v, int(settings["block"])) + (chosen + near) @ v
-    return weights(kind, q, k, None, **settings) @ v
+    return weights(kind, q, k, None, mix, **settings) @ v
 
 
 def shared(k: Tensor, heads: int) -> Tensor:
@@ -48,8 +54,11 @@ def shared(k: Tensor, heads: int) -> Tensor:
     return k if k.shape[1] == heads else k.repeat_interleave(heads // k.shape[1], dim=1)
 
 
-def weights(kind: str, q: Tensor, k: Tensor, gates: Tensor | None = None, **settings: int | str) -> Tensor:
-    """The weights (B, H, T, T) with which places (columns) reach places (rows), each row with sum 1.
+def weights(
+    kind: str, q: Tensor, k: Tensor, gates: Tensor | None = None, mix: Mix | None = None, **settings: int | str
+) -> Tensor:
+    """The weights (B, H, T, T) with which places (columns) reach places (rows), each row with sum 1 but
+    where heads talk.
 
     Of linear attention, which never writes them, they are what its state amounts to; of NSA, whose rows have the sum
     of their gates, a mean counts for its places alike.
@@ -63,7 +72,15 @@ def weights(kind: str, q: Tensor, k: Tensor, gates: Tensor | None = None, **sett
         means, chosen, near = parts(q, k, gates, **settings)
         return means.repeat_interleave(block, dim=-1)[..., : q.shape[-2]] / block + chosen + near
     seen = allowed(kind, q, k, **settings)
-    return (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(~seen, -math.inf).softmax(-1)
+    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    if mix is None:
+        return scores.masked_fill(~seen, -math.inf).softmax(-1)
+    return mixed(mixed(scores, mix[0]).masked_fill(~seen, -math.inf).softmax(-1), mix[1])
+
+
+def mixed(x: Tensor, table: Tensor) -> Tensor:
+    """What each head (columns of `table`, (H, H)) makes of the squares (B, H, T, T) of all heads (rows)."""
+    return torch.einsum("bhts,hg->bgts", x, table)
 
 
 def allowed(kind: str, q: Tensor, k: Tensor, **settings: int | str) -> Tensor:

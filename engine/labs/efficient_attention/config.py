@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from engine.contract.bounds import patience
 from engine.contract.knobs import Config as BaseConfig
 from engine.contract.knobs import ConfigError, knob
-from engine.labs.efficient_attention.kinds import FEATURES, GRADIENTS, KINDS, NUMBERS, SHARING, SIZES, WEIGHTS
+from engine.labs.efficient_attention.kinds import FEATURES, GRADIENTS, KINDS, NUMBERS, SHARING, SIZES, TASKS, WEIGHTS
 
 ASKED = 16  # questions at the end of a sequence, at most
+PARTS = 6  # of the distances at which a needle may lie, over which recall is counted apart
 COUNTS = (1, 2, 4, 8, 16, 24)  # pairs in a sequence: each batch has one of these
 LONGEST = 60.0  # milliseconds of one core that a step may take
 OFF = "not yet"
@@ -22,7 +23,11 @@ class Config(BaseConfig):
         label="Kinds", help="A network with each kind of attention learns from the same batches. Native sparse "
         "attention (NSA) reads the mean of each block, in full the blocks whose mean fits best, and a window.",
     )  # fmt: skip
-    pairs: int = knob(16, low=1, high=24, group="task", label="Pairs, at most",
+    task: str = knob(
+        "pairs", choices=tuple(TASKS), titles=tuple(TASKS.values()), group="task",
+        help="Pairs: many of key and value, and then keys are asked for. A needle: one pair, anywhere among dots.",
+    )  # fmt: skip
+    pairs: int = knob(16, low=1, high=24, group="task", label="Pairs, at most", when="task=pairs",
                       help="A batch has 1, 2, 4, 8, 16 or 24 pairs of key and value in each sequence, up to this."
     )  # fmt: skip
     length: int = knob(48, low=16, high=112, group="task", help="Places that are read before the questions.")
@@ -48,6 +53,10 @@ class Config(BaseConfig):
     sharing: str = knob(
         "multi_head", choices=tuple(SHARING), titles=tuple(SHARING.values()), group="network", label="Keys and values",
         help="What heads share. In groups: by four. Latent: all come from a few numbers, the only ones kept.",
+    )  # fmt: skip
+    talking: bool = knob(
+        False, group="network", label="Talking heads", help="Heads of full, window and blocks mix their scores before "
+        "softmax and their weights after it, by two tables that are learned.",
     )  # fmt: skip
     rank: int = knob(16, low=2, high=64, log=True, group="network", label="Latent numbers", when="sharing=latent",
                      help="Numbers kept for each place, of which all keys and values are computed.")  # fmt: skip
@@ -89,6 +98,8 @@ class Config(BaseConfig):
             raise ConfigError("kinds", self.kinds, "choose at least one kind of attention")
         if self.width % self.heads:
             raise ConfigError("heads", self.heads, f"the width {self.width} must be a multiple of it; try 1, 2, 4 or 8")
+        if self.talking and self.heads == 1:
+            raise ConfigError("talking", self.talking, "one head has nobody to talk to; give it 2, 4 or 8 heads")
         if self.pairs > self.length // 2:
             raise ConfigError("pairs", self.pairs, f"in {self.length} places there is room for {self.length // 2}")
         if (cost := self.cost) > (most := patience(LONGEST)):
@@ -99,25 +110,47 @@ class Config(BaseConfig):
             )  # fmt: skip
 
     def settle(self, turned: str) -> Config:
-        """Shorter sequences have room for fewer pairs; sharing needs heads that share."""
+        """Shorter sequences have room for fewer pairs; sharing and talking need more than one head."""
         other = self
         if turned == "length" and self.pairs > self.length // 2:
             other = replace(other, pairs=self.length // 2)
         if turned == "pairs" and self.pairs > self.length // 2:
             other = replace(other, length=2 * self.pairs)
-        if turned == "sharing" and self.sharing != "multi_head" and self.heads == 1 and self.width % 8 == 0:
-            other = replace(other, heads=8)
+        alone = self.heads == 1 and self.width % 8 == 0
+        shares, talks = turned == "sharing" and self.sharing != "multi_head", turned == "talking" and self.talking
+        if alone and (shares or talks):
+            other = replace(other, heads=4 if talks else 8)  # mixing squares takes time
         return other
 
     @property
     def counts(self) -> tuple[int, ...]:
         """How many pairs a batch may have."""
-        return (*(count for count in COUNTS if count < self.pairs), self.pairs)
+        return (*(count for count in COUNTS if count < self.most), self.most)
+
+    @property
+    def most(self) -> int:
+        """Pairs in a sequence, at most; a needle is one."""
+        return 1 if self.task == "needle" else self.pairs
+
+    @property
+    def asked(self) -> int:
+        """Questions at the end of a sequence, at most."""
+        return min(ASKED, self.most)
+
+    @property
+    def distances(self) -> tuple[int, ...]:
+        """The farthest that a needle may lie back, in each of the parts over which recall is counted apart."""
+        return tuple(self.length * part // PARTS for part in range(1, PARTS + 1))
+
+    @property
+    def by(self) -> tuple[int, ...]:
+        """Over what recall is counted apart: numbers of pairs, or distances of a needle."""
+        return self.distances if self.task == "needle" else self.counts
 
     @property
     def places(self) -> int:
         """T, places of a sequence with its questions."""
-        return self.length + min(ASKED, self.pairs)
+        return self.length + self.asked
 
     @property
     def groups(self) -> int:
@@ -138,7 +171,7 @@ class Config(BaseConfig):
     def cost(self) -> float:
         """About how many milliseconds of one core a step takes (torch 2.13, a server of 2024)."""
         cells = self.batch_size * self.places * self.width / 1e5
-        square = self.batch_size * self.heads * self.places**2 / 1e5
+        square = (1 + self.talking) * self.batch_size * self.heads * self.places**2 / 1e5
         squares = {"linear": 1.0, "nsa": 4.0}  # NSA has three
         bits = 0.0 if self.gradients == "float32" else 4e-4 * self.width**2  # a network has about 6 width^2 weights
         return 1.0 + sum(2.0 + 5.0 * cells + squares.get(kind, 2.0) * square + bits for kind in self.kinds)

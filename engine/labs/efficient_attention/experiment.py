@@ -15,7 +15,7 @@ from engine.contract.device import generator
 from engine.contract.states import copied
 from engine.labs.efficient_attention import gradients
 from engine.labs.efficient_attention.accounting import cache_bytes, work
-from engine.labs.efficient_attention.config import ASKED, Config
+from engine.labs.efficient_attention.config import Config
 from engine.labs.efficient_attention.frame import Frame, frame
 from engine.labs.efficient_attention.layers import Network
 from engine.labs.efficient_attention.quantise import rounded
@@ -25,6 +25,7 @@ from engine.labs.efficient_attention.vocabulary import KEYS
 
 __all__ = ["Config", "Experiment", "Frame", "Tile", "batch", "cache_bytes", "rounded", "tiles", "work"]
 
+ANSWERS = 40  # about needles in each part of the distances, over which recall is averaged
 MEAN = 4  # batches of so many pairs over which recall is averaged: every sequence is new, so it is of unseen ones
 
 
@@ -32,7 +33,8 @@ class Experiment:
     """One step is one batch, of sequences with so many pairs, for the network of each kind.
 
     Metrics of each kind: ``full_loss``, and ``full_recall``, the share right of what is asked, as the mean over what it
-    was lately with 1, 2, 4, … pairs (each the mean of its last `MEAN` batches, before they were learned from).
+    was lately with 1, 2, 4, … pairs (each the mean of its last `MEAN` batches, before they were learned from); of a
+    needle over what it was in each part of the distances (each the mean of its last `ANSWERS`).
     """
 
     done = False
@@ -58,6 +60,7 @@ class Experiment:
         x, wanted, pairs = self._batch()
         asked = wanted >= 0
         targets = wanted[asked] - KEYS
+        back = self._back(x) if config.task == "needle" else []
         metrics = {}
         for kind, network in self.networks.items():
             optimiser = self.optimisers[kind]
@@ -74,8 +77,9 @@ class Experiment:
                 self.sizes = counts if first else self.sizes
             optimiser.step()
             self._round(network, f"rounding/{self.step_count}")
-            lately = self.recent[kind].setdefault(pairs, deque(maxlen=MEAN))
-            lately.append(float((scores.detach().argmax(-1) == targets).float().mean()))
+            right = (scores.detach().argmax(-1) == targets).float()
+            for which, share in zip(back, right.tolist(), strict=True) if back else [(pairs, float(right.mean()))]:
+                self.recent[kind].setdefault(which, deque(maxlen=self.lately)).append(share)
             shares = self.recall(kind).values()
             metrics[f"{kind}_loss"] = float(loss.detach())
             metrics[f"{kind}_recall"] = sum(shares) / len(shares)
@@ -87,8 +91,20 @@ class Experiment:
         config = self.config
         dice = generator(config.seed, f"batch/{self.step_count}")
         pairs = config.counts[int(torch.randint(len(config.counts), (1,), generator=dice))]
-        drawn = batch(dice, count=config.batch_size, length=config.length, asked=min(ASKED, config.pairs), pairs=pairs)
+        drawn = batch(dice, count=config.batch_size, length=config.length, asked=config.asked, pairs=pairs)
         return drawn[0].to(self.device), drawn[1].to(self.device), pairs
+
+    def _back(self, x: Tensor) -> list[int]:
+        """In which part of the distances a needle lies back from its question, of each sequence (B, T)."""
+        length = self.config.length
+        back = length - 1 - (x[:, :length] < KEYS).int().argmax(1)
+        parts = torch.tensor(self.config.distances, device=x.device)
+        return parts[torch.searchsorted(parts, back)].tolist()
+
+    @property
+    def lately(self) -> int:
+        """Over how many numbers recall is averaged."""
+        return ANSWERS if self.config.task == "needle" else MEAN
 
     @torch.no_grad()
     def _round(self, network: Network, stream: str) -> None:
@@ -115,7 +131,7 @@ class Experiment:
                 parameter.copy_(copy)
 
     def recall(self, kind: str) -> dict[int, float]:
-        """The share right by the number of pairs, as far as there was a batch with so many."""
+        """The share right by the number of pairs, or by how far back a needle lay, as far as there was such a batch."""
         return {pairs: sum(found) / len(found) for pairs, found in sorted(self.recent[kind].items())}
 
     def update(self, config: Config) -> None:
@@ -141,7 +157,9 @@ class Experiment:
         self.sizes = state.get("sizes", gradients.none()).copy()  # what was kept before there were such has none
         for kind, network in self.networks.items():
             network.load_state_dict(state["networks"][kind])
-            self.recent[kind] = {pairs: deque(found, maxlen=MEAN) for pairs, found in state["recent"][kind].items()}
+            self.recent[kind] = {
+                pairs: deque(found, maxlen=self.lately) for pairs, found in state["recent"][kind].items()
+            }
             optimiser = self.optimisers[kind]
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": copied(state["optimisers"][kind]), "param_groups": groups})

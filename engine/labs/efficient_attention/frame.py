@@ -16,8 +16,8 @@ from torch import Tensor
 from engine.contract.device import generator
 from engine.labs.efficient_attention import tasks
 from engine.labs.efficient_attention.accounting import work
-from engine.labs.efficient_attention.attention_kinds import allowed, features, table, weights
-from engine.labs.efficient_attention.config import ASKED, OFF, Config
+from engine.labs.efficient_attention.attention_kinds import Mix, allowed, features, table, weights
+from engine.labs.efficient_attention.config import OFF, Config
 from engine.labs.efficient_attention.gradients import Counts, lost, would_be_lost
 from engine.labs.efficient_attention.kinds import GRADIENTS
 from engine.labs.efficient_attention.layers import Network
@@ -27,6 +27,7 @@ from engine.labs.efficient_attention.tiling import tiles
 from engine.labs.efficient_attention.vocabulary import KEYS, LABELS
 
 Array = NDArray[Any]
+SHOWN = 8  # pairs of the sequence on screen, at most: more would leave no dots between them
 SMALL = 1e-3  # the step that is added to 1 again and again
 
 
@@ -40,7 +41,8 @@ class Seen:
     computed: Array  # (T, T) bool: products of query and key; of linear attention none
     carried: Array  # (T, K): of linear attention how large each of its K running sums is after each place; else (T, 0)
     share: float  # of the multiply-adds of full attention with as wide keys, over this sequence
-    recall: Mapping[int, float]  # the share right lately, by the number of pairs
+    mixing: Array  # (2, H, H): how heads (columns) mix scores, and then weights, of heads (rows); else (2, 0, 0)
+    recall: Mapping[int, float]  # the share right lately, by the number of pairs or how far back a needle lies
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,8 @@ def frame(
     for kind, network in networks.items():
         scores, q, k, v, gates = network.look(x.to(device))
         looked[kind] = (q[0, head], k[0, head], v[0, head])
-        found = weights(kind, q, k, gates, **config.settings)[0, head]
-        seen.append(_seen(config, kind, scores, found, q, k, v, head, recall[kind]))
+        found = weights(kind, q, k, gates, network.mix, **config.settings)[0, head]
+        seen.append(_seen(config, kind, scores, found, q, k, v, head, recall[kind], network.mix))
     asked = np.flatnonzero(_array(wanted[0]) >= 0)
     question = int(asked[min(config.question, len(asked)) - 1])
     kind = "full" if "full" in looked else next(iter(looked))
@@ -137,15 +139,14 @@ def sequence(config: Config) -> tuple[tasks.Batch, bool, str]:
     if found is not None:
         return found, True, ignored
     stream = generator(config.seed, "shown")
-    drawn = tasks.batch(
-        stream, count=1, length=config.length, asked=min(ASKED, config.pairs), pairs=min(8, config.pairs)
-    )
+    pairs = min(SHOWN, config.most)
+    drawn = tasks.batch(stream, count=1, length=config.length, asked=pairs, pairs=pairs)
     return drawn, False, ignored
 
 
 def _seen(
     config: Config, kind: str, scores: Tensor, used: Tensor, q: Tensor, k: Tensor, v: Tensor, head: int,
-    recall: Mapping[int, float],
+    recall: Mapping[int, float], mix: Mix | None,
 ) -> Seen:  # fmt: skip
     T = q.shape[-2]
     computed, carried = torch.zeros(T, T, dtype=torch.bool), torch.zeros(T, 0)
@@ -154,11 +155,13 @@ def _seen(
     else:
         found = allowed(kind, q, k, **config.settings)
         computed = found[0, head] if found.ndim == 4 else found
-    one = {"window": config.window, "block": config.block, "top": config.top, "value_width": config.head_width}
+    one = {"window": config.window, "block": config.block, "top": config.top, "value_width": config.head_width,
+           "talking": config.heads if mix else 0}  # fmt: skip
     full = work("full", T, key_width=config.head_width, value_width=config.head_width)
     return Seen(
         kind=kind, said=_array(scores[0].argmax(-1)) + KEYS, weights=_array(used),
         computed=_array(computed), carried=_array(carried), recall=dict(recall),
+        mixing=_array(torch.stack(mix)) if mix else np.zeros((2, 0, 0), np.float32),
         share=work(kind, T, key_width=q.shape[-1], **one) / full,
     )  # fmt: skip
 

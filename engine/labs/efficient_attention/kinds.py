@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 KINDS = {"full": "full", "window": "window", "blocks": "blocks", "linear": "linear", "nsa": "NSA"}
+TASKS = {"pairs": "pairs", "needle": "a needle in noise"}
+TALKING = ("full", "window", "blocks")  # kinds whose heads have one square each, which they can mix
 FEATURES = {"elu": "ELU + 1", "relu": "ReLU", "softmax": "softmax"}
 SHARING = {"multi_head": "each head its own (MHA)", "grouped": "shared in groups (GQA)",
            "multi_query": "one for all heads (MQA)", "latent": "from a latent (MLA)"}  # fmt: skip

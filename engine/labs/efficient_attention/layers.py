@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.labs.efficient_attention.attention_kinds import attend, shared
+from engine.labs.efficient_attention.attention_kinds import Mix, attend, shared
 from engine.labs.efficient_attention.config import Config
+from engine.labs.efficient_attention.kinds import TALKING
 from engine.labs.efficient_attention.vocabulary import LABELS, VALUES
 
 
@@ -30,6 +31,8 @@ class Network(nn.Module):
         self.key = nn.Linear(config.rank if latent else 2 * d, G * self.key_width, bias=False)
         self.value = nn.Linear(config.rank if latent else d, G * (config.head_width), bias=False)
         self.gate = nn.Linear(d, 3 * H, bias=False) if kind == "nsa" else None
+        talks = config.talking and kind in TALKING  # it begins as heads that do not talk
+        self.mixing = nn.ParameterList([torch.eye(H), torch.eye(H)]) if talks else None
         self.out = nn.Linear(d, d, bias=False)
         self.head = nn.Linear(d, VALUES, bias=False)
 
@@ -61,11 +64,16 @@ class Network(nn.Module):
             return None
         return self.gate(self.norm(x)).sigmoid().unflatten(-1, (self.config.heads, 3)).transpose(1, 2)  # type: ignore[no-any-return]
 
+    @property
+    def mix(self) -> Mix | None:
+        """By what heads mix their scores and their weights, two tables (H, H); None where they do not talk."""
+        return None if self.mixing is None else (self.mixing[0], self.mixing[1])
+
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.embedding(tokens)
         q, k, v = self.projected(x)
-        found = attend(self.kind, q, k, v, gates=self.gates(x), **self.config.settings).transpose(1, 2).flatten(2)
-        return self.head(self.last(x + self.out(found)))  # type: ignore[no-any-return]
+        found = attend(self.kind, q, k, v, gates=self.gates(x), mix=self.mix, **self.config.settings)
+        return self.head(self.last(x + self.out(found.transpose(1, 2).flatten(2))))  # type: ignore[no-any-return]
 
     def look(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
         """Scores (B, T, 26), queries, keys and values (B, H, T, .) as the heads use them, and gates if there are."""

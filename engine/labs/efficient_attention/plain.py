@@ -1,7 +1,7 @@
 """What may be left out?  Pairs of key and value are recalled by four kinds of attention, one layer each.
 
 Run it: it trains all four and draws.  The constants are the knobs of the lab.
-Does not know: kinds, features, sharing, rank, weights, gradients, scaled.
+Does not know: task, kinds, features, sharing, talking, rank, weights, gradients, scaled.
 """
 
 import hashlib

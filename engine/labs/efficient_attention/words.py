@@ -15,6 +15,7 @@ from engine.labs.efficient_attention.kinds import KINDS, NUMBERS
 from engine.labs.efficient_attention.vocabulary import LABELS, VALUES
 
 CHANCE = 1 / VALUES
+MIXED = ("what heads take of each other's scores", "and of each other's weights")
 WHOSE = {"full": "full attention", "window": "window attention", "blocks": "attention by blocks",
          "linear": "linear attention", "nsa": "NSA"}  # fmt: skip
 
@@ -33,8 +34,15 @@ def seen(view: View, kind: str) -> Any:
 
 def recall(view: View, kind: str, pairs: int) -> float:
     """The share right lately with so many pairs; 0 where there was no such batch."""
-    found = seen(view, kind)
+    found = seen(view, kind) if view.config.task == "pairs" else None
     return float(found.recall.get(pairs, 0.0)) if found else 0.0
+
+
+def back(view: View, kind: str, *, near: bool) -> float:
+    """The share right lately of needles within the window, or of those beyond it; 0 where there was none."""
+    found = seen(view, kind) if view.config.task == "needle" else None
+    parts = [share for far, share in found.recall.items() if (far <= view.config.window) == near] if found else []
+    return sum(parts) / len(parts) if parts else 0.0
 
 
 def right(frame: Any, each: Any) -> tuple[int, int]:
@@ -53,29 +61,33 @@ def named(kind: str, config: Any) -> str:
             "linear": f"linear, {config.key_width} wide", "nsa": f"NSA, {config.top} chosen"}[kind]  # fmt: skip
 
 
+def stood(frame: Any) -> int:
+    """Where the value stood that the question traced asks for: right behind the key, of two the later."""
+    pair = frame.tokens[frame.question], frame.wanted[frame.question]
+    return 1 + max(t for t in range(frame.question - 1) if (frame.tokens[t], frame.tokens[t + 1]) == pair)
+
+
+def traced(frame: Any) -> tuple[str, str]:
+    """The key that the question traced asks for, and the value that is right."""
+    return frame.labels[frame.question], LABELS[frame.wanted[frame.question]]
+
+
 def squares_title(view: View) -> str:
-    """What the hero shows."""
-    return "Who looks where (hatched: not computed), for what share of full attention's work"
+    """The task, and what to look for."""
+    key, value = traced(view.frame)
+    return f"{key}{value} was read. Now {key} comes again: who can look back at its {value}?"
 
 
 def squares_note(view: View) -> str:
-    """Of linear attention, which has no square."""
-    linear = seen(view, "linear") is not None
-    return "Linear: each place is added to sums, which all later ones read." if linear else ""
-
-
-def traced(frame: Any) -> tuple[str, str, str]:
-    """Of the question traced: the pair with what stands around it, the key that is asked for, and what is right."""
-    labels, key, value = frame.labels, frame.tokens[frame.question], frame.wanted[frame.question]
-    at = max(t for t in range(frame.question - 1) if (frame.tokens[t], frame.tokens[t + 1]) == (key, value))
-    return " ".join(labels[max(0, at - 1) : at + 3]), LABELS[key], LABELS[value]
+    """What colour, hatching and percent mean."""
+    whole = "100%: full, without talking" if view.config.talking else "full is 100%"
+    return f"Colour: compared, stronger where it looks more. Hatched: never compared. Work: multiply-adds, {whole}."
 
 
 def recall_title(view: View) -> str:
     """How the kinds do."""
-    if not any(each.recall for each in view.frame.seen):
-        return "What all must do, and who then answers right"
-    return "Answers right, by pairs to remember"
+    needle = view.config.task == "needle"
+    return "Answers right, by how far back the needle lies" if needle else "Answers right, by pairs to remember"
 
 
 def _mean(shares: Mapping[int, float]) -> float:
@@ -150,7 +162,9 @@ def say(view: View) -> str:
     if not view.step:
         count = len(frame.seen)
         many = f"{('two', 'three', 'four', 'five')[count - 2]} networks" if count > 1 else "a network"
-        return f"Pairs such as Qd stand among dots: Play trains {many} to say d when Q comes again."
+        key, value = traced(frame)
+        there = f"One pair, {key}{value}, stands" if config.task == "needle" else f"Pairs such as {key}{value} stand"
+        return f"{there} among dots: Play trains {many} to say {value} when {key} comes again."
     full = seen(view, "full")
     first = f"full attention gets {_mean(full.recall):.0%} right, " if full else ""
     told = ", ".join(
@@ -176,7 +190,8 @@ def facts(view: View) -> dict[str, float | str]:
     tiling = frame.tiling
     last = tiling.met[-1]
     told: dict[str, float | str] = {
-        "step": view.step, "chance": CHANCE, "pairs": config.pairs, "window": config.window, "block": config.block,
+        "step": view.step, "chance": CHANCE, "task": config.task, "pairs": config.pairs,
+        "window": config.window, "block": config.block,
         "top": config.top, "key_width": config.key_width, "sharing": config.sharing, "heads": config.heads,
         "places": len(frame.tokens), "rank": config.rank, "groups": config.groups, "length": config.length,
         "tiles": tiling.count, "tile": tiling.done, "tile_size": tiling.size, "scale": config.scale,
@@ -200,12 +215,14 @@ def facts(view: View) -> dict[str, float | str]:
             f"{kind}_recall": _finite(now(view, f"{kind}_recall")), f"{kind}_loss": _finite(now(view, f"{kind}_loss")),
             f"{kind}_one": recall(view, kind, 1), f"{kind}_two": recall(view, kind, 2),
             f"{kind}_eight": recall(view, kind, 8), f"{kind}_most": recall(view, kind, config.pairs),
+            f"{kind}_near": back(view, kind, near=True), f"{kind}_far": back(view, kind, near=False),
             f"{kind}_share": found.share if found else 0.0, f"{kind}_right": answers, f"{kind}_asked": asked,
         }  # fmt: skip
     one = told["blocks_one"]
     assert isinstance(one, float)
     told["recall_more"] = _finite(now(view, "full_recall")) + 0.03
     told["loss_more"] = 1.5 * _finite(now(view, "full_loss"))
+    told["blocks_drop"] = back(view, "blocks", near=True) - back(view, "blocks", near=False)
     told |= {"needle_lead": one - recall(view, "blocks", config.pairs), "blocks_ahead": one - recall(view, "window", 1)}
     return told
 

@@ -46,7 +46,7 @@ def speaks(name: str, seed: int) -> tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def test_titles_fit_into_a_row_and_explanations_appear() -> None:
-    assert len(lessons(SLUG)) == 9
+    assert len(lessons(SLUG)) == 10
     fits_a_row_and_can_be_told(SLUG)
 
 
@@ -65,6 +65,14 @@ def test_a_window_forgets_and_blocks_find_a_needle_but_lose_many(seed: int) -> N
 def test_a_table_holds_about_as_many_pairs_as_its_keys_are_wide(seed: int) -> None:
     narrow, wide = speaks("table", seed)
     assert wide is not None and 0.55 < narrow["linear_most"] < 0.66 and wide["linear_most"] > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", first(1, SEEDS))
+def test_only_for_a_window_it_matters_how_far_back_a_needle_lies(seed: int) -> None:
+    told, _ = speaks("haystack", seed)
+    assert told["window_far"] < 0.12 and told["linear_far"] == pytest.approx(1, abs=0.02)
+    assert told["linear_far"] > told["full_far"] and 0.55 < told["blocks_far"] < 0.95 and told["window_near"] > 0.7
 
 
 @pytest.mark.parametrize("seed", first(1, SEEDS))
@@ -129,6 +137,7 @@ def test_with_a_scale_eight_bits_do_for_gradients_and_without_they_do_not(seed: 
     [
         ("window", {"at": 1}),
         ("needle", {"at": 1}),
+        ("haystack", {"task": "pairs", "at": 1}),
         ("tiles", {"tile": 9}),
         ("overflow", {"scale": 1.0}),
         ("clock", {"measured": "not yet"}),

@@ -117,6 +117,53 @@ def test_scores_from_the_latent_alone_are_those_of_the_expanded_keys() -> None:
     assert near(torch.einsum("bhtk,hkr,bsr->bhts", q, expand, c), q @ k.mT, 1e-11)
 
 
+@pytest.mark.parametrize("kind", ["full", "window", "blocks"])
+def test_heads_that_talk_with_identity_tables_are_heads_that_do_not(kind: str) -> None:
+    q, k, v = drawn(30, dtype=torch.float64)
+    settings, one = {"window": 7, "block": 8, "top": 1}, torch.eye(4, dtype=torch.float64)
+    alone = kinds.attend(kind, q, k, v, **settings)
+    assert near(kinds.attend(kind, q, k, v, mix=(one, one), **settings), alone, 1e-12)
+    if kind != "blocks":  # all heads see alike: scores that go round and weights that come back are one's own
+        turned = one.roll(1, 0)
+        assert near(kinds.attend(kind, q, k, v, mix=(turned, turned.T), **settings), alone, 1e-12)
+        assert not near(kinds.attend(kind, q, k, v, mix=(turned, one), **settings), alone, 1e-3)
+
+
+def test_heads_that_talk_take_sums_of_scores_and_of_weights() -> None:
+    """Shazeer et al., 2020, equations of section 3, written out head by head."""
+    q, k, v = drawn(12, dtype=torch.float64)
+    before, after = (torch.randn(4, 4, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (1, 2))
+    past = torch.ones(12, 12, dtype=torch.bool).tril()
+    raw = [q[:, h] @ k[:, h].mT / math.sqrt(8) for h in range(4)]
+    mixed = [sum(raw[h] * before[h, g] for h in range(4)) for g in range(4)]
+    soft = [scores.masked_fill(~past, -math.inf).softmax(-1) for scores in mixed]  # type: ignore[union-attr]
+    wanted = torch.stack([sum(soft[h] * after[h, g] for h in range(4)) @ v[:, g] for g in range(4)], dim=1)
+    assert near(kinds.attend("full", q, k, v, mix=(before, after)), wanted, 1e-12)
+
+
+def test_a_network_whose_heads_talk_begins_as_one_whose_heads_do_not_and_learns_to() -> None:
+    config = lab.Config(width=16, heads=4, kinds=("full", "linear"))
+    calm, talks = lab.Experiment(config), lab.Experiment(replace(config, talking=True))
+    x = calm._batch()[0]
+    for kind in config.kinds:
+        assert near(calm.networks[kind](x), talks.networks[kind](x))
+    assert talks.networks["linear"].mix is None and calm.networks["full"].mix is None
+    talks.step()
+    view = View(talks.frame(), talks.config, step=1, last_step=1)
+    full, linear = view.frame.seen
+    assert full.mixing.shape == (2, 4, 4) and linear.mixing.size == 0
+    assert all((table[~np.eye(4, dtype=bool)] != 0).all() for table in full.mixing)
+    assert full.share == pytest.approx((4 + 4 + 8) / (4 + 4))  # each product also meets two tables of 4 x 4
+    shown = [panel["key"] for panel in registry.view("efficient_attention").stage(view).rows[-1]]
+    assert shown == ["scores", "weights"]
+
+
+def test_one_head_has_nobody_to_talk_to() -> None:
+    assert lab.Config().turned(talking=True).heads == 4
+    with pytest.raises(ConfigError, match="talking"):
+        lab.Config(heads=1, talking=True)
+
+
 @pytest.mark.parametrize("T", [1, 13, 64])
 @pytest.mark.parametrize("kind", ["full", "window", "blocks"])
 def test_counts_of_work_are_the_non_zeros_of_the_mask(kind: str, T: int) -> None:
@@ -366,14 +413,15 @@ def test_linear_attention_is_drawn_as_the_sums_that_it_carries_and_not_as_a_squa
     for chosen, K in ((("full", "linear"), 8), (("linear",), 32), (("full", "window"), 0)):
         config = lab.Config(width=64, kinds=chosen, key_width=K or 8)
         frame = lab.Experiment(config).frame()
+        T = len(frame.tokens)
         hero = registry.view("efficient_attention").stage(View(frame, config)).rows[0][0]
         ends = [layer["extent"] for layer in hero["layers"] if layer["kind"] == "classes"]
         widths = [round(end[1] - end[0]) + 1 for end in ends]
-        assert widths == [K if kind == "linear" else 64 for kind in chosen]
-        area = {kind: width * 64 for kind, width in zip(chosen, widths, strict=True)}
+        assert widths == [K if kind == "linear" else T for kind in chosen]
+        area = {kind: width * T for kind, width in zip(chosen, widths, strict=True)}
         for each in frame.seen:  # coloured cells are work: a sum is written and read where a product would be
             cells = area[each.kind] if each.kind == "linear" else each.computed.sum()
-            assert cells / (64 * 65 / 2) == pytest.approx(each.share, rel=0.02)
+            assert cells / (T * (T + 1) / 2) == pytest.approx(each.share, rel=0.02)
 
 
 def test_running_sums_are_what_linear_attention_reads() -> None:
@@ -388,13 +436,37 @@ def test_running_sums_are_what_linear_attention_reads() -> None:
 def test_before_play_the_task_is_told_on_the_sequence_that_is_seen(knobs: dict[str, Any]) -> None:
     config = lab.Config(width=16, **knobs)
     frame = lab.Experiment(config).frame()
-    pair, key, value = lab.words.traced(frame)
-    assert key + " " + value in pair and frame.labels[frame.question] == key
-    recall = registry.view("efficient_attention").stage(View(frame, config)).rows[0][1]
-    told = [layer["text"] for layer in recall["layers"] if layer["kind"] == "text"]
-    assert any(pair in line for line in told) and any(line.endswith(value) for line in told)
+    (key, value), stood, asks = lab.words.traced(frame), lab.words.stood(frame), frame.question
+    assert frame.labels[stood - 1 : stood + 1] == [key, value] and frame.labels[asks] == key and stood < asks
+    hero = registry.view("efficient_attention").stage(View(frame, config)).rows[0][0]
+    assert key + value in hero["title"]
+    told = [layer["text"] for layer in hero["layers"] if layer["kind"] == "text"]
+    squares = [each for each in frame.seen if each.kind != "linear"]
+    assert told.count(key + value) == len(squares)  # over the column where it stood
+    for each in frame.seen:
+        said = (
+            f"{key} → {lab.vocabulary.LABELS[each.said[asks]]} {'✓' if each.said[asks] == frame.wanted[asks] else '✗'}"
+        )
+        assert said in told
     if "tokens" in knobs:
         assert (key, value) == ("Q", "e")  # of two values the later is asked for
+
+
+def test_what_is_outlined_is_where_the_weight_to_the_right_value_is_drawn() -> None:
+    """The small box on a square lies around the cell of the key asked for and the value behind it, of every kind."""
+    config = lab.Config(width=16, kinds=("full", "window", "nsa"), question=3)
+    frame = lab.Experiment(config).frame()
+    view = View(frame, config)
+    hero = registry.view("efficient_attention").stage(view)
+    layers = hero.rows[0][0]["layers"]
+    corners = [layer["extent"] for layer in layers if layer["kind"] == "classes"]
+    boxes = [layer for layer in layers if layer["kind"] == "lines" and layer["width"] == 2.5]
+    assert len(corners) == len(boxes) == 3
+    for (left, _, top, _), box in zip(corners, boxes, strict=True):
+        middle = hero.arrays[box["xy"]][:4].mean(0)
+        assert middle == pytest.approx([left + lab.words.stood(frame), top + frame.question], abs=1e-3)
+        pick = {"panel": "squares", "kind": "plane", "x": 3.0, "y": float(top + np.flatnonzero(frame.wanted >= 0)[1])}
+        assert registry.view("efficient_attention").answer(view, pick) == Turn({"question": 2})
 
 
 def test_memory_is_counted_while_it_stands() -> None:
@@ -470,6 +542,45 @@ def test_sequences_hold_what_they_ask_for() -> None:
         assert len(told) == 8 and int((answers >= 0).sum()) == 8
         assert all(told[int(row[t])] == int(answers[t]) for t in range(48, 56))
         assert "".join(labels[token] for token in row[56:]) == "·" * 8
+
+
+def test_a_needle_is_one_pair_and_how_far_back_it_lies_is_counted_from_its_question() -> None:
+    config = lab.Config(width=16, task="needle", length=50, batch_size=64)
+    experiment = lab.Experiment(config)
+    x, wanted, pairs = experiment._batch()
+    assert pairs == 1 and x.shape == (64, 51) and bool((wanted[:, :50] == -1).all())
+    parts = []
+    for row, answers in zip(x.tolist(), wanted.tolist(), strict=True):
+        (told,) = lab.vocabulary.told(row[:50]).items()
+        assert told == (row[50], answers[50])
+        back = 50 - row.index(told[1])
+        parts.append(min(part for part in config.distances if back <= part))
+    assert experiment._back(x) == parts and len(set(parts)) == 6
+    for _ in range(4):
+        metrics = experiment.step()
+    assert sum(len(found) for found in experiment.recent["full"].values()) <= 6 * 40
+    shares = experiment.recall("full")
+    assert tuple(shares) == config.distances and metrics["full_recall"] == pytest.approx(sum(shares.values()) / 6)
+    other = lab.Experiment(config)
+    other.load_state_dict(experiment.state_dict())
+    assert other.step() == experiment.step()
+    view = View(experiment.frame(), config, step=5, last_step=5)
+    recall = registry.view("efficient_attention").stage(view).rows[0][1]
+    assert recall["x_names"] == [str(part) for part in config.distances] and "places back" in recall["x_label"]
+
+
+@pytest.mark.parametrize("kind", ["full", "window", "linear"])
+def test_what_lies_beyond_the_window_changes_nothing_of_a_windows_answer(kind: str) -> None:
+    """To the last bit, whatever the weights: so beyond it no training can do better than chance."""
+    config = lab.Config(width=16, task="needle", kinds=(kind,), window=10)
+    network = lab.Experiment(config).networks[kind]
+    for back in (1, 9, 11, 47):
+        x = torch.full((1, 49), lab.vocabulary.NOISE)
+        x[0, 48], x[0, 47 - back], x[0, 48 - back] = 7, 7, 30
+        other = x.clone()
+        other[0, 48 - back] = 31  # another value: the right answer is another
+        same_answer = torch.equal(network(x)[0, 48], network(other)[0, 48])
+        assert same_answer == (kind == "window" and back > 10)
 
 
 @pytest.mark.parametrize(

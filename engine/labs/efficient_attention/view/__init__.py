@@ -13,7 +13,8 @@ from engine.labs.efficient_attention import words
 from engine.labs.efficient_attention.accounting import cache_bytes, cells, work
 from engine.labs.efficient_attention.config import OFF
 from engine.labs.efficient_attention.kinds import KINDS, MODELS, SHARING, SIZES
-from engine.labs.efficient_attention.view import few_bits
+from engine.labs.efficient_attention.view import few_bits, hero, talk
+from engine.labs.efficient_attention.view.hero import COLOURS
 from engine.labs.efficient_attention.vocabulary import LABELS
 from engine.labs.efficient_attention.words import facts, say
 from engine.scene.curves import curves as curves_panel
@@ -25,12 +26,9 @@ from engine.scene.text import Span, text
 __all__ = ["answer", "curves", "facts", "inside", "say", "stage"]
 
 FIRST, FURTHER, LOW = 460, 400, 300  # pixels: how tall the rows of the stage are
-PLACE = {"full": 1, "window": 0, "blocks": 2, "linear": 3, "nsa": 5}  # class colours
-COLOURS = {kind: f"class_{place}" for kind, place in PLACE.items()}
 KERNELS = {"full": ("full, its square written", COLOURS["full"]), "tiled": ("full in tiles of 128", "class_4"),
            "flash": ("full, torch's flash kernel", "class_7"), "window": ("window of 128", COLOURS["window"]),
            "linear": ("linear, chunks of 64", COLOURS["linear"])}  # fmt: skip
-LEAST = 0.1  # how strongly a cell is coloured that is computed and counts for nothing
 NARROW = 0.65  # of a place: room for a wide letter
 ROWS = 8  # of the tiles that a row has met, so many are told
 COUNTED = tuple(2**power for power in range(6, 15))  # lengths for which work is counted
@@ -39,8 +37,9 @@ COUNTED = tuple(2**power for power in range(6, 15))  # lengths for which work is
 def stage(view: View) -> Scene:
     """Who looks where beside recall by pairs; tabs: the sequence, tiles, cost, what is kept, few bits, gradients."""
     frame = view.frame
-    scene = Scene(height=FIRST + 4 * LOW + 2 * FURTHER)
-    _squares(scene, view)
+    talks = any(each.mixing.size for each in frame.seen)
+    scene = Scene(height=FIRST + (4 + talks) * LOW + 2 * FURTHER)
+    hero.squares(scene, view)
     _recall(scene, view)
     scene.row(LOW / FIRST)
     _sequence(scene, view)
@@ -60,16 +59,20 @@ def stage(view: View) -> Scene:
     few_bits.creep(scene, view)
     scene.row(LOW / FIRST)
     few_bits.gradients(scene, view)
+    if talks:
+        scene.row(LOW / FIRST)
+        talk.talk(scene, view)
     return scene
 
 
 def curves(view: View) -> Scene:
     """Loss and recall of every kind."""
     scene = Scene(height=300)
+    over = "the distances" if view.config.task == "needle" else "the numbers of pairs"
     common: dict[str, Any] = {"history": view.curves, "marker": view.marker}
     for metric, title, y_title in (
         ("loss", "Loss where an answer is asked for", "cross-entropy"),
-        ("recall", "Answers right, mean over the numbers of pairs", "share right"),
+        ("recall", f"Answers right, mean over {over}", "share right"),
     ):
         series = {f"{kind}_{metric}": (words.named(kind, view.config), COLOURS[kind]) for kind in view.config.kinds}
         curves_panel(scene, metric, title=title, y_title=y_title, log_y=metric == "loss", series=series, **common)
@@ -94,13 +97,14 @@ def inside(view: View) -> list[Figure]:
 
 
 def answer(view: View, pick: Mapping[str, Any]) -> Answer:
-    """A click on a question of the sequence traces it; one on a tile goes there."""
+    """A click on a question of the sequence, or on its row, traces it; one on a tile goes there."""
     if pick["kind"] != "plane":
         return None
     frame = view.frame
-    if pick["panel"] == "sequence":
+    if pick["panel"] in ("sequence", "squares"):
+        place = pick["x"] if pick["panel"] == "sequence" else hero.row(pick["y"], len(frame.tokens))
         asked = np.flatnonzero(frame.wanted >= 0)
-        return Turn({"question": int(np.abs(asked - pick["x"]).argmin()) + 1})
+        return Turn({"question": int(np.abs(asked - place).argmin()) + 1})
     if pick["panel"] == "tiles":
         i, j = (int((pick[axis] + 0.5) // frame.tiling.size) for axis in "yx")
         if 0 <= j <= i and i * (i + 1) // 2 + j < frame.tiling.count:
@@ -108,64 +112,28 @@ def answer(view: View, pick: Mapping[str, Any]) -> Answer:
     return None
 
 
-def _squares(scene: Scene, view: View) -> None:
-    """The T x T square of each kind, its colour where a product is computed, stronger where it counts for more."""
-    frame = view.frame
-    T, count = len(frame.tokens), len(frame.seen)
-    across, down = (1, 1) if count == 1 else (2, -(-count // 2))
-    step, head = T * 1.06, T * 0.16
-    panel = scene.panel(
-        "squares", title=words.squares_title(view), x=(-1, across * step - 0.05 * T), y=(down * (T + head), 0),
-        weight=1.25, x_label="earlier place", y_label="place that looks; the last ones ask", x_names=[""], y_names=[""],
-        aspect=1.05, note=words.squares_note(view),
-    )  # fmt: skip
-    for number, each in enumerate(frame.seen):
-        left, top = (number % across) * step, (number // across) * (T + head) + head
-        panel.text(left + T / 2, top - head / 2, f"{KINDS[each.kind]}: {each.share:.0%}",
-                   colour=COLOURS[each.kind], centred=True)  # fmt: skip
-        if each.kind == "linear":
-            _sums(panel, each, left, top)
-            continue
-        shown = np.sqrt(np.clip(np.nan_to_num(each.weights), LEAST**2, 1))
-        shown[~each.computed] = np.nan
-        panel.classes(np.full((T, T), PLACE[each.kind]), shown, discrete=True,
-                      extent=(left, left + T - 1, top, top + T - 1))  # fmt: skip
-
-
-def _sums(panel: Panel, each: Any, left: float, top: float) -> None:
-    """Linear attention has no square: the sums that it carries from place to place, as many cells as it has work.
-
-    A cell of a square is one product with a key and one with a value; a sum is written and read at each place, which
-    is as much.  Where there are more sums than places they stand closer.
-    """
-    T, K = each.carried.shape
-    sizes = np.nan_to_num(each.carried)
-    shown = np.clip(sizes / max(float(sizes.max()), 1e-30), LEAST, 1)
-    panel.classes(np.full((T, K), PLACE["linear"]), shown, discrete=True,
-                  extent=(left, left + min(K, T) - 1, top, top + T - 1))  # fmt: skip
-    if 2 * K <= T:
-        for row, line in enumerate(("no square:", f"{K} running", "sums")):
-            panel.text(left + (K + T) / 2, top + (0.32 + 0.17 * row) * T, line, colour=COLOURS["linear"], centred=True)
-
-
 def _recall(scene: Scene, view: View) -> None:
-    """The share right against the number of pairs, which are spaced evenly though they double."""
-    config = view.config
-    counts = config.counts
+    """The share right against the number of pairs, which are spaced evenly though they double, or against distance."""
+    config, needle = view.config, view.config.task == "needle"
+    counts = config.by
     last = len(counts) - 1
     panel = scene.panel(
         "recall", title=words.recall_title(view), x=(-0.25, max(last, 1) + 0.25), y=(-0.04, 1.06), equal=False,
-        x_label="pairs to remember", y_label="share right", x_names=[str(count) for count in counts], aspect=0.8,
+        x_label="places back, at most" if needle else "pairs to remember", y_label="share right",
+        x_names=[str(count) for count in counts], aspect=0.8,
     )  # fmt: skip
     panel.path([[-0.25, words.CHANCE], [last + 0.25, words.CHANCE]], colour="neutral", width=1.5, head=False,
                name="guessing")  # fmt: skip
     begun = any(each.recall for each in view.frame.seen)
-    if begun and "linear" in config.kinds and counts[0] <= config.key_width <= counts[-1] and last:
+    if begun and needle and "window" in config.kinds and config.window < config.length:
+        x = float(np.interp(config.window, (0, *counts), np.arange(-1, len(counts))))
+        panel.path([[x, -0.04], [x, 1.06]], colour="neutral", width=1, head=False, name=f"{config.window}, the window")
+    if begun and not needle and "linear" in config.kinds and counts[0] <= config.key_width <= counts[-1] and last:
         x = float(np.interp(np.log(config.key_width), np.log(counts), np.arange(len(counts))))
         panel.path([[x, -0.04], [x, 1.06]], colour="neutral", width=1, head=False,
-                   name=f"{config.key_width} pairs: as many as linear's keys have numbers")  # fmt: skip
+                   name=f"{config.key_width}, the width of linear's keys")  # fmt: skip
     if not begun:
-        _task(panel, view, last)
+        _untrained(panel, view)
     for each in view.frame.seen:
         if each.recall:
             places = np.array([[counts.index(pairs), share] for pairs, share in each.recall.items()])
@@ -174,17 +142,21 @@ def _recall(scene: Scene, view: View) -> None:
             panel.points(places, size=5, colours=[colour])
 
 
-def _task(panel: Panel, view: View, last: int) -> None:
-    """Before anything is measured: what is asked of all, on the sequence that is seen, and what they say untrained."""
-    frame, middle = view.frame, max(last, 1) / 2
-    pair, key, value = words.traced(frame)
-    for y, said in ((0.92, f"It reads  {pair} …  {key}"), (0.81, f"right is  {value}"), (0.63, "Untrained, they say:")):
-        panel.text(middle, y, said, centred=True)
+def _untrained(panel: Panel, view: View) -> None:
+    """Before anything is measured: what the untrained networks get right of the sequence that is seen."""
+    frame, counts = view.frame, view.config.by
+    asked = int((frame.wanted >= 0).sum())
+    if view.config.task == "needle":
+        x = float(np.searchsorted(counts, frame.question - words.stood(frame)))
+    else:
+        x = float(np.interp(np.log(asked), np.log(counts), np.arange(len(counts))))
     for number, each in enumerate(frame.seen):
-        x = middle if len(frame.seen) == 1 else middle * (0.5 + number % 2)
-        panel.text(x, 0.52 - 0.11 * (number // 2), f"{KINDS[each.kind]}: {LABELS[each.said[frame.question]]}",
-                   colour=COLOURS[each.kind], centred=True)  # fmt: skip
-    panel.text(middle, 0.17, "Play draws a line for each", centred=True)
+        beside = x + 0.16 * (number - (len(frame.seen) - 1) / 2)  # or they would cover each other
+        panel.points([[beside, words.right(frame, each)[0] / asked]], size=6, colours=[COLOURS[each.kind]],
+                     name=words.named(each.kind, view.config))  # fmt: skip
+    middle = max(len(counts) - 1, 1) / 2
+    panel.text(middle, 0.6, "Dots: before training", centred=True)
+    panel.text(middle, 0.48, "Play draws a line for each", centred=True)
 
 
 def _sequence(scene: Scene, view: View) -> None:
@@ -247,8 +219,8 @@ def _tiles(scene: Scene, view: View) -> None:
                head=False, name="the tile at work")  # fmt: skip
     panel.path([[-0.5, tiling.row], [right, tiling.row]], colour="step", width=1.5, head=False, name="row in numbers")
     panel.rail("tile", tiling.done, low=1, high=max(2, tiling.count), label="Tile")
-    panel.buttons([(f"× {times}", {"scale": str(times)}) for times in (1, 10, 100)], label="Scores times",
-                  chosen={1.0: 0, 10.0: 1, 100.0: 2}.get(view.config.scale))  # fmt: skip
+    panel.buttons([("scores × 1", {"scale": "1"}), ("× 10", {"scale": "10"}), ("× 100", {"scale": "100"})],
+                  label="Scores times", chosen={1.0: 0, 10.0: 1, 100.0: 2}.get(view.config.scale))  # fmt: skip
 
 
 def _row(scene: Scene, view: View) -> None:
@@ -295,14 +267,15 @@ def _work(scene: Scene, view: View) -> None:
     """Multiply-adds against length, counted; with buttons that have time taken."""
     config = view.config
     one: dict[str, Any] = {"value_width": config.head_width, "window": config.window, "block": config.block,
-                           "top": config.top}  # fmt: skip
+                           "top": config.top, "talking": config.heads if config.talking else 0}  # fmt: skip
     history, series = {}, {}
     for kind in config.kinds:
         width = config.key_width if kind == "linear" else config.head_width
         counts = [work(kind, T, key_width=width, **one) for T in COUNTED]
         history[kind], series[kind] = (np.array(COUNTED), np.array(counts)), (words.named(kind, config), COLOURS[kind])
     curves_panel(scene, "work", title="Cost against length: multiply-adds of one head, counted", history=history,
-                 series=series, x_title="places T", y_title="multiply-adds", log_x=True, log_y=True)  # fmt: skip
+                 series=series, x_title="places T", y_title="multiply-adds", log_x=True, log_y=True,
+                 note="Press a length, and this machine takes the time of each kind up to it.")  # fmt: skip
     Rails(scene.rows[-1][-1], scene.arrays).buttons(
         [(f"{int(size):,}", {"measured": size}) for size in SIZES], label="Take the time here, up to a length of",
         chosen=SIZES.index(config.measured) if config.measured != OFF else -1,

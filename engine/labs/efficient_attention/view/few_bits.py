@@ -63,5 +63,5 @@ def gradients(scene: Scene, view: View) -> None:
     panel.buttons([(title, {"gradients": name}) for name, title in GRADIENTS.items()], label="Gradients kept in",
                   chosen=list(GRADIENTS).index(config.gradients))  # fmt: skip
     if config.gradients != "float32":  # into which all fits as it is
-        panel.buttons([("without", {"scaled": "0"}), ("with", {"scaled": "1"})], label="A scale for each tensor",
-                      chosen=int(config.scaled))  # fmt: skip
+        panel.buttons([("without a scale", {"scaled": "0"}), ("with one", {"scaled": "1"})],
+                      label="A scale for each tensor", chosen=int(config.scaled))  # fmt: skip
