@@ -101,7 +101,7 @@ class Config(BaseConfig):
         if self.talking and self.heads == 1:
             raise ConfigError("talking", self.talking, "one head has nobody to talk to; give it 2, 4 or 8 heads")
         if self.pairs > self.length // 2:
-            raise ConfigError("pairs", self.pairs, f"in {self.length} places there is room for {self.length // 2}")
+            raise ConfigError("pairs", self.pairs, f"a length of {self.length} has room for {self.length // 2}")
         if (cost := self.cost) > (most := patience(LONGEST)):
             raise ConfigError(
                 "batch_size", self.batch_size,

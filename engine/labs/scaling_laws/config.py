@@ -66,7 +66,7 @@ class Config(BaseConfig):
 
     def check(self) -> None:
         if self.rank > self.vocabulary:
-            raise ConfigError("rank", self.rank, f"a table of {self.vocabulary} tokens has at most that rank")
+            raise ConfigError("rank", self.rank, f"a vocabulary of {self.vocabulary} has a table of that rank at most")
         if self.across == "repeats" and (kept := self.seeds * self.planned * self.batch_size) > POOL:
             raise ConfigError("planned", self.planned, f"{kept:,} tokens would have to be kept; {POOL:,} are allowed. "
                               "Lower it, tokens a step or trainings of each size")  # fmt: skip
