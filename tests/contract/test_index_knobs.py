@@ -52,7 +52,7 @@ REACHES = {
     "cnn_filters": ("shift_x", "shift_y"),
     "diffusion": ("sampling_steps",),
     "efficient_attention": ("window", "top", "tile_size"),
-    "language_model": ("written", "top_k"),
+    "language_model": ("written", "top_k", "passes"),
     "translation": ("written", "beam"),
 }
 # How many, or a seed: of these something is made, so there is nothing for them to be behind the end of.
@@ -160,6 +160,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
             {"unit": "bytes", "prompt": "a", "sentence": "a", "model": "convolution", "rank": 2},
             {"model": "bigram", "merges": 1},
             {"objective": "masked", "unit": "characters", "text_key": TEXT},
+            {"objective": "diffusion", "unit": "characters", "text_key": TEXT},
             {"objective": "neighbours", "model": "vectors"},
         )
     ],

@@ -144,7 +144,7 @@ def test_the_nearest_training_row_is_found() -> None:
 def test_the_sentence_under_the_counter_goes_along(data: str) -> None:
     quick = Config(data=data, **SMALL)
     said = [drawn.say(run(quick, 0)), drawn.say(run(quick, 21)), drawn.say(run(quick, 201))]
-    assert said[0].startswith("Each dot is the code") and "watch the classes gather" in said[1]
+    assert "code" in said[0] and len(set(said)) == 3
     assert ("Halfway from “4” to “9”" in said[2]) == (data == "digits")
     assert all(len(each) <= 120 for each in said)
 
