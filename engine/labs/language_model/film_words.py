@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-
 from engine.contract.view import View
+from engine.labs.language_model.bits import mean_bits
 
 
 def title(view: View) -> str:
@@ -23,17 +21,12 @@ def blanks_title(view: View) -> str:
 
 def fit(view: View) -> float:
     """Bits a token of the line, in the mean, when it and every fourth are hidden."""
-    return _bits(view.frame.film.fits)
+    return mean_bits(view.frame.film.fits)
 
 
 def text_fit(view: View) -> float:
     """The same of held-out text."""
-    return _bits(view.frame.film.text_fits)
-
-
-def _bits(chances: Iterable[float]) -> float:
-    bits = [-math.log2(max(chance, 1e-12)) for chance in chances if math.isfinite(chance)]
-    return sum(bits) / max(1, len(bits))
+    return mean_bits(view.frame.film.text_fits)
 
 
 def line(view: View) -> list[list[str]]:

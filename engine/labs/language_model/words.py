@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.contract.view import View
 from engine.labs.language_model import film_words, world_words
+from engine.labs.language_model.bits import mean_bits
 from engine.labs.language_model.config import EVERY
 from engine.labs.language_model.units import parts
 
@@ -187,8 +188,7 @@ def repeats(view: View) -> float:
 
 def surprises(pieces: Sequence[Any]) -> float:
     """Bits a token, in the mean, of tokens that came with these probabilities."""
-    bits = [-math.log2(max(piece.chance, 1e-12)) for piece in pieces if math.isfinite(piece.chance)]
-    return sum(bits) / max(1, len(bits))
+    return mean_bits(piece.chance for piece in pieces)
 
 
 def line(view: View) -> list[list[str]]:
@@ -212,9 +212,7 @@ def line(view: View) -> list[list[str]]:
 
 def left_alone(view: View) -> float:
     """Bits a blank, in the mean, if all that stands after it is hidden too."""
-    bits = [-math.log2(max(blank.before, 1e-12)) for blank in view.frame.blanks
-            if blank.hidden and math.isfinite(blank.before)]  # fmt: skip
-    return sum(bits) / max(1, len(bits))
+    return mean_bits(blank.before for blank in view.frame.blanks if blank.hidden)
 
 
 def say(view: View) -> str:
